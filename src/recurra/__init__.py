@@ -1,0 +1,66 @@
+"""Recurrent sequence models: train, judge, look inside, stream.
+
+    run = recurra.train("text", "corpus.txt", minutes=5, out="runs/bard")
+    model = recurra.load("runs/bard")
+    layer = recurra.nn.GRU(64, 256, num_layers=2)
+
+Names are resolved when first used: importing the package loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recurra import nn
+    from recurra.core.ragged import Ragged
+    from recurra.errors import (
+        BundleError,
+        DataError,
+        InputError,
+        MissingExtra,
+        OptionError,
+        RecurraError,
+        TrainingError,
+    )
+    from recurra.tasks import load, resume, train
+    from recurra.tasks.text.estimator import TextModel
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BundleError",
+    "DataError",
+    "InputError",
+    "MissingExtra",
+    "OptionError",
+    "Ragged",
+    "RecurraError",
+    "TextModel",
+    "TrainingError",
+    "load",
+    "nn",
+    "resume",
+    "train",
+]
+
+_HOMES = {
+    "Ragged": "recurra.core.ragged",
+    "TextModel": "recurra.tasks.text.estimator",
+    "load": "recurra.tasks",
+    "resume": "recurra.tasks",
+    "train": "recurra.tasks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "nn":
+        return importlib.import_module("recurra.nn")
+    if name not in __all__:
+        raise AttributeError(f"module 'recurra' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "recurra.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

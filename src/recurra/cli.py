@@ -1,0 +1,230 @@
+"""Arguments -> calls. No logic, and nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from recurra import __version__
+from recurra.errors import RecurraError
+from recurra.tasks.text.options import TextOptions
+from recurra.training.budget import TrainingOptions
+
+app = typer.Typer(
+    name="recurra",
+    help="Recurrent sequence models: train, judge, look inside, stream.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
+app.add_typer(train, name="train")
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+def _training_command(options_type: type[TrainingOptions], run: Callable[..., None]) -> Any:
+    """A command whose options are the fields of a task's options class, listed there alone."""
+    hints = get_type_hints(options_type)
+    own = list(inspect.signature(run, eval_str=True).parameters.values())[1:]
+    listed = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=Annotated[hints[each.name], typer.Option(help=each.metadata["help"])],
+        )
+        for each in fields(options_type)
+    ]
+
+    def command(**values: Any) -> None:
+        given = {each.name: values.pop(each.name) for each in fields(options_type)}
+        run(options_type(**given), **values)
+
+    command.__signature__ = inspect.Signature(own + listed)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in own + listed}
+    command.__doc__ = run.__doc__
+    return command
+
+
+def _train_text(
+    options: TextOptions,
+    *,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Files, folders, or - for standard input; without any, the language reference "
+            "that Python carries.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a character model on text."""
+    from recurra.tasks.text import command
+
+    command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+train.command("text")(_training_command(TextOptions, _train_text))
+
+
+@app.command()
+def resume(run: RunPath, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Go on with a training that was interrupted, as if it never had been."""
+    from recurra.tasks import command_of
+
+    command_of(run).resume(run, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def evaluate(
+    run: RunPath,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="DATA", help="Other data; without any, the run's report."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a model is worth on other data, or print the run's report."""
+    from recurra.tasks import command_of
+
+    command_of(run).evaluate(run, data or [], as_json=as_json)
+
+
+@app.command()
+def generate(
+    run: RunPath,
+    prompt: Annotated[str | None, typer.Option(help="Text to go on from.")] = None,
+    prompt_file: Annotated[
+        str | None, typer.Option(help="A file to go on from, or - for standard input.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="0 is greedy, 1 the model's own.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(help="Choose among the k likeliest.")] = None,
+    top_p: Annotated[float, typer.Option(help="Choose among this much probability.")] = 1.0,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1 repeats less.")] = 1.0,
+    length: Annotated[int, typer.Option(help="Characters to write; 0 for no end.")] = 500,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="End before this text; may be given again.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Continuations, side by side.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,
+    replace_unknown: Annotated[
+        bool, typer.Option(help="Read characters the model does not know as the unknown one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write with a text model, as you watch."""
+    from recurra.tasks.text import command
+
+    command.generate(
+        run,
+        prompt=prompt,
+        prompt_file=prompt_file,
+        count=count,
+        as_json=as_json,
+        writing={
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "repetition_penalty": repetition_penalty,
+            "length": length or None,
+            "stop": stop or [],
+            "seed": seed,
+            "replace_unknown": replace_unknown,
+        },
+    )
+
+
+@app.command()
+def lab(
+    name: Annotated[str | None, typer.Argument(help="Which; without one they are listed.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="A file, where the lab takes one.")] = None,
+    run_all: Annotated[bool, typer.Option("--all", help="Run every lab.")] = False,
+    quick: Annotated[bool, typer.Option(help="A shorter form of the long ones.")] = False,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="A folder for pictures and pages.")] = None,
+) -> None:
+    """Run a lab of the course: short, with an answer at the end."""
+    from recurra.labs import command
+
+    command.run(name, path, run_all=run_all, quick=quick, seed=seed, out=out)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what recurra finds on this machine: versions, cores, and which path runs and why."""
+    from recurra import doctor as examination
+
+    found = examination.examine()
+    print(json.dumps(found, indent=2) if as_json else examination.told(found))
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"recurra {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Recurrent sequence models: train, judge, look inside, stream."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 failed, 2 bad input or usage, 130 Ctrl-C."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    # Anywhere on the line, since nobody remembers where it belongs.
+    words = [word for word in given if word != "--debug"]
+    try:
+        code = app(words, prog_name="recurra", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except RecurraError as error:
+        if debug:
+            raise
+        print(f"recurra: {error}", file=sys.stderr)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        print("recurra: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone: nothing is left to be said, not at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        # What typer raises for a slip on the command line; its class differs between versions.
+        show = getattr(error, "show", None)
+        if callable(show):
+            show()
+            return 2
+        print(
+            f"recurra: internal error: {type(error).__name__}: {error}\n"
+            "  to do: run it again with --debug and report what it prints",
+            file=sys.stderr,
+        )
+        return 1

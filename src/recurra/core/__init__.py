@@ -1,0 +1,1 @@
+"""The recurrence in torch: states, ragged batches, cells, scans, layers."""

@@ -1,0 +1,1 @@
+"""What several tasks need to read data: text files, vocabularies, splits."""

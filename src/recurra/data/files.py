@@ -1,0 +1,242 @@
+"""Text out of files, folders and standard input: strict UTF-8, and errors that name the byte."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from recurra.data.encodings import BOM, foreign, likely_encoding
+from recurra.errors import DataError
+
+STANDARD_INPUT: Final = "-"
+
+TEXT_SUFFIXES: Final = frozenset({".txt", ".md", ".text", ".rst"})
+"""In a folder these must be text; files with other names are read where they are text."""
+
+_SNIFFED: Final = 8192  # bytes looked at to tell whether a file of a folder is text
+
+
+@final
+@dataclass(frozen=True)
+class TextSource:
+    """A text and where it came from.
+
+    `name` is short and fits into a folder's name; `files` are in the order of the text; `skipped`
+    are the files of a given folder that are not text.
+    """
+
+    text: str
+    name: str
+    files: tuple[Path, ...] = ()
+    skipped: tuple[Path, ...] = ()
+
+
+def read_text(sources: Sequence[str | Path]) -> TextSource:
+    """Read files, folders (all text in them, sorted by path) and "-", standard input, into one.
+
+    A byte order mark is dropped; line ends stay as they are; where a file does not end with a
+    line, one line end comes between it and the next.
+
+    Raises:
+        DataError: nothing was given, a file is missing, empty, unreadable, binary, not UTF-8 or
+            given twice, or a folder holds no text.
+    """
+    if not sources:
+        raise DataError("no text was given", expected="files, folders, or - for standard input")
+    parts: list[str] = []
+    files: list[Path] = []
+    skipped: list[Path] = []
+    seen: set[Path] = set()
+    for source in sources:
+        if str(source) == STANDARD_INPUT:
+            _once(Path(STANDARD_INPUT), "standard input", seen)
+            parts.append(_decoded(_standard_input(), "standard input"))
+            continue
+        path = Path(source)
+        if _is_folder(path):
+            found, left = _of_folder(path)
+            skipped.extend(left)
+        else:
+            found = [path]
+        for file in found:
+            _once(file.resolve(), str(file), seen)
+            parts.append(_decoded(_bytes_of(file), str(file)))
+            files.append(file)
+    return TextSource(_joined(parts), _name(sources), tuple(files), tuple(skipped))
+
+
+def embedded_text() -> TextSource:
+    """The language reference that every Python carries (`pydoc_data.topics`), as one text.
+
+    Its content differs between versions of Python, so the name holds the version.
+
+    Raises:
+        DataError: this Python was installed without it.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise DataError(
+            "this Python carries no pydoc_data.topics",
+            expected="the language reference, which Python's own installers include",
+            fix="give a text file of your own",
+        ) from error
+    values = (topics[key] for key in sorted(topics))
+    text = "\n\n".join(value for value in values if isinstance(value, str))
+    return TextSource(text, f"python-{sys.version_info.major}.{sys.version_info.minor}-reference")
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether `path` is a folder; an error where it is nothing at all."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        near = _nearest(path)
+        raise DataError(
+            f"{path}: no such file or folder",
+            expected="a text file, a folder of text files, or - for standard input",
+            fix=f"did you mean {near}?" if near else "look for a slip in the path",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(str(path), error) from error
+
+
+def _nearest(path: Path) -> Path | None:
+    """The file beside `path` whose name is most like it."""
+    try:
+        beside = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return None
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return path.with_name(near[0]) if near else None
+
+
+def _of_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The text files below `folder`, sorted by path, and the files left out."""
+    found: list[Path] = []
+    skipped: list[Path] = []
+    for file in sorted(_walk(folder), key=lambda file: file.relative_to(folder).parts):
+        if file.stat().st_size and (file.suffix.lower() in TEXT_SUFFIXES or _looks_like_text(file)):
+            found.append(file)
+        else:
+            skipped.append(file)
+    if not found:
+        what = "only empty files or files that are not text" if skipped else "no files"
+        raise DataError(
+            f"{folder}: the folder holds {what}",
+            expected="a folder with *.txt, *.md or other UTF-8 text in it, at any depth",
+        )
+    return found, skipped
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Regular files below `folder`, hidden ones and hidden folders left out."""
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(str(error.filename), error)
+
+    for root, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(root, name)
+            if not name.startswith(".") and file.is_file():
+                yield file
+
+
+def _looks_like_text(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_SNIFFED)
+    except OSError as error:
+        raise _unreadable(str(file), error) from error
+    if foreign(head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # A character that the limit cut in two is no fault.
+        return len(head) == _SNIFFED and error.start >= len(head) - 3
+    return True
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _unreadable(str(file), error) from error
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise DataError("standard input is closed", expected="text: recurra ... - < corpus.txt")
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise _unreadable("standard input", error) from error
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> DataError:
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return DataError(
+        f"{name}: cannot be read: {why}",
+        expected="a file that this user may read",
+        fix="look at its permissions: ls -l",
+    )
+
+
+def _decoded(data: bytes, name: str) -> str:
+    """The text of `data`: strict UTF-8."""
+    body = data.removeprefix(BOM)
+    if not body:
+        raise DataError(f"{name}: the file is empty", expected="a text")
+    what = foreign(data)
+    if what:
+        raise DataError(
+            f"{name}: not UTF-8 text: {what.found}", expected="UTF-8 text", fix=what.fix_for(name)
+        )
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset = len(data) - len(body) + error.start
+        line = data.count(b"\n", 0, offset) + 1
+        guess = likely_encoding(data, offset)
+        raise DataError(
+            f"{name}: not UTF-8 at byte {offset:,} (0x{data[offset]:02x}), line {line:,}: "
+            f"{guess.found}",
+            expected="UTF-8 text",
+            fix=guess.fix_for(name),
+        ) from error
+
+
+def _joined(parts: Sequence[str]) -> str:
+    if len(parts) == 1:
+        return parts[0]
+    return "".join(
+        part if part.endswith("\n") or part is parts[-1] else part + "\n" for part in parts
+    )
+
+
+def _once(key: Path, name: str, seen: set[Path]) -> None:
+    if key in seen:
+        raise DataError(
+            f"{name}: given twice",
+            expected="each file once: a text that trains and tests at once tells nothing",
+        )
+    seen.add(key)
+
+
+def _name(sources: Sequence[str | Path]) -> str:
+    first = str(sources[0])
+    if first == STANDARD_INPUT:
+        name = "stdin"
+    else:
+        path = Path(first)
+        name = path.resolve().name if path.is_dir() else path.stem
+    name = name or "text"
+    return name if len(sources) == 1 else f"{name}-and-{len(sources) - 1}-more"

@@ -1,0 +1,72 @@
+"""A long sequence as a batch of contiguous streams, read chunk after chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+Ids = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
+
+
+@final
+@dataclass(frozen=True)
+class Cursor:
+    """Where the streams stand: which pass over the sequence, and how far into it."""
+
+    epoch: int = 0
+    position: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk of every stream.
+
+    `inputs` and `targets` are (B, T), the targets one step ahead; `fresh` where the streams have
+    just begun, so that no state may be carried into them; `following` is the next cursor.
+    """
+
+    inputs: Ids
+    targets: Ids
+    fresh: bool
+    following: Cursor
+
+
+@final
+class Streams:
+    """A sequence (N,) cut into B streams of equal length that are read side by side.
+
+    Each pass starts at a random place, as on a ring, so that no pass cuts the sequence where
+    another did; chunks vary in length around `chunk` (Merity et al., 2017, arXiv:1708.02182,
+    section 5.1), so that no place is always the last that gradients flow into. All of it follows
+    from (seed, cursor) alone.
+
+    Args:
+        ids: the sequence (N,), at least 2 long.
+        batch: B, lowered where the sequence is too short for it.
+        chunk: mean steps of a chunk.
+    """
+
+    def __init__(self, ids: Ids, *, batch: int, chunk: int, seed: int) -> None:
+        self.ids = ids
+        self.batch = max(1, min(batch, (len(ids) - 1) // max(2, min(chunk, 16))))
+        self.length = (len(ids) - 1) // self.batch
+        self.chunk = min(chunk, self.length)
+        self.seed = seed
+
+    def read(self, cursor: Cursor) -> Chunk:
+        """The chunk at this cursor."""
+        left = self.length - cursor.position
+        draw = np.random.default_rng((self.seed, cursor.epoch, cursor.position))
+        steps = int(draw.integers(self.chunk * 3 // 4, self.chunk * 5 // 4 + 1))
+        # A rest too short to be worth a step joins the last chunk.
+        steps = left if left - steps < self.chunk // 4 else max(1, steps)
+        start = int(np.random.default_rng((self.seed, cursor.epoch)).integers(len(self.ids)))
+        firsts = start + cursor.position + self.length * np.arange(self.batch)
+        window = firsts[:, None] + np.arange(steps + 1)
+        taken = np.take(self.ids, window, mode="wrap").astype(np.int64, copy=False)
+        end = cursor.position + steps
+        following = Cursor(cursor.epoch + 1, 0) if end >= self.length else Cursor(cursor.epoch, end)
+        return Chunk(taken[:, :-1], taken[:, 1:], cursor.position == 0, following)

@@ -1,0 +1,1 @@
+"""What several tasks need to judge a model: loss sums, intervals, the verdict."""

@@ -1,0 +1,279 @@
+"""Decoding over one interface: how the next token is chosen, and the stream of choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar, final
+
+import torch
+from torch import Tensor
+
+from recurra.errors import OptionError, RecurraError
+
+_State = TypeVar("_State")
+
+Filter = Callable[[Tensor, Tensor], Tensor]
+"""(logits (B, V), recent (B, R)) -> logits (B, V); `recent` are the last tokens, oldest first."""
+
+Choose = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(logits (B, V), recent (B, R), uniform (B,) in [0, 1)) -> tokens (B,); the same for the same."""
+
+
+class Decoder(Protocol[_State]):
+    """A model that reads one token of each of B sequences and scores what may follow."""
+
+    def step(self, tokens: Tensor, state: _State | None) -> tuple[Tensor, _State]:
+        """Tokens (B,) and the state before them -> logits (B, V) and the state after them."""
+        ...
+
+
+def temperature(value: float) -> Filter:
+    """Divide the logits by `value`: below 1 surer, above 1 bolder.
+
+    Raises:
+        OptionError: not a finite number above 0 (for 0, take `greedy`).
+    """
+    if not (value > 0 and math.isfinite(value)):
+        raise OptionError(f"temperature = {value}", expected="a number above 0, or 0 for greedy")
+
+    def apply(logits: Tensor, recent: Tensor) -> Tensor:
+        del recent
+        # From the largest down: a tiny temperature then gives -inf, and never inf - inf.
+        return (logits - logits.amax(-1, keepdim=True)) / value
+
+    return apply
+
+
+def top_k(k: int) -> Filter:
+    """Keep the `k` likeliest tokens; of equals, those with the lower ids (Fan et al. 2018).
+
+    Raises:
+        OptionError: k is below 1.
+    """
+    if k < 1:
+        raise OptionError(f"top-k = {k}", expected="1 or more")
+
+    def apply(logits: Tensor, recent: Tensor) -> Tensor:
+        del recent
+        if k >= logits.shape[-1]:
+            return logits
+        order = logits.sort(dim=-1, descending=True, stable=True).indices
+        return logits.scatter(-1, order[..., k:], -math.inf)
+
+    return apply
+
+
+def top_p(p: float) -> Filter:
+    """Keep the likeliest tokens that together reach the probability `p`, one at least.
+
+    Nucleus sampling: Holtzman et al. 2020, arXiv:1904.09751.
+
+    Raises:
+        OptionError: p is not above 0, or above 1.
+    """
+    if not 0 < p <= 1:
+        raise OptionError(f"top-p = {p}", expected="above 0 and at most 1")
+
+    def apply(logits: Tensor, recent: Tensor) -> Tensor:
+        del recent
+        if p == 1:
+            return logits
+        ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+        chance = ordered.softmax(-1)
+        before = chance.cumsum(-1) - chance  # what the likelier ones reach without this one
+        beyond = before >= p  # never the first, which has none before it
+        return logits.masked_fill(beyond.scatter(-1, order, beyond), -math.inf)
+
+    return apply
+
+
+def repetition_penalty(penalty: float, window: int) -> Filter:
+    """Make the tokens among the last `window` less likely, by a factor on their logits.
+
+    Logits above 0 are divided by `penalty`, those below multiplied: Keskar et al. 2019 (CTRL),
+    arXiv:1909.05858, section 4.1. It reads the model's own logits, so it comes before the others.
+
+    Raises:
+        OptionError: the penalty is not a finite number above 0, or the window below 1.
+    """
+    if not (penalty > 0 and math.isfinite(penalty)):
+        raise OptionError(
+            f"repetition penalty = {penalty}", expected="a number above 0; 1 changes nothing"
+        )
+    if window < 1:
+        raise OptionError(f"repetition window = {window}", expected="1 token or more")
+
+    def apply(logits: Tensor, recent: Tensor) -> Tensor:
+        last = recent[:, -window:]
+        if last.shape[1] == 0:
+            return logits
+        scores = logits.gather(-1, last)
+        return logits.scatter(-1, last, torch.where(scores > 0, scores / penalty, scores * penalty))
+
+    return apply
+
+
+def never(tokens: Sequence[int]) -> Filter:
+    """Leave out these tokens: the unknown, padding."""
+    fixed = tuple(tokens)
+
+    def apply(logits: Tensor, recent: Tensor) -> Tensor:
+        del recent
+        if not fixed:
+            return logits
+        index = torch.tensor(fixed, device=logits.device)
+        return logits.index_fill(-1, index, -math.inf)
+
+    return apply
+
+
+def compose(*filters: Filter) -> Filter:
+    """One filter after the other, the first one first."""
+
+    def apply(logits: Tensor, recent: Tensor) -> Tensor:
+        for each in filters:
+            logits = each(logits, recent)
+        return logits
+
+    return apply
+
+
+def greedy(*filters: Filter) -> Choose:
+    """Choose the likeliest token; of equals, the one with the lowest id."""
+    filtered = compose(*filters)
+
+    def choose(logits: Tensor, recent: Tensor, uniform: Tensor) -> Tensor:
+        del uniform
+        return _checked(filtered(logits.double(), recent)).argmax(-1)
+
+    return choose
+
+
+def draw(*filters: Filter) -> Choose:
+    """Choose by chance: the token where the cumulative probability first exceeds `uniform`."""
+    filtered = compose(*filters)
+
+    def choose(logits: Tensor, recent: Tensor, uniform: Tensor) -> Tensor:
+        # Double precision: in single, a hundred thousand rare tokens are rounded away.
+        reached = _checked(filtered(logits.double(), recent)).softmax(-1).cumsum(-1)
+        whole = reached[:, -1:]
+        # Strictly below the whole, so that no token of probability 0 can be hit.
+        target = torch.minimum(
+            uniform.double()[:, None] * whole, torch.nextafter(whole, torch.zeros_like(whole))
+        )
+        return torch.searchsorted(reached, target, right=True)[:, 0]
+
+    return choose
+
+
+@final
+@dataclass(frozen=True)
+class Sampling:
+    """The options of sampling, checked once.
+
+    Args:
+        temperature: 0 takes the likeliest token each time.
+        top_k: how many tokens are kept; None for all.
+        top_p: the probability that the kept tokens reach.
+        repetition_penalty: 1 is none.
+        repetition_window: over how many of the last tokens it looks.
+
+    Raises:
+        OptionError: one is out of range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    repetition_window: int = 64
+
+    def __post_init__(self) -> None:
+        self.choose()
+
+    @property
+    def remembers(self) -> int:
+        """How many of the last tokens `choose` looks at: what `sample` is to keep."""
+        return self.repetition_window if self.repetition_penalty != 1 else 0
+
+    def choose(self, excluded: Sequence[int] = ()) -> Choose:
+        """The choice that these options describe; `excluded` tokens are never chosen."""
+        filters = [
+            never(excluded),
+            repetition_penalty(self.repetition_penalty, self.repetition_window),
+        ]
+        kept = top_p(self.top_p)
+        if self.top_k is not None:
+            kept = compose(top_k(self.top_k), kept)
+        if self.temperature == 0:
+            return greedy(*filters)
+        return draw(*filters, temperature(self.temperature), kept)
+
+
+_NEXT_ROW: Final = 0x9E3779B97F4A7C15  # odd: torch's CPU generator takes a seed's low 32 bits alone
+
+
+def generators(seed: int, rows: int) -> list[torch.Generator]:
+    """One source of chance for each row, so that a row is the same whatever runs beside it."""
+    return [torch.Generator().manual_seed((seed + row * _NEXT_ROW) % 2**63) for row in range(rows)]
+
+
+def sample(
+    decoder: Decoder[_State],
+    logits: Tensor,
+    state: _State,
+    choose: Choose,
+    chance: Sequence[torch.Generator],
+    *,
+    recent: Tensor | None = None,
+    remember: int = 0,
+) -> Iterator[Tensor]:
+    """Tokens (B,) without end, in constant memory: choose, hand out, read, choose again.
+
+    Args:
+        decoder: scores what may follow.
+        logits: (B, V), what follows the prompt.
+        state: the state after the prompt.
+        choose: from `greedy`, `draw` or `Sampling.choose`.
+        chance: B generators, from `generators`.
+        recent: (B, R) the prompt's last tokens, for filters that look back.
+        remember: how many of the last tokens such filters look at: `Sampling.remembers`.
+
+    Raises:
+        OptionError: B differs among them, at the first token.
+        RecurraError: the decoder's scores are not numbers.
+    """
+    batch = len(chance)
+    if recent is None:
+        recent = torch.zeros((batch, 0), dtype=torch.long)
+    if logits.shape[0] != batch or recent.shape[0] != batch:
+        raise OptionError(
+            f"{logits.shape[0]} rows of logits, {recent.shape[0]} of recent tokens and "
+            f"{batch} generators",
+            expected="as many of each",
+        )
+    recent = recent.to(logits.device)[:, max(0, recent.shape[1] - remember) :]
+    while True:
+        with torch.no_grad():  # not around the yield: it would reach the caller
+            uniform = torch.stack(
+                [torch.rand((), generator=each, dtype=torch.float64) for each in chance]
+            )
+            tokens = choose(logits, recent, uniform.to(logits.device))
+        yield tokens
+        with torch.no_grad():
+            if remember:
+                recent = torch.cat([recent, tokens[:, None]], 1)[:, -remember:]
+            logits, state = decoder.step(tokens, state)
+
+
+def _checked(logits: Tensor) -> Tensor:
+    """The logits, if each row has a finite one and none that is infinite or not a number."""
+    if not bool(torch.isfinite(logits.amax(-1)).all()):
+        raise RecurraError(
+            "the model's scores are not numbers, or leave no token to choose",
+            expected="finite scores",
+            fix="the training diverged or the run was damaged: train again at a lower rate",
+        )
+    return logits

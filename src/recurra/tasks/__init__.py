@@ -1,0 +1,91 @@
+"""The tasks, one folder each, with the same file names in every one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import fields
+from os import PathLike
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from recurra.bundle import Run
+from recurra.errors import OptionError
+
+if TYPE_CHECKING:
+    from recurra.tasks.text.estimator import TextModel
+
+NAMES: Final = ("text",)
+
+
+def model_class(task: str) -> type[TextModel]:
+    """The model class of a task; it is imported only now.
+
+    Raises:
+        OptionError: no such task.
+    """
+    if task == "text":
+        from recurra.tasks.text.estimator import TextModel
+
+        return TextModel
+    raise _no_such("task", task, NAMES)
+
+
+def command_of(path: str | PathLike[str]) -> ModuleType:
+    """The command-line module of the task that a run is of."""
+    task = Run.open(path).config()["task"]
+    if task == "text":
+        from recurra.tasks.text import command
+
+        return command
+    raise _no_such("task", task, NAMES)
+
+
+def train(
+    task: str,
+    data: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
+    *,
+    out: str | PathLike[str] | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> TextModel:
+    """Train a model of a task; `options` are those of its model class.
+
+    Raises:
+        OptionError: no such task or option, or a value out of its range.
+        DataError: the data cannot be used.
+        BundleError: `out` exists already, or cannot be written.
+    """
+    kind = model_class(task)
+    known = [each.name for each in fields(kind)]
+    for name in options:
+        if name not in known:
+            raise _no_such("option", name, known)
+    return kind(**options).fit(data, out=out, overwrite=overwrite)
+
+
+def resume(path: str | PathLike[str]) -> TextModel:
+    """Go on with an interrupted training, of whatever task it is.
+
+    Raises:
+        BundleError: no run, a finished one, or one without a checkpoint.
+    """
+    return model_class(Run.open(path).config()["task"]).resume(path)
+
+
+def load(path: str | PathLike[str]) -> TextModel:
+    """The model of a run, of whatever task it is.
+
+    Raises:
+        BundleError: no run, an unfinished one, or a damaged one.
+    """
+    return model_class(Run.open(path).config()["task"]).load(path)
+
+
+def _no_such(what: str, name: str, known: Sequence[str]) -> OptionError:
+    near = difflib.get_close_matches(name, known, n=1)
+    return OptionError(
+        f"no {what} {name!r}",
+        expected=f"one of {', '.join(known)}",
+        fix=f"did you mean {near[0]}?" if near else "",
+    )

@@ -1,0 +1,1 @@
+"""Text: a network that reads characters and says which comes next."""

@@ -1,0 +1,121 @@
+"""The text task on the command line: calls, and what is printed of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from recurra.bundle import CONFIG, Run, free_path
+from recurra.data.files import STANDARD_INPUT, read_text
+from recurra.errors import OptionError
+from recurra.tasks.text import report
+from recurra.tasks.text.estimator import TextModel
+from recurra.tasks.text.options import TextOptions
+from recurra.training.loop import Watcher
+from recurra.training.progress import Bar, Silence
+
+
+def train(
+    options: TextOptions,
+    sources: Sequence[str],
+    out: Path | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """`recurra train text`."""
+    model = TextModel(**vars(options))
+    if out is None:
+        name = Path(sources[0]).stem if sources else "python"
+        out = free_path("text", "stdin" if STANDARD_INPUT in sources else name)
+    watcher = _watcher(quiet)
+    watcher.says(f"run: {out}")
+
+    def fit() -> TextModel:
+        return model.fit(sources or None, out=out, overwrite=overwrite, watcher=watcher)
+
+    _trained(out, fit, as_json=as_json, quiet=quiet)
+
+
+def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
+    """`recurra resume`."""
+    _trained(
+        path,
+        lambda: TextModel.resume(path, watcher=_watcher(quiet)),
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+    """`recurra evaluate`."""
+    model = TextModel.load(path)
+    found = model.evaluate(list(sources)) if sources else model.report
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.told(found))
+
+
+def generate(
+    path: Path,
+    *,
+    prompt: str | None,
+    prompt_file: str | None,
+    count: int,
+    as_json: bool,
+    writing: dict[str, Any],
+) -> None:
+    """`recurra generate`; `writing` are the options of TextModel.generate."""
+    if prompt is not None and prompt_file is not None:
+        raise OptionError("--prompt and --prompt-file", expected="one of them")
+    if prompt_file is not None:
+        prompt = read_text([prompt_file]).text
+    model, prompt = TextModel.load(path), prompt or ""
+    if count == 1 and not as_json:
+        pieces = model.generate(prompt, **writing)
+        sys.stdout.write(prompt)
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+        return
+    texts = model.continuations(prompt, count=count, **writing)
+    if as_json:
+        shown = {"prompt": prompt, "continuations": texts, "options": writing}
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    for number, text in enumerate(texts, 1):
+        print(f"--- {number}\n{prompt}{text}")
+
+
+def _trained(path: Path, fit: Callable[[], TextModel], *, as_json: bool, quiet: bool) -> None:
+    """Train, then print the report and a sample written as one watches."""
+    try:
+        model = fit()
+    except KeyboardInterrupt:
+        if Run(path).has(CONFIG):
+            print(
+                f"recurra: interrupted; what was learnt is kept.\n  to do: recurra resume {path}",
+                file=sys.stderr,
+            )
+        raise
+    if as_json:
+        print(json.dumps({"run": str(path)} | model.report, indent=2, ensure_ascii=False))
+        return
+    print(f"\n{report.told(model.report)}\n")
+    if not quiet:
+        print("A sample, at temperature 0.8:\n")
+        for piece in model.generate(length=400, seed=model.seed):
+            print(piece, end="", flush=True)
+        print("\n")
+    print(f"run: {path}")
+
+
+def _watcher(quiet: bool) -> Watcher:
+    if quiet:
+        return Silence()
+    return Bar(Console(stderr=True), unit="characters", measure="nats a character")

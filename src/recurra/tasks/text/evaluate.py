@@ -1,0 +1,163 @@
+"""What a text model is worth: figures on text it never saw, baselines beside them, the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+
+from recurra.data.vocabulary import UNKNOWN
+from recurra.judge.bootstrap import block_bootstrap
+from recurra.judge.verdict import Verdict, verdict
+from recurra.search import Sampling
+from recurra.tasks.text import freerun
+from recurra.tasks.text.baselines import Baseline
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.generate import write
+from recurra.tasks.text.model import CharacterNetwork, stream_nats
+
+Nats = np.ndarray[Any, np.dtype[np.float64]]
+
+ONE_STREAM: Final = 2_000_000
+"""Characters up to which a text is read as one stream; longer ones as overlapping pieces."""
+
+_WARM_UP: Final = 2_000
+
+
+@final
+@dataclass(frozen=True)
+class Score:
+    """Teacher-forced figures: each character given all the true ones before it.
+
+    Args:
+        nats: mean nats a character, the unknown ones included.
+        characters: how many were scored.
+        unknown: how many of them the vocabulary lacks.
+        streams: 1 where the state was carried from the first character to the last.
+    """
+
+    nats: float
+    characters: int
+    unknown: int
+    streams: int
+
+    @property
+    def bits(self) -> float:
+        """Bits a character."""
+        return self.nats / math.log(2)
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain values."""
+        return {
+            "nats": self.nats,
+            "bits": self.bits,
+            "perplexity": math.exp(min(self.nats, 700.0)),
+            "characters": self.characters,
+            "unknown": self.unknown,
+            "streams": self.streams,
+        }
+
+
+def score(
+    network: CharacterNetwork,
+    ids: np.ndarray[Any, np.dtype[np.int32]],
+    unknown_rate: float,
+    before: int | None = None,
+) -> tuple[Nats, int]:
+    """Nats (N,) of every character, and the number of streams they were read in.
+
+    The state is zero at the start and carried to the end. Texts above ONE_STREAM are cut into
+    pieces read side by side, each warmed up on the 2,000 characters before it.
+
+    Args:
+        ids: (N,).
+        before: the character before the first, which it is predicted from; without one the
+            first character costs log V, as nothing speaks for any.
+    """
+    device = network.embedding.weight.device
+    first = UNKNOWN if before is None else before
+    inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
+    targets = torch.from_numpy(ids.astype(np.int64)).to(device)
+    count = len(ids)
+    streams = max(1, min(64, count // (20 * _WARM_UP))) if count > ONE_STREAM else 1
+    network.eval()
+    if streams == 1:
+        nats = stream_nats(network, inputs[None], targets[None], unknown_rate)[0]
+    else:
+        size = -(-count // streams)
+        starts = size * torch.arange(streams, device=device)
+        places = starts[:, None] + torch.arange(-_WARM_UP, size, device=device)
+        held = places.clamp(0, count - 1)
+        rows = stream_nats(network, inputs[held], targets[held], unknown_rate, chunk=512)
+        nats = np.concatenate([rows[0, _WARM_UP:], rows[1:, _WARM_UP:].ravel()])[:count]
+    if before is None:
+        nats[0] = math.log(network.embedding.num_embeddings)
+    return nats, streams
+
+
+def summary(nats: Nats, ids: np.ndarray[Any, np.dtype[np.int32]], streams: int) -> Score:
+    """The figures of the nats (N,) that the ids (N,) cost."""
+    return Score(float(nats.mean()), len(ids), int((ids == UNKNOWN).sum()), streams)
+
+
+def against(nats: Nats, baselines: Sequence[Baseline]) -> Verdict | None:
+    """The verdict against the best baseline that has a figure for every character."""
+    comparable = [b for b in baselines if b.per_character is not None]
+    if not comparable:
+        return None
+    best = min(comparable, key=lambda baseline: baseline.nats_per_character)
+    assert best.per_character is not None
+    interval = block_bootstrap(best.per_character - nats)
+    return verdict(
+        float(nats.mean()),
+        best.nats_per_character,
+        interval,
+        name=best.name,
+        unit="nats a character",
+    )
+
+
+def plain(verdict: Verdict | None) -> dict[str, Any] | None:
+    """The verdict as plain values."""
+    if verdict is None:
+        return None
+    return {
+        "better": verdict.better,
+        "sentence": verdict.sentence,
+        "advantage": verdict.advantage,
+        "interval": verdict.interval.to_json(),
+    }
+
+
+TEMPERATURES: Final = (0.5, 0.8, 1.0)
+FREE_LENGTH: Final = 2000
+
+
+def free_running(
+    network: CharacterNetwork, read: TextData, *, length: int = FREE_LENGTH, seed: int = 0
+) -> list[dict[str, Any]]:
+    """What the network writes when left alone, by temperature: figures apart from the scores."""
+    known = read.text(range(read.split.select.stop))
+    rows = []
+    for temperature in TEMPERATURES:
+        sampling = Sampling(temperature)
+        stream = write(network, read.vocabulary, "", sampling, seed=seed)
+        text = "".join(row[0] for row in islice(stream, length))
+        found = freerun.measure([text], known)[0]
+        rows.append(
+            {
+                "temperature": temperature,
+                "characters": length,
+                "known_words": found.known_words if found.words else None,
+                "distinct_pairs": found.distinct_pairs,
+                "longest_copy": len(found.copied.text),
+                "longest_copied": found.copied.text,
+                "sample": text[:500],
+            }
+        )
+    return rows

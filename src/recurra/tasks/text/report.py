@@ -1,0 +1,152 @@
+"""The report of a text run: numbers for programs, sentences for people, the model card."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from recurra.bundle import Run
+from recurra.tasks.text.baselines import Baseline
+
+BASELINES: Final = "traces/baselines.safetensors"
+SCORED: Final = "traces/test.safetensors"
+
+
+def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
+    """Keep the baselines' figures, and what each character of the test part cost them."""
+    arrays = {
+        str(n): b.per_character.astype(np.float32)
+        for n, b in enumerate(found)
+        if b.per_character is not None
+    }
+    facts = [{"name": b.name, "nats": b.nats_per_character, "note": b.note} for b in found]
+    run.write_arrays(BASELINES, arrays, {"baselines": facts})
+
+
+def read_baselines(run: Run) -> tuple[Baseline, ...]:
+    """The baselines that `write_baselines` kept."""
+    arrays, facts = run.read_arrays(BASELINES)
+    return tuple(
+        Baseline(each["name"], each["nats"], each["note"], arrays.get(str(number)))
+        for number, each in enumerate(facts["baselines"])
+    )
+
+
+def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
+    """The baselines as plain values."""
+    return [
+        {
+            "name": b.name,
+            "nats": b.nats_per_character,
+            "bits": b.nats_per_character / math.log(2),
+            "note": b.note,
+        }
+        for b in found
+    ]
+
+
+def told_baselines(found: Sequence[Baseline]) -> str:
+    """The baselines in one line."""
+    return ", ".join(f"{b.name} {b.nats_per_character:.3f}" for b in found) + " nats a character"
+
+
+def told(report: dict[str, Any]) -> str:
+    """The report for a terminal of 80 columns."""
+    model, lines = report["model"], []
+    title = f"{report['data']['name']}: {report['data']['part']}"
+    count = f"{model['characters']:,} characters"
+    if model["unknown"]:
+        count += f", {model['unknown']:,} of them unknown to the model"
+    lines += [f"{title}, {count}", ""]
+    names = ["this model"] + [b["name"] for b in report["baselines"]]
+    width = max(map(len, names)) + 2
+    lines.append(f"{'':{width}}{'nats':>8}{'bits':>8}  a character")
+    lines.append(f"{names[0]:{width}}{model['nats']:>8.4f}{model['bits']:>8.4f}")
+    for baseline in report["baselines"]:
+        lines.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
+    if report.get("verdict"):
+        lines += ["", f"Verdict: {report['verdict']['sentence']}"]
+    free = report.get("free_running")
+    if free:
+        lines += ["", "Left to write by itself (a different matter: no true text is given to it):"]
+        lines.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
+        for row in free:
+            known = "-" if row["known_words"] is None else f"{100 * row['known_words']:.1f} %"
+            lines.append(
+                f"{row['temperature']:>13g}{known:>13}"
+                f"{row['longest_copy']:>9,} char{100 * row['distinct_pairs']:>9.1f} %"
+            )
+        lines.append(
+            "  known words: share of its words that occur in the training text; longest copy:\n"
+            "  longest passage that stands there too; new pairs: word pairs not written before."
+        )
+    training = report.get("training")
+    if training:
+        lines += ["", training["sentence"]]
+    return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in lines)
+
+
+def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
+    """The model card, Markdown."""
+    a, data, model = config["architecture"], config["data"], report["model"]
+    rows = [("this model", model["nats"], model["bits"])]
+    rows += [(b["name"], b["nats"], b["bits"]) for b in report["baselines"]]
+    table = "\n".join(f"| {n} | {nats:.4f} | {bits:.4f} |" for n, nats, bits in rows)
+    free = "\n".join(
+        f"| {r['temperature']:g} | "
+        f"{'-' if r['known_words'] is None else format(100 * r['known_words'], '.1f') + ' %'} | "
+        f"{r['longest_copy']} characters |"
+        for r in report["free_running"]
+    )
+    text = f"""# {name}
+
+A character model made by recurra {config["recurra"]}: {a["layers"]} x {a["cell"].upper()} of \
+{a["hidden"]} units, trained on {data["name"]} ({data["train"]:,} of its {data["characters"]:,} \
+characters; the {data["select"]:,} after them chose the weights).
+
+{report["verdict"]["sentence"]}
+
+On the last {model["characters"]:,} characters, which it has never seen, given the true text \
+before each character:
+
+| | nats a character | bits |
+|---|---|---|
+{table}
+
+Left to write by itself:
+
+| temperature | words that occur in the training text | longest passage copied from it |
+|---|---|---|
+{free}
+
+{report["training"]["sentence"]}
+
+    recurra generate {name} --prompt "..."
+    recurra evaluate {name} other.txt
+
+It repeats what its training text says, true or not, kind or not.
+"""
+    lines = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def training_sentence(config: dict[str, Any], facts: dict[str, Any]) -> str:
+    """How the training went, in one sentence."""
+    ends = {
+        "completed": "to the end of its plan",
+        "early": "until the selection part stopped improving",
+        "diverged": "until its loss exploded",
+        "": "until it was interrupted",
+    }
+    minutes = facts["seconds"] / 60
+    return (
+        f"Trained for {facts['step']:,} steps ({facts['epochs']:.1f} passes over the training "
+        f"part) in {minutes:.1f} minutes, {ends[facts['reason']]}; the weights are those of step "
+        f"{facts['best_step']:,}. Large products ran in "
+        f"{'bfloat16' if config['training']['bfloat16'] else 'float32'}, this evaluation in "
+        "float32."
+    )

@@ -1,0 +1,1 @@
+"""One visible training loop, and what it needs: plan, optimiser, checkpoint, progress."""

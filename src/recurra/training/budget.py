@@ -1,0 +1,78 @@
+"""What the user says about how long a training takes, and about where it runs. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from recurra.errors import OptionError
+
+DEFAULT_MINUTES: Final = 2.0
+
+
+def option(default: Any, help: str, **limits: float) -> Any:
+    """A field of an options class: its default, its one-line help, and its limits.
+
+    Args:
+        limits: `least` (included), `above` (excluded), `below` (excluded), `most` (included).
+    """
+    return field(default=default, metadata={"help": help, **limits})
+
+
+@dataclass(kw_only=True)
+class TrainingOptions:
+    """What every task's training can be told. None leaves the choice to recurra.
+
+    Raises:
+        OptionError: a value is out of its range, or two exclude each other.
+    """
+
+    minutes: float | None = option(
+        None, "Time for everything; size and schedule follow from it. Default 2.", above=0
+    )
+    steps: int | None = option(None, "Optimiser steps, in place of --minutes.", least=1)
+    epochs: float | None = option(None, "Passes over the data, in place of --minutes.", above=0)
+    seed: int = option(0, "Everything random follows from it.", least=0, below=2**63)
+    precision: str = option("auto", "Large products: auto, float32 or bfloat16.")
+    device: str = option("auto", "auto, cpu, cuda or mps.")
+    threads: int | None = option(None, "Threads; default as many as there are cores.", least=1)
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Check every value against its limits."""
+        for each in fields(self):
+            value, limits = getattr(self, each.name), each.metadata
+            if isinstance(value, int | float) and not _within(value, limits):
+                raise OptionError(f"--{each.name} {value}", expected=_range(limits))
+        given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise OptionError(
+                " and ".join(f"--{n} {getattr(self, n)}" for n in given),
+                expected="one of --minutes, --steps and --epochs",
+            )
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise OptionError(f"--precision {self.precision}", expected="auto, float32 or bfloat16")
+
+    @property
+    def seconds(self) -> float | None:
+        """The time budget, or None where steps or epochs were given."""
+        if self.steps is not None or self.epochs is not None:
+            return None
+        return 60.0 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
+
+
+def _within(value: float, limits: Any) -> bool:
+    return (
+        math.isfinite(value)
+        and limits.get("least", -math.inf) <= value <= limits.get("most", math.inf)
+        and limits.get("above", -math.inf) < value < limits.get("below", math.inf)
+    )
+
+
+def _range(limits: Any) -> str:
+    words = {"least": "at least", "above": "above", "most": "at most", "below": "below"}
+    parts = [f"{word} {limits[name]:g}" for name, word in words.items() if name in limits]
+    return " and ".join(parts) or "a finite number"

@@ -1,0 +1,112 @@
+"""What a training needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recurra.bundle import CHECKPOINT, Run
+from recurra.errors import BundleError
+from recurra.training.plan import Plan
+
+
+@final
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Args:
+        step: completed steps.
+        plan: the plan in force.
+        best: the lowest loss on the selection part so far, in the task's unit; infinite before
+            the first report.
+        best_step: the step it was reached at.
+        stale: reports since then.
+        finishing: whether the selection part is trained on too by now.
+        seconds: clock time used.
+        reason: why the training is over: "completed", "early" or "diverged"; "" while it runs.
+    """
+
+    step: int
+    plan: Plan
+    best: float = float("inf")
+    best_step: int = 0
+    stale: int = 0
+    finishing: bool = False
+    seconds: float = 0.0
+    reason: str = ""
+
+
+def write(
+    run: Run,
+    progress: Progress,
+    network: nn.Module,
+    optimisers: Sequence[torch.optim.Optimizer],
+    carry: Mapping[str, Tensor],
+) -> None:
+    """Write everything into one file, so that a crash leaves the old one or the new one."""
+    arrays = {f"network/{k}": _array(v) for k, v in network.state_dict().items()}
+    arrays |= {f"carry/{k}": _array(v) for k, v in carry.items()}
+    for number, optimiser in enumerate(optimisers):
+        for index, state in optimiser.state_dict()["state"].items():
+            for key, value in state.items():
+                arrays[f"optimiser/{number}/{index}/{key}"] = _array(torch.as_tensor(value))
+    facts = {
+        "step": progress.step,
+        "plan": progress.plan.to_json(),
+        "best": progress.best if progress.best < float("inf") else None,
+        "best_step": progress.best_step,
+        "stale": progress.stale,
+        "finishing": progress.finishing,
+        "seconds": progress.seconds,
+        "reason": progress.reason,
+    }
+    run.write_arrays(CHECKPOINT, arrays, facts)
+
+
+def read(
+    run: Run, network: nn.Module, optimisers: Sequence[torch.optim.Optimizer]
+) -> tuple[Progress, dict[str, Tensor]]:
+    """Put the weights and the optimisers' state back; returns the progress and the carry.
+
+    Raises:
+        BundleError: there is no checkpoint, or it does not fit the network.
+    """
+    arrays, facts = run.read_arrays(CHECKPOINT)
+    try:
+        network.load_state_dict(_under("network/", arrays))
+        for number, optimiser in enumerate(optimisers):
+            states: dict[int, dict[str, Tensor]] = {}
+            for name, value in _under(f"optimiser/{number}/", arrays).items():
+                index, key = name.split("/", 1)
+                states.setdefault(int(index), {})[key] = value
+            optimiser.load_state_dict(
+                {"state": states, "param_groups": optimiser.state_dict()["param_groups"]}
+            )
+        plan = Plan.from_json(facts.pop("plan"))
+        best = facts.pop("best")
+        progress = Progress(plan=plan, best=float("inf") if best is None else best, **facts)
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{run.path / CHECKPOINT}: does not fit this run ({str(error).splitlines()[0]})",
+            fix="train again",
+        ) from error
+    return progress, _under("carry/", arrays)
+
+
+def _array(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
+    array: np.ndarray[Any, np.dtype[Any]] = tensor.detach().cpu().numpy()
+    return array
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(prefix): torch.from_numpy(value)
+        for key, value in arrays.items()
+        if key.startswith(prefix)
+    }

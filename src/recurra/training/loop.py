@@ -1,0 +1,260 @@
+"""The training loop: one for all tasks, every step of it visible here."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import FrameType
+from typing import Any, Generic, Protocol, TypeVar, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recurra.bundle import WEIGHTS, Run
+from recurra.judge.loss import LossSum
+from recurra.training import checkpoint
+from recurra.training.checkpoint import Progress
+from recurra.training.optimiser import Rates, build
+from recurra.training.plan import Clock, Plan
+from recurra.training.precision import Precision
+from recurra.training.schedule import rate
+
+Carry = TypeVar("Carry")
+
+
+@final
+@dataclass(frozen=True)
+class Loss(Generic[Carry]):
+    """The loss of one step: a scalar to minimise, what it sums up, and what the next step needs."""
+
+    mean: Tensor
+    total: LossSum
+    carry: Carry
+
+
+class Trainee(Protocol[Carry]):
+    """What a task gives to the loop.
+
+    A carry is a value: where the data stand and which state goes on from step to step. What is
+    random follows from (seed, step) or from the carry.
+    """
+
+    unit: str
+    """What is counted, in the plural: "characters"."""
+
+    ceiling: float
+    """A mean loss above this has exploded."""
+
+    def first(self) -> Carry:
+        """The carry of step 0."""
+
+    def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
+        """The loss of the next batch."""
+
+    def select(self, network: nn.Module) -> LossSum:
+        """The loss on the selection part; lower is better."""
+
+    def finish(self, carry: Carry) -> Carry:
+        """The carry with which the selection part, having chosen, is read for training too."""
+
+    def pack(self, carry: Carry) -> Mapping[str, Tensor]:
+        """The carry as named arrays."""
+
+    def unpack(self, arrays: Mapping[str, Tensor]) -> Carry:
+        """The carry that `pack` took apart."""
+
+
+class Watcher(Protocol):
+    """Who is told how a training goes."""
+
+    def begins(self, plan: Plan, step: int) -> None:
+        """The loop starts at this step."""
+
+    def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
+        """A step of `count` units is done."""
+
+    def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
+        """A report point is done; `best` where its weights are the ones to keep."""
+
+    def says(self, message: str) -> None:
+        """Something that the user should know."""
+
+    def ends(self) -> None:
+        """The loop is over."""
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """How a training goes about it.
+
+    Args:
+        seed: everything random follows from it.
+        rates: peak rates of the optimisers.
+        clip: the norm that gradients are cut down to.
+        warm_up: the share of the steps over which the rates rise.
+        patience: reports without a better selection loss after which the training ends.
+        finish: the share of the steps, at the end, that read the selection part as well. By then
+            it has chosen: what it says of weights trained on it is no longer asked.
+    """
+
+    seed: int = 0
+    rates: Rates = field(default_factory=Rates)
+    clip: float = 1.0
+    warm_up: float = 0.1
+    patience: int = 5
+    finish: float = 0.0
+
+
+def train(
+    trainee: Trainee[Carry],
+    network: nn.Module,
+    plan: Plan | None,
+    settings: Settings,
+    precision: Precision,
+    run: Run,
+    watcher: Watcher,
+    clock: Clock,
+) -> Progress:
+    """Train until the plan is done, nothing improves, the loss explodes or Ctrl-C comes.
+
+    The weights of the best report are in the run's weights file whenever this returns or is
+    killed, except before the first report; the checkpoint holds what going on needs.
+
+    Args:
+        plan: the plan of a new training, or None to go on from the run's checkpoint.
+
+    Returns:
+        The progress made; `reason` is "" after Ctrl-C.
+    """
+    optimisers = build(network, settings.rates)
+    peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    if plan is None:
+        progress, arrays = checkpoint.read(run, network, optimisers)
+        carry = trainee.unpack(arrays)
+        run.cut_history(progress.step)
+    else:
+        progress, carry = Progress(0, plan), trainee.first()
+        checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+    if progress.reason:
+        return progress
+    device = next(network.parameters()).device
+    watcher.begins(progress.plan, progress.step)
+    seen, mark = LossSum(), (progress.step, clock.elapsed())
+    network.train()
+    with _interrupts() as interrupted:
+        while not progress.reason and not interrupted.is_set():
+            started = time.perf_counter()
+            step, plan = progress.step, progress.plan
+            if not progress.finishing and step >= plan.steps * (1.0 - settings.finish):
+                carry, progress = trainee.finish(carry), replace(progress, finishing=True)
+                watcher.says("from here on the selection part, having chosen, is trained on too")
+            for optimiser, peak in zip(optimisers, peaks, strict=True):
+                for group, value in zip(optimiser.param_groups, peak, strict=True):
+                    group["lr"] = value * rate((step + 1) / plan.steps, warm_up=settings.warm_up)
+                optimiser.zero_grad(set_to_none=True)
+            with seeded(settings.seed, step):
+                with precision(device):
+                    loss = trainee.loss(network, carry)
+                loss.mean.backward()  # type: ignore[no-untyped-call]
+            norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip).item()
+            if not (math.isfinite(norm) and loss.total.mean < trainee.ceiling):
+                progress = replace(progress, reason="diverged")
+                watcher.says(_diverged(loss.total.mean, norm, progress))
+                break
+            for optimiser in optimisers:
+                optimiser.step()
+            carry, seen, step = loss.carry, seen + loss.total, step + 1
+            watcher.stepped(step, loss.total.mean, loss.total.count, time.perf_counter() - started)
+            progress = replace(progress, step=step)
+            if plan.due(step):
+                selected = None if progress.finishing else trainee.select(network).mean
+                progress = _judged(progress, selected, settings)
+                best = progress.best_step == step
+                if best:
+                    write_weights(run, network)
+                pace = (clock.elapsed() - mark[1]) / (step - mark[0])
+                revised = plan.revised(step, clock.elapsed(), pace)
+                progress = replace(progress, seconds=clock.elapsed(), plan=revised)
+                if step >= revised.steps:
+                    progress = replace(progress, reason=progress.reason or "completed")
+                line = {
+                    "step": step,
+                    "passed": round(step / plan.steps, 4),
+                    "train": seen.mean,
+                    "select": selected,
+                    "seconds": round(clock.elapsed(), 2),
+                }
+                run.append_history(line)
+                watcher.reported(line, progress.plan, best)
+                checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+                seen, mark = LossSum(), (step, clock.elapsed())
+    watcher.ends()
+    if not run.has(WEIGHTS):
+        write_weights(run, network)
+    progress = replace(progress, seconds=clock.elapsed())
+    if progress.reason in ("", "diverged"):
+        checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+    return progress
+
+
+def write_weights(run: Run, network: nn.Module) -> None:
+    """Write the network's weights into the run's weights file."""
+    run.write_arrays(WEIGHTS, {k: v.cpu().numpy() for k, v in network.state_dict().items()})
+
+
+@contextmanager
+def seeded(seed: int, step: int) -> Iterator[None]:
+    """Make what is random inside follow from (seed, step), and leave torch's own state alone."""
+    mixed = int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0])
+    with torch.random.fork_rng():
+        torch.manual_seed(mixed)
+        yield
+
+
+def _judged(progress: Progress, selected: float | None, settings: Settings) -> Progress:
+    if selected is None:
+        # The plan's last weights are the ones to keep: nothing chooses any more.
+        last = progress.step >= progress.plan.steps
+        return replace(progress, best_step=progress.step) if last else progress
+    if selected < progress.best:
+        return replace(progress, best=selected, best_step=progress.step, stale=0)
+    stale = progress.stale + 1
+    reason = "early" if stale >= settings.patience else ""
+    return replace(progress, stale=stale, reason=reason)
+
+
+def _diverged(loss: float, norm: float, progress: Progress) -> str:
+    kept = f"those of step {progress.best_step}" if progress.best_step else "the first ones"
+    return (
+        f"the loss exploded at step {progress.step + 1} (loss {loss:.3g}, gradient norm "
+        f"{norm:.3g}); training stops, and the weights kept are {kept}"
+    )
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that the step at hand is finished; the second kills.
+
+    Signals reach the main thread alone; in others the event never comes.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
