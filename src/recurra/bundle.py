@@ -1,7 +1,7 @@
 """A trained model on disk: the only reader and writer of a run's folder. No torch, no pickle.
 
 Every file is written aside, flushed to the disk and renamed, so that a crash at any byte leaves
-the last good one in place. Arrays carry a SHA-256 of their bytes: damage is found when read.
+the last good one in place. Arrays and their facts carry a SHA-256: damage is found when read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save as safetensors_bytes
 
-from recurra.errors import BundleError
+from recurra.errors import BundleError, InputError
 
 FORMAT = 1
 
@@ -61,31 +61,53 @@ class Run:
         return f"Run({str(self.path)!r})"
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False) -> Run:
-        """Make the folder of a new run.
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        reading: Sequence[Path] = (),
+    ) -> Run:
+        """Make the folder of a new run; `reading` are files that it is made from.
 
         Raises:
             BundleError: something is there already (without `overwrite`), something that is not
-                a run (with it), or the folder cannot be made.
+                a run or that holds what is read (with it), or the folder cannot be made.
         """
         run = cls(path)
-        if run.path.is_dir() and any(run.path.iterdir()):
-            if not overwrite:
+        for file in reading:
+            if run.path.resolve() in file.resolve().parents:
                 raise BundleError(
-                    f"{run.path}: exists already",
-                    expected="a new folder for the run",
-                    fix="choose another --out, or add --overwrite to replace the run",
-                )
-            if not (run.path / CONFIG).is_file():
-                raise BundleError(
-                    f"{run.path}: not a run of recurra (no {CONFIG}), so it is not replaced",
+                    f"{run.path}: holds {file}, which is read",
+                    expected="another folder for the run",
                     fix="choose another --out",
                 )
-        elif run.path.exists() and not run.path.is_dir():
-            raise BundleError(f"{run.path}: is a file", expected="a folder", fix="choose another")
         with _disk_errors(run.path):
-            if overwrite and run.path.exists():
-                shutil.rmtree(run.path)
+            is_file = run.path.exists() and not run.path.is_dir()
+            held = run.path.is_dir() and any(run.path.iterdir())
+        if is_file:
+            raise BundleError(
+                f"{run.path}: is a file", expected="a new folder", fix="choose another --out"
+            )
+        if held and not overwrite:
+            raise BundleError(
+                f"{run.path}: exists already",
+                expected="a new folder for the run",
+                fix="choose another --out, or add --overwrite to replace the run",
+            )
+        if held:
+            try:
+                cls.open(path)
+            except BundleError as error:
+                # Many programs have a config.json: only what is a run beyond doubt is removed.
+                raise BundleError(
+                    f"{error.got}, so it is not replaced",
+                    expected="an existing run, where --overwrite is given",
+                    fix="choose another --out, or remove that folder yourself",
+                ) from error
+        with _disk_errors(run.path):
+            if held:
+                run._empty()
             run.path.mkdir(parents=True, exist_ok=True)
         return run
 
@@ -119,8 +141,11 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The run's configuration, checked for its format."""
         config = self.read_json(CONFIG)
-        if not isinstance(config, dict) or "format" not in config or "task" not in config:
-            raise BundleError(f"{self.path / CONFIG}: not the configuration of a recurra run")
+        if not isinstance(config, dict) or not {"format", "task", "recurra"} <= config.keys():
+            raise BundleError(
+                f"{self.path / CONFIG}: not the configuration of a recurra run",
+                expected="the folder of a run, as made by `recurra train`",
+            )
         if config["format"] != FORMAT:
             raise BundleError(
                 f"{self.path / CONFIG}: bundle format {config['format']!r}",
@@ -138,7 +163,7 @@ class Run:
         target = self.path / name
         with _disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+            handle, aside = tempfile.mkstemp(_ASIDE, f".{target.name}.", target.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
@@ -187,13 +212,20 @@ class Run:
                 f"column {error.colno}",
                 fix=_RESTORE,
             ) from None
+        except (ValueError, RecursionError) as error:
+            raise BundleError(f"{self.path / name}: damaged ({error})", fix=_RESTORE) from None
 
     def write_arrays(
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Replace a file of named arrays; `facts` (JSON) travel in its header."""
-        arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-        metadata = {"sha256": _digest(arrays), "facts": json.dumps(facts or {}, allow_nan=False)}
+        # Not ascontiguousarray, which makes a row of a single number.
+        arrays = {key: np.asarray(value, order="C") for key, value in arrays.items()}
+        for key, value in arrays.items():
+            if value.dtype not in type_names.values():
+                raise TypeError(f"{key}: no file holds arrays of {value.dtype}")
+        told = json.dumps(facts or {}, allow_nan=False)
+        metadata = {"sha256": _digest(arrays, told), "facts": told}
         self.write_bytes(name, safetensors_bytes(arrays, metadata))
 
     def read_arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
@@ -219,10 +251,13 @@ class Run:
             metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])[
                 "__metadata__"
             ]
-            digest, facts = metadata["sha256"], json.loads(metadata["facts"])
-        except (SafetensorError, ValueError, KeyError, TypeError, UnicodeDecodeError):
-            raise BundleError(f"{target}: damaged or truncated", fix=_RESTORE) from None
-        if digest != _digest(arrays):
+            digest, told = metadata["sha256"], metadata["facts"]
+            facts: dict[str, Any] = json.loads(told)
+        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+            raise BundleError(
+                f"{target}: damaged or truncated, or not written by recurra", fix=_RESTORE
+            ) from None
+        if digest != _digest(arrays, told):
             raise BundleError(f"{target}: damaged (its checksum does not match)", fix=_RESTORE)
         return arrays, facts
 
@@ -235,7 +270,45 @@ class Run:
         ]
         for name in sorted(names, key=lambda name: name == CONFIG):
             if not name.startswith("checkpoint/"):
-                other.write_bytes(name, (self.path / name).read_bytes())
+                try:
+                    content = (self.path / name).read_bytes()
+                except OSError as error:
+                    raise BundleError(
+                        f"{self.path / name}: cannot be read ({error.strerror})"
+                    ) from error
+                other.write_bytes(name, content)
+
+    def remove(self) -> None:
+        """Remove the run and its folder, as far as that is possible."""
+        with contextlib.suppress(OSError):
+            self._empty()
+            self.path.rmdir()
+
+    def _empty(self) -> None:
+        # The configuration last: cut off half-way, what is left still says that it is a run.
+        for each in sorted(self.path.iterdir(), key=lambda each: each.name == CONFIG):
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            else:
+                each.unlink()
+
+    @contextlib.contextmanager
+    def intact(self, name: str) -> Iterator[None]:
+        """Name the file where what it holds makes no sense to whoever reads it inside."""
+        file = str(self.path / name)
+        try:
+            yield
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            if isinstance(error, BundleError) and error.got.startswith(file):
+                raise
+            what = error.got if isinstance(error, InputError) else repr(error)
+            raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error
+
+    def sweep(self) -> None:
+        """Remove what a crash left half-written beside the files."""
+        with _disk_errors(self.path):
+            for path in self.path.rglob(f".*{_ASIDE}"):
+                path.unlink()
 
     def append_history(self, line: Mapping[str, Any]) -> None:
         """Add a line to the history."""
@@ -248,11 +321,16 @@ class Run:
         """The lines of the history; a last line cut short by a crash is left out."""
         if not self.has(HISTORY):
             return []
-        lines = self.read_text(HISTORY).split("\n")
-        try:
-            return [json.loads(line) for line in lines[:-1]]
-        except json.JSONDecodeError:
-            raise BundleError(f"{self.path / HISTORY}: damaged", fix=_RESTORE) from None
+        found = []
+        for number, text in enumerate(self.read_text(HISTORY).split("\n")[:-1], 1):
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                line = None
+            if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+                raise BundleError(f"{self.path / HISTORY}: damaged at line {number}", fix=_RESTORE)
+            found.append(line)
+        return found
 
     def cut_history(self, step: int) -> None:
         """Drop what lies beyond this step: the run goes on from a checkpoint taken there."""
@@ -270,16 +348,17 @@ def free_path(task: str, data: str, root: str | os.PathLike[str] = "runs") -> Pa
 
 
 _RESTORE = "restore the run from a copy, or train again"
+_ASIDE = ".aside"
 
 
 def _unfinished(name: str) -> str:
     if name == CHECKPOINT:
-        return "a run can be resumed only while its folder checkpoint/ is there"
+        return "without its checkpoint a run cannot go on: train again"
     return "if its training was cut off, finish it with `recurra resume`; else restore a copy"
 
 
-def _digest(arrays: Arrays) -> str:
-    digest = hashlib.sha256()
+def _digest(arrays: Arrays, facts: str) -> str:
+    digest = hashlib.sha256(b"" if facts == "{}" else facts.encode() + b"\n")
     for key in sorted(arrays):
         array = arrays[key]
         digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
@@ -311,7 +390,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise BundleError(
             f"{path}: cannot be written ({error.strerror or error})",
-            fix="free some space; what was saved before is intact, `recurra resume` goes on from it"
+            fix="free some space; what was saved before is intact, and `recurra resume` goes on "
+            "from the last checkpoint"
             if full
             else "check the folder and its permissions, or choose another --out",
         ) from error

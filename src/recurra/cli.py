@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import sys
@@ -167,6 +168,19 @@ def lab(
 
 
 @app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="text or start.")],
+    data: Annotated[Path | None, typer.Argument(help="A file, where it takes one.")] = None,
+    minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
+    repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
+) -> None:
+    """Measure speed or quality; the last line printed is JSON."""
+    from recurra import bench as benches
+
+    benches.run(name, benches.BenchOptions(data, minutes, repeats))
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what recurra finds on this machine: versions, cores, and which path runs and why."""
     from recurra import doctor as examination
@@ -197,6 +211,10 @@ def main(arguments: list[str] | None = None) -> int:
     debug = "--debug" in given
     # Anywhere on the line, since nobody remembers where it belongs.
     words = [word for word in given if word != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character is no reason to stop.
+            stream.reconfigure(errors="replace")
     try:
         code = app(words, prog_name="recurra", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -210,9 +228,12 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("recurra: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
+    except SystemExit as stop:
+        # typer's answer to a broken pipe; nothing else here ends the process.
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
         # The reader has gone: nothing is left to be said, not at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
         if debug:

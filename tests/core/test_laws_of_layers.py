@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call
@@ -119,6 +119,7 @@ ONE_WAY: list[Way] = [as_chunks, as_steps]
 
 
 @pytest.mark.parametrize("way", ANY_WAY)
+@settings(max_examples=50)
 @given(drawn=networks_and_problems())
 def test_every_way_agrees_with_the_oracle(way: Way, drawn: tuple[Layer, Problem]) -> None:
     layer, problem = drawn
@@ -126,6 +127,7 @@ def test_every_way_agrees_with_the_oracle(way: Way, drawn: tuple[Layer, Problem]
 
 
 @pytest.mark.parametrize("way", ONE_WAY)
+@settings(max_examples=50)
 @given(drawn=networks_and_problems(one_way=True))
 def test_chunks_and_steps_agree_with_the_whole(way: Way, drawn: tuple[Layer, Problem]) -> None:
     layer, problem = drawn
@@ -134,6 +136,7 @@ def test_chunks_and_steps_agree_with_the_whole(way: Way, drawn: tuple[Layer, Pro
     agree(outcome(layer, problem, way), whole)
 
 
+@settings(max_examples=50)
 @given(drawn=networks_and_problems())
 def test_single_precision_agrees_with_the_oracle(drawn: tuple[Layer, Problem]) -> None:
     layer, problem = drawn
@@ -142,6 +145,7 @@ def test_single_precision_agrees_with_the_oracle(drawn: tuple[Layer, Problem]) -
     agree({name: value.double() for name, value in found.items()}, expected, 2e-3)
 
 
+@settings(max_examples=50)
 @given(drawn=networks_and_problems(cut=False), data=st.data())
 def test_a_cut_is_a_row_of_its_own(drawn: tuple[Layer, Problem], data: st.DataObject) -> None:
     """What comes after a cut does not depend on what came before it, in either direction."""
@@ -164,6 +168,7 @@ def test_a_cut_is_a_row_of_its_own(drawn: tuple[Layer, Problem], data: st.DataOb
             torch.testing.assert_close(leaf[:, backward], after_early.arrays()[name][:, backward])
 
 
+@settings(max_examples=50)
 @given(drawn=networks_and_problems(cut=False))
 def test_reading_backwards_is_reading_reversed_rows(drawn: tuple[Layer, Problem]) -> None:
     """The backward half of the first layer is the forward layer with its weights, on reversed."""

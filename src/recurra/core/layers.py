@@ -223,9 +223,11 @@ class Recurrent(nn.Module, ABC, Generic[S]):
 
     def explain(self, x: Tensor | Ragged, *, every_state: bool = False) -> tuple[Path, ...]:
         """Return which path each layer and direction takes for an input like x, (L*D,), and why."""
-        suffixes = [s for layer in range(self.num_layers) for s in self._suffixes(layer)]
-        every = (self._weights(suffix) for suffix in suffixes)
-        return tuple(choose(self.cell, x, w, every_state=every_state) for w in every)
+        return tuple(
+            choose(self.cell, x, self._weights(suffix), every_state=every_state)
+            for layer in range(self.num_layers)
+            for suffix in self._suffixes(layer)
+        )
 
     def extra_repr(self) -> str:
         """Return the sizes and settings that differ from the default."""
@@ -322,20 +324,15 @@ class RNN(Recurrent[HiddenState]):
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise OptionError(f"nonlinearity={nonlinearity}", expected="tanh or relu")
-        self._nonlinearity = nonlinearity
+        self.nonlinearity: Literal["tanh", "relu"] = nonlinearity
         super().__init__(
             input_size, hidden_size, num_layers, bias, dropout, bidirectional, device, dtype
         )
 
     @property
-    def nonlinearity(self) -> Literal["tanh", "relu"]:
-        """The function that bounds the state."""
-        return self._nonlinearity
-
-    @property
     def cell(self) -> Cell[HiddenState]:
         """One step of the recurrence."""
-        return cells.RNNCell(self._nonlinearity)
+        return cells.RNNCell(self.nonlinearity)
 
 
 @final

@@ -93,7 +93,7 @@ class Ragged:
         else:
             order = torch.arange(batch)
         lengths = lengths[order]
-        return Ragged(take(packed.data, _packed_positions(sizes, lengths, order)), lengths)
+        return Ragged(take(packed.data, packed_positions(sizes, lengths, order)), lengths)
 
     @property
     def batch(self) -> int:
@@ -113,8 +113,7 @@ class Ragged:
     @property
     def batch_sizes(self) -> Tensor:
         """How many rows are alive at each step, (T,): torch's numbers for a packed sequence."""
-        ends = torch.bincount(self.lengths, minlength=self.steps + 1)
-        return self.batch - ends.cumsum(0)[: self.steps]
+        return count_alive(self.lengths)
 
     def padded(self, value: float = 0, *, steps: int | None = None) -> Tensor:
         """Return (B, T, ...) with `value` after each row's end; T is the longest row's, or `steps`.
@@ -184,15 +183,10 @@ class Ragged:
                 "a row without steps", expected="rows that torch can pack", fix="select the others"
             )
         order = torch.argsort(self.lengths, descending=True, stable=True)
-        back = torch.empty_like(order)
-        back[order] = torch.arange(self.batch)
-        index = torch.empty(self.values.shape[0], dtype=torch.int64)
-        packed = _packed_positions(self.batch_sizes, self.lengths, back)
-        index[packed] = torch.arange(self.values.shape[0])
+        place, sizes = inverse(order), self.batch_sizes
+        packed = take(self.values, inverse(packed_positions(sizes, self.lengths, place)))
         device = self.values.device
-        return PackedSequence(
-            take(self.values, index), self.batch_sizes, order.to(device), back.to(device)
-        )
+        return PackedSequence(packed, sizes, order.to(device), place.to(device))
 
 
 def check_lengths(
@@ -241,6 +235,39 @@ def padded_positions(
     return torch.where(walk < lengths[:, None], index, filler)
 
 
+def packed_positions(
+    batch_sizes: Tensor, lengths: Tensor, place: Tensor, reverse: bool = False
+) -> Tensor:
+    """Return (N,): where packed rows hold each step of row after row.
+
+    Args:
+        batch_sizes: (T,), how many rows are alive at each step.
+        lengths: (B,).
+        place: (B,), each row's rank by length, the longest first.
+        reverse: the packed rows begin with their last step.
+    """
+    offsets = batch_sizes.cumsum(0) - batch_sizes
+    if reverse:
+        step = positions(lengths - 1, lengths, -1)
+    else:
+        step = positions(torch.zeros_like(lengths), lengths)
+    return offsets[step] + place.repeat_interleave(lengths)
+
+
+def count_alive(lengths: Tensor) -> Tensor:
+    """Return how many rows are longer than 0 steps, 1 step, ..., (T,)."""
+    if lengths.numel() == 0:
+        return lengths
+    return len(lengths) - torch.bincount(lengths).cumsum(0)[:-1]
+
+
+def inverse(order: Tensor) -> Tensor:
+    """Return the permutation (K,) that undoes `order`."""
+    back = torch.empty_like(order)
+    back[order] = torch.arange(len(order))
+    return back
+
+
 def take(values: Tensor, index: Tensor) -> Tensor:
     """Return the steps (K, ...) of values (N, ...) at index (K,), which may be on the CPU."""
     return values.index_select(0, index.to(values.device))
@@ -278,10 +305,3 @@ def _bucket_rows(lengths: bytes, step_cost: float) -> list[NDArray[np.int64]]:
         groups.append(order[below[cut[k]] : below[k]])
         k = int(cut[k])
     return groups[::-1]
-
-
-def _packed_positions(batch_sizes: Tensor, lengths: Tensor, place: Tensor) -> Tensor:
-    """Return (N,): where torch's packed data holds each step; `place` (B,) is each row's rank."""
-    offsets = batch_sizes.cumsum(0) - batch_sizes
-    step = positions(torch.zeros_like(lengths), lengths)
-    return offsets[step] + place.repeat_interleave(lengths)

@@ -82,7 +82,7 @@ def choose(
     if wish == "loop":
         return Path("loop", "RECURRA_PATH asks for it")
     vain = ", though RECURRA_PATH asks for it" if wish else ""
-    if cell not in torch_path.CALLS:
+    if cell not in torch_path.FUNCTIONS:
         return Path("loop", f"torch has no {type(cell).__name__}{vain}")
     if every_state and cell == LSTM:
         return Path("loop", f"torch shows an LSTM's cell state after the last step alone{vain}")

@@ -1,37 +1,48 @@
 """One cell over time by torch's own recurrence: one call for all steps.
 
-Below it, oneDNN runs an LSTM on a CPU and cuDNN everything on a GPU. torch wants rows of equal
-length, so rows are padded in buckets of similar length; rows that are reset are cut into pieces.
+Below it, oneDNN runs an LSTM on a CPU and cuDNN everything on a GPU. Rows of unequal length are
+packed as torch packs them; an LSTM's on a CPU are padded in buckets of similar length, since oneDNN
+takes no packed rows and is twice as fast. Rows that are reset are cut into pieces.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
-from recurra.core.ragged import Ragged, bucket_rows, padded_positions, positions, take
-from recurra.core.state import HiddenState, LSTMState, State
+from recurra.core.ragged import (
+    Ragged,
+    bucket_rows,
+    count_alive,
+    inverse,
+    packed_positions,
+    padded_positions,
+    positions,
+    take,
+)
+from recurra.core.state import LSTMState, State
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
 
-STEP_COST = 2000.0
+FUNCTIONS: dict[Cell[Any], Callable[..., Any]] = {
+    RNN_TANH: torch.rnn_tanh,
+    RNN_RELU: torch.rnn_relu,
+    GRU: torch.gru,
+    LSTM: torch.lstm,
+}
+
+STEP_COST = 1000.0
 """What a step costs beside its arithmetic, in rows, times H (measured for H from 32 to 512)."""
 
 HOLD = 1e4
 """Saturates a sigmoid exactly, in bfloat16 too: sigmoid(-HOLD) = 0 and sigmoid(HOLD) = 1."""
-
-Call = Callable[[Tensor, Weights, Any, "Tensor | None"], tuple[Tensor, Any]]
-"""x (B, T, F), weights, first state, lengths (B,) or None -> output (B, T, H), last state."""
-
-Hold = Callable[[torch.dtype], list[float]]
-"""The weights, one a gate, of the feature that marks padding."""
 
 
 def engine(cell: Cell[Any], like: Tensor) -> str:
@@ -49,19 +60,18 @@ def walk(
     cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool, resets: Tensor | None
 ) -> tuple[X, S]:
     """Return output and last state; all arguments are checked already."""
-    call = CALLS[cell]
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     if isinstance(x, Ragged):
         if where is None:
-            values, last = _uneven(call, x.values, x.lengths, weights, first, reverse)
+            values, last = _uneven(cell, x.values, x.lengths, weights, first, reverse)
         else:
-            values, last = _reset(call, x.values, x.lengths, weights, first, reverse, where)
+            values, last = _reset(cell, x.values, x.lengths, weights, first, reverse, where)
         return Ragged(values, x.lengths), last
     if where is None:
-        return _even(call, x, weights, first, reverse)
+        return _even(cell, x, weights, first, reverse)
     batch, steps = x.shape[:2]
     flat, lengths = x.reshape(batch * steps, -1), torch.full((batch,), steps)
-    values, last = _reset(call, flat, lengths, weights, first, reverse, where)
+    values, last = _reset(cell, flat, lengths, weights, first, reverse, where)
     return values.reshape(batch, steps, -1), last
 
 
@@ -71,7 +81,7 @@ def nothing(x: Tensor, weights: Weights) -> Tensor:
 
 
 def _reset(
-    call: Call,
+    cell: Cell[S],
     values: Tensor,
     lengths: Tensor,
     weights: Weights,
@@ -88,7 +98,7 @@ def _reset(
             0, enter.to(device), leaf
         )
     )
-    output, lasts = _uneven(call, values, pieces, weights, firsts, reverse)
+    output, lasts = _uneven(cell, values, pieces, weights, firsts, reverse)
     return output, lasts.select(leave)
 
 
@@ -111,136 +121,114 @@ def _cut(lengths: Tensor, resets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _uneven(
-    call: Call, values: Tensor, lengths: Tensor, weights: Weights, first: S, reverse: bool
+    cell: Cell[S], values: Tensor, lengths: Tensor, weights: Weights, first: S, reverse: bool
 ) -> tuple[Tensor, S]:
-    """Scan rows of unequal length, padded in buckets; rows without steps keep their first state."""
-    hidden = weights.hidden.shape[1]
+    """Scan rows of unequal length; rows without steps keep their first state."""
     total, batch = values.shape[0], len(lengths)
     if total == 0:
         return nothing(values, weights), first
     if total == batch * int(lengths[0]) and bool((lengths == lengths[0]).all()):
-        output, last = _even(
-            call, values.reshape(batch, int(lengths[0]), -1), weights, first, reverse
-        )
-        return output.reshape(total, hidden), last
+        x = values.reshape(batch, int(lengths[0]), -1)
+        output, last = _even(cell, x, weights, first, reverse)
+        return output.reshape(total, -1), last
+    if isinstance(first, LSTMState) and values.device.type == "cpu":
+        found = _bucketed(values, lengths, weights, first, reverse)
+        return cast("tuple[Tensor, S]", found)
+    return _packed(cell, values, lengths, weights, first, reverse)
+
+
+def _even(cell: Cell[S], x: Tensor, weights: Weights, first: S, reverse: bool) -> tuple[Tensor, S]:
+    """Scan rows of equal length, (B, T, F)."""
+    if x.shape[0] == 0 or x.shape[1] == 0:
+        return nothing(x, weights), first
+    if not reverse:
+        return _call(cell, x, weights, first)
+    output, last = _call(cell, x.flip(1), weights, first)
+    return output.flip(1), last
+
+
+def _packed(
+    cell: Cell[S], values: Tensor, lengths: Tensor, weights: Weights, first: S, reverse: bool
+) -> tuple[Tensor, S]:
+    """Scan all rows' first steps, then all second ones, ..., for the rows that have them."""
+    order = torch.argsort(lengths, descending=True, stable=True)
+    alive = int((lengths > 0).sum())
+    place, sizes = inverse(order), count_alive(lengths)
+    where = packed_positions(sizes, lengths, place, reverse)
+    packed = take(values, inverse(where))
+    output, last = _call(cell, packed, weights, first.select(order[:alive]), sizes)
+    state = State.concatenate([last, first.select(order[alive:])]).select(place)
+    return take(output, where), state
+
+
+def _bucketed(
+    values: Tensor, lengths: Tensor, weights: Weights, first: LSTMState, reverse: bool
+) -> tuple[Tensor, LSTMState]:
+    """Scan an LSTM's rows padded in buckets, with the cell held from each row's end on."""
+    total, hidden = values.shape[0], weights.hidden.shape[1]
     alive = lengths.nonzero().squeeze(1)
     groups = [alive[rows] for rows in bucket_rows(lengths[alive], STEP_COST / hidden + 2)]
-    source = torch.cat([values, values.new_zeros(1, values.shape[1])])
-    if call in HOLDS:
-        source, weights = _with_hold(source, weights, HOLDS[call])
+    source, held = _with_hold(values, weights)
     starts, stride = lengths.cumsum(0) - lengths, 1
     if reverse:
         starts, stride = starts + lengths - 1, -1
     outputs: list[Tensor] = []
-    lasts: list[S] = []
-    begins = torch.zeros(batch, dtype=torch.int64)
+    cells: list[Tensor] = []
+    begins = torch.zeros_like(lengths)
     offset = 0
     for rows in groups:
         steps = int(lengths[rows].max())
         index = padded_positions(starts[rows], lengths[rows], steps, total, stride)
         padded = take(source, index.reshape(-1)).reshape(len(rows), steps, -1)
-        output, last = call(padded, weights, first.select(rows), lengths[rows])
+        output, last = _call(LSTM, padded, held, first.select(rows))
         outputs.append(output.reshape(-1, hidden))
-        lasts.append(last)
+        cells.append(last.cell)
         begins[rows] = offset + torch.arange(len(rows)) * steps
         offset += len(rows) * steps
     walked = torch.cat(outputs)
-    order = torch.cat([*groups, (lengths == 0).nonzero().squeeze(1)])
-    back = torch.empty_like(order)
-    back[order] = torch.arange(batch)
-    state = State.concatenate([*lasts, first.select(lengths == 0)]).select(back)
+    empty = (lengths == 0).nonzero().squeeze(1)
+    rows = torch.cat([*groups, empty])
     ends = begins + lengths - 1
-    if reverse:
-        return take(walked, positions(ends, lengths, -1)), state
-    return take(walked, positions(begins, lengths)), state
+    last_hidden = take(walked, ends[rows[: len(alive)]]).to(first.hidden.dtype)
+    lasts = LSTMState(last_hidden, torch.cat(cells))
+    state = State.concatenate([lasts, first.select(empty)]).select(inverse(rows))
+    index = positions(ends, lengths, -1) if reverse else positions(begins, lengths)
+    return take(walked, index), state
 
 
-def _even(call: Call, x: Tensor, weights: Weights, first: S, reverse: bool) -> tuple[Tensor, S]:
-    """Scan rows of equal length."""
-    if x.shape[0] == 0 or x.shape[1] == 0:
-        return nothing(x, weights), first
-    if not reverse:
-        return call(x, weights, first, None)
-    output, last = call(x.flip(1), weights, first, None)
-    return output.flip(1), last
+def _with_hold(values: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
+    """Return values (N, F) as (N+1, F+1), with filler and its mark added, and weights to fit.
 
-
-def _with_hold(source: Tensor, weights: Weights, hold: Hold) -> tuple[Tensor, Weights]:
-    """Give each step of source (N+1, F) a feature, 1 in the filler alone, with weights of its own.
-
-    Padded steps then do what `hold` says, whatever the other weights are.
+    The mark shuts the input gate and opens the forget gate: c' = 1 * c + 0 * g, to the bit. Exact
+    for gradients too: the cell's passes unchanged, and nothing else gets any.
     """
+    source = torch.cat([values, values.new_zeros(1, values.shape[1])])
     mark = source.new_zeros(source.shape[0], 1)
     mark[-1] = 1
-    gates = weights.input.new_tensor(hold(weights.input.dtype))
-    column = gates.repeat_interleave(weights.hidden.shape[1])[:, None]
-    wide = torch.cat([weights.input, column], 1)
+    column = weights.input.new_zeros(4, weights.hidden.shape[1])
+    column[0], column[1] = -HOLD, HOLD
+    wide = torch.cat([weights.input, column.reshape(-1, 1)], 1)
     return torch.cat([source, mark], 1), weights._replace(input=wide)
 
 
-def _hold_cell(_: torch.dtype) -> list[float]:
-    """Shut the input gate and open the forget gate: c' = 1 * c + 0 * g, to the bit.
-
-    Exact for gradients too: the cell's passes unchanged, and nothing else gets any.
-    """
-    return [-HOLD, HOLD, 0, 0]
-
-
-def _shut_relu(dtype: torch.dtype) -> list[float]:
-    """Keep h at 0: through padding it could grow to infinity, and 0 * inf spoil a gradient."""
-    return [torch.finfo(dtype).min / 4]
-
-
-def _call(function: Callable[..., Any], x: Tensor, first: list[Tensor], weights: Weights) -> Any:
-    """Return torch's output and last state for one layer in one direction, batch first."""
-    hidden = [leaf.unsqueeze(0).contiguous() for leaf in first]
+def _call(
+    cell: Cell[S], x: Tensor, weights: Weights, first: S, sizes: Tensor | None = None
+) -> tuple[Tensor, S]:
+    """Return torch's output and last state: x (B, T, F), or packed (N, F) with batch sizes (T,)."""
+    hidden = [leaf.unsqueeze(0).contiguous() for leaf in first.leaves()]
     biases = [bias for bias in weights[2:] if bias is not None]
     parameters = [weights.input, weights.hidden, *biases]
-    # Asks the engines to keep what backward needs; not about dropout, of which there is none.
+    state = hidden if len(hidden) > 1 else hidden[0]
+    # cuDNN asks for "training" where a gradient will be wanted; there is no dropout here.
     train = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *hidden, *parameters))
-    state = hidden if function is torch.lstm else hidden[0]
+    settings = (parameters, bool(biases), 1, 0.0, train, False)
     with warnings.catch_warnings():
         if x.is_cuda:
             # cuDNN copies weights that do not lie in one block, which costs less than a step.
             warnings.filterwarnings("ignore", "RNN module weights are not part of single")
-        return function(x, state, parameters, bool(biases), 1, 0.0, train, False, True)
-
-
-def _last_hidden(output: Tensor, last: Tensor, lengths: Tensor | None) -> Tensor:
-    if lengths is None:
-        return last.squeeze(0)
-    rows = torch.arange(len(lengths), device=output.device)
-    return output[rows, lengths.to(output.device) - 1]
-
-
-def _rnn_tanh(
-    x: Tensor, weights: Weights, first: HiddenState, lengths: Tensor | None
-) -> tuple[Tensor, HiddenState]:
-    output, last = _call(torch.rnn_tanh, x, [first.hidden], weights)
-    return output, HiddenState(_last_hidden(output, last, lengths)).to(dtype=first.hidden.dtype)
-
-
-def _rnn_relu(
-    x: Tensor, weights: Weights, first: HiddenState, lengths: Tensor | None
-) -> tuple[Tensor, HiddenState]:
-    output, last = _call(torch.rnn_relu, x, [first.hidden], weights)
-    return output, HiddenState(_last_hidden(output, last, lengths)).to(dtype=first.hidden.dtype)
-
-
-def _gru(
-    x: Tensor, weights: Weights, first: HiddenState, lengths: Tensor | None
-) -> tuple[Tensor, HiddenState]:
-    output, last = _call(torch.gru, x, [first.hidden], weights)
-    return output, HiddenState(_last_hidden(output, last, lengths)).to(dtype=first.hidden.dtype)
-
-
-def _lstm(
-    x: Tensor, weights: Weights, first: LSTMState, lengths: Tensor | None
-) -> tuple[Tensor, LSTMState]:
-    output, last, cell = _call(torch.lstm, x, [first.hidden, first.cell], weights)
-    state = LSTMState(_last_hidden(output, last, lengths), cell.squeeze(0))
-    return output, state.to(dtype=first.hidden.dtype)
-
-
-CALLS: dict[Cell[Any], Call] = {RNN_TANH: _rnn_tanh, RNN_RELU: _rnn_relu, GRU: _gru, LSTM: _lstm}
-HOLDS: dict[Call, Hold] = {_lstm: _hold_cell, _rnn_relu: _shut_relu}
+        if sizes is None:
+            output, *lasts = FUNCTIONS[cell](x, state, *settings, True)
+        else:
+            output, *lasts = FUNCTIONS[cell](x, sizes, state, *settings)
+    remaining = iter(lasts)
+    return output, first.map(lambda leaf: next(remaining).squeeze(0).to(leaf.dtype))

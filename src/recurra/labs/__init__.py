@@ -51,10 +51,10 @@ class Lab:
             raise OptionError(
                 f"lab {self.name} with the file {context.path}", expected="no file: it has its own"
             )
+        context.heading(self.name, self.summary)
         script = import_module(f"recurra.labs.{self.name.replace('-', '_')}")
         from torch.random import fork_rng
 
-        context.heading(self.name, self.summary)
         begun = time.perf_counter()
         with fork_rng(devices=[]):
             result = script.run(context)
@@ -78,7 +78,7 @@ _LABS: Final = (
 @final
 @dataclass(frozen=True)
 class AllRun:
-    """The labs that `run_all` ran, each with its result, and those it skipped for want of a file."""
+    """The result of each lab that `run_all` ran, and the labs skipped for want of a file."""
 
     results: dict[str, Any]
     skipped: tuple[str, ...]

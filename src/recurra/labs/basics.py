@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from recurra.labs.context import LabContext
+from recurra.labs.told import basics as told
 from recurra.nn import RNN
 
 LETTERS = "helo"
@@ -19,45 +20,49 @@ WORDS = ("hello", "eolll", "lleel")
 @final
 @dataclass(frozen=True)
 class Basics:
-    """Shapes as (batch, time, feature); differences are the largest of all numbers compared."""
+    """Shapes are (batch, time, feature); differences are the largest among all numbers.
 
-    input: tuple[int, ...]
-    output: tuple[int, ...]
-    state: tuple[int, ...]
+    `leaked` is how much the other words change with the first one, in our layer and in one that
+    takes the first axis for time; `hello` has each state of the first word, by hand and by layer.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
     weights: int
-    by_hand: float
+    from_hand: float
     output_from_state: float
     leaked: float
     leaked_time_first: float
-    many_to_one: tuple[int, ...]
-    one_to_many: tuple[int, ...]
-    with_head: tuple[int, ...]
+    hello: tuple[tuple[list[float], list[float]], ...]
 
 
+@torch.no_grad()
 def run(context: LabContext) -> Basics:
     """Show shapes, the equation, the shared weights, and what reading time first would mix."""
     torch.manual_seed(context.seed)
-    x = letters(*WORDS)
+    x, changed = letters(*WORDS), letters("ooooo", *WORDS[1:])
     layer = RNN(len(LETTERS), 2)
-    with torch.no_grad():
-        output, state = layer(x)
-        hand = by_hand(layer, x)
-        last = state.layer(-1).hidden
-        many = one_to_many(layer, x[:, 0], 5)
-        head = torch.nn.Linear(2, 7)(output)
-        # The same weights in torch's layer as it comes, which takes the first axis for time.
-        time_first = torch.nn.RNN(len(LETTERS), 2)
-        time_first.load_state_dict(layer.state_dict())
-        changed = letters("ooooo", *WORDS[1:])
-        leak = _apart(layer(changed)[0][1:], output[1:])
-        leak_time_first = _apart(time_first(changed)[0][1:], time_first(x)[0][1:])
+    output, state = layer(x)
+    last, hand = state.layer(-1).hidden, by_hand(layer, x)
+    shapes = {
+        "read": x.shape,
+        "many to many": output.shape,
+        "many to one": output[:, -1].shape,
+        "one to many": one_to_many(layer, x[:, 0], 5).shape,
+        "state": last.shape,
+        "with a head": nn.Linear(2, 7)(output).shape,
+    }
+    time_first = nn.RNN(len(LETTERS), 2)
+    time_first.load_state_dict(layer.state_dict())
     result = Basics(
-        tuple(x.shape), tuple(output.shape), tuple(last.shape),
-        sum(p.numel() for p in layer.parameters()),
-        _apart(output, hand), _apart(output[:, -1], last), leak, leak_time_first,
-        tuple(output[:, -1].shape), tuple(many.shape), tuple(head.shape),
-    )  # fmt: skip
-    _tell(context, result, x, output, hand)
+        shapes={name: tuple(shape) for name, shape in shapes.items()},
+        weights=sum(p.numel() for p in layer.parameters()),
+        from_hand=apart(output, hand),
+        output_from_state=apart(output[:, -1], last),
+        leaked=apart(layer(changed)[0][1:], output[1:]),
+        leaked_time_first=apart(time_first(changed)[0][1:], time_first(x)[0][1:]),
+        hello=tuple(zip(hand[0].tolist(), output[0].tolist(), strict=True)),
+    )
+    told.tell(context, result, WORDS)
     return result
 
 
@@ -68,10 +73,7 @@ def letters(*words: str) -> Tensor:
 
 def by_hand(layer: RNN, x: Tensor) -> Tensor:
     """The layer's outputs (B, T, H), worked by hand: one equation, the same weights each step."""
-    w_x, w_h, b_x, b_h = (
-        layer.get_parameter(name)
-        for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    )
+    w_x, w_h, b_x, b_h = layer.parameters()
     h = torch.zeros(len(x), layer.hidden_size)
     steps = []
     for t in range(x.shape[1]):
@@ -90,48 +92,6 @@ def one_to_many(layer: RNN, x: Tensor, steps: int) -> Tensor:
     return torch.stack(outputs, 1)
 
 
-def _apart(a: Tensor, b: Tensor) -> float:
+def apart(a: Tensor, b: Tensor) -> float:
+    """The largest difference between two tensors of one shape."""
     return float((a - b).abs().max())
-
-
-def _tell(context: LabContext, r: Basics, x: Tensor, output: Tensor, hand: Tensor) -> None:
-    context.section("shapes: (batch, time, feature)")
-    context.say(f"{', '.join(WORDS)}: {len(WORDS)} words of 5 letters, each one of {len(LETTERS)}")
-    context.table(
-        ("RNN(4, 2)", "read", "given"),
-        (
-            ("many to many, a state after every letter", r.input, r.output),
-            ("many to one, the last state alone", r.input, r.many_to_one),
-            ("one to many, the state runs on by itself", (3, 4), r.one_to_many),
-            ("the state handed on to what comes next", "", r.state),
-        ),
-    )
-    context.section("h_t = tanh(W_x x_t + b_x + W_h h_(t-1) + b_h), for 'hello'")
-    context.table(
-        ("t", "letter", "x_t", "by hand", "the layer"),
-        (
-            (t + 1, WORDS[0][t], *(_numbers(v[0, t]) for v in (x.int(), hand, output)))
-            for t in range(5)
-        ),
-    )
-    context.say(
-        f"Largest difference over all three words: {r.by_hand:.1e}. One set of {r.weights} weights "
-        "(8 + 4 + 2 + 2) serves every step, of a word of 5 letters or of 500."
-    )
-    context.section("batch first, or time first?")
-    context.say(
-        "The first word is changed to 'ooooo'. By how much do the outputs of the other two change?\n"
-        f"In our layer, which takes (batch, time, feature) and nothing else, by {r.leaked:.2f}. In a "
-        f"layer that takes the first axis for time, by {r.leaked_time_first:.2f}: it reads 5 rows "
-        "of 3 steps, one word runs into the next, and the output's shape does not show it."
-    )
-    context.answer(
-        "Why is the output as wide as the state?",
-        "Because it is the state: the output after each step is the state after that step "
-        f"(difference at the last one: {r.output_from_state:g}). Any other width is a head's "
-        f"work: Linear(2, 7) on top gives {r.with_head}.",
-    )
-
-
-def _numbers(v: Tensor) -> str:
-    return " ".join(f"{n:g}" if n == int(n) else f"{n:+.3f}" for n in v.tolist())

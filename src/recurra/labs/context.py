@@ -86,15 +86,14 @@ class LabContext:
         self.console.print(table)
 
     def spelled(self, label: str, written: str, truth: str) -> None:
-        """Print a text that was written, what is wrong in it in red, and how much is right."""
+        """Print how much of a text that was written is right, and it, what is wrong in red."""
         from rich.text import Text
 
-        line = Text(f"{label}  '")
+        right = sum(a == b for a, b in zip(written, truth, strict=False))
+        line = Text(f"{label}  {right} of {len(truth)}  '")
         for k, character in enumerate(written):
             line.append(character, style="" if truth[k : k + 1] == character else "bold red")
-        right = sum(a == b for a, b in zip(written, truth, strict=False))
-        line.append(f"'  {right} of {len(truth)}")
-        self.console.print(line)
+        self.console.print(line.append("'"))
 
     def answer(self, question: str, answer: str) -> None:
         """Print the lab's question, and what its own figures say to it."""

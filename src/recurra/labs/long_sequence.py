@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from recurra.labs.context import LabContext
 from recurra.labs.speller import Alphabet, Speller, descend
+from recurra.labs.told import long_sequence as told
 from recurra.nn import RNN
 
 TEXT = (
@@ -66,10 +67,8 @@ def run(context: LabContext) -> LongSequence:
     windows = ids[0].unfold(0, WINDOW + 1, 1)
     x, y = windows[:, :-1], windows[:, 1:]
     context.say(
-        f"{len(TEXT)} characters, {ALPHABET.letters} different, give {len(windows)} windows of "
-        f"{WINDOW} with a target each. 2 layers of RNN, as wide as the alphabet, and a head; Adam, "
-        f"{STEPS} steps. The sentence is put together from the first window and the last "
-        "character of each next one."
+        f"{len(TEXT)} characters give {len(windows)} windows of {WINDOW}; 2 layers, Adam, {STEPS} "
+        "steps. Put together from the first window and the last character of each next one:"
     )
     model = speller(context.seed)
     for step in descend(model, partial(model.loss, x, y), BOTH, clip=CLIP):
@@ -91,13 +90,13 @@ def run(context: LabContext) -> LongSequence:
     result = LongSequence(
         joined=joined,
         settings=settings,
-        first_of_window=_share(model.predict(x)[:, 0] == y[:, 0]),
-        first_of_carried=_share((followed == ids[:, 1:])[:, WINDOW::WINDOW]),
-        carried=_share(followed == ids[:, 1:]),
+        first_of_window=share(model.predict(x)[:, 0] == y[:, 0]),
+        first_of_carried=share((followed == ids[:, 1:])[:, WINDOW::WINDOW]),
+        carried=share(followed == ids[:, 1:]),
         written_by_windows=ALPHABET.text(model.write(prompt, rest)[0]),
         written=ALPHABET.text(carried.write(prompt, rest)[0]),
     )
-    _tell(context, result)
+    told.tell(context, result, TEXT)
     return result
 
 
@@ -121,8 +120,8 @@ def steadiness(x: Tensor, y: Tensor, rates: list[float], clip: float, seeds: ran
             if step.number == 5:
                 with torch.no_grad():
                     state, _ = model.layer(one_hot(x, ALPHABET.letters).float())
-                limits.append(_share(state.abs() > 0.99))
-        right.append(_share(join(model.predict(x)) == join(y)))
+                limits.append(share(state.abs() > 0.99))
+        right.append(share(join(model.predict(x)) == join(y)))
     return Steadiness(tuple(right), mean(limits))
 
 
@@ -141,33 +140,6 @@ def carried_loss(model: Speller, ids: Tensor) -> Tensor:
     return total / (ids.shape[1] - 1)
 
 
-def _tell(context: LabContext, r: LongSequence) -> None:
-    context.section(f"free-running from its first {WINDOW} characters, '{TEXT[:WINDOW]}'")
-    context.spelled("trained on windows alone:", r.written_by_windows, TEXT[WINDOW:])
-    context.spelled("trained on carried ones:", r.written, TEXT[WINDOW:])
-    context.section("the rate 0.1: % of characters right for each of 5 seeds")
-    context.table(
-        ("", "1", "2", "3", "4", "5", "worst", "at the limit"),
-        (
-            (name, *(f"{100 * n:.1f}" for n in (*s.right, min(s.right))), f"{100 * s.at_limit:.0f} %")
-            for name, s in r.settings.items()
-        ),
-    )
-    first, last = r.settings["0.1 throughout"], r.settings["all three"]
-    context.answer(
-        "What makes it steady, and what does handing the state on add?",
-        "Adam's first steps move every weight by the whole rate. At 0.1 that drives "
-        f"{100 * first.at_limit:.0f} % of the state to its limits within 5 steps, where tanh passes "
-        f"no gradient on; the worst of 5 seeds ends at {100 * min(first.right):.1f} %. Clipping or "
-        "a falling rate alone come too late for that. A rate that rises first leaves "
-        f"{100 * last.at_limit:.0f} % there; with all three the worst seed reaches "
-        f"{100 * min(last.right):.1f} %.\n"
-        f"A window on its own begins without a past: its first character is right in "
-        f"{100 * r.first_of_window:.0f} % of the windows; in a carried one, in "
-        f"{100 * r.first_of_carried:.0f} %. So the whole sentence is followed "
-        f"({100 * r.carried:.0f} %), and written by itself from its first {WINDOW} characters.",
-    )
-
-
-def _share(right: Tensor) -> float:
+def share(right: Tensor) -> float:
+    """The share of what is true."""
     return float(right.float().mean())

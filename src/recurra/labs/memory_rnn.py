@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from recurra.labs.basics import apart
 from recurra.labs.context import LabContext
 from recurra.labs.speller import Alphabet, Speller, descend, squared_error
+from recurra.labs.told import memory_rnn as told
 from recurra.nn import RNN
 
 TEXT = "hello pytorch. how long can a rnn cell remember?"
@@ -39,10 +41,10 @@ class WrittenCell(nn.Module):
     @classmethod
     def of(cls, model: Speller) -> WrittenCell:
         """The cell with the weights of a library layer and its head."""
-        cell, theirs = cls(), model.state_dict()
-        for ours, name in ("i2h", "ih"), ("h2h", "hh"):
-            getattr(cell, ours).weight.data = theirs[f"layer.weight_{name}_l0"]
-            getattr(cell, ours).bias.data = theirs[f"layer.bias_{name}_l0"]
+        cell = cls()
+        theirs = model.layer.state_dict()
+        cell.i2h.load_state_dict({n: theirs[f"{n}_ih_l0"] for n in ("weight", "bias")})
+        cell.h2h.load_state_dict({n: theirs[f"{n}_hh_l0"] for n in ("weight", "bias")})
         cell.h2o.load_state_dict(model.head.state_dict())
         return cell
 
@@ -50,13 +52,16 @@ class WrittenCell(nn.Module):
 @final
 @dataclass(frozen=True)
 class MemoryRNN:
-    """What is recited with either kind of feedback, and how far the two cells are apart."""
+    """What is recited with either feedback, and how far the two cells are apart.
+
+    `reserved` has the numbers of 0 and 1 in an alphabet with both, then those of start and end.
+    """
 
     chosen_fed_back: str
     scores_fed_back: str
     ended: bool
     from_library: float
-    loss: float
+    reserved: tuple[list[int], list[int]]
 
 
 def run(context: LabContext) -> MemoryRNN:
@@ -64,39 +69,34 @@ def run(context: LabContext) -> MemoryRNN:
     torch.manual_seed(context.seed)
     ids = ALPHABET.framed(TEXT)
     x, y = ids[:, :-1], ids[:, 1:]
-    context.say(
-        f"{ALPHABET.letters} characters, start and end: {SYMBOLS} symbols. RNN({SYMBOLS}, "
-        f"{HIDDEN}) and a head, {ROUNDS} rounds of squared error on one-hots, Adam 0.01."
-    )
-    wider = Alphabet.of("".join(ALPHABET.vocabulary.symbols) + "01")
-    context.say(
-        f"Start and end are the numbers {ALPHABET.start} and {ALPHABET.end}, behind the last "
-        f"character. In an alphabet with 0 and 1 those two are {wider.ids('01')[0].tolist()}, and "
-        f"start and end {[wider.start, wider.end]}: no text can hold them."
-    )
     model = Speller(RNN(SYMBOLS, HIDDEN))
     for step in descend(model, partial(model.loss, x, y, squared_error), [0.01] * ROUNDS):
         if step.number in (1, 10, 30, ROUNDS):
             said = ALPHABET.text(model.predict(x)[0])
             context.spelled(f"round {step.number:3}", said, TEXT)
     cell = WrittenCell.of(model)
-    chosen, raw = (recite(cell, feedback, y.shape[1]) for feedback in ("chosen", "scores"))
     with torch.no_grad():
-        scores, hidden, steps = model(x)[0][0], torch.zeros(HIDDEN), []
+        scores, hidden = [], torch.zeros(HIDDEN)
         for symbol in one_hot(x[0], SYMBOLS).float():
             score, hidden = cell(symbol, hidden)
-            steps.append(score)
+            scores.append(score)
+        from_library = apart(model(x)[0][0], torch.stack(scores))
+    chosen, raw = (recite(cell, feedback, y.shape[1]) for feedback in ("chosen", "scores"))
+    wider = Alphabet.of("".join(ALPHABET.vocabulary.symbols) + "01")
     result = MemoryRNN(
-        ALPHABET.text(chosen), ALPHABET.text(raw), bool(chosen[-1] == ALPHABET.end),
-        float((scores - torch.stack(steps)).abs().max()), step.loss * SYMBOLS,
-    )  # fmt: skip
-    _tell(context, result)
+        chosen_fed_back=ALPHABET.text(chosen),
+        scores_fed_back=ALPHABET.text(raw),
+        ended=bool(chosen[-1] == ALPHABET.end),
+        from_library=from_library,
+        reserved=(wider.ids("01")[0].tolist(), [wider.start, wider.end]),
+    )
+    told.tell(context, result, TEXT)
     return result
 
 
 @torch.no_grad()
-def recite(cell: WrittenCell, feedback: Literal["chosen", "scores"], steps: int) -> Tensor:
-    """The symbols (T,) written from the start symbol, with either the next step's input."""
+def recite(cell: WrittenCell, feedback: str, steps: int) -> Tensor:
+    """The symbols (T,) written from the start; fed back are the "chosen" ones, or the "scores"."""
     x, hidden = one_hot(torch.tensor(ALPHABET.start), SYMBOLS).float(), torch.zeros(HIDDEN)
     written = []
     for _ in range(steps):
@@ -104,19 +104,3 @@ def recite(cell: WrittenCell, feedback: Literal["chosen", "scores"], steps: int)
         written.append(scores.argmax())
         x = one_hot(written[-1], SYMBOLS).float() if feedback == "chosen" else scores
     return torch.stack(written)
-
-
-def _tell(context: LabContext, r: MemoryRNN) -> None:
-    context.say(f"The written cell's scores differ from the library's by {r.from_library:.0e}.")
-    context.section("free-running from the start symbol; fed back at each step is")
-    context.spelled("the chosen symbol:", r.chosen_fed_back, TEXT)
-    context.spelled("the raw scores:   ", r.scores_fed_back, TEXT)
-    right = sum(a == b for a, b in zip(r.scores_fed_back, TEXT, strict=False))
-    context.answer(
-        "Why does it lose the sentence when its scores are fed back?",
-        "In training each input was a 1 among zeros. Scores are near that, not equal to it, and "
-        "each step adds its own error to the next one's input: "
-        f"{right} of {len(TEXT)} characters are right. Choosing a symbol throws the error away at "
-        f"every step: all {len(TEXT)} are right"
-        + (", and it stops by itself at the end symbol." if r.ended else "."),
-    )

@@ -111,7 +111,7 @@ class Speller(nn.Module):
     @torch.no_grad()
     def predict(self, ids: Tensor) -> Tensor:
         """Teacher-forced: the likeliest symbol (B, T) after each of ids (B, T), the true ones."""
-        scores, _ = self(ids)
+        scores: Tensor = self(ids)[0]
         return scores.argmax(2)
 
     @torch.no_grad()
@@ -151,8 +151,7 @@ def descend(
         adam.param_groups[0]["lr"] = rate
         adam.zero_grad()
         value = loss()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(learnt, clip)
         adam.step()
         yield Step(number, value.item(), norm.item())
-

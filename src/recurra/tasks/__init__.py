@@ -9,8 +9,8 @@ from os import PathLike
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from recurra.bundle import Run
-from recurra.errors import OptionError
+from recurra import __version__
+from recurra.errors import BundleError, OptionError
 
 if TYPE_CHECKING:
     from recurra.tasks.text.estimator import TextModel
@@ -32,13 +32,33 @@ def model_class(task: str) -> type[TextModel]:
 
 
 def command_of(path: str | PathLike[str]) -> ModuleType:
-    """The command-line module of the task that a run is of."""
-    task = Run.open(path).config()["task"]
-    if task == "text":
-        from recurra.tasks.text import command
+    """The command-line module of the task that a run is of.
 
-        return command
-    raise _no_such("task", task, NAMES)
+    Raises:
+        BundleError: no run, or one of a task that this version does not know.
+    """
+    task_of(path)
+    from recurra.tasks.text import command
+
+    return command
+
+
+def task_of(path: str | PathLike[str]) -> str:
+    """The task that a run is of.
+
+    Raises:
+        BundleError: no run, or one of a task that this version does not know.
+    """
+    # Imported late, like all that is not needed to list the commands.
+    from recurra.bundle import Run
+
+    task = Run.open(path).config()["task"]
+    if task not in NAMES:
+        raise BundleError(
+            f"{path}: a run of task {task!r}",
+            expected=f"a run of a task that recurra {__version__} knows: {', '.join(NAMES)}",
+        )
+    return str(task)
 
 
 def train(
@@ -70,7 +90,7 @@ def resume(path: str | PathLike[str]) -> TextModel:
     Raises:
         BundleError: no run, a finished one, or one without a checkpoint.
     """
-    return model_class(Run.open(path).config()["task"]).resume(path)
+    return model_class(task_of(path)).resume(path)
 
 
 def load(path: str | PathLike[str]) -> TextModel:
@@ -79,7 +99,7 @@ def load(path: str | PathLike[str]) -> TextModel:
     Raises:
         BundleError: no run, an unfinished one, or a damaged one.
     """
-    return model_class(Run.open(path).config()["task"]).load(path)
+    return model_class(task_of(path)).load(path)
 
 
 def _no_such(what: str, name: str, known: Sequence[str]) -> OptionError:

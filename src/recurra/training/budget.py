@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from recurra.errors import OptionError
 
@@ -36,15 +36,20 @@ class TrainingOptions:
     seed: int = option(0, "Everything random follows from it.", least=0, below=2**63)
     precision: str = option("auto", "Large products: auto, float32 or bfloat16.")
     device: str = option("auto", "auto, cpu, cuda or mps.")
-    threads: int | None = option(None, "Threads; default as many as there are cores.", least=1)
+    threads: int | None = option(
+        None, "Threads; default as many as there are cores.", least=1, most=1024
+    )
 
     def __post_init__(self) -> None:
         self.check()
 
     def check(self) -> None:
         """Check every value against its limits."""
+        kinds = get_type_hints(type(self))
         for each in fields(self):
             value, limits = getattr(self, each.name), each.metadata
+            if not _fits(value, kinds[each.name]):
+                raise OptionError(f"--{each.name} {value!r}", expected=_kind(kinds[each.name]))
             if isinstance(value, int | float) and not _within(value, limits):
                 raise OptionError(f"--{each.name} {value}", expected=_range(limits))
         given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n) is not None]
@@ -62,6 +67,19 @@ class TrainingOptions:
         if self.steps is not None or self.epochs is not None:
             return None
         return 60.0 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of an annotated type, such as `float | None`; whole numbers are floats."""
+    kinds = get_args(kind) or (kind,)
+    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+        return True
+    return type(value) in kinds
+
+
+def _kind(kind: Any) -> str:
+    words = {int: "a whole number", float: "a number", str: "a word"}
+    return next(words[each] for each in get_args(kind) or (kind,) if each in words)
 
 
 def _within(value: float, limits: Any) -> bool:

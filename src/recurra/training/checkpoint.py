@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from recurra.bundle import CHECKPOINT, Run
 from recurra.errors import BundleError
+from recurra.judge.loss import LossSum
 from recurra.training.plan import Plan
 
 
@@ -28,6 +29,7 @@ class Progress:
         best_step: the step it was reached at.
         stale: reports since then.
         finishing: whether the selection part is trained on too by now.
+        seen: the training loss since the last report.
         seconds: clock time used.
         reason: why the training is over: "completed", "early" or "diverged"; "" while it runs.
     """
@@ -38,6 +40,7 @@ class Progress:
     best_step: int = 0
     stale: int = 0
     finishing: bool = False
+    seen: LossSum = field(default_factory=LossSum)
     seconds: float = 0.0
     reason: str = ""
 
@@ -63,6 +66,7 @@ def write(
         "best_step": progress.best_step,
         "stale": progress.stale,
         "finishing": progress.finishing,
+        "seen": [progress.seen.total, progress.seen.count],
         "seconds": progress.seconds,
         "reason": progress.reason,
     }
@@ -90,13 +94,26 @@ def read(
             )
         plan = Plan.from_json(facts.pop("plan"))
         best = facts.pop("best")
-        progress = Progress(plan=plan, best=float("inf") if best is None else best, **facts)
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        seen = LossSum(*facts.pop("seen"))
+        progress = Progress(
+            plan=plan, best=float("inf") if best is None else best, seen=seen, **facts
+        )
+    except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(
             f"{run.path / CHECKPOINT}: does not fit this run ({str(error).splitlines()[0]})",
             fix="train again",
         ) from error
     return progress, _under("carry/", arrays)
+
+
+def weights(run: Run) -> tuple[int, dict[str, Tensor]]:
+    """The step of the checkpoint, and the network's weights in it.
+
+    Raises:
+        BundleError: there is no checkpoint, or it is damaged.
+    """
+    arrays, facts = run.read_arrays(CHECKPOINT)
+    return int(facts["step"]), _under("network/", arrays)
 
 
 def _array(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:

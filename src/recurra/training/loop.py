@@ -129,6 +129,7 @@ def train(
 
     Args:
         plan: the plan of a new training, or None to go on from the run's checkpoint.
+        clock: of a new training; one that goes on adds to the time that it had used.
 
     Returns:
         The progress made; `reason` is "" after Ctrl-C.
@@ -138,17 +139,19 @@ def train(
     if plan is None:
         progress, arrays = checkpoint.read(run, network, optimisers)
         carry = trainee.unpack(arrays)
+        run.sweep()
         run.cut_history(progress.step)
+        clock = Clock(progress.seconds)
     else:
         progress, carry = Progress(0, plan), trainee.first()
         checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
     if progress.reason:
         return progress
     device = next(network.parameters()).device
-    watcher.begins(progress.plan, progress.step)
-    seen, mark = LossSum(), (progress.step, clock.elapsed())
+    mark = (progress.step, clock.elapsed())
     network.train()
-    with _interrupts() as interrupted:
+    with _shown(watcher), _interrupts() as interrupted:
+        watcher.begins(progress.plan, progress.step)
         while not progress.reason and not interrupted.is_set():
             started = time.perf_counter()
             step, plan = progress.step, progress.plan
@@ -164,41 +167,53 @@ def train(
                     loss = trainee.loss(network, carry)
                 loss.mean.backward()  # type: ignore[no-untyped-call]
             norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip).item()
-            if not (math.isfinite(norm) and loss.total.mean < trainee.ceiling):
+            if not (math.isfinite(norm) and _bearable(loss.total, trainee.ceiling)):
+                watcher.says(
+                    f"the loss exploded at step {step + 1} (loss {loss.total.mean:.3g}, gradient "
+                    f"norm {norm:.3g}); training stops"
+                )
                 progress = replace(progress, reason="diverged")
-                watcher.says(_diverged(loss.total.mean, norm, progress))
                 break
             for optimiser in optimisers:
                 optimiser.step()
-            carry, seen, step = loss.carry, seen + loss.total, step + 1
+            carry, seen, step = loss.carry, progress.seen + loss.total, step + 1
             watcher.stepped(step, loss.total.mean, loss.total.count, time.perf_counter() - started)
-            progress = replace(progress, step=step)
+            progress = replace(progress, step=step, seen=seen)
             if plan.due(step):
                 selected = None if progress.finishing else trainee.select(network).mean
+                if selected is not None and not math.isfinite(selected):
+                    watcher.says(f"the selection loss is {selected} at step {step}; training stops")
+                    progress = replace(progress, reason="diverged")
+                    break
                 progress = _judged(progress, selected, settings)
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
                 pace = (clock.elapsed() - mark[1]) / (step - mark[0])
                 revised = plan.revised(step, clock.elapsed(), pace)
-                progress = replace(progress, seconds=clock.elapsed(), plan=revised)
+                progress = replace(progress, seconds=clock.elapsed(), plan=revised, seen=LossSum())
                 if step >= revised.steps:
                     progress = replace(progress, reason=progress.reason or "completed")
                 line = {
                     "step": step,
                     "passed": round(step / plan.steps, 4),
-                    "train": seen.mean,
+                    "train": seen.mean if seen.count else None,
                     "select": selected,
                     "seconds": round(clock.elapsed(), 2),
                 }
                 run.append_history(line)
                 watcher.reported(line, progress.plan, best)
                 checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
-                seen, mark = LossSum(), (step, clock.elapsed())
-    watcher.ends()
-    if not run.has(WEIGHTS):
-        write_weights(run, network)
+                mark = (step, clock.elapsed())
     progress = replace(progress, seconds=clock.elapsed())
+    if progress.reason == "diverged" and not progress.best_step:
+        # These weights are no good, and none were chosen: those of the last checkpoint are kept.
+        step, good = checkpoint.weights(run)
+        network.load_state_dict(good)
+        progress = replace(progress, best_step=step)
+        write_weights(run, network)
+    elif not progress.best_step:
+        write_weights(run, network)
     if progress.reason in ("", "diverged"):
         checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
     return progress
@@ -230,22 +245,29 @@ def _judged(progress: Progress, selected: float | None, settings: Settings) -> P
     return replace(progress, stale=stale, reason=reason)
 
 
-def _diverged(loss: float, norm: float, progress: Progress) -> str:
-    kept = f"those of step {progress.best_step}" if progress.best_step else "the first ones"
-    return (
-        f"the loss exploded at step {progress.step + 1} (loss {loss:.3g}, gradient norm "
-        f"{norm:.3g}); training stops, and the weights kept are {kept}"
-    )
+def _bearable(total: LossSum, ceiling: float) -> bool:
+    # A batch in which nothing counts has no mean, and no fault.
+    return total.mean < ceiling or (total.count == 0 and total.total == 0.0)
+
+
+@contextmanager
+def _shown(watcher: Watcher) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        watcher.ends()
 
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into an event, so that the step at hand is finished; the second kills.
 
-    Signals reach the main thread alone; in others the event never comes.
+    Signals reach the main thread alone; in others the event never comes, nor where whoever
+    started this process wants it to ignore Ctrl-C.
     """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
         yield event
         return
 

@@ -105,9 +105,11 @@ def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
     ]
     chosen = {id(parameter) for parameter, _ in gates}
     rest = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
-    optimisers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr=rates.others, betas=(0.9, 0.99), weight_decay=0.0)
-    ]
+    optimisers: list[torch.optim.Optimizer] = []
+    if rest:
+        optimisers.append(
+            torch.optim.AdamW(rest, lr=rates.others, betas=(0.9, 0.99), weight_decay=0.0)
+        )
     if gates:
         optimisers.append(Muon(gates, rates.matrices, weight_decay=rates.decay))
     return optimisers

@@ -67,6 +67,8 @@ class Bar:
 
     def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
         """Move the bar."""
+        if not count:
+            return
         speed = count / seconds
         first = math.isnan(self._loss)
         self._loss = loss if first else _SMOOTH * self._loss + (1 - _SMOOTH) * loss
@@ -86,7 +88,7 @@ class Bar:
         revised = self._plan is not None and plan.steps != self._plan.steps
         self._plan = plan
         notes = [f"{self._speed:,.0f} {self._unit}/s"]
-        selected = line["select"]
+        trained, selected = line["train"], line["select"]
         if selected is not None and not best:
             notes.append("not better")
         if self._target and not self._beaten and (selected or math.inf) < self._target[1]:
@@ -97,20 +99,26 @@ class Bar:
             if self._bar is not None:
                 self._bar.update(self._task, total=plan.steps)
         self._console.print(
-            f"{100 * line['passed']:>5.0f} %{line['step']:>9,}{line['train']:>10.4f}"
-            f"{'-' if selected is None else format(selected, '.4f'):>11}   {'; '.join(notes)}",
+            f"{100 * line['passed']:>5.0f} %{line['step']:>9,}{_figure(trained):>10}"
+            f"{_figure(selected):>11}   {'; '.join(notes)}",
             highlight=False,
+            soft_wrap=True,
         )
 
     def says(self, message: str) -> None:
         """Print a message."""
-        self._console.print(message, highlight=False, markup=False)
+        # Soft: a line broken by hand would cut a path in two where output is kept in a file.
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def ends(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 @final

@@ -273,7 +273,7 @@ def _xz_bits(known: str, scored: str) -> tuple[float, int, int]:
 
 def _xz_size(data: bytes) -> int:
     # A window no larger than the data gives the same bytes, and takes a tenth of the memory.
-    window = 1 << 16
+    window = min(max(len(data), 4096), _XZ_WINDOW)
     filters: list[dict[str, Any]] = [
         {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}
     ]

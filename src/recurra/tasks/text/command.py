@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from recurra.bundle import CONFIG, Run, free_path
+from recurra.bundle import CHECKPOINT, Run, free_path
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError
 from recurra.tasks.text import report
@@ -97,11 +97,9 @@ def _trained(path: Path, fit: Callable[[], TextModel], *, as_json: bool, quiet: 
     try:
         model = fit()
     except KeyboardInterrupt:
-        if Run(path).has(CONFIG):
-            print(
-                f"recurra: interrupted; what was learnt is kept.\n  to do: recurra resume {path}",
-                file=sys.stderr,
-            )
+        kept = f"; what was learnt is kept\n  to do: recurra resume {path}"
+        told = kept if Run(path).has(CHECKPOINT) else " before anything was learnt"
+        print(f"recurra: interrupted{told}", file=sys.stderr)
         raise
     if as_json:
         print(json.dumps({"run": str(path)} | model.report, indent=2, ensure_ascii=False))

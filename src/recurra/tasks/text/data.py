@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 
 from recurra.bundle import INPUT, Run
-from recurra.data.files import STANDARD_INPUT, TextSource, embedded_text, read_text
+from recurra.data.files import TextSource, embedded_text, read_text
 from recurra.data.splits import Split, contiguous
 from recurra.data.vocabulary import UNKNOWN, Vocabulary
 from recurra.errors import DataError
@@ -75,10 +75,18 @@ class TextData:
         """How probable a character never seen before is: the share of those seen once.
 
         The estimate of Good (1953) for the mass of the unseen, on the training part; at least
-        one in twice its length.
+        one in twice its length, and at most a half, so that the known keep some.
         """
         counts = np.bincount(self.train)
-        return max(float((counts == 1).sum()), 0.5) / len(self.train)
+        return min(0.5, max(float((counts == 1).sum()), 0.5) / len(self.train))
+
+    def told(self) -> str:
+        """How much there is of it, in a sentence."""
+        return (
+            f"{self.source.name}: {len(self.source.text):,} characters, "
+            f"{len(self.vocabulary.symbols)} different; the last {len(self.split.test):,} report, "
+            f"the {len(self.split.select):,} before them choose"
+        )
 
     def facts(self) -> dict[str, Any]:
         """What the run's configuration says of the data."""
@@ -97,6 +105,13 @@ class TextData:
         }
 
 
+def listed(source: Any) -> list[str | Path]:
+    """One source or several as a list; none for None."""
+    many = isinstance(source, Sequence) and not isinstance(source, str)
+    given = source if many else [] if source is None else [source]
+    return [each if isinstance(each, str) else Path(each) for each in given]
+
+
 def read(sources: Sequence[str | Path]) -> TextData:
     """Read and check the text of files, folders or standard input; the default where none is given.
 
@@ -106,9 +121,19 @@ def read(sources: Sequence[str | Path]) -> TextData:
     return TextData.from_source(read_text(sources) if sources else embedded_text())
 
 
-def store_input(run: Run, data: TextData, sources: Sequence[str | Path]) -> None:
-    """Keep a copy of what cannot be read twice, so that the run can be resumed."""
-    if any(str(source) == STANDARD_INPUT for source in sources):
+def store_input(run: Run, data: TextData) -> None:
+    """Keep a copy of what cannot be read twice, so that the run can be resumed.
+
+    That is standard input, a pipe, and a text that was given as such.
+    """
+    facts = data.facts()
+    try:
+        again = all(file.is_file() for file in data.source.files) and (
+            _digest(_source(facts).text) == facts["sha256"]
+        )
+    except DataError:
+        again = False
+    if not again:
         run.write_text(INPUT, data.source.text)
 
 
@@ -118,12 +143,8 @@ def read_again(run: Run, facts: dict[str, Any]) -> TextData:
     Raises:
         DataError: a file is missing or has changed since.
     """
-    if run.has(INPUT):
-        source = TextSource(run.read_text(INPUT), facts["name"])
-    elif facts["files"]:
-        source = read_text(facts["files"])
-    else:
-        source = embedded_text()
+    stored = run.has(INPUT)
+    source = TextSource(run.read_text(INPUT), facts["name"]) if stored else _source(facts)
     if _digest(source.text) != facts["sha256"]:
         raise DataError(
             f"{facts['name']}: the text has changed since the training began",
@@ -131,6 +152,10 @@ def read_again(run: Run, facts: dict[str, Any]) -> TextData:
             fix="put the old files back, or train a new run",
         )
     return TextData.from_source(TextSource(source.text, facts["name"], source.files))
+
+
+def _source(facts: dict[str, Any]) -> TextSource:
+    return read_text(facts["files"]) if facts["files"] else embedded_text()
 
 
 def _digest(text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 import secrets
 import shutil
 import tempfile
-import time
+import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -18,22 +16,18 @@ from typing import Any, Self, final
 import numpy as np
 import torch
 
-from recurra import __version__
-from recurra.bundle import CARD, CHECKPOINT, CONFIG, FORMAT, REPORT, VOCABULARY, WEIGHTS, Run
+from recurra.bundle import CHECKPOINT, CONFIG, REPORT, VOCABULARY, WEIGHTS, Run
 from recurra.data.files import TextSource, read_text
-from recurra.data.streams import Streams
 from recurra.data.vocabulary import Vocabulary
 from recurra.errors import BundleError, DataError, OptionError, TrainingError
 from recurra.search import Sampling
-from recurra.tasks.text import baselines, data, evaluate, report
+from recurra.tasks.text import baselines, data, evaluate, recipe, report
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
+from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.size import Size, largest_worth, named, training_speed
 from recurra.tasks.text.stopping import stop_at
 from recurra.training import session
-from recurra.training.checkpoint import Progress
 from recurra.training.loop import Settings, Watcher, seeded, train
 from recurra.training.optimiser import Rates
 from recurra.training.plan import Clock
@@ -64,7 +58,6 @@ class TextModel(TextOptions):
     def __post_init__(self) -> None:
         self.check()
         self._run: Run | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._network: CharacterNetwork | None = None
 
     # -- training ---------------------------------------------------------------------------
@@ -90,15 +83,13 @@ class TextModel(TextOptions):
         self.check()
         if self.threads:
             torch.set_num_threads(self.threads)
-        sources: list[str | Path] = []
         if isinstance(source, TextSource):
             read = TextData.from_source(source)
         else:
-            sources = _listed(source)
-            read = data.read(sources)
+            read = data.read(data.listed(source))
         device = session.device_of(self.device)
         precision = session.precision_of(self.precision, device)
-        size, reason = self._sized(precision, device)
+        size, reason = recipe.sized(self, precision, device)
         if len(read.split.train) <= size.chunk:
             raise DataError(
                 f"{read.source.name}: the training part has {len(read.split.train):,} characters",
@@ -109,32 +100,29 @@ class TextModel(TextOptions):
             len(read.vocabulary), self.cell, size.embedding, size.hidden, size.layers, size.dropout
         )
         if out is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="recurra-")
-            out = self._temporary.name
-        run = Run.create(out, overwrite=overwrite)
+            out = tempfile.mkdtemp(prefix="recurra-")
+            weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
+        run = Run.create(out, overwrite=overwrite, reading=read.source.files)
         # A number that no step has: the first weights are drawn apart from all else.
         with seeded(self.seed, 2**32 - 1):
             network = CharacterNetwork(architecture).to(device)
-        parameters = sum(p.numel() for p in network.parameters())
-        watcher.says(
-            f"{read.source.name}: {len(read.source.text):,} characters, "
-            f"{len(read.vocabulary.symbols)} different; the last {len(read.split.test):,} report, "
-            f"the {len(read.split.select):,} before them choose"
-        )
-        watcher.says(
-            f"model: {size.layers} x {architecture.cell.upper()}({size.hidden}), "
-            f"{parameters:,} weights ({reason}); {precision}"
-        )
-        run.write_json(CONFIG, _configuration(self, read, architecture, size, precision, device))
-        run.write_json(VOCABULARY, read.vocabulary.to_json())
-        data.store_input(run, read, sources)
-        found = baselines.text_baselines(
-            read.vocabulary,
-            *(read.text(part) for part in (read.split.train, read.split.select, read.split.test)),
-        )
-        report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(found))
-        return self._trained(run, read, network, precision, watcher, clock, new=True)
+        watcher.says(read.told())
+        watcher.says(f"model: {network.told()} ({reason}); {precision}")
+        settings = recipe.configuration(self, read, architecture, size, precision, device)
+        try:
+            run.write_json(CONFIG, settings)
+            run.write_json(VOCABULARY, read.vocabulary.to_json())
+            data.store_input(run, read)
+            parts = (read.split.train, read.split.select, read.split.test)
+            found = baselines.text_baselines(read.vocabulary, *map(read.text, parts))
+            report.write_baselines(run, found)
+            watcher.says("to beat: " + report.told_baselines(found))
+            return self._trained(run, read, network, precision, watcher, clock, new=True)
+        except BaseException:
+            if not run.has(CHECKPOINT) and not run.has(REPORT):
+                # Nothing was learnt: what is there would only be in the way of the next attempt.
+                run.remove()
+            raise
 
     @classmethod
     def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:
@@ -151,37 +139,25 @@ class TextModel(TextOptions):
                 fix=f"use it: recurra generate {run.path}",
             )
         config = run.config()
-        settings = config["training"]
-        model = cls(**config["options"])
-        if settings["threads"] != torch.get_num_threads():
+        with run.intact(CONFIG):
+            settings, facts = config["training"], config["data"]
+            model, architecture = cls(**config["options"]), Architecture(**config["architecture"])
+            precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
+            threads, name = int(settings["threads"]), str(settings["device"])
+        if not run.has(CHECKPOINT):
+            raise BundleError(
+                f"{run.path / CHECKPOINT}: missing",
+                fix="without its checkpoint a training cannot go on: train again",
+            )
+        if threads != torch.get_num_threads():
             # Sums are split over threads: another number rounds differently.
-            torch.set_num_threads(settings["threads"])
-        read = data.read_again(run, config["data"])
-        device = session.device_of(settings["device"])
-        network = CharacterNetwork(Architecture(**config["architecture"])).to(device)
-        precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
+            torch.set_num_threads(threads)
+        read = data.read_again(run, facts)
+        device = session.device_of(name)
+        network = CharacterNetwork(architecture).to(device)
         return model._trained(
             run, read, network, precision, watcher or Silence(), Clock(), new=False
         )
-
-    def _sized(self, precision: Precision, device: torch.device) -> tuple[Size, str]:
-        """The size asked for, or the one that the time allows, and why; single options override."""
-        if self.size is not None:
-            size, reason = named(self.size), f"size {self.size}, as asked"
-        elif self.seconds is None:
-            size, reason = named("small"), "size small"
-        else:
-            speed = training_speed(precision, device)
-            size = largest_worth(self.seconds, speed)
-            reason = f"size {size.name}, the largest worth {self.seconds / 60:g} minutes here"
-        given = {
-            name: getattr(self, name)
-            for name in ("hidden", "layers", "embedding", "dropout", "batch", "chunk")
-            if getattr(self, name) is not None
-        }
-        if self.rate is not None:
-            given["rates"] = replace(size.rates, matrices=self.rate, others=self.rate / 10)
-        return replace(size, **given), reason
 
     def _trained(
         self,
@@ -195,7 +171,7 @@ class TextModel(TextOptions):
         new: bool,
     ) -> Self:
         settings = run.config()["training"]
-        trainee = _trainee(network, read, settings)
+        trainee = recipe.trainee(network, read, settings)
         how = Settings(
             seed=settings["seed"],
             rates=Rates(**settings["rates"]),
@@ -213,50 +189,25 @@ class TextModel(TextOptions):
                 clock,
                 steps_an_epoch=trainee.streams.length / trainee.streams.chunk,
                 most_epochs=MOST_EPOCHS,
-                reserve=_reserve(network, read),
+                reserve=evaluate.seconds_needed(network, read),
             )
         else:
             progress = train(trainee, network, None, how, precision, run, watcher, clock)
         if not progress.reason:
             raise KeyboardInterrupt
         self._adopt(run)
-        self._report(read, progress, trainee)
+        epochs = progress.step * trainee.streams.chunk / trainee.streams.length
+        report.write(run, self.network, read, progress, epochs)
+        # Its plan is done: there is nothing to go on with.
+        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
         if progress.reason == "diverged":
             raise TrainingError(
-                f"{run.path}: the loss exploded at step {progress.step + 1}",
+                f"{run.path}: the loss exploded after step {progress.step}",
                 expected="a loss that falls",
                 fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
                 "--rate",
             )
         return self
-
-    def _report(self, read: TextData, progress: Progress, trainee: TextTrainee) -> None:
-        run, network, config = self.run, self.network, self.run.config()
-        found = report.read_baselines(run)
-        before = int(read.ids[read.split.test.start - 1])
-        nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
-        run.write_arrays(report.SCORED, {"nats": nats.astype(np.float32)})
-        verdict = evaluate.against(nats, found)
-        facts = {
-            "step": progress.step,
-            "best_step": progress.best_step,
-            "epochs": progress.step * trainee.streams.chunk / trainee.streams.length,
-            "reason": progress.reason,
-            "seconds": round(progress.seconds, 1),
-            "plan": progress.plan.to_json(),
-        }
-        result = {
-            "data": {"name": read.source.name, "part": "the test part"},
-            "model": evaluate.summary(nats, read.test, streams).to_json(),
-            "baselines": report.plain(found),
-            "verdict": evaluate.plain(verdict),
-            "free_running": evaluate.free_running(network, read),
-            "training": facts | {"sentence": report.training_sentence(config, facts)},
-        }
-        run.write_text(CARD, report.card(run.path.name, result, config))
-        run.write_json(REPORT, result)
-        # Its plan is done: there is nothing to go on with.
-        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
 
     # -- use --------------------------------------------------------------------------------
 
@@ -268,23 +219,24 @@ class TextModel(TextOptions):
             BundleError: no run of this task, or a damaged one.
         """
         run = Run.open(path, task="text")
-        try:
+        with run.intact(CONFIG):
             model = cls(**run.config()["options"])
-        except (TypeError, KeyError, OptionError) as error:
-            raise BundleError(f"{run.path / CONFIG}: damaged ({error})") from error
         model.device = device
         model._adopt(run)
         return model
 
     def _adopt(self, run: Run) -> None:
         config = run.config()
-        vocabulary = Vocabulary.from_json(run.read_json(VOCABULARY))
+        with run.intact(VOCABULARY):
+            vocabulary = Vocabulary.from_json(run.read_json(VOCABULARY))
+        with run.intact(CONFIG):
+            architecture = Architecture(**config["architecture"])
+            self._unknown_rate = float(config["data"]["unknown_rate"])
         arrays, _ = run.read_arrays(WEIGHTS)
         try:
-            network = CharacterNetwork(Architecture(**config["architecture"]))
+            network = CharacterNetwork(architecture)
             network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
-            self._unknown_rate = float(config["data"]["unknown_rate"])
-        except (RuntimeError, TypeError, KeyError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise BundleError(
                 f"{run.path / WEIGHTS}: does not fit {CONFIG} ({str(error).splitlines()[0]})",
                 fix="restore both from one copy of the run, or train again",
@@ -349,15 +301,9 @@ class TextModel(TextOptions):
             OptionError: an option is out of its range.
             DataError: the prompt holds an unknown character, and `replace_unknown` is not set.
         """
-        rows = write(
-            self.network,
-            self.vocabulary,
-            prompt,
-            Sampling(temperature, top_k, top_p, repetition_penalty),
-            seed=_drawn(seed),
-            replace_unknown=replace_unknown,
-        )
-        pieces = (row[0] for row in islice(rows, _length(length)))
+        how = Sampling(temperature, top_k, top_p, repetition_penalty)
+        rows = self._rows(prompt, how, 1, length, seed, replace_unknown)
+        pieces = (row[0] for row in rows)
         return stop_at(pieces, stop) if stop else pieces
 
     def continuations(
@@ -384,17 +330,34 @@ class TextModel(TextOptions):
         """
         if length is None:
             raise OptionError("no length", expected="one, where there are several continuations")
+        how = Sampling(temperature, top_k, top_p, repetition_penalty)
+        rows = self._rows(prompt, how, count, length, seed, replace_unknown)
+        texts = map("".join, zip(*rows, strict=True))
+        return ["".join(stop_at(iter(text), stop)) if stop else text for text in texts]
+
+    def _rows(
+        self,
+        prompt: str,
+        how: Sampling,
+        count: int,
+        length: int | None,
+        seed: int | None,
+        replace_unknown: bool,
+    ) -> Iterator[tuple[str, ...]]:
+        if length is not None and length < 1:
+            raise OptionError(
+                f"length {length}", expected="1 or more characters, or None for no end"
+            )
         rows = write(
             self.network,
             self.vocabulary,
             prompt,
-            Sampling(temperature, top_k, top_p, repetition_penalty),
-            seed=_drawn(seed),
+            how,
+            seed=secrets.randbelow(2**62) if seed is None else seed,
             count=count,
             replace_unknown=replace_unknown,
         )
-        texts = map("".join, zip(*islice(rows, _length(length)), strict=True))
-        return ["".join(stop_at(iter(text), stop)) if stop else text for text in texts]
+        return islice(rows, length)
 
     def nats(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """What each character of `text` (N,) costs, in nats, given those before it."""
@@ -408,7 +371,7 @@ class TextModel(TextOptions):
         Raises:
             DataError: the text cannot be read.
         """
-        text = source if isinstance(source, TextSource) else read_text(_listed(source))
+        text = source if isinstance(source, TextSource) else read_text(data.listed(source))
         ids = self.vocabulary.encode(text.text)
         nats, streams = evaluate.score(self.network, ids, self._unknown_rate)
         try:
@@ -432,76 +395,5 @@ class TextModel(TextOptions):
         Raises:
             BundleError: something is there already, or it cannot be written.
         """
-        target = Run.create(path, overwrite=overwrite)
+        target = Run.create(path, overwrite=overwrite, reading=[self.run.path / CONFIG])
         self.run.copy_to(target)
-
-
-def _configuration(
-    model: TextModel,
-    read: TextData,
-    architecture: Architecture,
-    size: Size,
-    precision: Precision,
-    device: torch.device,
-) -> dict[str, Any]:
-    """What the run's configuration holds: all that loading and resuming need, fixed from here."""
-    return {
-        "format": FORMAT,
-        "task": "text",
-        "recurra": __version__,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "architecture": architecture.to_json(),
-        "data": read.facts(),
-        "options": {each.name: getattr(model, each.name) for each in fields(TextOptions)},
-        "training": {
-            "size": size.name,
-            "batch": size.batch,
-            "chunk": size.chunk,
-            "rates": asdict(size.rates),
-            "finish": model.finish,
-            "seed": model.seed,
-            "bfloat16": precision.bfloat16,
-            "bfloat16_reason": precision.reason,
-            "device": str(device),
-            "threads": torch.get_num_threads(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-    }
-
-
-def _listed(source: Any) -> list[str | Path]:
-    many = isinstance(source, Sequence) and not isinstance(source, str)
-    given = source if many else [] if source is None else [source]
-    return [each if isinstance(each, str) else Path(each) for each in given]
-
-
-def _length(length: int | None) -> int | None:
-    if length is not None and length < 1:
-        raise OptionError(f"length {length}", expected="1 or more characters, or None for no end")
-    return length
-
-
-def _drawn(seed: int | None) -> int:
-    return secrets.randbelow(2**62) if seed is None else seed
-
-
-def _trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
-    """The trainee of a network on a text; its seed, batch and chunk as the run's settings say."""
-
-    def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
-        return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
-
-    both = read.ids[: read.split.select.stop]
-    return TextTrainee(network, streams(read.train), streams(both), read.select, read.unknown_rate)
-
-
-def _reserve(network: CharacterNetwork, read: TextData) -> float:
-    """Seconds that the report is going to take, from a piece of it."""
-    start, piece = time.perf_counter(), read.train[: min(1500, len(read.train))]
-    evaluate.score(network, piece, read.unknown_rate)
-    scoring = (time.perf_counter() - start) * len(read.test) / len(piece)
-    start = time.perf_counter()
-    evaluate.free_running(network, read, length=20)
-    return scoring + (time.perf_counter() - start) * evaluate.FREE_LENGTH / 20

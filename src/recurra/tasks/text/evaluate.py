@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -84,20 +85,26 @@ def score(
     inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
     targets = torch.from_numpy(ids.astype(np.int64)).to(device)
     count = len(ids)
-    streams = max(1, min(64, count // (20 * _WARM_UP))) if count > ONE_STREAM else 1
+    streams = _streams(count)
     network.eval()
     if streams == 1:
         nats = stream_nats(network, inputs[None], targets[None], unknown_rate)[0]
     else:
         size = -(-count // streams)
         starts = size * torch.arange(streams, device=device)
-        places = starts[:, None] + torch.arange(-_WARM_UP, size, device=device)
-        held = places.clamp(0, count - 1)
+        # The first piece has nothing before it, and is read from its start like a whole text.
+        firsts = (starts - _WARM_UP).clamp(min=0)
+        places = firsts[:, None] + torch.arange(_WARM_UP + size, device=device)
+        held = places.clamp(max=count - 1)
         rows = stream_nats(network, inputs[held], targets[held], unknown_rate, chunk=512)
-        nats = np.concatenate([rows[0, _WARM_UP:], rows[1:, _WARM_UP:].ravel()])[:count]
+        nats = np.concatenate([rows[0, :size], rows[1:, _WARM_UP:].ravel()])[:count]
     if before is None:
         nats[0] = math.log(network.embedding.num_embeddings)
     return nats, streams
+
+
+def _streams(count: int) -> int:
+    return 1 if count <= ONE_STREAM else min(64, count // (20 * _WARM_UP))
 
 
 def summary(nats: Nats, ids: np.ndarray[Any, np.dtype[np.int32]], streams: int) -> Score:
@@ -106,17 +113,14 @@ def summary(nats: Nats, ids: np.ndarray[Any, np.dtype[np.int32]], streams: int) 
 
 
 def against(nats: Nats, baselines: Sequence[Baseline]) -> Verdict | None:
-    """The verdict against the best baseline that has a figure for every character."""
-    comparable = [b for b in baselines if b.per_character is not None]
-    if not comparable:
+    """The verdict against the best of the baselines; None where there are none."""
+    if not baselines:
         return None
-    best = min(comparable, key=lambda baseline: baseline.nats_per_character)
-    assert best.per_character is not None
-    interval = block_bootstrap(best.per_character - nats)
+    best = min(baselines, key=lambda baseline: baseline.nats_per_character)
     return verdict(
         float(nats.mean()),
         best.nats_per_character,
-        interval,
+        block_bootstrap(best.saved_by(nats)),
         name=best.name,
         unit="nats a character",
     )
@@ -139,25 +143,43 @@ FREE_LENGTH: Final = 2000
 
 
 def free_running(
-    network: CharacterNetwork, read: TextData, *, length: int = FREE_LENGTH, seed: int = 0
+    network: CharacterNetwork, read: TextData, *, seed: int = 0
 ) -> list[dict[str, Any]]:
     """What the network writes when left alone, by temperature: figures apart from the scores."""
-    known = read.text(range(read.split.select.stop))
-    rows = []
-    for temperature in TEMPERATURES:
-        sampling = Sampling(temperature)
-        stream = write(network, read.vocabulary, "", sampling, seed=seed)
-        text = "".join(row[0] for row in islice(stream, length))
-        found = freerun.measure([text], known)[0]
-        rows.append(
-            {
-                "temperature": temperature,
-                "characters": length,
-                "known_words": found.known_words if found.words else None,
-                "distinct_pairs": found.distinct_pairs,
-                "longest_copy": len(found.copied.text),
-                "longest_copied": found.copied.text,
-                "sample": text[:500],
-            }
-        )
-    return rows
+    texts = [free_text(network, read, t, FREE_LENGTH, seed) for t in TEMPERATURES]
+    found = freerun.measure(texts, read.text(range(read.split.select.stop)))
+    return [
+        {
+            "temperature": temperature,
+            "characters": FREE_LENGTH,
+            "known_words": each.known_words if each.words else None,
+            "distinct_pairs": each.distinct_pairs,
+            "longest_copy": len(each.copied.text),
+            "longest_copied": each.copied.text,
+            "sample": text[:500],
+        }
+        for temperature, text, each in zip(TEMPERATURES, texts, found, strict=True)
+    ]
+
+
+def free_text(
+    network: CharacterNetwork, read: TextData, temperature: float, length: int, seed: int = 0
+) -> str:
+    """Text that the network writes without a prompt."""
+    stream = write(network, read.vocabulary, "", Sampling(temperature), seed=seed)
+    return "".join(row[0] for row in islice(stream, length))
+
+
+def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
+    """How long scoring the test part and writing freely are going to take, from a piece of each."""
+    start, piece = time.perf_counter(), read.train[: min(2000, len(read.train))]
+    score(network, piece, read.unknown_rate)
+    # Streams side by side take longer a step, but not by as much as there are.
+    side_by_side = min(8, _streams(len(read.test)))
+    scoring = (time.perf_counter() - start) * len(read.test) / len(piece) / side_by_side
+    start = time.perf_counter()
+    texts = [free_text(network, read, 1.0, 50)]
+    writing = (time.perf_counter() - start) * FREE_LENGTH / 50
+    start = time.perf_counter()
+    freerun.measure(texts, read.text(range(read.split.select.stop)))
+    return scoring + len(TEMPERATURES) * writing + 2 * (time.perf_counter() - start)

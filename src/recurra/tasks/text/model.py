@@ -82,6 +82,12 @@ class CharacterNetwork(nn.Module):
         self.head = nn.Linear(a.hidden, a.symbols - 1)
         self.reset_parameters()
 
+    def told(self) -> str:
+        """Its layers and its size in a few words."""
+        layers, weights = self.recurrent, sum(p.numel() for p in self.parameters())
+        name = type(layers).__name__
+        return f"{layers.num_layers} x {name}({layers.hidden_size}), {weights:,} weights"
+
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw the weights: orthogonal recurrent maps, and an LSTM that remembers at first.
@@ -195,11 +201,15 @@ class TextTrainee:
         inputs = torch.from_numpy(chunk.inputs).to(self.device)
         targets = torch.from_numpy(chunk.targets).to(self.device)
         logits, state = network(inputs, None if chunk.fresh else carry.state)
-        # The selection part may hold unknown characters, which are not learnt.
-        mean = F.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), ignore_index=UNKNOWN
+        # The selection part may hold unknown characters, which are not learnt and not counted.
+        count = int((targets != UNKNOWN).sum())
+        summed = F.cross_entropy(
+            logits.float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=UNKNOWN,
+            reduction="sum",
         )
-        total = LossSum(mean.item() * targets.numel(), targets.numel())
+        mean, total = summed / max(1, count), LossSum(summed.item(), count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
         after = state.detach().to(dtype=torch.float32)
         return Loss(mean, total, TextCarry(chunk.following, after, carry.finishing))

@@ -9,8 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from recurra.bundle import Run
+from recurra.bundle import CARD, REPORT, Run
+from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.model import CharacterNetwork
+from recurra.training.checkpoint import Progress
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
@@ -34,6 +38,38 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
         Baseline(each["name"], each["nats"], each["note"], arrays.get(str(number)))
         for number, each in enumerate(facts["baselines"])
     )
+
+
+def write(
+    run: Run, network: CharacterNetwork, read: TextData, progress: Progress, epochs: float
+) -> None:
+    """Score a trained network on the test part, and write the report and the model card.
+
+    Args:
+        epochs: passes over the training part that the progress amounts to.
+    """
+    found, config = read_baselines(run), run.config()
+    before = int(read.ids[read.split.test.start - 1])
+    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
+    run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
+    facts = {
+        "step": progress.step,
+        "best_step": progress.best_step,
+        "epochs": epochs,
+        "reason": progress.reason,
+        "seconds": round(progress.seconds, 1),
+        "plan": progress.plan.to_json(),
+    }
+    result = {
+        "data": {"name": read.source.name, "part": "the test part"},
+        "model": evaluate.summary(nats, read.test, streams).to_json(),
+        "baselines": plain(found),
+        "verdict": evaluate.plain(evaluate.against(nats, found)),
+        "free_running": evaluate.free_running(network, read),
+        "training": facts | {"sentence": training_sentence(config, facts)},
+    }
+    run.write_text(CARD, card(run.path.name, result, config))
+    run.write_json(REPORT, result)
 
 
 def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
@@ -87,6 +123,7 @@ def told(report: dict[str, Any]) -> str:
     training = report.get("training")
     if training:
         lines += ["", training["sentence"]]
+    lines = "\n".join(lines).split("\n")
     return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in lines)
 
 

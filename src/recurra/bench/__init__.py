@@ -1,0 +1,61 @@
+"""Measurements: each prints what it did, a table, and one line of JSON at the end."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+from recurra.errors import OptionError
+
+
+@final
+@dataclass(frozen=True)
+class BenchOptions:
+    """What a measurement can be told.
+
+    Args:
+        data: the file that it runs on, where it takes one.
+        minutes: the budget of each training.
+        repeats: trainings with different seeds, or timings of one thing.
+    """
+
+    data: Path | None = None
+    minutes: float = 3.0
+    repeats: int = 3
+
+
+def _text(options: BenchOptions) -> None:
+    from recurra.bench import text
+
+    text.run(options)
+
+
+def _start(options: BenchOptions) -> None:
+    from recurra.bench import start
+
+    start.run(options)
+
+
+BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
+    "text": ("loss on the test part of a text after --minutes, over --repeats seeds", _text),
+    "start": ("time to the first help line and the first character; memory of a stream", _start),
+}
+
+
+def run(name: str, options: BenchOptions) -> None:
+    """Run the measurement of this name.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if name not in BENCHES:
+        near = difflib.get_close_matches(name, BENCHES, n=1)
+        raise OptionError(
+            f"no bench is called {name!r}",
+            expected=f"one of {', '.join(BENCHES)}",
+            fix=f"did you mean {near[0]}?" if near else "",
+        )
+    BENCHES[name][1](options)

@@ -1,0 +1,73 @@
+"""How good a text model becomes in a given time: the default training, over several seeds."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from recurra.bench import BenchOptions
+from recurra.bench.machine import described
+from recurra.errors import OptionError, TrainingError
+
+
+def run(options: BenchOptions) -> None:
+    """Train with `--minutes` alone, each time in a process of its own; print the median.
+
+    Raises:
+        OptionError: no text was given.
+        TrainingError: a training failed.
+    """
+    if options.data is None:
+        raise OptionError("bench text without a file", expected="recurra bench text FILE")
+    print(f"{'seed':>5}{'nats':>9}{'bits':>9}{'baseline':>10}{'seconds':>9}   model", flush=True)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
+        for seed in range(options.repeats):
+            out = Path(folder) / str(seed)
+            command = [sys.executable, "-m", "recurra", "train", "text", str(options.data)]
+            command += ["--minutes", str(options.minutes), "--seed", str(seed), "--out", str(out)]
+            start = time.perf_counter()
+            done = subprocess.run(
+                [*command, "--json", "--quiet"], capture_output=True, text=True, check=False
+            )
+            seconds = time.perf_counter() - start
+            if done.returncode != 0:
+                raise TrainingError(f"seed {seed}: {done.stderr.strip()}")
+            report = json.loads(done.stdout)
+            config = json.loads((out / "config.json").read_text())
+            row = {
+                "seed": seed,
+                "nats": report["model"]["nats"],
+                "bits": report["model"]["bits"],
+                "baseline": min(each["nats"] for each in report["baselines"]),
+                "seconds": round(seconds, 1),
+                "steps": report["training"]["step"],
+                "architecture": config["architecture"],
+            }
+            rows.append(row)
+            a = config["architecture"]
+            print(
+                f"{seed:>5}{row['nats']:>9.4f}{row['bits']:>9.4f}{row['baseline']:>10.4f}"
+                f"{seconds:>9.1f}   {a['layers']} x {a['cell'].upper()}({a['hidden']}), dropout "
+                f"{a['dropout']:.2f}, {row['steps']:,} steps",
+                flush=True,
+            )
+    median = statistics.median(row["nats"] for row in rows)
+    print(f"median {median:.4f} nats a character after {options.minutes:g} minutes")
+    print(
+        json.dumps(
+            {
+                "bench": "text",
+                "data": options.data.name,
+                "minutes": options.minutes,
+                "median_nats": median,
+                "rows": rows,
+                "machine": described(),
+            }
+        )
+    )

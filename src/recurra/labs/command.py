@@ -1,0 +1,40 @@
+"""The labs on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from recurra import labs
+from recurra.errors import OptionError
+from recurra.labs.context import LabContext
+
+
+def run(
+    name: str | None,
+    path: Path | None,
+    *,
+    run_all: bool,
+    quick: bool,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """`recurra lab`: one lab, all of them, or the list."""
+    console = Console()
+    context = LabContext(console, path, quick, seed, out)
+    if run_all:
+        if name is not None:
+            raise OptionError(f"--all and {name}", expected="one of them")
+        labs.run_all(context)
+    elif name is not None:
+        labs.find(name).run(context)
+    else:
+        context.table(
+            ("lab", "what it shows"),
+            [
+                (f"{lab.name} [FILE]" if lab.file != "none" else lab.name, lab.summary)
+                for lab in labs.all_labs()
+            ],
+        )
+        context.say("Run one: recurra lab NAME; all of them: recurra lab --all")

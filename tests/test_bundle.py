@@ -1,0 +1,518 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from recurra.bundle import (
+    CHECKPOINT,
+    CONFIG,
+    FORMAT,
+    HISTORY,
+    WEIGHTS,
+    Arrays,
+    Run,
+    free_path,
+    type_names,
+)
+from recurra.errors import BundleError
+
+ARRAYS: Arrays = {
+    "weight": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "step": np.array(7, np.int64),
+    "empty": np.zeros((0, 5), np.float32),
+}
+FACTS = {"step": 30, "best": 1.25, "plan": {"steps": 400}, "name": "é한"}
+
+
+def begun(path: Path, task: str = "text") -> Run:
+    run = Run.create(path)
+    run.write_json(CONFIG, {"format": FORMAT, "task": task, "recurra": "0.1.0"})
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones too."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+# -- round trips ------------------------------------------------------------------------------
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8),
+        st.sampled_from(list(type_names.values())).flatmap(
+            lambda kind: hnp.arrays(kind, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
+        ),
+        max_size=4,
+    ).filter(lambda arrays: "__metadata__" not in arrays),
+    st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers() | st.none(), max_size=3),
+)
+@settings(max_examples=60)
+def test_arrays_and_facts_come_back_as_they_were(
+    tmp_path_factory: pytest.TempPathFactory, arrays: Arrays, facts: dict[str, Any]
+) -> None:
+    run = Run.create(tmp_path_factory.mktemp("run"))
+    run.write_arrays(WEIGHTS, arrays, facts)
+    found, told = run.read_arrays(WEIGHTS)
+    assert told == facts
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert found[name].shape == array.shape
+        assert found[name].tobytes() == np.ascontiguousarray(array).tobytes()
+
+
+def test_arrays_of_any_layout_are_written_in_order(tmp_path: Path) -> None:
+    run, array = Run.create(tmp_path), np.arange(24, dtype=np.float32).reshape(4, 6)
+    run.write_arrays(WEIGHTS, {"turned": array.T, "strided": array[::2, ::-3]})
+    found, _ = run.read_arrays(WEIGHTS)
+    np.testing.assert_array_equal(found["turned"], array.T)
+    np.testing.assert_array_equal(found["strided"], array[::2, ::-3])
+    found["turned"][0, 0] = 5  # its own memory, which may be written
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    run.write_arrays(WEIGHTS, ARRAYS)
+    before = contents(tmp_path)
+    with pytest.raises(TypeError, match="mask"):
+        run.write_arrays(WEIGHTS, {"mask": np.ones(3, np.bool_)})
+    with pytest.raises(ValueError, match="JSON"):
+        run.write_json("report.json", {"nats": float("nan")})
+    assert contents(tmp_path) == before
+
+
+def test_text_and_json_come_back(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "deep" / "run")
+    run.write_text("checkpoint/input.txt", "line\r\nline\n한\u2028")
+    assert run.read_text("checkpoint/input.txt") == "line\r\nline\n한\u2028"
+    run.write_json("report.json", FACTS)
+    assert run.read_json("report.json") == FACTS
+    assert "é한" in (run.path / "report.json").read_text("utf-8")
+
+
+def test_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    Run(tmp_path).write_text("written", "")
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# -- crashes ----------------------------------------------------------------------------------
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+STAGES = {
+    "open": "tempfile.mkstemp",
+    "write": "recurra.bundle.os.fdopen",
+    "fsync": "recurra.bundle.os.fsync",
+    "chmod": "pathlib.Path.chmod",
+    "rename": "pathlib.Path.replace",
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("error", [Crash(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_write_that_ends_early_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, error: BaseException
+) -> None:
+    run = begun(tmp_path / "run")
+    run.write_arrays(CHECKPOINT, ARRAYS, FACTS)
+    before = contents(run.path)
+
+    def fail(*args: object, **options: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(STAGES[stage], fail)
+        with pytest.raises(Crash if isinstance(error, Crash) else BundleError) as caught:
+            run.write_arrays(CHECKPOINT, {"weight": np.zeros(9, np.float32)}, {"step": 31})
+    if isinstance(caught.value, BundleError):
+        assert CHECKPOINT in str(caught.value)
+        assert "No space left" in str(caught.value)
+        assert "intact" in str(caught.value)
+    assert contents(run.path) == before
+    run.write_arrays(CHECKPOINT, {}, {"step": 31})
+    assert run.read_arrays(CHECKPOINT) == ({}, {"step": 31})
+
+
+def test_the_new_file_is_on_the_disk_before_it_takes_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, order = begun(tmp_path / "run"), []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        order.append("folder" if Path(f"/proc/self/fd/{handle}").resolve().is_dir() else "file")
+        fsync(handle)
+
+    def replaced(self: Path, target: Path) -> Path:
+        order.append("rename")
+        assert self.parent == target.parent
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    run.write_text("README.md", "new")
+    assert order == ["file", "rename", "folder"]
+
+
+def test_what_a_kill_left_half_written_is_swept_away(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    run.write_arrays(CHECKPOINT, ARRAYS)
+    before = contents(run.path)
+    code = """
+        import os, sys
+        from recurra.bundle import CHECKPOINT, WEIGHTS, Run
+        os.fsync = lambda handle: os.kill(os.getpid(), 9)
+        Run(sys.argv[1]).write_text(sys.argv[2], "half")
+    """
+    for name in (CHECKPOINT, WEIGHTS):
+        command = [sys.executable, "-c", textwrap.dedent(code), str(run.path), name]
+        assert subprocess.run(command, check=False).returncode == -9
+    left = contents(run.path)
+    assert len(left) == len(before) + 2
+    assert before.items() <= left.items()
+    run.sweep()
+    assert contents(run.path) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes")
+def test_a_disk_that_is_full_for_real_loses_nothing(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    run.write_arrays(WEIGHTS, ARRAYS)
+    run.append_history({"step": 1, "train": 2.5})
+    before = contents(run.path)
+    code = """
+        import resource, sys
+        import numpy as np
+        from recurra.bundle import HISTORY, WEIGHTS, Run
+        from recurra.errors import BundleError
+        run = Run(sys.argv[1])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try:
+            run.write_arrays(WEIGHTS, {"weight": np.zeros(10_000, np.float32)})
+        except BundleError as error:
+            print(error)
+        try:
+            for step in range(2, 1000):
+                run.append_history({"step": step, "train": 2.5})
+        except BundleError as error:
+            print(error)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(run.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{run.path / WEIGHTS}: cannot be written (File too large)" in done.stdout
+    assert f"{run.path / HISTORY}: cannot be written" in done.stdout
+    after = contents(run.path)
+    history = after.pop(HISTORY)
+    assert history.startswith(before.pop(HISTORY))
+    assert after == before
+    # The line at which the disk was full may be there in part.
+    steps = [line["step"] for line in run.history()]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) > 50
+
+
+def test_a_folder_that_may_not_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(BundleError, match="run: cannot be written .Permission denied") as caught:
+        Run.create(tmp_path / "run")
+    assert "permissions" in caught.value.fix
+
+
+# -- damage -----------------------------------------------------------------------------------
+
+
+def arrays_file(tmp_path: Path) -> tuple[Run, bytes]:
+    run = begun(tmp_path / "run")
+    run.write_arrays(WEIGHTS, ARRAYS, FACTS)
+    return run, (run.path / WEIGHTS).read_bytes()
+
+
+def test_arrays_cut_off_anywhere_are_damaged(tmp_path: Path) -> None:
+    run, whole = arrays_file(tmp_path)
+    for end in range(len(whole)):
+        (run.path / WEIGHTS).write_bytes(whole[:end])
+        with pytest.raises(BundleError, match=f"{WEIGHTS}: damaged"):
+            run.read_arrays(WEIGHTS)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_flipped_bit_changes_nothing_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    run, whole = arrays_file(tmp_path_factory.mktemp("damage"))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = bytearray(whole)
+    flipped[place] ^= 1 << data.draw(st.integers(0, 7))
+    (run.path / WEIGHTS).write_bytes(flipped)
+    try:
+        arrays, facts = run.read_arrays(WEIGHTS)
+    except BundleError as error:
+        assert f"{run.path / WEIGHTS}: damaged" in str(error)
+        assert error.fix
+    else:
+        # What fills the header up means nothing.
+        assert facts == FACTS
+        assert {k: v.tobytes() for k, v in arrays.items()} == {
+            k: v.tobytes() for k, v in ARRAYS.items()
+        }
+
+
+def test_changed_facts_are_noticed(tmp_path: Path) -> None:
+    run, whole = arrays_file(tmp_path)
+    assert whole.count(b'\\"step\\": 30') == 1
+    (run.path / WEIGHTS).write_bytes(whole.replace(b'\\"step\\": 30', b'\\"step\\": 80'))
+    with pytest.raises(BundleError, match="checksum"):
+        run.read_arrays(WEIGHTS)
+
+
+def test_arrays_of_others_are_foreign(tmp_path: Path) -> None:
+    from safetensors.numpy import save
+
+    run = begun(tmp_path / "run")
+    for content in (
+        b"",
+        b"hello, these are weights",
+        save({"weight": np.zeros(3, np.float32)}),
+        save({"weight": np.zeros(3, np.float32)}, {"format": "pt"}),
+        save({"weight": np.zeros(3, np.float16)}, {"sha256": "", "facts": "{}"}),
+    ):
+        (run.path / WEIGHTS).write_bytes(content)
+        with pytest.raises(BundleError, match=f"{WEIGHTS}: damaged or truncated, or not written"):
+            run.read_arrays(WEIGHTS)
+
+
+def test_missing_files_say_what_can_be_done(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    for read in (run.read_arrays, run.read_text, run.read_json):
+        with pytest.raises(BundleError, match=f"{WEIGHTS}: missing") as caught:
+            read(WEIGHTS)
+        assert "recurra resume" in caught.value.fix
+    with pytest.raises(BundleError, match=f"{CHECKPOINT}: missing") as caught:
+        run.read_arrays(CHECKPOINT)
+    assert "train again" in caught.value.fix
+    (run.path / "folder").mkdir()
+    for read in (run.read_arrays, run.read_text):
+        with pytest.raises(BundleError, match="folder: cannot be read"):
+            read("folder")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b'{"a": 1', "not JSON at line 1, column 8"),
+        (b'{"a":\n 1,}', "not JSON at line 2"),
+        (b"", "not JSON at line 1, column 1"),
+        (b'{"a": "\xff"}', "not UTF-8 at byte 7"),
+        (b"[" * 100_000, "damaged"),
+        (b"1" * 10_000, "damaged"),
+    ],
+)
+def test_damaged_json_names_the_place(tmp_path: Path, content: bytes, fault: str) -> None:
+    (tmp_path / "report.json").write_bytes(content)
+    with pytest.raises(BundleError, match=rf"report\.json: damaged.*{fault}|{fault}") as caught:
+        Run(tmp_path).read_json("report.json")
+    assert str(tmp_path / "report.json") in caught.value.got
+    assert caught.value.fix
+
+
+def test_what_makes_no_sense_inside_a_file_is_damage_to_it(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    errors: list[Exception] = [KeyError("sizes"), TypeError("no"), BundleError("the vocabulary")]
+    for error in errors:
+        with pytest.raises(BundleError, match=r"vocabulary\.json: damaged"), run.intact(
+            "vocabulary.json"
+        ):
+            raise error
+    with pytest.raises(BundleError) as caught, run.intact("vocabulary.json"):
+        run.read_json("vocabulary.json")
+    assert caught.value.got == f"{tmp_path / 'vocabulary.json'}: missing"
+
+
+# -- opening and making -----------------------------------------------------------------------
+
+
+def test_open_tells_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere: no such run"):
+        Run.open(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"not a run of recurra \(no config\.json\)"):
+        Run.open(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BundleError, match="file: not a folder"):
+        Run.open(tmp_path / "file")
+    for foreign in ("[]", "{}", '{"task": "text"}', '"format"', '{"format": 1, "task": "text"}'):
+        (tmp_path / CONFIG).write_text(foreign)
+        with pytest.raises(BundleError, match="not the configuration of a recurra run"):
+            Run.open(tmp_path)
+    (tmp_path / CONFIG).write_text('{"format": 99, "task": "text", "recurra": "9.0"}')
+    with pytest.raises(BundleError, match="bundle format 99") as caught:
+        Run.open(tmp_path)
+    assert caught.value.expected == f"format {FORMAT}"
+
+
+def test_open_tells_a_run_of_another_task(tmp_path: Path) -> None:
+    begun(tmp_path / "run", "labels")
+    assert Run.open(tmp_path / "run").config()["task"] == "labels"
+    with pytest.raises(BundleError, match="a run of task 'labels'") as caught:
+        Run.open(tmp_path / "run", task="text")
+    assert caught.value.expected == "a run of task 'text'"
+
+
+def test_an_existing_folder_is_never_taken_without_being_told(tmp_path: Path) -> None:
+    begun(tmp_path / "run").append_history({"step": 1})
+    before = contents(tmp_path)
+    with pytest.raises(BundleError, match="exists already") as caught:
+        Run.create(tmp_path / "run")
+    assert "--overwrite" in caught.value.fix
+    assert contents(tmp_path) == before
+    (tmp_path / "empty").mkdir()
+    Run.create(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"thesis.txt": "my only copy"},
+        {"thesis.txt": "my only copy", CONFIG: '{"name": "a package of another program"}'},
+        {"thesis.txt": "my only copy", CONFIG: "not even JSON"},
+        {"thesis.txt": "my only copy", CONFIG: '{"task": "text", "format": "torch"}'},
+    ],
+)
+def test_overwrite_replaces_nothing_but_a_run(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    before = contents(tmp_path)
+    with pytest.raises(BundleError, match="so it is not replaced") as caught:
+        Run.create(tmp_path, overwrite=True)
+    assert caught.value.fix
+    assert contents(tmp_path) == before
+
+
+def test_overwrite_never_replaces_a_file_nor_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for overwrite in (False, True):
+        with pytest.raises(BundleError, match="file: is a file"):
+            Run.create(tmp_path / "file", overwrite=overwrite)
+    run = begun(tmp_path / "run")
+    (run.path / "notes").mkdir()
+    (run.path / "notes" / "corpus.txt").write_text("x")
+    before = contents(tmp_path)
+    with pytest.raises(BundleError, match=r"holds .*corpus\.txt, which is read"):
+        Run.create(run.path, overwrite=True, reading=[run.path / "notes" / "corpus.txt"])
+    assert contents(tmp_path) == before
+
+
+def test_overwrite_empties_a_run(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "corpus.txt").write_text("x")
+    run = begun(tmp_path / "run")
+    run.write_arrays(CHECKPOINT, ARRAYS)
+    (run.path / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
+    Run.create(run.path, overwrite=True)
+    assert contents(run.path) == {}
+    assert (tmp_path / "kept" / "corpus.txt").read_text() == "x"
+
+
+def test_overwriting_cut_off_half_way_still_looks_like_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(tmp_path / "run")
+    run.write_text("README.md", "card")
+    unlink: Callable[[Path], None] = Path.unlink
+
+    def once(self: Path) -> None:
+        unlink(self)
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", once)
+        with pytest.raises(Crash):
+            Run.create(run.path, overwrite=True)
+    assert list(contents(run.path)) == [CONFIG]
+    Run.create(run.path, overwrite=True)
+
+
+def test_copies_are_whole_but_for_the_checkpoint(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    run.write_arrays(WEIGHTS, ARRAYS)
+    run.write_arrays("traces/test.safetensors", ARRAYS)
+    before = contents(run.path)
+    run.write_arrays(CHECKPOINT, ARRAYS)
+    (run.path / ".state.x.aside").write_text("half")
+    run.copy_to(Run.create(tmp_path / "copy"))
+    assert contents(tmp_path / "copy") == before
+
+
+def test_free_paths_are_free_and_plain(tmp_path: Path) -> None:
+    assert free_path("text", "my corpus/한", tmp_path) == tmp_path / "text-my-corpus-한-1"
+    (tmp_path / "text-x-1").mkdir()
+    (tmp_path / "text-x-2").write_text("")
+    assert free_path("text", "x", tmp_path) == tmp_path / "text-x-3"
+    for odd in ("", ".", "..", "/", "---"):
+        assert free_path("text", odd, tmp_path).name == "text-data-1"
+
+
+# -- history ----------------------------------------------------------------------------------
+
+
+def test_history_is_what_was_appended(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    assert run.history() == []
+    lines = [{"step": step, "train": 1 / step, "select": None} for step in range(1, 6)]
+    for line in lines:
+        run.append_history(line)
+    assert run.history() == lines
+    run.cut_history(3)
+    assert run.history() == lines[:3]
+    run.append_history(lines[3])
+    assert run.history() == lines[:4]
+    run.cut_history(0)
+    assert run.history() == []
+
+
+def test_a_line_cut_short_is_dropped_and_written_over(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    lines = [{"step": step, "train": 0.5} for step in (1, 2, 3)]
+    for line in lines:
+        run.append_history(line)
+    whole = (tmp_path / HISTORY).read_bytes()
+    last = len(whole) - len(whole.splitlines()[-1]) - 1
+    for end in range(last, len(whole)):
+        (tmp_path / HISTORY).write_bytes(whole[:end])
+        assert run.history() == lines[:2]
+        run.cut_history(3)
+        run.append_history(lines[2])
+        assert (tmp_path / HISTORY).read_bytes() == whole
+
+
+@pytest.mark.parametrize("line", ["{", "5", "[]", "{}", '{"step": "2"}', "\0\0\0", "[" * 100_000])
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    good = json.dumps({"step": 1})
+    (tmp_path / HISTORY).write_text(f"{good}\n{line}\n{good}\n")
+    with pytest.raises(BundleError, match=rf"{HISTORY}: damaged at line 2"):
+        Run(tmp_path).history()

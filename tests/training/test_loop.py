@@ -1,0 +1,414 @@
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from toys import Toy, Witness, line
+
+from recurra.bundle import CHECKPOINT, HISTORY, WEIGHTS, Run
+from recurra.errors import BundleError
+from recurra.training import checkpoint, loop, plan
+from recurra.training.checkpoint import Progress
+from recurra.training.loop import Settings, seeded, train
+from recurra.training.plan import Clock, Plan
+from recurra.training.precision import Precision
+
+FLOAT32 = Precision(False, "as asked")
+SETTINGS = Settings(seed=5, patience=5)
+
+
+def fitted(
+    run: Run,
+    toy: Toy | None = None,
+    plan: Plan | None = None,
+    settings: Settings = SETTINGS,
+    watcher: Witness | None = None,
+) -> tuple[Progress, nn.Module]:
+    """A training of the toy; it goes on with the run's where there is no plan."""
+    network = line()
+    progress = train(
+        toy or Toy(), network, plan, settings, FLOAT32, run, watcher or Witness(), Clock()
+    )
+    return progress, network
+
+
+def told(run: Run) -> list[dict[str, Any]]:
+    """The history without the clock."""
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in run.history()]
+
+
+def weights(run: Run) -> dict[str, bytes]:
+    return {name: value.tobytes() for name, value in run.read_arrays(WEIGHTS)[0].items()}
+
+
+def same_weights(run: Run, network: nn.Module) -> bool:
+    return weights(run) == {k: v.numpy().tobytes() for k, v in network.state_dict().items()}
+
+
+def test_it_learns_and_ends_with_its_plan(tmp_path: Path) -> None:
+    run, watcher = Run.create(tmp_path), Witness()
+    progress, network = fitted(run, plan=Plan(300, 6), watcher=watcher)
+    assert (progress.reason, progress.step) == ("completed", 300)
+    assert progress.best < 0.25
+    assert progress.best == min(line["select"] for line in run.history())
+    assert [line["step"] for line in run.history()] == [50, 100, 150, 200, 250, 300]
+    assert watcher.lines == run.history()
+    assert watcher.events == ["begins 0", "ends"]
+    assert watcher.steps == list(range(1, 301))
+    assert network.training
+    assert run.history()[-1]["passed"] == 1
+
+
+def test_the_training_loss_is_the_mean_of_all_steps_since_the_last_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses: list[float] = []
+    monkeypatch.setattr(Witness, "stepped", lambda self, step, loss, count, s: losses.append(loss))
+    run = Run.create(tmp_path)
+    fitted(run, plan=Plan(23, 4))
+    steps = [0] + [line["step"] for line in run.history()]
+    for line_, start, stop in zip(run.history(), steps, steps[1:], strict=False):
+        assert line_["train"] == pytest.approx(sum(losses[start:stop]) / (stop - start))
+
+
+def test_the_weights_of_the_best_report_are_kept(tmp_path: Path) -> None:
+    run, short = Run.create(tmp_path / "long"), Run.create(tmp_path / "short")
+    watcher = Witness()
+    selects = [5.0, 3.0, 4.0, 3.0, 3.5]
+    progress, network = fitted(run, Toy(selects), Plan(50, 5), watcher=watcher)
+    assert (progress.best, progress.best_step) == (3.0, 20)
+    assert watcher.bests == [10, 20]
+    assert not same_weights(run, network)
+    # The same training, stopped where its best report was.
+    _, network = fitted(short, Toy(selects, crash_at=None), replace(Plan(50, 5), steps=50))
+    toy = Toy(selects, interrupt_at=19)
+    other = Run.create(tmp_path / "other")
+    _, stopped = fitted(other, toy, Plan(50, 5))
+    assert same_weights(run, stopped)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_it_stops_when_nothing_improves(tmp_path: Path, patience: int) -> None:
+    run, selects = Run.create(tmp_path), [5.0, 3.0, 3.0, 2.0, 2.5, 2.2, 2.0, 9.0, 1.0, 1.0]
+    progress, _ = fitted(run, Toy(selects), Plan(100, 10), replace(SETTINGS, patience=patience))
+    assert progress.reason == "early"
+    assert progress.step == {1: 30, 2: 60, 3: 70}[patience]
+    assert progress.best_step == (20 if patience == 1 else 40)
+    assert progress.stale == patience
+
+
+def test_the_rate_follows_the_schedule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+
+    class Spy(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            rates.append(self.param_groups[0]["lr"])
+
+    monkeypatch.setattr(
+        loop, "build", lambda network, rates: [Spy(network.parameters(), lr=0.5)]
+    )
+    fitted(Run.create(tmp_path), plan=Plan(40, 4), settings=replace(SETTINGS, warm_up=0.25))
+    expected = [0.5 * loop.rate((step + 1) / 40, warm_up=0.25) for step in range(40)]
+    assert rates == pytest.approx(expected)
+    assert max(rates) == 0.5
+
+
+def test_gradients_are_cut_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+
+    class Spy(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            parts = [p.grad.norm() for p in self.param_groups[0]["params"]]
+            norms.append(float(torch.stack(parts).norm()))
+
+    monkeypatch.setattr(loop, "build", lambda network, rates: [Spy(network.parameters(), lr=1.0)])
+    fitted(Run.create(tmp_path), plan=Plan(10, 2), settings=replace(SETTINGS, clip=0.125))
+    assert norms == pytest.approx([0.125] * 10, rel=1e-3)
+
+
+# -- explosions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e9])
+def test_an_exploded_loss_keeps_the_best_weights(tmp_path: Path, bad: float) -> None:
+    run, watcher = Run.create(tmp_path / "bad"), Witness()
+    progress, network = fitted(run, Toy(bad_at=33, bad=bad), Plan(50, 5), watcher=watcher)
+    assert (progress.reason, progress.step) == ("diverged", 33)
+    assert progress.best_step == 30
+    assert any("exploded at step 34" in message for message in watcher.said)
+    assert watcher.events[-1] == "ends"
+    whole = Run.create(tmp_path / "whole")
+    fitted(whole, Toy(interrupt_at=29), Plan(50, 5))
+    assert weights(run) == weights(whole)
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+    # Going on with it does nothing: there is nothing good ahead.
+    again, _ = fitted(run)
+    assert (again.reason, again.step, again.best_step) == ("diverged", 33, 30)
+
+
+def test_an_explosion_before_the_first_report_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    progress, network = fitted(run, Toy(bad_at=3), Plan(50, 5))
+    assert (progress.reason, progress.best_step) == ("diverged", 0)
+    assert same_weights(run, line())
+    assert same_weights(run, network)
+
+
+def test_a_selection_loss_that_is_no_number_is_an_explosion(tmp_path: Path) -> None:
+    run, watcher = Run.create(tmp_path), Witness()
+    progress, _ = fitted(run, Toy([2.0, math.nan]), Plan(50, 5), watcher=watcher)
+    assert (progress.reason, progress.step, progress.best_step) == ("diverged", 20, 10)
+    assert "selection loss is nan" in " ".join(watcher.said)
+    assert [line["step"] for line in run.history()] == [10]
+
+
+def test_a_batch_in_which_nothing_counts_is_no_explosion(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    progress, _ = fitted(run, Toy(empty_at=12), Plan(50, 50))
+    assert progress.reason == "completed"
+    assert run.history()[12]["train"] is None
+
+
+# -- the finishing phase ------------------------------------------------------------------------
+
+
+def test_the_last_steps_read_the_selection_part_too(tmp_path: Path) -> None:
+    run, toy, watcher = Run.create(tmp_path), Toy(), Witness()
+    settings = replace(SETTINGS, finish=0.3)
+    progress, network = fitted(run, toy, Plan(100, 10), settings, watcher)
+    assert toy.finished_at == [70]
+    assert [line["select"] is None for line in run.history()] == [False] * 7 + [True] * 3
+    # Once trained on, it chooses no more: the last weights are kept.
+    assert (progress.finishing, progress.best_step) == (True, 100)
+    assert same_weights(run, network)
+    assert len(toy.asked) == 7
+    assert watcher.bests[-1] == 100
+
+
+def test_cut_off_while_finishing_the_chosen_weights_are_kept(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, finish=0.3)
+    run = Run.create(tmp_path / "cut")
+    progress, _ = fitted(run, Toy(bad_at=85), Plan(100, 10), settings)
+    assert progress.best_step <= 70
+    chosen = Run.create(tmp_path / "chosen")
+    fitted(chosen, Toy(interrupt_at=70), Plan(100, 10), settings)
+    assert weights(run) == weights(chosen)
+
+
+# -- going on -----------------------------------------------------------------------------------
+
+
+def uninterrupted(tmp_path: Path, settings: Settings, plan: Plan) -> Run:
+    run = Run.create(tmp_path / "whole")
+    fitted(run, Toy(), plan, settings)
+    return run
+
+
+@pytest.mark.parametrize("finish", [0.0, 0.4])
+@pytest.mark.parametrize("stops", [(0,), (7,), (9, 10, 11), (24,), (29, 30, 31), (17, 35, 48, 49)])
+def test_after_ctrl_c_it_goes_on_as_if_never_stopped(
+    tmp_path: Path, stops: tuple[int, ...], finish: float
+) -> None:
+    settings, plan = replace(SETTINGS, finish=finish), Plan(50, 7)
+    whole, run = uninterrupted(tmp_path, settings, plan), Run.create(tmp_path / "cut")
+    for number, stop in enumerate(stops):
+        start = None if number else plan
+        progress, _ = fitted(run, Toy(interrupt_at=stop), start, settings)
+        # The step at hand is finished; the last one ends the plan.
+        assert progress.step == stop + 1
+        assert progress.reason == ("completed" if stop == 49 else "")
+        assert run.has(WEIGHTS)
+    fitted(run, Toy(), None, settings)
+    assert told(run) == told(whole)
+    assert weights(run) == weights(whole)
+
+
+@pytest.mark.parametrize("finish", [0.0, 0.4])
+@pytest.mark.parametrize("crash", [0, 6, 8, 21, 29, 31, 49])
+def test_after_a_crash_it_goes_on_as_if_never_stopped(
+    tmp_path: Path, crash: int, finish: float
+) -> None:
+    settings, plan = replace(SETTINGS, finish=finish), Plan(50, 7)
+    whole, run = uninterrupted(tmp_path, settings, plan), Run.create(tmp_path / "cut")
+    watcher = Witness()
+    with pytest.raises(RuntimeError, match="power"):
+        fitted(run, Toy(crash_at=crash), plan, settings, watcher)
+    assert watcher.events[-1] == "ends"
+    # Beyond the checkpoint, and cut short: neither may stay.
+    with open(run.path / HISTORY, "a") as file:
+        file.write('{"step": 49, "train": 1.0, "select": 1.0, "seconds": 1}\n{"step": 50, "tr')
+    watcher = Witness()
+    fitted(run, Toy(), None, settings, watcher)
+    assert told(run) == told(whole)
+    assert weights(run) == weights(whole)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, HISTORY, CHECKPOINT])
+@pytest.mark.parametrize("nth", [1, 2, 5])
+def test_a_crash_while_writing_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, nth: int
+) -> None:
+    settings, plan = replace(SETTINGS, finish=0.4), Plan(50, 7)
+    whole, run = uninterrupted(tmp_path, settings, plan), Run.create(tmp_path / "cut")
+    count = 0
+    method = "append_history" if name == HISTORY else "write_bytes"
+    write = getattr(Run, method)
+
+    def fail(self: Run, *given: Any) -> None:
+        nonlocal count
+        count += name in (HISTORY, given[0])
+        if count > nth:
+            raise BundleError("the disk is full")
+        write(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, method, fail)
+        with pytest.raises(BundleError, match="full"):
+            fitted(run, Toy(), plan, settings)
+    fitted(run, Toy(), None, settings)
+    assert told(run) == told(whole)
+    assert weights(run) == weights(whole)
+
+
+def test_going_on_with_a_finished_training_does_nothing(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    done, _ = fitted(run, plan=Plan(20, 2))
+    before = weights(run), run.history()
+    watcher = Witness()
+    again, network = fitted(run, watcher=watcher)
+    assert again == replace(done, seconds=again.seconds)
+    assert (weights(run), run.history()) == before
+    assert watcher.events == []
+    assert same_weights(run, network)
+
+
+def test_the_time_used_before_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def tick() -> float:
+        now[0] += 0.25  # a step asks a few times
+        return now[0]
+
+    monkeypatch.setattr(plan, "time", SimpleNamespace(perf_counter=tick))
+    run = Run.create(tmp_path)
+    given = Plan(4000, 40, budget=1000.0, reserve=10.0, step_seconds=0.01)
+    progress, _ = fitted(run, Toy(interrupt_at=300), given)
+    spent = progress.seconds
+    now[0] = 0.0
+    progress, _ = fitted(run, Toy(interrupt_at=301))
+    assert progress.seconds > spent > 0
+    now[0] = 0.0
+    progress, _ = fitted(run)
+    assert progress.plan.revisions > 0
+    assert 900 <= progress.seconds <= 1000
+
+
+def test_a_plan_is_revised_at_reports_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, watcher = Run.create(tmp_path), Witness()
+    # A budget that has nearly run out.
+    progress, _ = fitted(run, plan=Plan(1000, 100, budget=0.01), watcher=watcher)
+    assert progress.plan.revisions >= 1
+    assert progress.step == progress.plan.steps < 1000
+    assert run.history()[-1]["passed"] == 1
+    assert run.read_arrays(CHECKPOINT)[1]["plan"] == progress.plan.to_json()
+
+
+# -- signals and chance --------------------------------------------------------------------------
+
+
+def test_the_first_ctrl_c_is_noted_and_the_second_kills(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    class Impatient(Toy):
+        def select(self, network: nn.Module) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError
+
+    run = Run.create(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(run, Impatient(interrupt_at=9), Plan(50, 5))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert run.read_arrays(CHECKPOINT)[1]["step"] == 0
+
+
+def test_who_wants_ctrl_c_ignored_has_it_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        progress, _ = fitted(Run.create(tmp_path), Toy(interrupt_at=9), Plan(50, 5))
+        assert progress.reason == "completed"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_it_trains_in_other_threads_too(tmp_path: Path) -> None:
+    found = []
+    run = Run.create(tmp_path)
+    thread = threading.Thread(target=lambda: found.append(fitted(run, plan=Plan(10, 2))))
+    thread.start()
+    thread.join()
+    assert found[0][0].reason == "completed"
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1))
+def test_seeded_is_a_function_of_seed_and_step_and_leaves_no_trace(seed: int, step: int) -> None:
+    torch.manual_seed(3)
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    with seeded(seed, step):
+        first = torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+    torch.rand(100)
+    with seeded(seed, step):
+        assert torch.equal(torch.rand(3), first)
+    with seeded(seed, step + 1):
+        assert not torch.equal(torch.rand(3), first)
+    with seeded(seed ^ 1, step):
+        assert not torch.equal(torch.rand(3), first)
+
+
+def test_seeded_leaves_no_trace_of_errors() -> None:
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError), seeded(0, 0):
+        torch.rand(3)
+        raise ZeroDivisionError
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_training_takes_no_chance_from_outside_and_none_away(tmp_path: Path) -> None:
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        run = Run.create(tmp_path / str(seed))
+        fitted(run, plan=Plan(20, 2))
+        assert torch.equal(torch.get_rng_state(), before)
+        found.append(weights(run))
+    assert found[0] == found[1]
+    run = Run.create(tmp_path / "other")
+    fitted(run, plan=Plan(20, 2), settings=replace(SETTINGS, seed=6))
+    assert weights(run) != found[0]
+
+
+def test_the_checkpoint_is_there_before_the_first_step(tmp_path: Path) -> None:
+    run = Run.create(tmp_path)
+    with pytest.raises(RuntimeError, match="power"):
+        fitted(run, Toy(crash_at=0), Plan(50, 5))
+    progress, _ = checkpoint.read(run, line(), loop.build(line(), SETTINGS.rates))
+    assert progress == Progress(0, Plan(50, 5))
+    assert not run.has(WEIGHTS)
