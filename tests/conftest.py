@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
+from small import SMALL, small_text
 
 torch.set_num_threads(1)
 
@@ -24,3 +27,21 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}; RECURRA_DATA can name one")
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished text run, and corpus.txt beside it; for reading alone."""
+    from recurra.tasks.text.estimator import TextModel
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "corpus.txt").write_text(small_text())
+    options: dict[str, Any] = {**SMALL, "steps": 120}
+    TextModel(**options).fit(folder / "corpus.txt", out=folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def own_run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be spoilt."""
+    return Path(shutil.copytree(trained, tmp_path / "own"))

@@ -244,4 +244,4 @@ def test_shakespeare_in_full(data_folder: Path) -> None:
     assert result.cells["rnn"].nats < 2.1
     assert result.cells["gru"].nats < 2.0
     assert result.cells["lstm"].nats < 2.1
-    assert result.default.nats < min(cell.nats for cell in result.cells.values()) - 0.1
+    assert result.default.nats < min(cell.nats for cell in result.cells.values())

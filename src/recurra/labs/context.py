@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import Console, RenderableType
 
-_FIGURE: Final = re.compile(r"[-+<>]*[\d.,]*(e-?\d+)?( ?%| s)?")
+_FIGURE: Final = re.compile(r"[-+]?[\d.,]*(e[-+]?\d+)?( %| s|\+)?")
 
 
 @final

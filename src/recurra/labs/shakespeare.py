@@ -83,6 +83,8 @@ def run(context: LabContext) -> Shakespeare:
         f"different; the last {len(data.test):,} are held out. Embedding 70, 2 layers of 100, "
         f"Adam {RATE}, one random chunk of {CHUNK} a step, from a zero state."
     )
+    if not context.quick:
+        context.aside("This takes minutes; with --quick, seconds.")
     networks, learnt = {}, {}
     for cell in CELLS:
         torch.manual_seed(context.seed)
@@ -94,7 +96,7 @@ def run(context: LabContext) -> Shakespeare:
     if not context.quick:
         slowest = max(each.seconds for each in learnt.values())
         context.section(f"recurra's own default now has {slowest:.0f} s for everything")
-        default = by_default(data, context.seed, slowest)
+        default = by_default(context, data, slowest)
     best = min(learnt, key=lambda cell: learnt[cell].nats)
     warmth = {t: warm(networks[best], data, context.seed, t) for t in TEMPERATURES}
     result = Shakespeare(source.name, learnt, default, warmth)
@@ -164,8 +166,10 @@ def warm(network: CharacterNetwork, data: TextData, seed: int, temperature: floa
     return Warmth(float(entropy), float(nats), sample(network, data, seed, 60, temperature))
 
 
-def by_default(data: TextData, seed: int, seconds: float) -> Learnt:
-    """What TextModel makes of the same text in this time, reports and all."""
-    model = TextModel(minutes=seconds / 60, seed=seed).fit(data.source)
+def by_default(context: LabContext, data: TextData, seconds: float) -> Learnt:
+    """What TextModel makes of the same text in this time, report and all."""
+    model = TextModel(minutes=seconds / 60, seed=context.seed).fit(data.source)
+    weights = sum(p.numel() for p in model.network.parameters())
+    context.say(f"{weights:,} weights. {model.report['training']['sentence']}")
     nats = float(model.report["model"]["nats"])
-    return Learnt((), nats, seconds, sample(model.network, data, seed, 200))
+    return Learnt((), nats, seconds, sample(model.network, data, context.seed, 200))

@@ -33,7 +33,8 @@ def tell(context: LabContext, r: HiHello, symbols: tuple[str, ...], seeds: int) 
         f"and 1. The best it can come to is 1 for the right letter and -1 for the other {n - 1}: a "
         f"loss of ln(1 + {n - 1} e^-2) = {r.floor:.3f}. No training gets below that."
     )
-    context.section(f"cross entropy or squared error? With a head; medians of {seeds} seeds")
+    count = f"medians of {seeds} seeds" if seeds > 1 else "one seed"
+    context.section(f"cross entropy or squared error? With a head; {count}")
     context.table(
         ("", "new: steps", "gradient", "misled: steps", "gradient"),
         (

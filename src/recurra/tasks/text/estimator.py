@@ -34,9 +34,6 @@ from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
-MOST_EPOCHS = 60
-"""Passes over a text beyond which its model only learns it by heart."""
-
 Source = str | PathLike[str] | TextSource | Sequence[str | PathLike[str]] | None
 
 
@@ -89,7 +86,8 @@ class TextModel(TextOptions):
             read = data.read(data.listed(source))
         device = session.device_of(self.device)
         precision = session.precision_of(self.precision, device)
-        size, reason = recipe.sized(self, precision, device)
+        chosen = recipe.recipe(self, len(read.split.train), precision, device)
+        size = chosen.size
         if len(read.split.train) <= size.chunk:
             raise DataError(
                 f"{read.source.name}: the training part has {len(read.split.train):,} characters",
@@ -97,7 +95,12 @@ class TextModel(TextOptions):
                 fix=f"give more text, or a shorter --chunk (below {len(read.split.train)})",
             )
         architecture = Architecture(
-            len(read.vocabulary), self.cell, size.embedding, size.hidden, size.layers, size.dropout
+            len(read.vocabulary),
+            self.cell,
+            size.embedding,
+            size.hidden,
+            size.layers,
+            chosen.dropout,
         )
         if out is None:
             out = tempfile.mkdtemp(prefix="recurra-")
@@ -107,7 +110,7 @@ class TextModel(TextOptions):
         with seeded(self.seed, 2**32 - 1):
             network = CharacterNetwork(architecture).to(device)
         watcher.says(read.told())
-        watcher.says(f"model: {network.told()} ({reason}); {precision}")
+        watcher.says(f"model: {network.told()} ({chosen.reason}); {precision}")
         settings = recipe.configuration(self, read, architecture, size, precision, device)
         try:
             run.write_json(CONFIG, settings)
@@ -188,7 +191,7 @@ class TextModel(TextOptions):
                 watcher,
                 clock,
                 steps_an_epoch=trainee.streams.length / trainee.streams.chunk,
-                most_epochs=MOST_EPOCHS,
+                most_epochs=recipe.MOST_EPOCHS,
                 reserve=evaluate.seconds_needed(network, read),
             )
         else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import platform
-from dataclasses import asdict, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final, final
 
 import numpy as np
 import torch
@@ -16,32 +16,60 @@ from recurra.data.streams import Streams
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.size import Size, largest_worth, named, training_speed
+from recurra.tasks.text.size import Size, dropout, largest_worth, named, training_speed
 from recurra.training.precision import Precision
 
+MOST_EPOCHS: Final = 60
+"""Passes over a text beyond which its model only learns it by heart."""
 
-def sized(options: TextOptions, precision: Precision, device: torch.device) -> tuple[Size, str]:
-    """The size asked for, or the one that the time allows, and why; single options override.
+
+@final
+@dataclass(frozen=True)
+class Recipe:
+    """The size of a training, the share it drops, and why they were chosen."""
+
+    size: Size
+    dropout: float
+    reason: str
+
+
+def recipe(
+    options: TextOptions, characters: int, precision: Precision, device: torch.device
+) -> Recipe:
+    """The size asked for, or the one that the time allows; single options override.
+
+    Args:
+        characters: of the training part.
 
     Raises:
         OptionError: no such size.
     """
+    operations = 0.0
+    if options.seconds is not None:
+        operations = options.seconds * training_speed(precision, device)
     if options.size is not None:
         size, reason = named(options.size), f"size {options.size}, as asked"
     elif options.seconds is None:
         size, reason = named("small"), "size small"
     else:
-        speed = training_speed(precision, device)
-        size = largest_worth(options.seconds, speed)
+        size = largest_worth(operations)
         reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
     given = {
         name: getattr(options, name)
-        for name in ("hidden", "layers", "embedding", "dropout", "batch", "chunk")
+        for name in ("hidden", "layers", "embedding", "batch", "chunk")
         if getattr(options, name) is not None
     }
     if options.rate is not None:
         given["rates"] = replace(size.rates, matrices=options.rate, others=options.rate / 10)
-    return replace(size, **given), reason
+    size = replace(size, **given)
+    if options.epochs is not None:
+        passes = options.epochs
+    elif options.steps is not None:
+        passes = options.steps * size.batch * size.chunk / characters
+    else:
+        passes = min(MOST_EPOCHS, operations / size.operations / characters)
+    share = dropout(passes) if options.dropout is None else options.dropout
+    return Recipe(size, share, reason)
 
 
 def configuration(

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import small_text
+from torch import Tensor
+from torch.nn import functional as F
+
+from recurra.core.state import State
+from recurra.data.files import TextSource
+from recurra.data.streams import Cursor, Streams
+from recurra.data.vocabulary import UNKNOWN
+from recurra.errors import OptionError
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.model import (
+    CELLS,
+    Architecture,
+    CharacterNetwork,
+    TextCarry,
+    TextTrainee,
+    log_probabilities,
+    stream_nats,
+)
+from recurra.training.loop import seeded
+from recurra.training.optimiser import Rates, build
+
+V = 11
+
+
+def network(cell: str = "lstm", seed: int = 0, **sizes: Any) -> CharacterNetwork:
+    with seeded(seed, 0):
+        return CharacterNetwork(
+            Architecture(V, cell, **{"embedding": 6, "hidden": 9, "layers": 2} | sizes)
+        )
+
+
+def ids(batch: int, steps: int, seed: int = 0) -> Tensor:
+    return torch.randint(0, V, (batch, steps), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@settings(max_examples=10)
+@given(cuts=st.lists(st.integers(1, 5), min_size=1, max_size=6), seed=st.integers(0, 99))
+def test_chunk_by_chunk_is_the_whole(cell: str, cuts: list[int], seed: int) -> None:
+    net, read = network(cell).eval(), ids(3, sum(cuts), seed)
+    start = net.recurrent.zero_state(3).map(lambda leaf: torch.randn(leaf.shape))
+    with torch.no_grad():
+        whole, last = net(read, start)
+        state: State = start
+        chunks, singles, single = [], [], start
+        for chunk in read.split(cuts, 1):
+            logits, state = net(chunk, state)
+            chunks.append(logits)
+        for step in read.unbind(1):
+            scores, single = net.step(step, single)
+            singles.append(scores)
+    torch.testing.assert_close(torch.cat(chunks, 1), whole)
+    torch.testing.assert_close(torch.stack(singles, 1), whole)
+    for name, leaf in last.arrays().items():
+        torch.testing.assert_close(state.arrays()[name], leaf)
+        torch.testing.assert_close(single.arrays()[name], leaf)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_row_does_not_see_its_neighbours(cell: str) -> None:
+    net, read = network(cell).eval(), ids(4, 12)
+    with torch.no_grad():
+        together, _ = net(read)
+        turned, _ = net(read[[2, 0, 3, 1]])
+        alone, _ = net(read[2:3])
+    torch.testing.assert_close(turned, together[[2, 0, 3, 1]])
+    torch.testing.assert_close(alone, together[2:3])
+
+
+@given(st.integers(0, 99), st.floats(1e-9, 0.5), st.floats(0.1, 50))
+def test_probabilities_are_a_distribution(seed: int, rate: float, scale: float) -> None:
+    logits = scale * torch.randn(4, V, generator=torch.Generator().manual_seed(seed))
+    logits[:, UNKNOWN] = -math.inf
+    found = log_probabilities(logits, rate)
+    assert found.dtype == torch.float32
+    assert (found <= 0).all()
+    torch.testing.assert_close(found.double().exp().sum(-1), torch.ones(4).double())
+    torch.testing.assert_close(found[:, UNKNOWN].exp(), torch.full((4,), rate))
+    # Among the known ones, it is the network's own.
+    torch.testing.assert_close(
+        found[:, 1:] - math.log1p(-rate), logits[:, 1:].log_softmax(-1), atol=1e-4, rtol=1e-5
+    )
+
+
+def test_the_unknown_is_read_as_nothing_and_never_predicted() -> None:
+    net = network().eval()
+    logits, _ = net(torch.zeros(2, 5, dtype=torch.long))
+    assert (logits[..., UNKNOWN] == -math.inf).all()
+    assert logits[..., 1:].isfinite().all()
+    assert (net.embedding.weight[UNKNOWN] == 0).all()
+    logits[..., 1:].sum().backward()
+    assert (net.embedding.weight.grad == 0).all()
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 9))
+@settings(max_examples=15)
+def test_nats_do_not_depend_on_chunks(steps: int, chunk: int, seed: int) -> None:
+    net, read = network().eval(), ids(2, steps + 1, seed)
+    inputs, targets = read[:, :-1], read[:, 1:]
+    whole = stream_nats(net, inputs, targets, 0.01)
+    np.testing.assert_allclose(
+        stream_nats(net, inputs, targets, 0.01, chunk=chunk), whole, rtol=1e-5, atol=1e-6
+    )
+    assert whole.shape == (2, steps)
+    assert whole.dtype == np.float64
+    np.testing.assert_allclose(whole[targets.numpy() == UNKNOWN], -math.log(0.01), rtol=1e-6)
+
+
+def test_first_weights_are_orthogonal_and_remember() -> None:
+    net = network("lstm")
+    for layer in range(2):
+        for gate in net.recurrent.get_parameter(f"weight_hh_l{layer}").chunk(4):
+            torch.testing.assert_close(gate @ gate.mT, torch.eye(9), atol=1e-5, rtol=0)
+        forget = net.recurrent.get_parameter(f"bias_ih_l{layer}").chunk(4)[1]
+        assert (forget == 1).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"cell": "transformer"}, {"hidden": 0}, {"layers": 0}, {"embedding": 0}, {"dropout": 1.0}],
+)
+def test_sizes_out_of_range_are_told(wrong: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=next(iter(wrong))):
+        Architecture(V, **wrong)
+
+
+def test_it_says_what_it_is() -> None:
+    net = network("gru")
+    count = sum(p.numel() for p in net.parameters())
+    assert net.told() == f"2 x GRU(9), {count:,} weights"
+
+
+# -- training -----------------------------------------------------------------------------------
+
+
+def trainee(
+    net: CharacterNetwork, length: int = 600, select: np.ndarray[Any, Any] | None = None
+) -> TextTrainee:
+    # 1 to V - 1: the training part knows all it holds.
+    generator = np.random.default_rng(0)
+    train = generator.integers(1, V, length, np.int32)
+    chosen = generator.integers(0, V, 300, np.int32) if select is None else select
+    both = np.concatenate([train, chosen])
+    return TextTrainee(
+        net,
+        Streams(train, batch=3, chunk=10, seed=1),
+        Streams(both, batch=3, chunk=10, seed=1),
+        chosen,
+        0.01,
+    )
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_loss_is_the_mean_over_the_chunk_and_the_state_is_carried(cell: str) -> None:
+    net = network(cell, dropout=0.0)
+    mine = trainee(net)
+    carry, state = mine.first(), None
+    for _ in range(5):
+        chunk = mine.streams.read(carry.cursor)
+        with torch.no_grad():
+            logits, state = net(torch.from_numpy(chunk.inputs), state)
+        expected = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(chunk.targets).flatten())
+        loss = mine.loss(net, carry)
+        carry = loss.carry
+        torch.testing.assert_close(loss.mean.detach(), expected)
+        assert loss.total.count == chunk.targets.size
+        assert loss.total.mean == pytest.approx(expected.item(), rel=1e-5)
+        assert carry.cursor == chunk.following
+        assert carry.state is not None
+        for name, leaf in carry.state.arrays().items():
+            assert not leaf.requires_grad
+            torch.testing.assert_close(leaf, state.arrays()[name])
+
+
+def test_a_new_pass_begins_without_a_state() -> None:
+    net = network()
+    mine = trainee(net)
+    carry = mine.first()
+    while carry.cursor.epoch == 0:
+        carry = mine.loss(net, carry).carry
+    assert carry.state is not None
+    fresh = TextCarry(carry.cursor, None)
+    assert mine.loss(net.eval(), carry).total == mine.loss(net, fresh).total
+
+
+def test_unknown_characters_are_not_learnt_and_not_counted() -> None:
+    net = network(dropout=0.0)
+    mine = trainee(net, length=20, select=np.zeros(3000, np.int32))
+    carry = mine.finish(mine.first())
+    counted = unknown = 0
+    for _ in range(60):
+        chunk = mine.finishing.read(carry.cursor)
+        loss = mine.loss(net, carry)
+        known = chunk.targets != UNKNOWN
+        assert loss.total.count == known.sum()
+        assert math.isfinite(loss.mean.item())
+        counted += loss.total.count
+        unknown += not known.any()
+        loss.mean.backward()  # type: ignore[no-untyped-call]
+        carry = loss.carry
+    assert counted
+    assert unknown
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_finishing_begins_a_pass_over_both_parts() -> None:
+    net = network()
+    mine = trainee(net)
+    for _ in range(3):
+        carry = mine.loss(net, mine.first()).carry
+    finishing = mine.finish(carry)
+    assert finishing == TextCarry(Cursor(1, 0), None, True)
+    after = mine.loss(net, finishing).carry
+    assert after.finishing
+    assert mine.finishing.length > mine.streams.length
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_carry_comes_back(cell: str) -> None:
+    net = network(cell)
+    mine = trainee(net)
+    begin = mine.first()
+    assert mine.unpack(mine.pack(begin)) == begin
+    for carry in (mine.loss(net, begin).carry, mine.loss(net, mine.finish(begin)).carry):
+        again = mine.unpack(mine.pack(carry))
+        assert (again.cursor, again.finishing) == (carry.cursor, carry.finishing)
+        assert again.state is not None
+        assert carry.state is not None
+        for name, leaf in carry.state.arrays().items():
+            assert torch.equal(again.state.arrays()[name], leaf)
+        with seeded(0, 1):
+            expected = mine.loss(net, carry).total
+        with seeded(0, 1):
+            assert mine.loss(net, again).total == expected
+
+
+def test_dropout_is_a_function_of_seed_and_step() -> None:
+    net = network(dropout=0.5).train()
+    mine = trainee(net)
+
+    def loss(seed: int, step: int) -> float:
+        torch.rand(seed + step)  # what went before does not matter
+        with seeded(seed, step):
+            return mine.loss(net, mine.first()).total.total
+
+    assert loss(3, 4) == loss(3, 4)
+    assert len({loss(3, 4), loss(3, 5), loss(4, 4)}) == 3
+
+
+@pytest.mark.parametrize("count", [2, 3, 100, 255, 256, 257, 1000, 9001])
+def test_selection_scores_every_character_but_the_first_once(count: int) -> None:
+    net = network().train()
+    chosen = np.random.default_rng(1).integers(0, V, count, np.int32)
+    mine = trainee(net, select=chosen)
+    found = mine.select(net)
+    assert net.training
+    assert found.count == count - 1
+    read = torch.from_numpy(chosen).long()[None]
+    with torch.no_grad():
+        whole = stream_nats(net.eval(), read[:, :-1], read[:, 1:], 0.01)
+    # Each window warms up on 128 characters, and random weights forget fast.
+    assert found.total == pytest.approx(whole.sum(), rel=1e-3)
+
+
+def test_selection_is_without_dropout_and_without_chance() -> None:
+    net = network(dropout=0.5).train()
+    mine = trainee(net)
+    before = torch.get_rng_state()
+    assert mine.select(net) == mine.select(net)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_it_learns_a_small_text(cell: str) -> None:
+    read = TextData.from_source(TextSource(small_text(), "small"))
+    with seeded(0, 0):
+        net = CharacterNetwork(Architecture(len(read.vocabulary), cell, 12, 32, 1, 0.0))
+    streams = Streams(read.train, batch=8, chunk=32, seed=0)
+    mine = TextTrainee(net, streams, streams, read.select, read.unknown_rate)
+    carry, optimisers = mine.first(), build(net, Rates(0.02, 0.01))
+    before = mine.select(net).mean
+    assert before > 3
+    for _ in range(100):
+        loss = mine.loss(net, carry)
+        loss.mean.backward()  # type: ignore[no-untyped-call]
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        carry = loss.carry
+    # The digit of each line is all that is left to guess, but not for a state that counts lines.
+    assert mine.select(net).mean < 0.15
