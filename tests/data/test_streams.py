@@ -76,7 +76,8 @@ def test_state_is_dropped_where_a_pass_begins_and_nowhere_else(
 def test_chunks_vary_around_their_mean(sizes: tuple[int, int, int, int]) -> None:
     found = streams(*sizes)
     steps = [chunk.inputs.shape[1] for epoch in range(3) for chunk in one_pass(found, epoch)]
-    assert min(steps) >= 1
+    # No rest is left that would not be worth a step.
+    assert min(steps) >= max(1, found.chunk // 4)
     assert max(steps) <= found.chunk * 1.5 + 1
     assert found.batch <= sizes[1]
     assert found.chunk <= sizes[2]

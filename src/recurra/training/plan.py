@@ -58,7 +58,7 @@ class Plan:
         left = max(0.0, self.budget - self.reserve - elapsed)
         steps = step + int(left / seconds_a_step)
         # Small changes are noise, and near the end the rate is small: then the plan stands.
-        if abs(steps - self.steps) <= 0.02 * self.steps or self.steps - step <= 0.03 * self.steps:
+        if abs(steps - self.steps) <= 0.05 * self.steps or self.steps - step <= 0.03 * self.steps:
             return self
         return replace(
             self,
