@@ -248,8 +248,11 @@ def test_after_a_crash_it_goes_on_as_if_never_stopped(
     # Beyond the checkpoint, and cut short: neither may stay.
     with open(run.path / HISTORY, "a") as file:
         file.write('{"step": 49, "train": 1.0, "select": 1.0, "seconds": 1}\n{"step": 50, "tr')
+    half = run.path / f".{WEIGHTS}.x.aside"
+    half.write_text("half of it")
     watcher = Witness()
     fitted(run, Toy(), None, settings, watcher)
+    assert not half.exists()
     assert told(run) == told(whole)
     assert weights(run) == weights(whole)
 
@@ -310,6 +313,8 @@ def test_the_time_used_before_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     progress, _ = fitted(run, Toy(), None, patient, Ticking())
     assert progress.reason == "completed"
     assert 440 <= progress.seconds <= 460
+    # A second a step, before and after.
+    assert progress.step == progress.seconds
 
 
 def test_a_plan_is_revised_at_reports_and_kept(

@@ -311,6 +311,16 @@ def test_what_resuming_needs_is_missed_by_name(tmp_path: Path) -> None:
     assert TextModel.resume(run).report["training"]["reason"] == "completed"
 
 
+def test_resuming_takes_as_many_threads_as_before(tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    torch.set_num_threads(2)
+    try:
+        TextModel.resume(run)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_an_unfinished_run_says_so(tmp_path: Path) -> None:
     run = begun(tmp_path)
     (run / WEIGHTS).unlink()
