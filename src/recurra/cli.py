@@ -181,12 +181,21 @@ def bench(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    require_native: Annotated[
+        bool, typer.Option("--require-native", help="Exit 1 where the native kernels are missing.")
+    ] = False,
+) -> int:
     """Say what recurra finds on this machine: versions, cores, and which path runs and why."""
     from recurra import doctor as examination
 
     found = examination.examine()
     print(json.dumps(found, indent=2) if as_json else examination.told(found))
+    if require_native and found["native"] is None:
+        print(f"recurra: {found['native_absent']}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _version(value: bool) -> None:

@@ -266,13 +266,13 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         results: list[R] = []
         for layer in range(self.num_layers):
             if layer and self.training and self.dropout:
-                x = _drop(x, self.dropout)
+                x = drop(x, self.dropout)
             both: list[R] = []
             for direction, suffix in enumerate(self._suffixes(layer)):
                 k = len(results) + direction
                 first = None if state is None else state.layer(k)
                 both.append(walk(x, self._weights(suffix), first, direction == 1))
-            x = _beside([result.output for result in both])
+            x = beside([result.output for result in both])
             results += both
         return x, results
 
@@ -387,13 +387,14 @@ class LSTM(Recurrent[LSTMState]):
         return cells.LSTM
 
 
-def _drop(x: X, share: float) -> X:
+def drop(x: X, share: float) -> X:
+    """Return x with this share of its numbers dropped, the others grown to make up for them."""
     if isinstance(x, Ragged):
         return x.map(lambda values: dropout(values, share))
     return dropout(x, share)
 
 
-def _beside(outputs: list[X]) -> X:
+def beside(outputs: list[X]) -> X:
     """Return both directions' outputs side by side."""
     first = outputs[0]
     if len(outputs) == 1:
