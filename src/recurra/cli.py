@@ -169,15 +169,19 @@ def lab(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="text or start.")],
+    name: Annotated[str, typer.Argument(help="layers, start or text.")],
     data: Annotated[Path | None, typer.Argument(help="A file, where it takes one.")] = None,
     minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
     repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
+    only: Annotated[
+        str, typer.Option(help='Cases of layers with all of these words: "train GRU small".')
+    ] = "",
+    seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,
 ) -> None:
     """Measure speed or quality; the last line printed is JSON."""
     from recurra import bench as benches
 
-    benches.run(name, benches.BenchOptions(data, minutes, repeats))
+    benches.run(name, benches.BenchOptions(data, minutes, repeats, only, seconds))
 
 
 @app.command()
