@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import settings
+
 from small import SMALL, small_text
 
 torch.set_num_threads(1)

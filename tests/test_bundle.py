@@ -238,7 +238,7 @@ def test_a_folder_that_may_not_be_written_is_named(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(BundleError, match="run: cannot be written .Permission denied") as caught:
+    with pytest.raises(BundleError, match=r"run: cannot be written .Permission denied") as caught:
         Run.create(tmp_path / "run")
     assert "permissions" in caught.value.fix
 
@@ -270,11 +270,13 @@ def test_a_flipped_bit_changes_nothing_unnoticed(
     flipped = bytearray(whole)
     flipped[place] ^= 1 << data.draw(st.integers(0, 7))
     (run.path / WEIGHTS).write_bytes(flipped)
+    fault = ""
     try:
         arrays, facts = run.read_arrays(WEIGHTS)
     except BundleError as error:
-        assert f"{run.path / WEIGHTS}: damaged" in str(error)
-        assert error.fix
+        fault = error.got
+    if fault:
+        assert fault.startswith(f"{run.path / WEIGHTS}: damaged")
     else:
         # What fills the header up means nothing.
         assert facts == FACTS
@@ -345,8 +347,9 @@ def test_what_makes_no_sense_inside_a_file_is_damage_to_it(tmp_path: Path) -> No
     run = Run(tmp_path)
     errors: list[Exception] = [KeyError("sizes"), TypeError("no"), BundleError("the vocabulary")]
     for error in errors:
-        with pytest.raises(BundleError, match=r"vocabulary\.json: damaged"), run.intact(
-            "vocabulary.json"
+        with (
+            pytest.raises(BundleError, match=r"vocabulary\.json: damaged"),
+            run.intact("vocabulary.json"),
         ):
             raise error
     with pytest.raises(BundleError) as caught, run.intact("vocabulary.json"):
@@ -422,7 +425,7 @@ def test_overwrite_never_replaces_a_file_nor_what_is_read(tmp_path: Path) -> Non
     (run.path / "notes").mkdir()
     (run.path / "notes" / "corpus.txt").write_text("x")
     before = contents(tmp_path)
-    with pytest.raises(BundleError, match=r"holds .*corpus\.txt, which is read"):
+    with pytest.raises(BundleError, match="holds what the new run is made from"):
         Run.create(run.path, overwrite=True, reading=[run.path / "notes" / "corpus.txt"])
     assert contents(tmp_path) == before
 

@@ -75,13 +75,6 @@ class Run:
                 a run or that holds what is read (with it), or the folder cannot be made.
         """
         run = cls(path)
-        for file in reading:
-            if run.path.resolve() in file.resolve().parents:
-                raise BundleError(
-                    f"{run.path}: holds {file}, which is read",
-                    expected="another folder for the run",
-                    fix="choose another --out",
-                )
         with _disk_errors(run.path):
             is_file = run.path.exists() and not run.path.is_dir()
             held = run.path.is_dir() and any(run.path.iterdir())
@@ -94,6 +87,12 @@ class Run:
                 f"{run.path}: exists already",
                 expected="a new folder for the run",
                 fix="choose another --out, or add --overwrite to replace the run",
+            )
+        if held and any(run.path.resolve() in file.resolve().parents for file in reading):
+            raise BundleError(
+                f"{run.path}: holds what the new run is made from, so it is not replaced",
+                expected="another folder for the run",
+                fix="choose another --out",
             )
         if held:
             try:

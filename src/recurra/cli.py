@@ -221,6 +221,10 @@ def options(
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 failed, 2 bad input or usage, 130 Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
+    if "OMP_WAIT_POLICY" not in os.environ:
+        # torch's threads spin while they wait. Beside other work that is 2 to 10 times as slow as
+        # going to sleep soon (docs/results.md); libgomp reads this when torch is loaded.
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     debug = "--debug" in given
     # Anywhere on the line, since nobody remembers where it belongs.
     words = [word for word in given if word != "--debug"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_targets_are_one_ahead_and_rows_go_on(sizes: tuple[int, int, int, int]) 
         assert chunk.inputs.dtype == chunk.targets.dtype == np.int64
         np.testing.assert_array_equal(chunk.targets, (chunk.inputs + 1) % n)
         np.testing.assert_array_equal(chunk.inputs[:, 1:], chunk.targets[:, :-1])
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         np.testing.assert_array_equal(after.inputs[:, 0], before.targets[:, -1])
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from toys import Carry, Toy, line
 
 from recurra.judge.loss import LossSum
 from recurra.training import calibration, plan
@@ -15,6 +14,7 @@ from recurra.training.calibration import calibrate
 from recurra.training.loop import Loss
 from recurra.training.plan import REPORTS, Clock
 from recurra.training.precision import Precision
+from toys import Carry, Toy, line
 
 FLOAT32 = Precision(False, "as asked")
 
@@ -48,9 +48,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 
 def planned(trainee: Any, budget: float, reserve: float, most: int | None = None) -> plan.Plan:
-    found = calibrate(
-        trainee, line(), FLOAT32, Clock(), budget=budget, reserve=reserve, most=most
-    )
+    found = calibrate(trainee, line(), FLOAT32, Clock(), budget=budget, reserve=reserve, most=most)
     assert (found.budget, found.reserve) == (budget, reserve)
     return found
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import line
 from torch import Tensor, nn
 
 from recurra.bundle import CHECKPOINT, Run
@@ -20,6 +19,7 @@ from recurra.training import checkpoint
 from recurra.training.checkpoint import Progress
 from recurra.training.optimiser import Rates, build
 from recurra.training.plan import Plan
+from toys import line
 
 Optimisers = list[torch.optim.Optimizer]
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

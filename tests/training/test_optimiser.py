@@ -99,15 +99,13 @@ def test_a_step_is_one_orthogonal_matrix_a_gate() -> None:
     before = weight.detach().clone()
     weight.grad = normal(32, 5)
     Muon([(weight, 4)], 0.1, momentum=0.95).step()
-    moved = (before - weight.detach()).unflatten(0, (4, 8)) / 0.1
+    moved = (before - weight.detach()).reshape(4, 8, 5) / 0.1
     # Taller than wide: its update is larger, as its outputs are more than its inputs.
-    for gate, gradient in zip(moved, weight.grad.unflatten(0, (4, 8)), strict=True):
+    for gate, gradient in zip(moved, weight.grad.reshape(4, 8, 5), strict=True):
         sizes = torch.linalg.svdvals(gate)
         assert sizes.min() > 0.6 * (8 / 5) ** 0.5
         assert sizes.max() < 1.35 * (8 / 5) ** 0.5
-        torch.testing.assert_close(
-            gate, orthogonal(gradient) * (8 / 5) ** 0.5, atol=0.2, rtol=0
-        )
+        torch.testing.assert_close(gate, orthogonal(gradient) * (8 / 5) ** 0.5, atol=0.2, rtol=0)
 
 
 def test_momentum_is_nesterovs_and_decay_is_apart_from_the_gradient() -> None:

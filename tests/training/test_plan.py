@@ -78,9 +78,7 @@ def test_a_machine_twice_as_slow_still_ends_in_time() -> None:
 
 
 @given(PLANS, st.data())
-def test_revising_again_at_the_same_pace_changes_nothing(
-    plan: Plan, data: st.DataObject
-) -> None:
+def test_revising_again_at_the_same_pace_changes_nothing(plan: Plan, data: st.DataObject) -> None:
     assert plan.budget is not None
     step = data.draw(st.integers(1, plan.steps))
     pace, elapsed = data.draw(st.floats(1e-3, 1)), data.draw(st.floats(0, plan.budget))

@@ -24,7 +24,7 @@ RATES = [0.02] * 100
 ROWS = 5
 PROMPT = 2
 RANDOM = Alphabet.of("abcd")
-LENGTHS = (32, 64, 96, 128)
+LENGTHS = (32, 64, 96)
 MOST = 500
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import small_text
 
 from recurra.bundle import INPUT, Run
 from recurra.data.files import TextSource, embedded_text
@@ -17,6 +16,7 @@ from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError
 from recurra.tasks.text import data
 from recurra.tasks.text.data import TextData
+from small import small_text
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=60, max_size=300)
 
@@ -59,7 +59,7 @@ def test_where_no_character_comes_twice_the_known_keep_a_half() -> None:
 
 @pytest.mark.parametrize("text", ["x", "ab", "abc" * 5])
 def test_too_short_a_text_is_an_error(text: str) -> None:
-    with pytest.raises(DataError, match="made has .* too few") as caught:
+    with pytest.raises(DataError, match=r"made has .* too few") as caught:
         of(text)
     assert "at least 40 characters" in caught.value.expected
 
@@ -97,9 +97,7 @@ def same(one: TextData, other: TextData) -> bool:
     ) and one.ids.tobytes() == other.ids.tobytes()
 
 
-def test_files_and_folders_are_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_and_folders_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()
     (folder / "b.txt").write_text(small_text(9))
@@ -166,5 +164,5 @@ def test_changed_data_are_told(tmp_path: Path) -> None:
         data.read_again(run, facts)
     assert caught.value.fix
     file.unlink()
-    with pytest.raises(DataError, match="corpus.txt: no such file"):
+    with pytest.raises(DataError, match=r"corpus\.txt: no such file"):
         data.read_again(run, facts)

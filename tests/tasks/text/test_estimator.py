@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small import SMALL, small_text
 
 import recurra
 from recurra.bundle import (
@@ -29,6 +28,7 @@ from recurra.errors import BundleError, DataError, OptionError, TrainingError
 from recurra.tasks.text import baselines, evaluate
 from recurra.tasks.text.estimator import TextModel
 from recurra.training.progress import Silence
+from small import SMALL, small_text
 
 TEXT = TextSource(small_text(30), "small")
 LESS = {**SMALL, "hidden": 12, "steps": 24}
@@ -107,7 +107,8 @@ def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     np.random.seed(99)  # noqa: NPY002
     other = fit(tmp_path / "other", dropout=0.3)
     assert told(one.run) == told(other.run)
-    assert (tmp_path / "one" / WEIGHTS).read_bytes() == (tmp_path / "other" / WEIGHTS).read_bytes()
+    for name, value in one.network.state_dict().items():
+        assert torch.equal(other.network.state_dict()[name], value), name
     third = fit(tmp_path / "third", dropout=0.3, seed=1)
     assert told(third.run) != told(one.run)
 
@@ -164,8 +165,8 @@ def test_the_shortest_texts_train() -> None:
 
 def test_parts_without_a_known_character_stop_nothing() -> None:
     # Sorted by language: nothing of the training part comes again.
-    text = small_text(40) + "".join(chr(0xAC00 + n % 300) for n in range(600))
-    model = fit(source=TextSource(text, "sorted"), batch=1, finish=0.5)
+    text = small_text(40) + "".join(chr(0xAC00 + n) for n in range(340))
+    model = fit(source=TextSource(text, "sorted"), batch=1, finish=0.9)
     assert model.report["training"]["reason"] == "completed"
     assert model.report["model"]["unknown"] == model.report["model"]["characters"]
 
@@ -179,7 +180,7 @@ def test_too_short_a_text_for_a_chunk_is_told(tmp_path: Path) -> None:
 
 def test_an_exploding_loss_keeps_what_can_be_used(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"run: the loss exploded after step \d+") as caught:
-        fit(tmp_path / "run", rate=10.0, steps=400, cell="rnn")
+        fit(tmp_path / "run", rate=10.0, steps=60, cell="rnn", hidden=128)
     assert "are kept" in caught.value.fix
     model = TextModel.load(tmp_path / "run")
     assert model.report["training"]["reason"] == "diverged"
@@ -226,7 +227,7 @@ def test_an_existing_run_stays(own_run: Path) -> None:
 def test_a_text_inside_the_run_is_not_replaced(own_run: Path) -> None:
     (own_run / "mine.txt").write_text(small_text())
     before = content(own_run)
-    with pytest.raises(BundleError, match=r"holds .*mine\.txt"):
+    with pytest.raises(BundleError, match="holds what the new run is made from"):
         TextModel(**LESS).fit(own_run / "mine.txt", out=own_run, overwrite=True)
     assert content(own_run) == before
 
@@ -342,9 +343,9 @@ def test_saving_replaces_no_folder_without_being_told(tmp_path: Path, own_run: P
     model, before = TextModel.load(own_run), content(own_run)
     with pytest.raises(BundleError, match="exists already"):
         model.save(own_run)
-    with pytest.raises(BundleError, match="which is read"):
+    with pytest.raises(BundleError, match="made from"):
         model.save(own_run, overwrite=True)
-    with pytest.raises(BundleError, match="which is read"):
+    with pytest.raises(BundleError, match="made from"):
         model.save(own_run.parent, overwrite=True)
     assert content(own_run) == before
 

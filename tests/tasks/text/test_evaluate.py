@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small import small_text
 
 from recurra.data.files import TextSource
 from recurra.data.vocabulary import UNKNOWN
@@ -15,6 +14,7 @@ from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
+from small import small_text
 
 RATE = 0.01
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import psutil
@@ -117,9 +117,7 @@ def test_sampling_keeps_to_what_it_is_told(model: TextModel) -> None:
     assert text(model, seed=1, temperature=1.0, top_p=1e-9) == text(model, temperature=0)
     free = text(model, length=200, temperature=0)
     varied = text(model, length=200, temperature=0, repetition_penalty=1.8)
-    assert len(set(zip(varied, varied[1:], strict=False))) > len(
-        set(zip(free, free[1:], strict=False))
-    )
+    assert len(set(pairwise(varied))) > len(set(pairwise(free)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -15,7 +17,7 @@ FLOAT32, CPU = Precision(False, "as asked"), torch.device("cpu")
 
 
 def test_sizes_grow() -> None:
-    for smaller, larger in zip(SIZES, SIZES[1:], strict=False):
+    for smaller, larger in itertools.pairwise(SIZES):
         assert smaller.operations < larger.operations
         assert smaller.worth < larger.worth
     assert SIZES[0].worth == 0

@@ -40,7 +40,7 @@ def tell(context: LabContext, r: MemoryLSTM, lengths: tuple[int, ...]) -> None:
             for name, count in longest.items()
         )
         + ". Random letters leave nothing to guess from: all that is written comes out of the "
-        "state. One seed each; another moves a cell by a length or two. Of the shortest text the "
+        "state. One seed each; another moves a cell by a length. Of the shortest text the "
         f"{quickest} is the quickest to learn.\n"
         f"The sentence needs no three layers: {r.head.weights:,} weights with a head recite it "
         f"after {r.head.rounds} rounds, {r.bare.weights:,} without one after {r.bare.rounds}. Each "

@@ -80,6 +80,20 @@ class TextData:
         counts = np.bincount(self.train)
         return min(0.5, max(float((counts == 1).sum()), 0.5) / len(self.train))
 
+    def check_chunk(self, chunk: int) -> None:
+        """Refuse chunks that the training part does not fill.
+
+        Raises:
+            DataError: it is not longer than one.
+        """
+        length = len(self.split.train)
+        if length <= chunk:
+            raise DataError(
+                f"{self.source.name}: the training part has {length:,} characters",
+                expected=f"more than one chunk of {chunk}",
+                fix=f"give more text, or a shorter --chunk (below {length})",
+            )
+
     def told(self) -> str:
         """How much there is of it, in a sentence."""
         return (

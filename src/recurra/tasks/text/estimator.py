@@ -88,12 +88,7 @@ class TextModel(TextOptions):
         precision = session.precision_of(self.precision, device)
         chosen = recipe.recipe(self, len(read.split.train), precision, device)
         size = chosen.size
-        if len(read.split.train) <= size.chunk:
-            raise DataError(
-                f"{read.source.name}: the training part has {len(read.split.train):,} characters",
-                expected=f"more than one chunk of {size.chunk}",
-                fix=f"give more text, or a shorter --chunk (below {len(read.split.train)})",
-            )
+        read.check_chunk(size.chunk)
         architecture = Architecture(
             len(read.vocabulary),
             self.cell,
@@ -157,7 +152,8 @@ class TextModel(TextOptions):
             torch.set_num_threads(threads)
         read = data.read_again(run, facts)
         device = session.device_of(name)
-        network = CharacterNetwork(architecture).to(device)
+        with seeded(0, 0):
+            network = CharacterNetwork(architecture).to(device)
         return model._trained(
             run, read, network, precision, watcher or Silence(), Clock(), new=False
         )
@@ -237,7 +233,8 @@ class TextModel(TextOptions):
             self._unknown_rate = float(config["data"]["unknown_rate"])
         arrays, _ = run.read_arrays(WEIGHTS)
         try:
-            network = CharacterNetwork(architecture)
+            with seeded(0, 0):  # the weights that it draws are replaced at once
+                network = CharacterNetwork(architecture)
             network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
         except (RuntimeError, TypeError, ValueError) as error:
             raise BundleError(

@@ -37,11 +37,11 @@ class Architecture:
     """
 
     symbols: int
-    cell: str = "lstm"
-    embedding: int = 128
-    hidden: int = 512
-    layers: int = 2
-    dropout: float = 0.2
+    cell: str
+    embedding: int
+    hidden: int
+    layers: int
+    dropout: float
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:

@@ -1,0 +1,688 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recurra
+from recurra.bundle import CHECKPOINT, CONFIG, HISTORY, REPORT, VOCABULARY, WEIGHTS, Run
+from recurra.cli import main
+from recurra.errors import DataError
+from recurra.tasks.text import baselines, evaluate
+from recurra.tasks.text.estimator import TextModel
+from recurra.training.progress import Bar, Silence
+from small import small_text
+
+OPTIONS = [
+    *["--steps", "12", "--size", "tiny", "--hidden", "10", "--embedding", "6", "--batch", "4"],
+    *["--chunk", "16", "--threads", "1", "--precision", "float32"],
+]
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+Recurra = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def short_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "FREE_LENGTH", 200)
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Recurra:
+    """A command run in this process, with what it printed."""
+
+    def run(*words: object) -> Done:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return Done(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.txt"
+    path.write_text(small_text(20))
+    return path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refused(done: Done, *words: str) -> None:
+    """Exit 2 and one message: what came, what was expected or what to do; nothing on stdout."""
+    assert done.code == 2, done
+    assert done.out == ""
+    message = done.err[done.err.index("recurra: ") :]
+    assert message.count("recurra: ") == 1
+    for word in words:
+        assert word in message, message
+    assert "\n  expected: " in message or "\n  to do: " in message
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Press Ctrl-C during a step, for the watchers of a quiet and of a talking command."""
+    for kind in (Silence, Bar):
+        stepped = kind.stepped
+
+        def pressed(
+            self: Any, at: int, *rest: Any, _stepped: Callable[..., None] = stepped
+        ) -> None:
+            _stepped(self, at, *rest)
+            if at == step:
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(kind, "stepped", pressed)
+
+
+# -- data that cannot be used ---------------------------------------------------------------------
+
+BAD_DATA: dict[str, tuple[bytes | None, list[str]]] = {
+    "missing": (None, ["data.txt: no such file or folder"]),
+    "empty": (b"", ["data.txt: the file is empty"]),
+    "only a mark": (b"\xef\xbb\xbf", ["data.txt: the file is empty"]),
+    "one character": (b"x", ["data has one character: too few", "at least 40 characters"]),
+    "one line end": (b"\n", ["data has one character"]),
+    "short": (b"abcdefgh" * 4, ["data has 32 characters: too few"]),
+    "a single letter": (b"a" * 5000, ["data: the training part repeats one character, 'a'"]),
+    "binary": (b"\x7fELF\x02\x01\0\0" * 200, ["data.txt: not UTF-8 text"]),
+    "zeros": (b"text " * 50 + b"\0" * 50, ["data.txt: not UTF-8 text: it is binary (byte 250 is 0)"]),
+    "latin1": ("Grüße ".encode("latin1") * 99, ["not UTF-8 at byte 2 (0xfc)", "iconv"]),
+    "utf16": (("Hello there. " * 99).encode("utf-16"), ["data.txt: not UTF-8", "iconv"]),
+    "cut in a character": (("한국어 " * 99).encode()[:-2], ["data.txt: not UTF-8 at byte 986"]),
+    "shorter than a chunk": (b"abcd " * 30, ["the training part has 127 characters", "--chunk"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_are_named_and_nothing_is_left(tmp_path: Path, call: Recurra, case: str) -> None:
+    given, words = BAD_DATA[case]
+    data = tmp_path / "data.txt"
+    if given is not None:
+        data.write_bytes(given)
+    options = [*OPTIONS, "--chunk", 200] if "chunk" in case else OPTIONS
+    refused(call("train", "text", data, "--out", tmp_path / "run", *options), *words)
+    assert content(tmp_path) == ({} if given is None else {"data.txt": given})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_slip_in_a_name_is_guessed(corpus: Path, call: Recurra) -> None:
+    done = call("train", "text", corpus.with_name("korpus.txt"), *OPTIONS)
+    refused(done, f"did you mean {corpus}?")
+
+
+def test_folders_without_text_are_named(tmp_path: Path, call: Recurra) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    run = tmp_path / "run"
+    refused(call("train", "text", folder, "--out", run, *OPTIONS), "the folder holds no files")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (folder / "empty.txt").write_text("")
+    refused(call("train", "text", folder, "--out", run, *OPTIONS), "not text")
+    assert not run.exists()
+
+
+def test_a_file_given_twice_is_told(corpus: Path, call: Recurra) -> None:
+    refused(call("train", "text", corpus, corpus.parent, *OPTIONS), "given twice")
+
+
+def test_a_file_that_may_not_be_read_is_told(
+    corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    refused(call("train", "text", corpus, *OPTIONS), "cannot be read: Permission denied")
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\xff\xfe\xfd"])
+def test_standard_input_is_checked_as_files_are(
+    tmp_path: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    done = call("train", "text", "-", "--out", tmp_path / "run", *OPTIONS)
+    refused(done, "stdin" if data == b"x" else "standard input")
+    assert not (tmp_path / "run").exists()
+
+
+# -- options --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--minutes", "0"], ["--minutes 0.0", "above 0"]),
+        (["--minutes", "-3"], ["--minutes -3.0"]),
+        (["--minutes", "nan"], ["--minutes nan"]),
+        (["--steps", "0"], ["--steps 0", "at least 1"]),
+        (["--epochs", "0"], ["--epochs 0.0"]),
+        (["--minutes", "1", "--steps", "5"], ["--minutes 1.0 and --steps 5", "one of"]),
+        (["--steps", "5", "--epochs", "2"], ["--steps 5 and --epochs 2.0"]),
+        (["--seed", "-1"], ["--seed -1"]),
+        (["--threads", "0"], ["--threads 0"]),
+        (["--precision", "half"], ["--precision half", "bfloat16"]),
+        (["--device", "abacus"], ["--device abacus"]),
+        (["--size", "huge"], ["--size huge", "tiny, small, medium, large"]),
+        (["--cell", "cnn"], ["cell 'cnn'", "rnn, gru, lstm"]),
+        (["--hidden", "0"], ["--hidden 0"]),
+        (["--layers", "99"], ["--layers 99"]),
+        (["--dropout", "1"], ["--dropout 1.0"]),
+        (["--batch", "0"], ["--batch 0"]),
+        (["--chunk", "1"], ["--chunk 1"]),
+        (["--rate", "0"], ["--rate 0.0"]),
+        (["--rate", "11"], ["--rate 11.0"]),
+        (["--finish", "1"], ["--finish 1.0"]),
+    ],
+)
+def test_options_out_of_range_are_named(
+    tmp_path: Path, corpus: Path, call: Recurra, options: list[str], words: list[str]
+) -> None:
+    refused(call("train", "text", corpus, "--out", tmp_path / "run", *options), *words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--temperature", "-1"], ["temperature = -1.0"]),
+        (["--temperature", "nan"], ["temperature = nan"]),
+        (["--top-k", "0"], ["top-k = 0"]),
+        (["--top-p", "1.5"], ["top-p = 1.5"]),
+        (["--repetition-penalty", "0"], ["repetition penalty = 0.0"]),
+        (["--length", "-5"], ["length -5"]),
+        (["--count", "0"], ["count = 0"]),
+        (["--count", "2", "--length", "0"], ["no length"]),
+        (["--stop", ""], ["empty stop string"]),
+        (["--prompt", "x", "--prompt-file", "y"], ["--prompt and --prompt-file"]),
+        (["--prompt-file", "/nowhere/x"], ["/nowhere/x: no such file"]),
+        (["--prompt", "Żółw"], ["'Ż' (U+017B)", "--replace-unknown"]),
+    ],
+)
+def test_options_of_writing_are_checked_before_a_character_is_written(
+    trained: Path, call: Recurra, options: list[str], words: list[str]
+) -> None:
+    refused(call("generate", trained, *options), *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trian"],
+        ["train"],
+        ["train", "texts"],
+        ["train", "text", "--minuets", "3"],
+        ["train", "text", "--steps", "many"],
+        ["generate"],
+        ["generate", "x", "--temperature", "hot"],
+        ["resume"],
+        [],
+    ],
+)
+def test_slips_on_the_command_line_are_usage_errors(call: Recurra, words: list[str]) -> None:
+    done = call(*words)
+    assert done.code == 2
+    assert "internal error" not in done.err
+
+
+def test_an_unknown_lab_is_told_with_those_there_are(call: Recurra) -> None:
+    refused(
+        call("lab", "hihelo"), "no lab is called 'hihelo'", "shakespeare", "did you mean hihello"
+    )
+
+
+# -- runs that cannot be used ---------------------------------------------------------------------
+
+COMMANDS = [["generate"], ["evaluate"], ["resume"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_what_is_no_run_is_told(tmp_path: Path, call: Recurra, command: list[str]) -> None:
+    refused(call(*command, tmp_path / "nowhere"), "nowhere: no such run")
+    refused(call(*command, tmp_path), "not a run of recurra (no config.json)")
+    (tmp_path / "file").write_text("x")
+    refused(call(*command, tmp_path / "file"), "file: not a folder")
+    (tmp_path / CONFIG).write_text('{"model_type": "lstm"}')
+    refused(call(*command, tmp_path), "not the configuration of a recurra run")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_run_of_another_task_is_told(own_run: Path, call: Recurra, command: list[str]) -> None:
+    config = json.loads((own_run / CONFIG).read_text())
+    (own_run / CONFIG).write_text(json.dumps(config | {"task": "labels"}))
+    refused(call(*command, own_run), f"{own_run}: a run of task 'labels'", "task", "text")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[-30] ^= 4
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("command", [["generate"], ["evaluate"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("name", "spoil", "fault"),
+    [
+        (WEIGHTS, cut, "damaged or truncated"),
+        (WEIGHTS, flip, "damaged (its checksum does not match)"),
+        (WEIGHTS, Path.unlink, "missing"),
+        (CONFIG, cut, "damaged, not JSON"),
+        (VOCABULARY, cut, "damaged, not JSON"),
+        (VOCABULARY, Path.unlink, "missing"),
+    ],
+)
+def test_damaged_runs_are_told_with_the_file(
+    own_run: Path,
+    call: Recurra,
+    command: list[str],
+    name: str,
+    spoil: Callable[[Path], None],
+    fault: str,
+) -> None:
+    spoil(own_run / name)
+    before = content(own_run)
+    refused(call(*command, own_run), f"{own_run / name}: {fault}")
+    assert content(own_run) == before
+
+
+def test_a_finished_run_is_not_resumed(own_run: Path, call: Recurra) -> None:
+    before = content(own_run)
+    refused(call("resume", own_run), "this training is finished", "recurra generate")
+    assert content(own_run) == before
+
+
+def test_an_existing_run_stays_without_overwrite(
+    own_run: Path, corpus: Path, call: Recurra
+) -> None:
+    before = content(own_run)
+    done = call("train", "text", corpus, "--out", own_run, *OPTIONS)
+    refused(done, "exists already", "--overwrite")
+    assert content(own_run) == before
+    done = call("train", "text", corpus, "--out", own_run, "--overwrite", "--quiet", *OPTIONS)
+    assert done.code == 0
+    assert TextModel.load(own_run).network.recurrent.hidden_size == 10
+
+
+def test_what_is_no_run_stays_in_spite_of_overwrite(
+    tmp_path: Path, corpus: Path, call: Recurra
+) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter.txt").write_text("my only copy")
+    (folder / CONFIG).write_text("{}")
+    before = content(tmp_path)
+    for out in (folder, corpus):
+        done = call("train", "text", corpus, "--out", out, "--overwrite", *OPTIONS)
+        refused(done, "choose another --out")
+    assert content(tmp_path) == before
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+def test_a_training_prints_its_run_first_and_last_and_plain_lines(
+    corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(corpus.parent)
+    for number in (1, 2):
+        done = call("train", "text", corpus.name, *OPTIONS)
+        assert done.code == 0
+        run = Path("runs") / f"text-corpus-{number}"
+        assert done.err.startswith(f"run: {run}\n")
+        assert done.out.endswith(f"\nrun: {run}\n")
+        assert Run.open(run).has(REPORT)
+    # No control codes, nothing drawn over.
+    for text in (done.err, done.out):
+        assert re.fullmatch(r"[\x20-\x7e\n]*", text)
+    assert "Verdict: " in done.out
+    assert max(map(len, done.out.split("A sample")[0].split("\n"))) <= 80
+    lines = [line for line in done.err.split("\n") if re.match(r" +\d+ %", line)]
+    assert len(lines) == 12
+    assert done.err.count("characters/s") == 12
+
+
+def test_quiet_is_quiet(tmp_path: Path, corpus: Path, call: Recurra) -> None:
+    done = call("train", "text", corpus, "--out", tmp_path / "run", "-q", *OPTIONS)
+    assert (done.code, done.err) == (0, "")
+    assert "Verdict: " in done.out
+
+
+def test_json_is_all_there_is_on_stdout(
+    tmp_path: Path, corpus: Path, trained: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parsed(*words: object) -> Any:
+        done = call(*words)
+        assert done.code == 0
+        return json.loads(done.out, parse_constant=lambda name: pytest.fail(name))
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 5)
+        done = call("train", "text", corpus, "--out", run, "--json", *OPTIONS)
+        assert (done.code, done.out) == (130, "")
+    report = parsed("resume", run, "--json")
+    assert report["run"] == str(run)
+    assert report == {"run": str(run)} | json.loads((run / REPORT).read_text())
+    report = parsed("train", "text", corpus, "--out", tmp_path / "two", "--json", *OPTIONS)
+    assert report["training"]["step"] == 12
+    assert parsed("evaluate", run, "--json") == json.loads((run / REPORT).read_text())
+    other = parsed("evaluate", trained, corpus, "--json")
+    assert other["model"]["characters"] == len(corpus.read_text())
+    written = parsed("generate", trained, "--count", 2, "--length", 30, "--seed", 1, "--json")
+    assert [len(text) for text in written["continuations"]] == [30, 30]
+    one = parsed("generate", trained, "--length", 30, "--seed", 1, "--json")
+    assert one["continuations"] == written["continuations"][:1]
+    found = parsed("doctor", "--json")
+    assert found["recurra"] == recurra.__version__
+    assert found["cores"] >= 1
+    assert set(found["paths"]) == {"RNN", "GRU", "LSTM"}
+
+
+def test_the_doctor_speaks(call: Recurra) -> None:
+    done = call("doctor")
+    assert done.code == 0
+    assert "LSTM runs on" in done.out
+    assert np.__version__ in done.out
+
+
+def test_ctrl_c_keeps_what_was_learnt(
+    tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 7)
+        done = call("train", "text", corpus, "--out", run, "--quiet", *OPTIONS)
+    assert done.code == 130
+    assert f"what was learnt is kept\n  to do: recurra resume {run}\n" in done.err
+    assert call("generate", run, "--length", 5).code == 0
+    assert call("evaluate", run).err.startswith(f"recurra: {run / REPORT}: missing")
+    done = call("resume", run)
+    assert done.code == 0
+    assert "going on from step 7 of 12" in done.err
+    assert done.out.endswith(f"\nrun: {run}\n")
+    assert not (run / "checkpoint").exists()
+
+
+def test_ctrl_c_before_anything_was_learnt_leaves_nothing(
+    tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*given: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(baselines, "text_baselines", press)
+    done = call("train", "text", corpus, "--out", tmp_path / "run", *OPTIONS)
+    assert done.code == 130
+    assert "interrupted before anything was learnt" in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_while_writing_ends_with_130(
+    trained: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*given: object, **options: object) -> Any:
+        yield "abc"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TextModel, "generate", press)
+    done = call("generate", trained)
+    assert (done.code, done.out) == (130, "abc")
+
+
+def begun(tmp_path: Path, corpus: Path, call: Recurra, patch: pytest.MonkeyPatch) -> Path:
+    """A run that was interrupted."""
+    with patch.context() as inner:
+        interrupt_at(inner, 7)
+        assert call("train", "text", corpus, "--out", tmp_path / "run", *OPTIONS).code == 130
+    return tmp_path / "run"
+
+
+def test_what_stands_in_the_way_of_resuming_is_told(
+    tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(tmp_path, corpus, call, monkeypatch)
+    before = content(run)
+    text = corpus.read_text()
+    corpus.write_text(text.replace("fox", "cat", 1))
+    refused(call("resume", run), "the text has changed since the training began")
+    corpus.unlink()
+    refused(call("resume", run), "corpus.txt: no such file")
+    corpus.write_text(text)
+    flip(run / CHECKPOINT)
+    refused(call("resume", run), f"{run / CHECKPOINT}: damaged")
+    (run / CHECKPOINT).unlink()
+    refused(call("resume", run), f"{run / CHECKPOINT}: missing", "train again")
+    (run / CHECKPOINT).write_bytes(before[CHECKPOINT])
+    assert content(run) == before
+    with open(run / HISTORY, "a") as file:
+        file.write("\0\0\0\n")
+    refused(call("resume", run), f"{run / HISTORY}: damaged at line")
+
+
+def test_standard_input_is_data_and_can_be_resumed(
+    tmp_path: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def piped() -> None:
+        data = small_text(20).encode()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    piped()
+    assert call("train", "text", "-", "--quiet", *OPTIONS).code == 0
+    piped()
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 5)
+        assert call("train", "text", "-", "--quiet", *OPTIONS).code == 130
+    one, other = Path("runs/text-stdin-1"), Path("runs/text-stdin-2")
+    assert call("resume", other, "--quiet").code == 0
+    mine, theirs = (json.loads((run / REPORT).read_text()) for run in (one, other))
+    assert mine["model"] == theirs["model"]
+    piped()
+    done = call("evaluate", one, "-")
+    assert done.code == 0
+    assert "stdin: the whole text" in done.out
+
+
+def test_an_exploding_loss_ends_with_1_and_keeps_weights(
+    tmp_path: Path, corpus: Path, call: Recurra
+) -> None:
+    run = tmp_path / "run"
+    hot = ["--rate", "10", "--cell", "rnn", "--hidden", "128", "--steps", "60"]
+    done = call("train", "text", corpus, "--out", run, *OPTIONS, *hot)
+    assert done.code == 1
+    assert done.out == ""
+    assert re.search(r"the loss exploded at step \d+", done.err)
+    assert f"recurra: {run}: the loss exploded after step" in done.err
+    assert "are kept; train again with a lower --rate" in done.err
+    assert call("generate", run, "--length", 5).code == 0
+    done = call("evaluate", run)
+    assert done.code == 0
+    assert "until its loss exploded" in done.out.replace("\n", " ")
+    refused(call("resume", run), "finished")
+
+
+def test_a_loss_that_is_no_number_ends_with_1_and_keeps_the_best_weights(
+    tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recurra.tasks.text.model import TextTrainee
+
+    honest, count = TextTrainee.loss, 0
+
+    def loss(self: Any, network: Any, carry: Any) -> Any:
+        nonlocal count
+        count += 1
+        found = honest(self, network, carry)
+        if count == 9:
+            found.mean.data.fill_(float("nan"))
+            return type(found)(found.mean * float("nan"), found.total, found.carry)
+        return found
+
+    monkeypatch.setattr(TextTrainee, "loss", loss)
+    done = call("train", "text", corpus, "--out", tmp_path / "run", "--finish", 0, *OPTIONS)
+    assert done.code == 1
+    assert "the loss exploded at step 9" in done.err
+    model = TextModel.load(tmp_path / "run")
+    assert model.report["training"]["best_step"] == 8
+    assert np.isfinite(model.nats("The quick")).all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes")
+def test_a_full_disk_loses_nothing(
+    tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = textwrap.dedent(
+        """
+        import resource, sys
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), -1))
+        from recurra.cli import main
+        sys.exit(main(sys.argv[2:]))
+        """
+    )
+
+    def on_a_small_disk(size: int, *words: object) -> Done:
+        command = [sys.executable, "-c", script, str(size), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    # Too small for the first checkpoint: nothing was learnt, and nothing is left.
+    done = on_a_small_disk(6000, "train", "text", corpus, "--out", tmp_path / "a", *OPTIONS)
+    refused(done, "cannot be written (File too large)", "free some space")
+    assert not (tmp_path / "a").exists()
+    # Too small for the next one: the last good one stays, and goes on once there is space.
+    run = begun(tmp_path, corpus, call, monkeypatch)
+    before = content(run)
+    done = on_a_small_disk(len(before[CHECKPOINT]) - 1000, "resume", run)
+    refused(done, "cannot be written (File too large)", "recurra resume")
+    after = content(run)
+    assert after[CHECKPOINT] == before[CHECKPOINT]
+    assert after.keys() == before.keys()
+    assert call("resume", run).code == 0
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+def test_generate_writes_the_prompt_and_goes_on(trained: Path, call: Recurra) -> None:
+    words = ["generate", trained, "--prompt", "The quick ", "--length", 50, "--seed", 3]
+    done = call(*words)
+    assert done.code == 0
+    assert done.err == ""
+    assert done.out.startswith("The quick ")
+    assert done.out.endswith("\n")
+    assert len(done.out) == 10 + 50 + 1
+    assert call(*words).out == done.out
+    rows = call(*words, "--count", 3).out
+    assert rows.startswith(f"--- 1\n{done.out}--- 2\nThe quick ")
+    stopped = call(*words, "--stop", "fox")
+    assert stopped.out == done.out.split("fox")[0] + "\n"
+
+
+def test_prompts_come_from_files_and_pipes(
+    tmp_path: Path, trained: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prompt.txt").write_text("The lazy")
+    words = ["generate", trained, "--length", 9, "--seed", 3]
+    expected = call(*words, "--prompt", "The lazy").out
+    assert call(*words, "--prompt-file", tmp_path / "prompt.txt").out == expected
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"The lazy")))
+    assert call(*words, "--prompt-file", "-").out == expected
+
+
+def test_a_terminal_that_lacks_a_character_stops_nothing(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    words = ["generate", str(trained), "--prompt", "é", "--replace-unknown", "--length", "3"]
+    assert main(words) == 0
+    sys.stdout.flush()
+    assert raw.getvalue().startswith(b"?")
+    assert len(raw.getvalue()) == 5
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(trained: Path) -> None:
+    command = [sys.executable, "-m", "recurra", "generate", str(trained), "--length", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert len(process.stdout.read(20)) == 20
+        process.stdout.close()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+
+
+# -- the rest -------------------------------------------------------------------------------------
+
+
+def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
+    for words in (
+        ["--debug", "train", "text", str(tmp_path / "x")],
+        ["train", "text", "--debug", str(tmp_path / "x")],
+    ):
+        with pytest.raises(DataError):
+            main(words)
+
+
+def test_a_fault_of_ours_is_owned_up_to(
+    trained: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object, **options: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(TextModel, "generate", fail)
+    done = call("generate", trained)
+    assert done.code == 1
+    assert "internal error: ZeroDivisionError: division by zero" in done.err
+    assert "--debug" in done.err
+
+
+def test_the_version_is_the_packages(call: Recurra) -> None:
+    done = call("--version")
+    assert (done.code, done.out) == (0, f"recurra {recurra.__version__}\n")
+
+
+def test_help_names_every_option_of_a_training(call: Recurra) -> None:
+    done = call("train", "text", "--help")
+    assert done.code == 0
+    for name in ("minutes", "steps", "epochs", "size", "seed", "out", "overwrite", "json", "quiet"):
+        assert f"--{name}" in done.out
+
+
+@pytest.mark.long
+def test_help_comes_within_a_third_of_a_second() -> None:
+    took = []
+    for _ in range(7):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "recurra", "--help"], check=True, capture_output=True)
+        took.append(time.perf_counter() - start)
+    assert statistics.median(took) < 0.35
+    assert os.cpu_count()

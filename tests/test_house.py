@@ -1,0 +1,287 @@
+"""The house as drawn: which room may use which, and that README, tree and names are true."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import recurra
+from recurra import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "recurra"
+README = ROOT / "README.md"
+
+FLOORS = [
+    {"errors"},
+    {"native"},
+    {"core"},
+    {"data", "search", "judge", "bundle"},
+    {"training"},
+    {"tasks"},
+    {"show"},
+    {"labs", "bench", "cli", "doctor", "__main__"},
+]
+"""From the bottom up: a room may use its own floor and those below."""
+
+BESIDE = {"": 0, "nn": 3}
+"""The package itself, whose names are resolved late, and the door to core.layers."""
+
+LATE = {("cli", "doctor"), ("cli", "labs"), ("cli", "bench"), ("__main__", "cli")}
+"""What stands on one floor and may use its neighbours: the command line calls all."""
+
+EMPTY = {"__init__.py"}
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def floor(name: str) -> int:
+    if name in BESIDE:
+        return BESIDE[name]
+    return next(number for number, names in enumerate(FLOORS) if name in names)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Rooms of recurra that a module imports, anywhere in it, but where only types are checked."""
+    tree = ast.parse(path.read_text("utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import at line {node.lineno}"
+            base = node.module or ""
+            names = (
+                [f"{base}.{alias.name}" for alias in node.names] if base == "recurra" else [base]
+            )
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            names = [str(node.args[0].value)] if isinstance(node.args[0], ast.Constant) else []
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "recurra":
+                found = parts[1] if len(parts) > 1 else ""
+                line = getattr(node, "lineno", 0)
+                yield ("" if found.startswith("__") else found), line
+
+
+def test_every_module_has_its_place() -> None:
+    known = set.union(*FLOORS) | {"nn", "__init__"}
+    assert {room(path) for path in modules()} <= known
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_arrows_point_down(path: Path) -> None:
+    own = room(path)
+    if own == "__init__":
+        return
+    for used, line in imports(path):
+        if used == own or (own, used) in LATE:
+            continue
+        where = f"{path.relative_to(ROOT)}:{line}: {own} uses {used or 'recurra'}"
+        low, high = floor(used), floor(own)
+        if own in FLOORS[-1] and used in FLOORS[-1]:
+            pytest.fail(f"{where}, its neighbour")
+        assert low <= high, f"{where}, which stands above it"
+        # On the floor of data, search, judge and bundle each stands for itself.
+        if used not in BESIDE and low == high:
+            pytest.fail(f"{where}, its neighbour")
+
+
+def test_a_task_does_not_use_another() -> None:
+    tasks = [p.name for p in (SOURCE / "tasks").iterdir() if p.is_dir() and p.name[0] != "_"]
+    for task in tasks:
+        for path in (SOURCE / "tasks" / task).rglob("*.py"):
+            text = path.read_text("utf-8")
+            for other in set(tasks) - {task}:
+                assert f"recurra.tasks.{other}" not in text, path
+
+
+def test_what_runs_without_torch_asks_for_none() -> None:
+    for name in ("errors", "bundle", "judge", "cli", "data", "__init__"):
+        for path in [SOURCE / f"{name}.py", *(SOURCE / name).rglob("*.py")]:
+            if path.exists():
+                assert not re.search(r"^(import|from) torch", path.read_text("utf-8"), re.M), path
+
+
+def test_no_file_is_named_for_nothing() -> None:
+    for path in [*modules(), *(ROOT / "tests").rglob("*.py")]:
+        assert not re.fullmatch(r"_?(utils?|helpers?|common|misc)", path.stem), path
+
+
+def test_files_are_short() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in modules()
+        if (count := len(path.read_text("utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
+# -- names --------------------------------------------------------------------------------------
+
+
+def test_public_names_resolve_and_are_listed() -> None:
+    assert sorted(recurra.__all__) == recurra.__all__
+    for name in recurra.__all__:
+        assert getattr(recurra, name) is not None
+        assert name in dir(recurra)
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        recurra.trian  # noqa: B018
+    assert recurra.nn.__all__
+    for name in recurra.nn.__all__:
+        assert getattr(recurra.nn, name) is not None
+
+
+def loaded(*code: str) -> set[str]:
+    """The modules that a fresh Python has loaded in the end."""
+    script = "\n".join([*code, "import sys; print('\\n'.join(sys.modules))"])
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split("\n"))
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert not loaded("import recurra") & {"torch", "numpy", "rich", "typer", "safetensors"}
+    listed = loaded(
+        "from recurra.cli import main",
+        "assert main(['--help']) == 0",
+        "assert main(['train', 'text', '--help']) == 0",
+    )
+    assert "typer" in listed
+    assert not listed & {"torch", "numpy", "safetensors", "matplotlib"}
+
+
+# -- README -------------------------------------------------------------------------------------
+
+
+def readme() -> str:
+    text = README.read_text("utf-8")
+    assert text.strip(), "README.md is empty"
+    return text
+
+
+def fences(kind: str | None = None) -> list[str]:
+    """The fenced blocks of the README, those of a kind or all."""
+    found = re.findall(r"^```(\S*)\n(.*?)^```$", readme(), re.M | re.S)
+    return [body for name, body in found if kind is None or name == kind]
+
+
+def drawn_tree() -> dict[str, str]:
+    """Path -> its words, of the block that begins with `src/recurra/`."""
+    block = next(body for body in fences() if body.startswith("src/recurra/"))
+    entries: dict[str, str] = {}
+    folders: list[tuple[int, str]] = []
+    for line in block.split("\n")[1:]:
+        # Words that go on from the line before stand far to the right.
+        match = re.match(r"([ │├└─|`-]*)([\w./]+)(?:\s\s+(.*))?$", line)
+        if not match or len(match[1]) > 16:
+            continue
+        depth, name, words = len(match[1]), match[2], match[3] or ""
+        while folders and folders[-1][0] >= depth:
+            folders.pop()
+        path = "".join(folder for _, folder in folders) + name
+        if name.endswith("/"):
+            folders.append((depth, name))
+        entries[path] = words
+    return entries
+
+
+def test_the_tree_in_the_readme_is_the_tree() -> None:
+    real = {
+        path.relative_to(SOURCE).as_posix()
+        for path in modules()
+        if path.name not in EMPTY or path.parent == SOURCE
+    }
+    real |= {f"{path.parent.relative_to(SOURCE).as_posix()}/" for path in modules()} - {"./"}
+    drawn = drawn_tree()
+    assert set(drawn) == real
+    assert [path for path, words in drawn.items() if not words] == []
+
+
+def spoken(block: str) -> Iterator[list[str]]:
+    """The commands of a block as words; a line ending with a backslash goes on."""
+    for line in block.replace("\\\n", " ").split("\n"):
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
+def test_shell_blocks_are_shell() -> None:
+    blocks = fences("sh")
+    assert blocks
+    for block in blocks:
+        done = subprocess.run(
+            ["sh", "-n"], input=block, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_commands_in_the_readme_exist() -> None:
+    command = typer.main.get_command(cli.app)
+    commands = 0
+    for block in fences("sh"):
+        for words in spoken(block):
+            if words[0].startswith("./"):
+                assert (ROOT / words[0]).exists(), words
+            if "recurra" not in (Path(word).name for word in words):
+                continue
+            start = next(n for n, word in enumerate(words) if Path(word).name == "recurra")
+            rest = words[start + 1 :]
+            for sign in ("|", ">", "<", "&&"):
+                rest = rest[: rest.index(sign)] if sign in rest else rest
+            parse(command, rest)
+            commands += 1
+    assert commands >= 5
+
+
+def parse(command: Any, words: list[str]) -> None:
+    """Parse a command line down to its last subcommand, without calling it."""
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        name, *words = words
+        assert name in command.commands, f"no command {name!r}"
+        command = command.commands[name]
+    options = {name for each in command.params for name in [*each.opts, *each.secondary_opts]}
+    options |= {"--help", "-h", "--debug"}
+    for word in words:
+        if word.startswith("-") and word != "-":
+            assert word.split("=")[0] in options, f"{command.name} has no {word}"
+
+
+def test_every_command_helps() -> None:
+    command = typer.main.get_command(cli.app)
+
+    def walk(each: Any) -> Iterator[Any]:
+        yield each
+        for inner in getattr(each, "commands", {}).values():
+            yield from walk(inner)
+
+    found = list(walk(command))
+    assert len(found) > 7
+    for each in found:
+        assert each.help
+        for parameter in each.params:
+            assert getattr(parameter, "help", None), (each.name, parameter.name)
