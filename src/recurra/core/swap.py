@@ -18,8 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from recurra.core import cells
 from recurra.core.cells import Cell, Weights
-from recurra.core.layers import beside, drop
-from recurra.core.ragged import Ragged, inverse, packed_positions, take
+from recurra.core.ragged import Ragged, beside, drop, inverse, packed_positions, take
 from recurra.core.scan import choose, scan
 from recurra.core.state import State
 from recurra.native.binding import absent
