@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from recurra.core.scan import scan_states
 from recurra.core.state import HiddenState, LSTMState
 from recurra.errors import OptionError
 from recurra.native import Prepared, absent
-from recurra.native.binding import CELLS, GATES
+from recurra.native.binding import CELLS, GATES, kernels
 
 pytestmark = pytest.mark.skipif(bool(absent), reason=absent)
 
@@ -131,3 +132,19 @@ assert "torch" not in sys.modules
 """
     pytest.importorskip("resource")
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", [] if absent else [*kernels.isas(), "nonsense"])
+def test_the_environment_can_ask_for_an_instruction_set(name: str) -> None:
+    script = "from recurra.native import absent, instructions; print(instructions(), absent)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "RECURRA_ISA": name},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if name == "nonsense":
+        assert "RECURRA_ISA names an instruction set that cannot run here: nonsense" in done.stdout
+    else:
+        assert done.stdout.split() == [name]
