@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import recurra
+from recurra import native
 from recurra.bundle import CHECKPOINT, CONFIG, HISTORY, REPORT, VOCABULARY, WEIGHTS, Run
 from recurra.cli import main
 from recurra.errors import DataError
@@ -110,7 +111,10 @@ BAD_DATA: dict[str, tuple[bytes | None, list[str]]] = {
     "short": (b"abcdefgh" * 4, ["data has 32 characters: too few"]),
     "a single letter": (b"a" * 5000, ["data: the training part repeats one character, 'a'"]),
     "binary": (b"\x7fELF\x02\x01\0\0" * 200, ["data.txt: not UTF-8 text"]),
-    "zeros": (b"text " * 50 + b"\0" * 50, ["data.txt: not UTF-8 text: it is binary (byte 250 is 0)"]),
+    "zeros": (
+        b"text " * 50 + b"\0" * 50,
+        ["data.txt: not UTF-8 text: it is binary (byte 250 is 0)"],
+    ),
     "latin1": ("Grüße ".encode("latin1") * 99, ["not UTF-8 at byte 2 (0xfc)", "iconv"]),
     "utf16": (("Hello there. " * 99).encode("utf-16"), ["data.txt: not UTF-8", "iconv"]),
     "cut in a character": (("한국어 " * 99).encode()[:-2], ["data.txt: not UTF-8 at byte 986"]),
@@ -411,6 +415,17 @@ def test_the_doctor_speaks(call: Recurra) -> None:
     assert done.code == 0
     assert "LSTM runs on" in done.out
     assert np.__version__ in done.out
+
+
+def test_the_doctor_can_ask_for_the_kernels(call: Recurra, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("doctor", "--require-native").code == (1 if native.absent else 0)
+    monkeypatch.setattr(native, "absent", "no kernels today")
+    monkeypatch.setattr(native, "instructions", lambda: None)
+    done = call("doctor", "--require-native")
+    assert done.code == 1
+    assert done.err == "recurra: no kernels today\n"
+    assert "native  no kernels today" in done.out
+    assert call("doctor").code == 0
 
 
 def test_ctrl_c_keeps_what_was_learnt(

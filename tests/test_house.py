@@ -120,7 +120,7 @@ def test_a_task_does_not_use_another() -> None:
 
 
 def test_what_runs_without_torch_asks_for_none() -> None:
-    for name in ("errors", "bundle", "judge", "cli", "data", "__init__"):
+    for name in ("errors", "native", "bundle", "judge", "cli", "data", "__init__"):
         for path in [SOURCE / f"{name}.py", *(SOURCE / name).rglob("*.py")]:
             if path.exists():
                 assert not re.search(r"^(import|from) torch", path.read_text("utf-8"), re.M), path
@@ -162,6 +162,12 @@ def loaded(*code: str) -> set[str]:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     return set(done.stdout.split("\n"))
+
+
+def test_the_kernels_need_no_torch() -> None:
+    found = loaded("from recurra.native import Prepared")
+    assert "numpy" in found
+    assert "torch" not in found
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recurra import nn
     from recurra.core.ragged import Ragged
+    from recurra.core.swap import Accelerated, accelerate
     from recurra.errors import (
         BundleError,
         DataError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accelerated",
     "BundleError",
     "DataError",
     "InputError",
@@ -39,6 +41,7 @@ __all__ = [
     "RecurraError",
     "TextModel",
     "TrainingError",
+    "accelerate",
     "load",
     "nn",
     "resume",
@@ -46,8 +49,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Accelerated": "recurra.core.swap",
     "Ragged": "recurra.core.ragged",
     "TextModel": "recurra.tasks.text.estimator",
+    "accelerate": "recurra.core.swap",
     "load": "recurra.tasks",
     "resume": "recurra.tasks",
     "train": "recurra.tasks",

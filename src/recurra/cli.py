@@ -169,24 +169,37 @@ def lab(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="text or start.")],
+    name: Annotated[str, typer.Argument(help="layers, start or text.")],
     data: Annotated[Path | None, typer.Argument(help="A file, where it takes one.")] = None,
     minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
     repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
+    only: Annotated[
+        str, typer.Option(help='Cases of layers with all of these words: "train GRU small".')
+    ] = "",
+    seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,
 ) -> None:
     """Measure speed or quality; the last line printed is JSON."""
     from recurra import bench as benches
 
-    benches.run(name, benches.BenchOptions(data, minutes, repeats))
+    benches.run(name, benches.BenchOptions(data, minutes, repeats, only, seconds))
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    require_native: Annotated[
+        bool, typer.Option("--require-native", help="Exit 1 where the native kernels are missing.")
+    ] = False,
+) -> int:
     """Say what recurra finds on this machine: versions, cores, and which path runs and why."""
     from recurra import doctor as examination
 
     found = examination.examine()
     print(json.dumps(found, indent=2) if as_json else examination.told(found))
+    if require_native and found["native"] is None:
+        print(f"recurra: {found['native_absent']}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _version(value: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from recurra import __version__
+from recurra import __version__, native
 from recurra.nn import GRU, LSTM, RNN
 from recurra.training.precision import measure
 
@@ -32,6 +32,8 @@ def examine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": str(measure(torch.device("cpu"))),
+        "native": native.instructions(),
+        "native_absent": native.absent or None,
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "paths": {name: {"name": path.name, "reason": path.reason} for name, path in paths.items()},
     }
@@ -49,6 +51,7 @@ def told(found: dict[str, Any]) -> str:
         ("cores", f"{found['cores']}, torch uses {found['threads']}"),
         ("instructions", found["instructions"]),
         ("products", found["bfloat16"]),
+        ("native", found["native_absent"] or f"built; runs on {found['native']}"),
         ("cuda", found["cuda"] or "none"),
         ("libraries", libraries),
     ]

@@ -103,6 +103,16 @@ def as_torch(layer: Layer, problem: Problem) -> tuple[list[Tensor], State]:
         return as_ragged(layer, problem)
 
 
+def as_native(layer: Layer, problem: Problem) -> tuple[list[Tensor], State]:
+    with laws.path("native"):
+        return as_ragged(layer, problem)
+
+
+def as_native_traced(layer: Layer, problem: Problem) -> tuple[list[Tensor], State]:
+    with laws.path("native"):
+        return as_traced(layer, problem)
+
+
 def as_single_precision(layer: Layer, problem: Problem) -> tuple[list[Tensor], State]:
     """Where oneDNN takes the LSTM; the weights keep their gradients through the change of dtype."""
     single = problem.state.to(dtype=torch.float32)
@@ -114,7 +124,10 @@ def as_single_precision(layer: Layer, problem: Problem) -> tuple[list[Tensor], S
     return output.to_list(), state
 
 
-ANY_WAY: list[Way] = [as_torch, as_ragged, as_padded, as_rows_alone, as_permuted, as_traced]
+ANY_WAY: list[Way] = [
+    as_torch, as_native, as_native_traced, as_ragged, as_padded, as_rows_alone, as_permuted,
+    as_traced,
+]  # fmt: skip
 ONE_WAY: list[Way] = [as_chunks, as_steps]
 
 
@@ -136,11 +149,13 @@ def test_chunks_and_steps_agree_with_the_whole(way: Way, drawn: tuple[Layer, Pro
     agree(outcome(layer, problem, way), whole)
 
 
+@pytest.mark.parametrize("name", ["torch", "native"])
 @settings(max_examples=50)
 @given(drawn=networks_and_problems())
-def test_single_precision_agrees_with_the_oracle(drawn: tuple[Layer, Problem]) -> None:
+def test_single_precision_agrees_with_the_oracle(drawn: tuple[Layer, Problem], name: str) -> None:
     layer, problem = drawn
-    found = outcome(layer, problem, as_single_precision)
+    with laws.path(name):
+        found = outcome(layer, problem, as_single_precision)
     expected = outcome(layer, problem, as_oracle)
     agree({name: value.double() for name, value in found.items()}, expected, 2e-3)
 

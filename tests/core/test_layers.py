@@ -20,6 +20,7 @@ from recurra.core.layers import Recurrent
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState
 from recurra.errors import OptionError
+from recurra.native import absent
 
 KINDS = ["RNN", "GRU", "LSTM"]
 
@@ -239,7 +240,7 @@ def test_weights_put_in_by_parametrization_are_used() -> None:
     assert not torch.equal(layer(noise(2, 5, 3))[0], before)
 
 
-@pytest.mark.parametrize("name", ["loop", "torch", ""])
+@pytest.mark.parametrize("name", ["loop", "torch", "native"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("batch", "steps"), [(0, 4), (3, 0), (0, 0)])
 def test_nothing_in_nothing_out(kind: str, batch: int, steps: int, name: str) -> None:
@@ -264,6 +265,8 @@ def test_explain_says_a_path_for_each_layer_and_direction() -> None:
     layer = recurra.nn.LSTM(3, 4, 2, bidirectional=True)
     x = torch.zeros(1, 5, 3)
     with laws.path(""):
+        assert [path.name for path in layer.explain(x)] == ["torch" if absent else "native"] * 4
+    with laws.path("torch"):
         assert [path.name for path in layer.explain(x)] == ["torch"] * 4
         assert layer.explain(x, every_state=True)[0].name == "loop"
     with laws.path("loop"):

@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 
 import laws
-from recurra.core import torch_path
+from recurra.core import native_path, torch_path
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.ragged import Ragged
 from recurra.core.scan import choose, loop, scan, scan_states
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.errors import OptionError
+from recurra.native import absent
+
+built = pytest.mark.skipif(bool(absent), reason=absent)
 
 
 class Sum(Cell[HiddenState]):
@@ -101,12 +104,12 @@ def test_a_cell_of_ones_own_takes_the_loop() -> None:
 
 def test_which_path_and_why() -> None:
     x, w = torch.zeros(2, 9, 3), weights_for(LSTM, 3, 4)
-    with laws.path(""):
+    gru = weights_for(GRU, 3, 4)
+    with laws.path("torch"):
         assert choose(LSTM, x, w).name == "torch"
         assert choose(LSTM, x.double(), weights_for(LSTM, 3, 4, torch.float64)).reason == (
             "torch runs all steps in one call"
         )
-        gru = weights_for(GRU, 3, 4)
         assert choose(GRU, x, gru) == ("torch", "torch runs all steps in one call")
         assert choose(GRU, x, gru, every_state=True).name == "torch"
         assert choose(LSTM, x, w, every_state=True).name == "loop"
@@ -116,18 +119,65 @@ def test_which_path_and_why() -> None:
         choose(GRU, x, gru)
 
 
+@built
+@pytest.mark.parametrize("cell", [RNN_TANH, RNN_RELU, GRU, LSTM])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("every_state", [False, True])
+def test_the_kernels_run_on_a_cpu_by_default(
+    cell: Cell[Any], dtype: torch.dtype, every_state: bool
+) -> None:
+    w = weights_for(cell, 3, 4, dtype)
+    rows = Ragged(torch.zeros(5, 3, dtype=dtype), torch.tensor([0, 4, 1]))
+    with laws.path(""):
+        for x in (torch.zeros(2, 9, 3, dtype=dtype), torch.zeros(1, 1, 3, dtype=dtype), rows):
+            assert choose(cell, x, w, every_state=every_state).name == "native"
+
+
+@built
+def test_what_the_kernels_cannot_do_goes_elsewhere_and_says_why() -> None:
+    x, w = torch.zeros(2, 9, 3), weights_for(GRU, 3, 4)
+    half = Weights(*(weight.bfloat16() for weight in w if weight is not None))
+    for name, tail in (("", ""), ("native", ", though RECURRA_PATH asks for native")):
+        with laws.path(name):
+            path = choose(GRU, x.bfloat16(), half)
+            assert path.name == "torch"
+            assert path.reason.endswith("the native kernels have no torch.bfloat16" + tail)
+            with torch.autocast("cpu", torch.bfloat16):
+                path = choose(GRU, x, w)
+            assert path.name == "torch"
+            assert "bfloat16 products" in path.reason
+            assert choose(GRU, x.to("meta"), w).reason.count("on the CPU, not on meta") == 1
+            assert "no Sum" in choose(Sum(), steps_of(1), ONE).reason
+
+
+@built
+def test_a_large_lstm_is_onednns_where_its_rows_are_full() -> None:
+    size = native_path.ONEDNN_FROM
+    w = Weights(torch.zeros(4 * size, 1), torch.zeros(4 * size, size))
+    x = torch.zeros(1, 5, 1)
+    with laws.path(""):
+        assert "from 1024 units on" in choose(LSTM, x, w).reason
+        assert choose(LSTM, x[:, :1], w).name == "native"
+        assert choose(LSTM, Ragged.from_padded(x, [3]), w).name == "native"
+        assert choose(LSTM, x, w, every_state=True).name == "native"
+        assert choose(GRU, x, Weights(w.input[: 3 * size], w.hidden[: 3 * size])).name == "native"
+    with laws.path("native"):
+        assert choose(LSTM, x, w).name == "native"
+
+
 @pytest.mark.skipif(not torch.backends.mkldnn.enabled, reason="torch without oneDNN")
 def test_one_step_of_an_lstm_is_not_worth_onednns_while() -> None:
     w = weights_for(LSTM, 3, 4)
-    with laws.path(""):
-        assert choose(LSTM, torch.zeros(2, 3, 3), w).reason == "oneDNN runs all steps in one call"
+    # Where no path is asked for and the kernels cannot help, as under autocast.
+    with laws.path(""), torch.autocast("cpu", torch.bfloat16):
+        assert choose(LSTM, torch.zeros(2, 3, 3), w).name == "torch"
         assert choose(LSTM, torch.zeros(2, 2, 3), w).name == "loop"
         assert choose(LSTM, Ragged.from_list([torch.zeros(1, 3)] * 4), w).name == "loop"
     with laws.path("torch"):
         assert choose(LSTM, torch.zeros(2, 2, 3), w).name == "torch"
 
 
-@pytest.mark.parametrize("name", ["loop", "torch"])
+@pytest.mark.parametrize("name", ["loop", "torch", pytest.param("native", marks=built)])
 @pytest.mark.parametrize("cell", [RNN_TANH, RNN_RELU, GRU, LSTM])
 def test_the_result_says_which_path_ran(cell: Cell[Any], name: str) -> None:
     with laws.path(name):
@@ -173,14 +223,15 @@ def test_a_relu_network_that_grows_does_not_spoil_gradients_through_padding() ->
     weights = Weights(*(parameter.requires_grad_() for parameter in parameters))
     rows = Ragged.from_list([torch.full((2, 1), 1.0), torch.zeros(200, 1)])
     results = []
-    for path in ("torch", "loop"):
+    for path in ("torch", "native", "loop"):
         with laws.path(path):
             scanned = scan(RNN_RELU, rows, weights)
         assert scanned.state.hidden.flatten().tolist() == [4, 0]
         results.append(torch.autograd.grad(scanned.output.values.sum(), parameters))
-    for found, expected in zip(*results, strict=True):
-        assert bool(found.isfinite().all())
-        torch.testing.assert_close(found, expected)
+    for found in results[:-1]:
+        for slope, expected in zip(found, results[-1], strict=True):
+            assert bool(slope.isfinite().all())
+            torch.testing.assert_close(slope, expected)
 
 
 @pytest.mark.parametrize("cell", [RNN_TANH, GRU, LSTM])
@@ -195,7 +246,7 @@ def test_the_state_of_every_step(cell: Cell[Any]) -> None:
     assert torch.equal(traced.states.hidden, traced.output)
 
 
-@pytest.mark.parametrize("name", ["loop", "torch"])
+@pytest.mark.parametrize("name", ["loop", "torch", "native"])
 @pytest.mark.parametrize(("batch", "steps"), [(0, 5), (3, 0), (0, 0)])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_nothing_in_nothing_out(name: str, batch: int, steps: int, reverse: bool) -> None:
@@ -217,7 +268,7 @@ def test_nothing_in_nothing_out(name: str, batch: int, steps: int, reverse: bool
         assert scan_states(LSTM, x, weights, first).states.cell.shape == (batch, steps, 4)
 
 
-@pytest.mark.parametrize("name", ["loop", "torch"])
+@pytest.mark.parametrize("name", ["loop", "torch", "native"])
 @pytest.mark.parametrize("cell", [RNN_TANH, RNN_RELU, GRU, LSTM])
 def test_a_state_carried_under_autocast_keeps_the_weights_precision(
     cell: Cell[Any], name: str

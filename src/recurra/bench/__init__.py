@@ -20,11 +20,15 @@ class BenchOptions:
         data: the file that it runs on, where it takes one.
         minutes: the budget of each training.
         repeats: trainings with different seeds, or timings of one thing.
+        only: words that a case's description has to have, for `layers`.
+        seconds: time of each way of each case, for `layers`.
     """
 
     data: Path | None = None
     minutes: float = 3.0
     repeats: int = 3
+    only: str = ""
+    seconds: float = 1.0
 
 
 def _text(options: BenchOptions) -> None:
@@ -39,8 +43,15 @@ def _start(options: BenchOptions) -> None:
     start.run(options)
 
 
+def _layers(options: BenchOptions) -> None:
+    from recurra.bench import layers
+
+    layers.run(options)
+
+
 BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
     "text": ("loss on the test part of a text after --minutes, over --repeats seeds", _text),
+    "layers": ("steps of recurrent layers against torch.nn and ONNX Runtime", _layers),
     "start": ("time to the first help line and the first character; memory of a stream", _start),
 }
 

@@ -12,11 +12,11 @@ from typing import Any, Generic, Literal, TypeVar, final, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, pad
+from torch.nn.functional import pad
 
 from recurra.core import cells
 from recurra.core.cells import Cell, Weights
-from recurra.core.ragged import Ragged, check_lengths
+from recurra.core.ragged import Ragged, beside, check_lengths, drop
 from recurra.core.scan import (
     Path,
     Scanned,
@@ -266,13 +266,13 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         results: list[R] = []
         for layer in range(self.num_layers):
             if layer and self.training and self.dropout:
-                x = _drop(x, self.dropout)
+                x = drop(x, self.dropout)
             both: list[R] = []
             for direction, suffix in enumerate(self._suffixes(layer)):
                 k = len(results) + direction
                 first = None if state is None else state.layer(k)
                 both.append(walk(x, self._weights(suffix), first, direction == 1))
-            x = _beside([result.output for result in both])
+            x = beside([result.output for result in both])
             results += both
         return x, results
 
@@ -385,22 +385,6 @@ class LSTM(Recurrent[LSTMState]):
     def cell(self) -> Cell[LSTMState]:
         """One step of the recurrence."""
         return cells.LSTM
-
-
-def _drop(x: X, share: float) -> X:
-    if isinstance(x, Ragged):
-        return x.map(lambda values: dropout(values, share))
-    return dropout(x, share)
-
-
-def _beside(outputs: list[X]) -> X:
-    """Return both directions' outputs side by side."""
-    first = outputs[0]
-    if len(outputs) == 1:
-        return first
-    if isinstance(first, Ragged):
-        return Ragged(torch.cat([output.values for output in outputs], -1), first.lengths)
-    return torch.cat(outputs, -1)
 
 
 def _within(resets: Tensor | None, rows: Ragged) -> Tensor | None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.errors import OptionError
+
+X = TypeVar("X", Tensor, "Ragged")
 
 STEP_COST = 16.0
 """What one more step of a batch costs beside its arithmetic, counted in rows of that step."""
@@ -187,6 +190,23 @@ class Ragged:
         packed = take(self.values, inverse(packed_positions(sizes, self.lengths, place)))
         device = self.values.device
         return PackedSequence(packed, sizes, order.to(device), place.to(device))
+
+
+def drop(x: X, share: float) -> X:
+    """Return x with this share of its numbers dropped, the others grown to make up for them."""
+    if isinstance(x, Ragged):
+        return x.map(lambda values: dropout(values, share))
+    return dropout(x, share)
+
+
+def beside(outputs: list[X]) -> X:
+    """Return outputs for the same steps side by side, (..., F) each: the directions of a layer."""
+    first = outputs[0]
+    if len(outputs) == 1:
+        return first
+    if isinstance(first, Ragged):
+        return Ragged(torch.cat([output.values for output in outputs], -1), first.lengths)
+    return torch.cat(outputs, -1)
 
 
 def check_lengths(

@@ -2,8 +2,9 @@
 
 loop     the cell's equations, step by step: the oracle; always there
 torch    torch's own recurrence, one call for all steps (see torch_path.py)
+native   the kernels in C++, on a CPU, where they are built (see native_path.py)
 
-`RECURRA_PATH=loop` or `RECURRA_PATH=torch` in the environment asks for a path.
+`RECURRA_PATH=loop`, `torch` or `native` in the environment asks for a path.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from recurra.core import torch_path
+from recurra.core import native_path, torch_path
 from recurra.core.cells import LSTM, Cell, Weights
 from recurra.core.ragged import Ragged
 from recurra.core.state import State, stack
 from recurra.errors import OptionError
+from recurra.native.binding import instructions
 
 FEW_STEPS = 3
 """Below so many steps oneDNN takes longer than the loop (10 times, at one row and H = 512)."""
@@ -32,7 +34,7 @@ X = TypeVar("X", Tensor, Ragged)
 class Path(NamedTuple):
     """Which way the recurrence is walked, and why."""
 
-    name: Literal["loop", "torch"]
+    name: Literal["loop", "torch", "native"]
     reason: str
 
 
@@ -75,22 +77,47 @@ def choose(
         OptionError: RECURRA_PATH names no path.
     """
     wish = os.environ.get("RECURRA_PATH", "")
-    if wish not in ("", "loop", "torch"):
+    if wish not in ("", "loop", "torch", "native"):
         raise OptionError(
-            f"RECURRA_PATH={wish}", expected="loop or torch", fix="unset it, or correct it"
+            f"RECURRA_PATH={wish}", expected="loop, torch or native", fix="unset it, or correct it"
         )
     if wish == "loop":
         return Path("loop", "RECURRA_PATH asks for it")
-    vain = ", though RECURRA_PATH asks for it" if wish else ""
+    why = "" if wish == "torch" else native_path.refusal(cell, x, weights)
+    if wish != "torch" and not why:
+        if wish or not _better_by_onednn(cell, x, weights, every_state):
+            return Path("native", f"kernels for {instructions()} run all steps in one call")
+        why = f"faster than the native kernels from {native_path.ONEDNN_FROM} units on"
+    if wish == "native":
+        why += ", though RECURRA_PATH asks for native"
+    also = f"; {why}" if why else ""
+    vain = ", though RECURRA_PATH asks for it" if wish == "torch" else also
     if cell not in torch_path.FUNCTIONS:
         return Path("loop", f"torch has no {type(cell).__name__}{vain}")
     if every_state and cell == LSTM:
         return Path("loop", f"torch shows an LSTM's cell state after the last step alone{vain}")
     engine = torch_path.engine(cell, weights.input)
-    steps = x.steps if isinstance(x, Ragged) else x.shape[1]
-    if engine == "oneDNN" and steps < FEW_STEPS and not wish:
-        return Path("loop", "too few steps to be worth laying out the weights as oneDNN wants them")
-    return Path("torch", f"{engine} runs all steps in one call")
+    if engine == "oneDNN" and _steps(x) < FEW_STEPS and wish != "torch":
+        reason = "too few steps to be worth laying out the weights as oneDNN wants them"
+        return Path("loop", reason + also)
+    return Path("torch", f"{engine} runs all steps in one call{also}")
+
+
+def _better_by_onednn(
+    cell: Cell[Any], x: Tensor | Ragged, weights: Weights, every_state: bool
+) -> bool:
+    return (
+        cell == LSTM
+        and not every_state
+        and isinstance(x, Tensor)
+        and weights.hidden.shape[1] >= native_path.ONEDNN_FROM
+        and x.shape[1] >= FEW_STEPS
+        and torch_path.engine(cell, weights.input) == "oneDNN"
+    )
+
+
+def _steps(x: Tensor | Ragged) -> int:
+    return x.steps if isinstance(x, Ragged) else x.shape[1]
 
 
 def scan(
@@ -127,7 +154,8 @@ def scan(
         traced = loop(cell, x, weights, state, reverse=reverse, resets=resets)
         return Scanned(traced.output, traced.state, path)
     first = first_state(cell, state, weights, _batch(x))
-    output, last = torch_path.walk(cell, x, weights, first, reverse, resets)
+    walk = native_path.walk if path.name == "native" else torch_path.walk
+    output, last = walk(cell, x, weights, first, reverse, resets)
     return Scanned(output, last, path)
 
 
@@ -149,6 +177,8 @@ def scan_states(
         traced = loop(cell, x, weights, state, reverse=reverse, resets=resets)
         return Traced(traced.output, traced.state, traced.states, path)
     first = first_state(cell, state, weights, _batch(x))
+    if path.name == "native":
+        return Traced(*native_path.walk_states(cell, x, weights, first, reverse, resets), path)
     output, last = torch_path.walk(cell, x, weights, first, reverse, resets)
     # Chosen only for cells whose state is their output and nothing more.
     shown = output.padded() if isinstance(output, Ragged) else output

@@ -1,0 +1,95 @@
+"""ONNX Runtime as a peer: one recurrent node with a torch module's weights, I/O bound."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Array = NDArray[Any]
+
+ORDER: Final = {"RNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 3, 1, 2)}
+"""ONNX's gates (z, r, n and i, o, f, g) among torch's (r, z, n and i, f, g, o)."""
+
+
+def version() -> str | None:
+    """Return the version of ONNX Runtime; None where it, or onnx, is not installed."""
+    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
+        return None
+    found: str = importlib.import_module("onnxruntime").__version__
+    return found
+
+
+def session(cell: str, module: nn.RNNBase, x: Tensor) -> Callable[[], object] | None:
+    """Return a call that runs x (B, T, F) from a first state of zeros; None without the runtime.
+
+    As many threads as torch has; they do not spin, since others are measured in the same process.
+    """
+    if version() is None:
+        return None
+    runtime: Any = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    made = runtime.InferenceSession(
+        _model(cell, module), options, providers=["CPUExecutionProvider"]
+    )
+    # Time comes first: ONNX Runtime's CPU kernels take no other layout.
+    given = np.ascontiguousarray(x.detach().transpose(0, 1).numpy())
+    zero = np.zeros((1, x.shape[0], module.hidden_size), np.float32)
+    binding = made.io_binding()
+    binding.bind_cpu_input("X", given)
+    binding.bind_cpu_input("H", zero)
+    names = ["Y", "Y_h"]
+    if cell == "LSTM":
+        binding.bind_cpu_input("C", zero)
+        names.append("Y_c")
+    for name in names:
+        binding.bind_output(name, "cpu")
+    return lambda: made.run_with_iobinding(binding)
+
+
+def _model(cell: str, module: nn.RNNBase) -> bytes:
+    onnx: Any = importlib.import_module("onnx")
+    helper, single = onnx.helper, onnx.TensorProto.FLOAT
+    hidden, features = module.hidden_size, module.input_size
+    weights = {
+        "W": _ordered(cell, module, "weight_ih_l0")[None],
+        "R": _ordered(cell, module, "weight_hh_l0")[None],
+        "B": np.concatenate([_ordered(cell, module, f"bias_{of}_l0") for of in ("ih", "hh")])[None],
+    }
+    state = ["H", "C"] if cell == "LSTM" else ["H"]
+    outputs = ["Y", "Y_h", "Y_c"] if cell == "LSTM" else ["Y", "Y_h"]
+    settings = {"linear_before_reset": 1} if cell == "GRU" else {}
+    node = helper.make_node(
+        cell, ["X", "W", "R", "B", "", *state], outputs, hidden_size=hidden, **settings
+    )
+    sizes = {"X": ["T", "B", features], "Y": ["T", 1, "B", hidden]}
+
+    def value(name: str) -> Any:
+        return helper.make_tensor_value_info(name, single, sizes.get(name, [1, "B", hidden]))
+
+    graph = helper.make_graph(
+        [node],
+        "layer",
+        [value(name) for name in ("X", *state)],
+        [value(name) for name in outputs],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9  # what opset 17 came with, and every runtime of the last years reads
+    onnx.checker.check_model(model)
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+def _ordered(cell: str, module: nn.RNNBase, name: str) -> Array:
+    gates = module.get_parameter(name).detach().chunk(len(ORDER[cell]))
+    return np.concatenate([gates[k].numpy() for k in ORDER[cell]])

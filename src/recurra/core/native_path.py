@@ -1,0 +1,300 @@
+"""One cell over time by the native kernels: one autograd node for a layer and direction.
+
+Rows of unequal length and resets are the kernels' own business: nothing is padded, sorted or cut.
+The input projection and the weights' gradients are in the node too, where they are faster than as
+calls of their own. Gradients that are to be differentiated again come from the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from recurra.core import torch_path
+from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
+from recurra.core.ragged import Ragged
+from recurra.core.state import HiddenState, LSTMState, State
+from recurra.native.binding import BATCH_FIRST, RAGGED, absent, kernels
+
+S = TypeVar("S", bound=State)
+X = TypeVar("X", Tensor, Ragged)
+
+NUMBERS: dict[Cell[Any], int] = {RNN_TANH: 0, RNN_RELU: 1, GRU: 2, LSTM: 3}
+
+ONEDNN_FROM = 1024
+"""Full batches of an LSTM of so many units and more are oneDNN's (it needs 0.94 of our time)."""
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
+    """Return why the kernels cannot run this, or an empty string where they can."""
+    values = x.values if isinstance(x, Ragged) else x
+    # First, since dynamo cannot look into what follows.
+    if torch.compiler.is_compiling():
+        return "torch.compile sees through torch's own operations alone"
+    if absent:
+        return absent
+    if cell not in NUMBERS:
+        return f"the native kernels have no {type(cell).__name__}"
+    for tensor in (values, *weights):
+        if tensor is None:
+            continue
+        if type(tensor) not in _PLAIN or tensor.layout != torch.strided:
+            return f"the native kernels take no {type(tensor).__name__} of {tensor.layout}"
+        if tensor.device.type != "cpu":
+            return f"the native kernels run on the CPU, not on {tensor.device.type}"
+    if torch.is_autocast_enabled("cpu"):
+        return "the native kernels have no bfloat16 products, which autocast asks for"
+    if values.dtype not in (torch.float32, torch.float64):
+        return f"the native kernels have no {values.dtype}"
+    if torch._C._get_tracing_state() is not None:
+        return "a trace records torch's own operations alone"
+    if _transformed():
+        return "a transform (torch.func, forward-mode or fake tensors) needs torch's operations"
+    return ""
+
+
+def walk(
+    cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool, resets: Tensor | None
+) -> tuple[X, S]:
+    """Return output and last state; all arguments are checked already."""
+    output, last, _ = _walk(cell, x, weights, first, reverse, resets, False)
+    return output, last
+
+
+def walk_states(
+    cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool, resets: Tensor | None
+) -> tuple[X, S, S]:
+    """Return output, last state, and the state after each step, leaves (B, T, H)."""
+    output, last, cells = _walk(cell, x, weights, first, reverse, resets, True)
+    shown: dict[str, Tensor] = {}
+    for name, values in (("hidden", output), ("cell", cells)):
+        if values is not None:
+            shown[name] = values.padded() if isinstance(values, Ragged) else values
+    names = iter(last.arrays())
+    return output, last, last.map(lambda _: shown[next(names)])
+
+
+class _Call(NamedTuple):
+    """What does not change between forward and backward; see scan.h for the sizes."""
+
+    cell: Cell[Any]
+    number: int
+    wide: bool
+    kind: int
+    batch: int
+    steps: int
+    features: int
+    hidden: int
+    lengths: Tensor | None
+    cuts: Tensor | None
+    reverse: bool
+    resets: Tensor | None
+    every: bool
+
+    def sizes(self) -> tuple[bool, int, int, int, int, int, int, int, int, bool, int]:
+        """The kernels' first eleven arguments."""
+        return (
+            self.wide, self.number, self.kind, self.batch, self.steps, self.features, self.hidden,
+            _at(self.lengths), _at(self.cuts), self.reverse, torch.get_num_threads(),
+        )  # fmt: skip
+
+
+def _walk(
+    cell: Cell[S],
+    x: X,
+    weights: Weights,
+    first: S,
+    reverse: bool,
+    resets: Tensor | None,
+    every: bool,
+) -> tuple[X, S, X | None]:
+    if isinstance(x, Ragged):
+        values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
+    else:
+        values, lengths, (batch, steps) = x, None, x.shape[:2]
+    if batch == 0 or steps == 0:
+        none = torch_path.nothing(values, weights)
+        return _like(x, none), first, _like(x, none) if cell == LSTM else None
+    where = None if resets is None or not bool(resets.any()) else resets.cpu()
+    cuts = None if where is None else _cuts(x, where, reverse)
+    number = NUMBERS[cell]
+    hidden = weights.hidden.shape[1]
+    call = _Call(
+        cell, number, values.dtype == torch.float64, BATCH_FIRST if lengths is None else RAGGED,
+        batch, steps, values.shape[-1], hidden, lengths, cuts, reverse, where,
+        every and cell == LSTM,
+    )  # fmt: skip
+    leaves = [_dense(leaf) for leaf in first.leaves()]
+    sources = (
+        _dense(values),
+        *(None if weight is None else _dense(weight) for weight in weights),
+        leaves[0],
+        leaves[1] if len(leaves) > 1 else None,
+    )
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
+        out, hn, cn, cells = _Node.apply(call, *sources)  # type: ignore[no-untyped-call]
+    else:
+        out, hn, cn, cells, _ = _forward(call, sources, False)
+    last: State = HiddenState(hn) if cn is None else LSTMState(hn, cn)
+    if where is not None and reverse:
+        # Backwards a cut before step 0 is met after it: what would leave there is cut off.
+        left = where[:, 0] if lengths is None else where[:, 0] & (lengths > 0)
+        last = last.map(torch.zeros_like).where(left, last)
+    return _like(x, out), last, None if cells is None else _like(x, cells)  # type: ignore[return-value]
+
+
+def _like(x: X, values: Tensor) -> X:
+    return Ragged(values, x.lengths) if isinstance(x, Ragged) else values
+
+
+def _cuts(x: Tensor | Ragged, resets: Tensor, reverse: bool) -> Tensor:
+    """Return resets (B, T) as the kernels want them: the state read at a step marked is zero."""
+    if reverse:
+        # What is cut before step t is, backwards, what step t - 1 reads. A row's last step reads
+        # the first state, which no cut touches.
+        shifted = torch.zeros_like(resets)
+        shifted[:, :-1] = resets[:, 1:]
+        if isinstance(x, Ragged):
+            shifted &= torch.arange(resets.shape[1]) < x.lengths[:, None] - 1
+        resets = shifted
+    return resets[x.mask().cpu()] if isinstance(x, Ragged) else resets.contiguous()
+
+
+_Sources = tuple[Tensor | None, ...]
+"""x, weights.input, .hidden, .input_bias, .hidden_bias, first hidden, first cell."""
+
+_Results = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
+"""Output, last hidden, last cell, every cell, and what backward needs beside them."""
+
+
+def _forward(call: _Call, sources: _Sources, save: bool) -> _Results:
+    x, w_ih, w_hh, b_ih, b_hh, h0, c0 = sources
+    assert x is not None
+    lstm, hidden, new = call.cell == LSTM, call.hidden, x.new_empty
+    shape, state = x.shape[:-1], (call.batch, call.hidden)
+    out, hn = new((*shape, hidden)), new(state)
+    cn = new(state) if lstm else None
+    cells = new((*shape, hidden)) if lstm and (save or call.every) else None
+    saved = new((*shape, 4 * hidden)) if save and call.number >= 2 else None
+    kernels.forward(
+        *call.sizes(), None, _at(x), 0, _at(w_ih), _at(w_hh), _at(b_ih), _at(b_hh), _at(h0),
+        _at(c0), _at(out), hidden, _at(cells), _at(saved), _at(hn), _at(cn),
+    )  # fmt: skip
+    return out, hn, cn, cells, saved
+
+
+class _Node(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: _Call, *sources: Tensor | None) -> Any:
+        out, hn, cn, cells, saved = _forward(call, sources, True)
+        ctx.call = call
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*sources, out, cells, saved)
+        return out, hn, cn, cells if call.every else None
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor | None) -> Any:
+        call: _Call = ctx.call
+        *sources, out, cells, saved = ctx.saved_tensors
+        needs = ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled() or _transformed() or _batched(slopes):
+            return None, *_by_loop(call, sources, slopes, needs)
+        x, w_ih, w_hh, _, _, h0, c0 = sources
+        # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
+        width = (4 if call.number >= 2 else 1) * call.hidden
+        large = out.numel() * width > call.hidden << 21
+        grads = out.new_empty((*out.shape[:-1], width)) if large else None
+        found = [
+            torch.empty_like(source) if need else None
+            for source, need in zip(sources, needs, strict=True)
+        ]
+        dout, dhn, dcn, dcells = (None if slope is None else _dense(slope) for slope in slopes)
+        dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = (_at(each) for each in found)
+        kernels.backward(
+            *call.sizes(), _at(x), _at(w_ih), _at(w_hh), _at(h0), _at(c0), _at(out), call.hidden,
+            _at(cells), _at(saved), _at(dout), _at(dcells), _at(dhn), _at(dcn), _at(grads),
+            dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0,
+        )  # fmt: skip
+        return None, *found
+
+
+def _by_loop(
+    call: _Call, sources: list[Tensor | None], slopes: tuple[Tensor | None, ...], needs: Any
+) -> list[Tensor | None]:
+    """Return gradients that can be differentiated again: those of the oracle."""
+    from recurra.core.scan import loop  # there the paths are chosen, this one among them
+
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Views keep the graph of the sources, and are leaves of this one.
+        fresh = [
+            None if source is None else source.view_as(source) if again
+            else source.detach().requires_grad_()
+            for source in sources
+        ]  # fmt: skip
+        x, w_ih, w_hh, b_ih, b_hh, h0, c0 = fresh
+        assert x is not None
+        assert w_ih is not None
+        assert w_hh is not None
+        assert h0 is not None
+        first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
+        rows = x if call.lengths is None else Ragged(x, call.lengths)
+        traced = loop(
+            call.cell,
+            rows,  # type: ignore[type-var]
+            Weights(w_ih, w_hh, b_ih, b_hh),
+            first,
+            reverse=call.reverse,
+            resets=call.resets,
+        )
+        output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
+        results: list[Tensor | None] = [output, traced.state.hidden, None, None]
+        if isinstance(traced.state, LSTMState):
+            every = traced.states.cell
+            results[2] = traced.state.cell
+            results[3] = every[rows.mask()] if isinstance(rows, Ragged) else every
+        pairs = [
+            (result, slope)
+            for result, slope in zip(results, slopes, strict=True)
+            if result is not None and slope is not None
+        ]
+        wanted = [t for t, need in zip(fresh, needs, strict=True) if need and t is not None]
+        found = iter(
+            torch.autograd.grad(
+                [result for result, _ in pairs],
+                wanted,
+                [slope for _, slope in pairs],
+                create_graph=again,
+                allow_unused=True,
+            )
+        )
+    return [next(found) if need else None for need in needs]
+
+
+def _transformed() -> bool:
+    """Return whether tensors may be wrapped, so that they have no numbers at an address."""
+    c: Any = torch._C
+    return (
+        c._functorch.peek_interpreter_stack() is not None
+        or c._len_torch_dispatch_stack() > 0
+        or torch.autograd.forward_ad._current_level >= 0
+    )
+
+
+def _batched(slopes: tuple[Tensor | None, ...]) -> bool:
+    """Return whether backward runs for many slopes at once (is_grads_batched)."""
+    inside: Any = torch._C._functorch
+    return any(slope is not None and inside.is_legacy_batchedtensor(slope) for slope in slopes)
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """Return the tensor as numbers side by side, itself where it is."""
+    return tensor.resolve_neg().contiguous() if tensor.is_neg() else tensor.contiguous()
+
+
+def _at(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()

@@ -1,0 +1,10 @@
+#include "vec_avx2.h"
+
+#include "kernels.inc"
+
+namespace recurra {
+namespace {
+const Isa kIsa = {"avx2", &kKernels<float>, &kKernels<double>};
+}
+const Isa* const isa_avx2 = &kIsa;
+}  // namespace recurra

@@ -1,0 +1,10 @@
+#include "vec_avx512.h"
+
+#include "kernels.inc"
+
+namespace recurra {
+namespace {
+const Isa kIsa = {"avx512", &kKernels<float>, &kKernels<double>};
+}
+const Isa* const isa_avx512 = &kIsa;
+}  // namespace recurra

@@ -1,0 +1,10 @@
+#include "vec_plain.h"
+
+#include "kernels.inc"
+
+namespace recurra {
+namespace {
+const Isa kIsa = {"plain", &kKernels<float>, &kKernels<double>};
+}
+const Isa* const isa_plain = &kIsa;
+}  // namespace recurra

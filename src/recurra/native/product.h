@@ -1,0 +1,205 @@
+// The one product everything is made of: rows times a packed matrix.
+//
+// A packed matrix (K x N) is a row of panels; a panel holds kPanel columns (the last one fewer, rounded up
+// to whole registers and zero-filled) as K consecutive runs. Whatever the number of rows worked on together,
+// an output is the sum over k in ascending order within blocks of kDepth, the blocks added in ascending
+// order: a row's result never depends on its neighbours, on the number of threads, or on who computed it.
+#pragma once
+#include <cstddef>
+
+#define RECURRA_UNROLL _Pragma("GCC unroll 16")
+
+namespace recurra {
+namespace {
+
+// Depth of a block of sums: a panel's share of it stays in the first two cache levels.
+constexpr int kDepth = 256;
+
+template <class T> constexpr int kPanel = kBlockVectors * Vec<T>::W;
+
+inline int round_up(int n, int to) { return (n + to - 1) / to * to; }
+
+template <class T> std::size_t packed_size(int k, int n) {
+  return static_cast<std::size_t>(k) * static_cast<std::size_t>(round_up(n, Vec<T>::W));
+}
+
+// Packs rows [k_first, k_first + k_count) of a packed (K x N); `element(k, j)` of the source is at
+// source[k * k_stride + j * n_stride], k counted from k_first.
+template <class T>
+void pack(const T* source, std::ptrdiff_t k_stride, std::ptrdiff_t n_stride, int k_first, int k_count, int depth,
+          int n, T* packed) {
+  constexpr int W = Vec<T>::W;
+  for (int first = 0; first < n; first += kPanel<T>) {
+    const int columns = n - first < kPanel<T> ? n - first : kPanel<T>;
+    const int width = round_up(columns, W);
+    T* out = packed + static_cast<std::size_t>(first) * depth + static_cast<std::size_t>(k_first) * width;
+    const T* in = source + first * n_stride;
+    if (n_stride == 1) {
+      for (int k = 0; k < k_count; ++k) {
+        int j = 0;
+        for (; j + W <= columns; j += W) Vec<T>::load(in + k * k_stride + j).store(out + j);
+        if (j < columns) Vec<T>::load(in + k * k_stride + j, columns - j).store(out + j);
+        out += width;
+      }
+    } else {
+      // A transposed source is read along its rows, a few cache lines of the panel at a time.
+      constexpr int kTile = 16;
+      for (int k0 = 0; k0 < k_count; k0 += kTile) {
+        const int k1 = k0 + kTile < k_count ? k0 + kTile : k_count;
+        for (int j = 0; j < columns; ++j) {
+          const T* column = in + j * n_stride;
+          for (int k = k0; k < k1; ++k) out[static_cast<std::size_t>(k) * width + j] = column[k * k_stride];
+        }
+        for (int k = k0; k < k1; ++k)
+          for (int j = columns; j < width; ++j) out[static_cast<std::size_t>(k) * width + j] = T(0);
+      }
+    }
+  }
+}
+
+// R rows by NV registers of P panels that lie `stride` apart, and TAIL registers of a narrower panel after them.
+// c[r][column ...] = (add ? c : bias or 0) + sum_k a[r][k] * b[k]; `last` lanes of the last register count.
+template <class T, int R, int NV, int P, int TAIL>
+inline void block(const T* const* a, const T* b, std::size_t stride, int k_count, T* const* c, int column, int last,
+                  const T* bias, bool add, const T* tail) {
+  using V = Vec<T>;
+  constexpr int W = V::W, N = NV * P + TAIL;
+  V sum[R][N];
+  const T* in[R];
+  RECURRA_UNROLL for (int r = 0; r < R; ++r) {
+    in[r] = a[r];
+    RECURRA_UNROLL for (int v = 0; v < N; ++v) sum[r][v] = V::all(T(0));
+  }
+  for (int k = 0; k < k_count; ++k) {
+    V w[N];
+    RECURRA_UNROLL for (int p = 0; p < P; ++p) {
+      RECURRA_UNROLL for (int v = 0; v < NV; ++v) w[p * NV + v] = V::load(b + p * stride + v * W);
+    }
+    RECURRA_UNROLL for (int v = 0; v < TAIL; ++v) w[NV * P + v] = V::load(tail + v * W);
+    if (R >= 3 && NV == kBlockVectors) {
+      RECURRA_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(b + (16 * NV + v) * W);
+    }
+    b += NV * W;
+    tail += TAIL * W;
+    RECURRA_UNROLL for (int r = 0; r < R; ++r) {
+      const V x = V::all(in[r][k]);
+      RECURRA_UNROLL for (int v = 0; v < N; ++v) sum[r][v] = fma(x, w[v], sum[r][v]);
+    }
+  }
+  RECURRA_UNROLL for (int r = 0; r < R; ++r) {
+    T* out = c[r] + column;
+    RECURRA_UNROLL for (int v = 0; v < N; ++v) {
+      const bool whole = v + 1 < N || last == W;
+      V s = sum[r][v];
+      if (add) {
+        s = s + (whole ? V::load(out + v * W) : V::load(out + v * W, last));
+      } else if (bias) {
+        s = s + (whole ? V::load(bias + column + v * W) : V::load(bias + column + v * W, last));
+      }
+      if (whole) {
+        s.store(out + v * W);
+      } else {
+        s.store(out + v * W, last);
+      }
+    }
+  }
+}
+
+template <class T, int R>
+inline void block_columns(int vectors, const T* const* a, const T* b, int k, T* const* c, int column, int last,
+                          const T* bias, bool add) {
+  constexpr int kThree = kBlockVectors < 3 ? kBlockVectors : 3;
+  switch (vectors) {
+    case 1: return block<T, R, 1, 1, 0>(a, b, 0, k, c, column, last, bias, add, b);
+    case 2: return block<T, R, 2, 1, 0>(a, b, 0, k, c, column, last, bias, add, b);
+    case 3: return block<T, R, kThree, 1, 0>(a, b, 0, k, c, column, last, bias, add, b);
+    default: return block<T, R, kBlockVectors, 1, 0>(a, b, 0, k, c, column, last, bias, add, b);
+  }
+}
+
+template <class T>
+inline void block_rows(int rows, int vectors, const T* const* a, const T* b, int k, T* const* c, int column, int last,
+                       const T* bias, bool add) {
+  constexpr int kFive = kBlockRows < 5 ? kBlockRows : 5;
+  switch (rows) {
+    case 1: return block_columns<T, 1>(vectors, a, b, k, c, column, last, bias, add);
+    case 2: return block_columns<T, 2>(vectors, a, b, k, c, column, last, bias, add);
+    case 3: return block_columns<T, 3>(vectors, a, b, k, c, column, last, bias, add);
+    case 4: return block_columns<T, 4>(vectors, a, b, k, c, column, last, bias, add);
+    case 5: return block_columns<T, kFive>(vectors, a, b, k, c, column, last, bias, add);
+    default: return block_columns<T, kBlockRows>(vectors, a, b, k, c, column, last, bias, add);
+  }
+}
+
+// One or two rows leave registers free: then several panels at once keep the multipliers busy.
+template <class T, int R>
+inline void block_few(const T* const* a, const T* packed, int depth, int k0, int k_count, int n, T* const* c,
+                      const T* bias, bool add) {
+  constexpr int W = Vec<T>::W, NV = kBlockVectors, kPair = R == 1 || NV == 4 ? 2 : 1;
+  const std::size_t stride = static_cast<std::size_t>(depth) * kPanel<T>;
+  const T* in[R];
+  for (int r = 0; r < R; ++r) in[r] = a[r] + k0;
+  int first = 0;
+  for (;;) {
+    const int left = n - first, panels = left / kPanel<T>, rest = left - panels * kPanel<T>;
+    const T* from = packed + static_cast<std::size_t>(first) * depth + static_cast<std::size_t>(k0) * kPanel<T>;
+    if (left == 0) return;
+    if (panels >= 2 && kPair == 2 && (panels > 2 || rest == 0)) {
+      block<T, R, NV, kPair, 0>(in, from, stride, k_count, c, first, W, bias, add, from);
+      first += kPair * kPanel<T>;
+      continue;
+    }
+    const int vectors = (rest + W - 1) / W, last = rest - (vectors - 1) * W;
+    // What is left after whole panels joins the last of them.
+    const T* tail = packed + static_cast<std::size_t>(n - rest) * depth + static_cast<std::size_t>(k0) * (vectors * W);
+    if (panels == 1 && rest > 0 && vectors < NV) {
+      constexpr int kTwo = NV < 3 ? 1 : 2, kThree = NV < 4 ? 1 : 3;
+      switch (vectors) {
+        case 1: return block<T, R, NV, 1, 1>(in, from, 0, k_count, c, first, last, bias, add, tail);
+        case 2: return block<T, R, NV, 1, kTwo>(in, from, 0, k_count, c, first, last, bias, add, tail);
+        default: return block<T, R, NV, 1, kThree>(in, from, 0, k_count, c, first, last, bias, add, tail);
+      }
+    }
+    if (panels >= 1) {
+      block<T, R, NV, 1, 0>(in, from, 0, k_count, c, first, W, bias, add, from);
+      first += kPanel<T>;
+      continue;
+    }
+    return block_columns<T, R>(vectors, in, tail, k_count, c, first, last, bias, add);
+  }
+}
+
+// c[i] (N) = a[i] (K) times packed (K x N), plus c itself or a bias (N, or null), for i < rows.
+template <class T>
+void product(int rows, const T* const* a, int depth, const T* packed, int n, T* const* c, const T* bias, bool add) {
+  constexpr int W = Vec<T>::W;
+  const int blocks = (rows + kBlockRows - 1) / kBlockRows;
+  for (int k0 = 0; k0 < depth; k0 += kDepth) {
+    const int k_count = depth - k0 < kDepth ? depth - k0 : kDepth;
+    const bool adding = add || k0 > 0;
+    if (rows == 1) {
+      block_few<T, 1>(a, packed, depth, k0, k_count, n, c, bias, adding);
+      continue;
+    }
+    if (rows == 2) {
+      block_few<T, 2>(a, packed, depth, k0, k_count, n, c, bias, adding);
+      continue;
+    }
+    for (int first = 0; first < n; first += kPanel<T>) {
+      const int columns = n - first < kPanel<T> ? n - first : kPanel<T>;
+      const int vectors = (columns + W - 1) / W;
+      const T* from = packed + static_cast<std::size_t>(first) * depth + static_cast<std::size_t>(k0) * (vectors * W);
+      int row = 0;
+      for (int i = 0; i < blocks; ++i) {
+        const int count = (rows - row + (blocks - i) - 1) / (blocks - i);
+        const T* in[kBlockRows];
+        for (int r = 0; r < count; ++r) in[r] = a[row + r] + k0;
+        block_rows<T>(count, vectors, in, from, k_count, c + row, first, columns - (vectors - 1) * W, bias, adding);
+        row += count;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace recurra

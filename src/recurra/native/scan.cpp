@@ -1,0 +1,403 @@
+#include "scan.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <numeric>
+#include <stdexcept>
+
+#include "pool.h"
+
+namespace recurra {
+namespace {
+
+template <class T> const Kernels<T>& kernels(const Isa& isa);
+template <> const Kernels<float>& kernels<float>(const Isa& isa) { return *isa.single; }
+template <> const Kernels<double>& kernels<double>(const Isa& isa) { return *isa.wide; }
+
+void* aligned(std::size_t bytes) {
+  void* p = nullptr;
+#if defined(_WIN32)
+  p = _aligned_malloc(bytes, 64);
+#else
+  if (posix_memalign(&p, 64, bytes) != 0) p = nullptr;
+#endif
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+void release(void* p) {
+#if defined(_WIN32)
+  _aligned_free(p);
+#else
+  std::free(p);
+#endif
+}
+
+// Scratch of the calling thread, kept between calls: fresh pages cost more than small calls take.
+class Scratch {
+ public:
+  ~Scratch() { release(start_); }
+  void begin() { used_ = 0, spill_.clear(); }
+  template <class T> T* take(std::size_t n) {
+    const std::size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
+    wanted_ = used_ + bytes;
+    if (wanted_ > size_) {
+      // Rare (a larger call than before): pieces of their own now, one piece next time.
+      spill_.push_back(static_cast<char*>(aligned(bytes)));
+      used_ = wanted_;
+      return reinterpret_cast<T*>(spill_.back());
+    }
+    used_ = wanted_;
+    return reinterpret_cast<T*>(start_ + used_ - bytes);
+  }
+  void end() {
+    for (char* p : spill_) release(p);
+    spill_.clear();
+    if (used_ > size_ || size_ > kKept) {
+      release(start_);
+      start_ = nullptr, size_ = 0;
+      if (used_ <= kKept) start_ = static_cast<char*>(aligned(used_)), size_ = used_;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kKept = std::size_t{64} << 20;
+  char* start_ = nullptr;
+  std::size_t size_ = 0, used_ = 0, wanted_ = 0;
+  std::vector<char*> spill_;
+};
+thread_local Scratch scratch;
+struct Scratching {
+  Scratching() { scratch.begin(); }
+  ~Scratching() { scratch.end(); }
+};
+
+struct Rows {
+  Layout layout;
+  std::int64_t total;    // real steps
+  std::int64_t stored;   // rows of a per-step array, padding included
+  std::int64_t longest;
+  bool even;             // all rows are of one length
+};
+
+Rows lay_out(const Shape& s) {
+  const int n = static_cast<int>(s.batch);
+  auto* order = scratch.take<int>(n);
+  auto* length = scratch.take<std::int64_t>(n);
+  auto* row = scratch.take<std::int64_t>(n);
+  Rows r{};
+  r.even = true;
+  std::iota(order, order + n, 0);
+  const bool padded = s.kind <= kTimeFirst;
+  for (int b = 0; b < n; ++b) {
+    length[b] = s.lengths ? s.lengths[b] : s.steps;
+    if (length[b] < 0 || (padded && length[b] > s.steps))
+      throw std::invalid_argument("lengths: a row is longer than the steps given, or of negative length");
+    if (s.kind == kPacked && b > 0 && length[b] > length[b - 1])
+      throw std::invalid_argument("lengths: packed rows come by falling length");
+    r.total += length[b];
+    r.even = r.even && length[b] == length[0];
+    r.longest = std::max(r.longest, length[b]);
+  }
+  if (!padded && r.total != s.steps)
+    throw std::invalid_argument("lengths: their sum is not the number of rows given");
+  auto* step = scratch.take<std::int64_t>(r.longest + 1);
+  std::int64_t start = 0;
+  for (int b = 0; b < n; ++b) {
+    row[b] = s.kind == kBatchFirst ? b * s.steps : s.kind == kRagged ? start : b;
+    start += length[b];
+  }
+  std::int64_t alive = n, at = 0;
+  for (std::int64_t t = 0; t < r.longest; ++t) {
+    if (s.kind == kPacked) {
+      while (alive && length[alive - 1] <= t) --alive;
+      step[t] = at;
+      at += alive;
+    } else {
+      step[t] = s.kind == kTimeFirst ? t * s.batch : t;
+    }
+  }
+  r.stored = padded ? s.batch * s.steps : r.total;
+  if (!r.even) {
+    std::stable_sort(order, order + n, [&](int a, int b) { return length[a] > length[b]; });
+    auto* sorted = scratch.take<std::int64_t>(n);
+    for (int i = 0; i < n; ++i) sorted[i] = length[order[i]];
+    length = sorted;
+  }
+  r.layout = {n, order, length, row, step, s.resets, s.reverse};
+  return r;
+}
+
+// Padded steps read as zero.
+template <class T> void clear_padding(const Rows& r, const Shape& s, T* rows, std::int64_t width, std::int64_t stride) {
+  if (!rows || r.total == r.stored) return;
+  for (int i = 0; i < r.layout.batch; ++i) {
+    const int b = r.layout.order[i];
+    for (std::int64_t t = r.layout.length[i]; t < s.steps; ++t) {
+      const std::int64_t at = s.kind == kTimeFirst ? t * s.batch + b : b * s.steps + t;
+      std::memset(static_cast<void*>(rows + at * stride), 0, static_cast<std::size_t>(width) * sizeof(T));
+    }
+  }
+}
+
+// A part of the batch for each task. Rows of falling length are dealt out in turn, so that parts weigh the same.
+struct Parts {
+  int count, batch;
+  bool dealt;
+  int first(int i) const { return dealt ? i : static_cast<int>(static_cast<std::int64_t>(batch) * i / count); }
+  int step() const { return dealt ? count : 1; }
+  int rows(int i) const {
+    if (dealt) return (batch - i + count - 1) / count;
+    return static_cast<int>(static_cast<std::int64_t>(batch) * (i + 1) / count) - first(i);
+  }
+};
+
+int worth(double nanoseconds, int threads) { return nanoseconds < 30e3 ? 1 : threads; }
+
+template <class T> Parts share(const Rows& r, const Shape& s, int threads) {
+  const std::int64_t weights = s.hidden * s.hidden * gates(s.cell) * static_cast<std::int64_t>(sizeof(T));
+  // Small weights stay in the first caches whatever we do; the rows should, too. Large ones are read once a
+  // step and part, so parts are large.
+  const int most = weights <= 256 << 10 ? 24 : 96;
+  int parts = std::max<int>(threads, static_cast<int>((s.batch + most - 1) / most));
+  parts = (parts + threads - 1) / threads * threads;
+  return {std::max(1, std::min<int>(parts, r.layout.batch)), r.layout.batch, !r.even};
+}
+
+template <class F> void each(int tasks, int threads, F& work) {
+  parallel(tasks, threads, [](void* f, int task, int worker) { (*static_cast<F*>(f))(task, worker); }, &work);
+}
+
+// Packed (H, G*H) or (F, G*H): inputs by rows, gates side by side.
+template <class T>
+void pack_forward(const Kernels<T>& k, const T* w, int features, int wide, T* to) {
+  k.pack(w, 1, features, 0, features, features, wide, to);
+}
+
+double cost(const Shape& s, const Rows& r, bool projects) {
+  const double width = static_cast<double>(s.hidden) * gates(s.cell);
+  const double products = 2.0 * width * (s.hidden + (projects ? s.features : 0)) / 60.0;
+  return static_cast<double>(r.total) * (products + width * 0.5 + 20.0);
+}
+
+}  // namespace
+
+template <class T>
+Prepared<T>::Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh,
+                      const T* b_ih, const T* b_hh)
+    : isa(&recurra::isa()) {
+  const Kernels<T>& k = kernels<T>(*isa);
+  const int wide = gates(cell) * static_cast<int>(hidden);
+  const std::size_t f = w_ih ? k.packed_size(static_cast<int>(features), wide) : 0;
+  const std::size_t h = k.packed_size(static_cast<int>(hidden), wide);
+  memory = static_cast<T*>(aligned((f + h + 2 * static_cast<std::size_t>(wide)) * sizeof(T)));
+  weights = memory;
+  pack_forward(k, w_hh, static_cast<int>(hidden), wide, weights);
+  if (w_ih) {
+    input = memory + h;
+    pack_forward(k, w_ih, static_cast<int>(features), wide, input);
+  }
+  T* biases = memory + h + f;
+  if (b_ih) input_bias = static_cast<T*>(std::memcpy(biases, b_ih, sizeof(T) * wide));
+  if (b_hh) hidden_bias = static_cast<T*>(std::memcpy(biases + wide, b_hh, sizeof(T) * wide));
+}
+template <class T> Prepared<T>::~Prepared() { release(memory); }
+
+template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
+  Scratching use;
+  const Kernels<T>& k = kernels<T>(c.prepared ? *c.prepared->isa : isa());
+  const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), wide = gates(s.cell) * H;
+  const Rows r = lay_out(s);
+  clear_padding(r, s, c.out, H, c.out_stride);
+  clear_padding(r, s, c.cells, H, H);
+  if (s.batch == 0) return;
+
+  Forward<T> f{};
+  f.layout = r.layout;
+  f.features = F;
+  f.hidden = H;
+  f.x = c.x;
+  f.projected = c.projected;
+  if (c.prepared) {
+    f.input = c.prepared->input;
+    f.weights = c.prepared->weights;
+    f.input_bias = c.prepared->input_bias;
+    f.hidden_bias = c.prepared->hidden_bias;
+  } else {
+    T* weights = scratch.take<T>(k.packed_size(H, wide));
+    pack_forward(k, c.w_hh, H, wide, weights);
+    f.weights = weights;
+    if (c.x) {
+      T* input = scratch.take<T>(k.packed_size(F, wide));
+      pack_forward(k, c.w_ih, F, wide, input);
+      f.input = input;
+    }
+    f.input_bias = c.b_ih;
+    f.hidden_bias = c.b_hh;
+  }
+  f.h0 = c.h0, f.c0 = c.c0;
+  f.out = c.out, f.out_stride = c.out_stride;
+  f.cells = c.cells, f.saved = c.saved, f.hn = c.hn, f.cn = c.cn;
+
+  const int threads = worth(cost(s, r, c.x != nullptr), s.threads);
+  const Parts parts = share<T>(r, s, threads);
+  const std::size_t room = std::max(k.forward_room(f, s.cell, parts.rows(0)),
+                                    k.forward_room(f, s.cell, parts.rows(parts.count - 1)));
+  char* rooms = scratch.take<char>((room + 63) / 64 * 64 * threads);
+  auto work = [&](int i, int worker) {
+    k.forward(f, s.cell, parts.first(i), parts.step(), parts.rows(i), rooms + (room + 63) / 64 * 64 * worker);
+  };
+  each(parts.count, threads, work);
+}
+
+// The rows of the three matrices that the weight gradients are products of, in the order they are stored.
+template <class T> struct Pairs {
+  const T **grads, **x, **h;
+  std::int64_t count = 0;
+
+  Pairs(const Shape& s, const BackwardCall<T>& c, const Rows& r) {
+    const Layout& l = r.layout;
+    const std::int64_t width = grads_width(s.cell) * s.hidden, H = s.hidden;
+    grads = scratch.take<const T*>(r.total);
+    x = scratch.take<const T*>(r.total);
+    h = scratch.take<const T*>(r.total);
+    T* zero = scratch.take<T>(H);
+    std::memset(static_cast<void*>(zero), 0, sizeof(T) * H);
+    for (int i = 0; i < l.batch; ++i) {
+      const std::int64_t b = l.order[i], row = l.row_offset[b], steps = l.length[i];
+      const T* before = c.h0 ? c.h0 + b * H : zero;
+      for (std::int64_t t = 0; t < steps; ++t) {
+        const std::int64_t at = row + l.step_offset[l.reverse ? steps - 1 - t : t];
+        grads[count] = c.grads + at * width;
+        x[count] = c.x ? c.x + at * s.features : nullptr;
+        h[count++] = l.resets && l.resets[at] ? zero : before;
+        before = c.out + at * c.out_stride;
+      }
+    }
+  }
+};
+
+// Narrow layers: both gradients and the biases' in one product, of [x, h, 1].
+template <class T>
+void narrow_gradients(const Shape& s, const BackwardCall<T>& c, const Pairs<T>& p, const Kernels<T>& k) {
+  const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), n = F + H + 1;
+  const int m = grads_width(s.cell) * H, wide = gates(s.cell) * H;
+  T* both = scratch.take<T>(static_cast<std::size_t>(m) * n);
+  void* room = scratch.take<char>(k.outer_room());
+  for (int m0 = 0; m0 < m; m0 += 192) {
+    k.outer({static_cast<long>(p.count), p.grads, m0, std::min(192, m - m0), p.x, p.h, n, H,
+             both + static_cast<std::ptrdiff_t>(m0) * n, nullptr},
+            room);
+  }
+  for (int j = 0; j < wide; ++j) {
+    const T* of_x = both + static_cast<std::ptrdiff_t>(s.cell == kGru ? H + j : j) * n;
+    const T* of_h = both + static_cast<std::ptrdiff_t>(s.cell != kGru ? j : j < 2 * H ? H + j : j - 2 * H) * n;
+    if (c.dw_ih) std::memcpy(c.dw_ih + static_cast<std::ptrdiff_t>(j) * F, of_x, sizeof(T) * F);
+    if (c.dw_hh) std::memcpy(c.dw_hh + static_cast<std::ptrdiff_t>(j) * H, of_h + F, sizeof(T) * H);
+    if (c.db_ih) c.db_ih[j] = of_x[F + H];
+    if (c.db_hh) c.db_hh[j] = of_h[F + H];
+  }
+}
+
+template <class T>
+void weight_gradients(const Shape& s, const BackwardCall<T>& c, const Rows& r, const Kernels<T>& k, int threads) {
+  const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), wide = gates(s.cell) * H;
+  const Pairs<T> p(s, c, r);
+  const auto vectors = [&](int n) { return (n + k.lanes - 1) / k.lanes; };
+  if (c.x && F + H + 1 <= k.panel &&
+      grads_width(s.cell) * vectors(F + H + 1) <= gates(s.cell) * (vectors(F) + vectors(H)))
+    return narrow_gradients(s, c, p, k);
+  struct Task {
+    bool input;
+    int column, row, count;
+  };
+  std::vector<Task> tasks;
+  const int most = 192, grain = 48;
+  int piece = most;
+  if (threads > 1) piece = std::min(most, std::max(grain, (wide / threads + grain - 1) / grain * grain));
+  const auto add = [&](bool input, int column, int row, int count) {
+    for (int m = 0; m < count; m += piece) tasks.push_back({input, column + m, row + m, std::min(piece, count - m)});
+  };
+  if (c.dw_hh || c.db_hh) {
+    if (s.cell == kGru) add(false, H, 0, 2 * H), add(false, 0, 2 * H, H);
+    if (s.cell != kGru) add(false, 0, 0, wide);
+  }
+  if (c.dw_ih || c.db_ih) add(true, s.cell == kGru ? H : 0, 0, wide);
+  const std::size_t room = (k.outer_room() + 63) / 64 * 64;
+  char* rooms = scratch.take<char>(room * threads);
+  auto work = [&](int i, int worker) {
+    const Task& t = tasks[i];
+    T* dw = t.input ? c.dw_ih : c.dw_hh;
+    T* db = t.input ? c.db_ih : c.db_hh;
+    const int columns = t.input ? F : H;
+    k.outer({static_cast<long>(p.count), p.grads, t.column, t.count, t.input ? p.x : p.h, nullptr, dw ? columns : 0, 0,
+             dw ? dw + static_cast<std::ptrdiff_t>(t.row) * columns : nullptr, db ? db + t.row : nullptr},
+            rooms + room * worker);
+  };
+  each(static_cast<int>(tasks.size()), threads, work);
+}
+
+template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
+  Scratching use;
+  BackwardCall<T> c = call;
+  const Kernels<T>& k = kernels<T>(isa());
+  const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), wide = gates(s.cell) * H;
+  const Rows r = lay_out(s);
+  const Layout& l = r.layout;
+  const std::int64_t width = grads_width(s.cell) * s.hidden;
+  clear_padding(r, s, c.dx, F, F);
+  if (c.grads) {
+    clear_padding(r, s, c.grads, width, width);
+  } else {
+    c.grads = scratch.take<T>(r.stored * width);
+  }
+
+  Backward<T> f{};
+  f.layout = l;
+  f.features = F;
+  f.hidden = H;
+  // GRU's gradients are kept in the order n, r, z for the state, and r, z, n (one place on) for the input.
+  T* weights = scratch.take<T>(k.packed_size(wide, H));
+  if (s.cell == kGru) {
+    k.pack(c.w_hh + std::ptrdiff_t{2} * H * H, H, 1, 0, H, wide, H, weights);
+    k.pack(c.w_hh, H, 1, H, 2 * H, wide, H, weights);
+  } else {
+    k.pack(c.w_hh, H, 1, 0, wide, wide, H, weights);
+  }
+  f.weights = weights;
+  if (c.dx) {
+    T* input = scratch.take<T>(k.packed_size(wide, F));
+    k.pack(c.w_ih, F, 1, 0, wide, wide, F, input);
+    f.input = input;
+  }
+  f.h0 = c.h0, f.c0 = c.c0, f.out = c.out, f.cells = c.cells, f.saved = c.saved;
+  f.out_stride = c.out_stride;
+  f.dout = c.dout, f.dcells = c.dcells, f.dhn = c.dhn, f.dcn = c.dcn;
+  f.grads = c.grads, f.dx = c.dx, f.dh0 = c.dh0, f.dc0 = c.dc0;
+
+  const double price = cost(s, r, c.dx != nullptr);
+  const int threads = worth(price, s.threads);
+  if (s.batch > 0) {
+    const Parts parts = share<T>(r, s, threads);
+    const std::size_t room = std::max(k.backward_room(f, s.cell, parts.rows(0)),
+                                      k.backward_room(f, s.cell, parts.rows(parts.count - 1)));
+    char* rooms = scratch.take<char>((room + 63) / 64 * 64 * threads);
+    auto work = [&](int i, int worker) {
+      k.backward(f, s.cell, parts.first(i), parts.step(), parts.rows(i), rooms + (room + 63) / 64 * 64 * worker);
+    };
+    each(parts.count, threads, work);
+  }
+  if (!c.dw_ih && !c.dw_hh && !c.db_ih && !c.db_hh) return;
+
+  weight_gradients(s, c, r, k, threads);
+}
+
+template struct Prepared<float>;
+template struct Prepared<double>;
+template void forward(const Shape&, const ForwardCall<float>&);
+template void forward(const Shape&, const ForwardCall<double>&);
+template void backward(const Shape&, const BackwardCall<float>&);
+template void backward(const Shape&, const BackwardCall<double>&);
+
+}  // namespace recurra

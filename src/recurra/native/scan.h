@@ -1,0 +1,58 @@
+// Whole calls: sorts the rows, packs the weights, shares the work out over threads.
+#pragma once
+#include <vector>
+
+#include "problem.h"
+
+namespace recurra {
+
+// How the rows of a per-step array are laid out.
+enum Kind : int { kBatchFirst = 0, kTimeFirst = 1, kRagged = 2, kPacked = 3 };
+
+const Isa& isa();                    // the one in use
+bool use_isa(const char* name);      // false where it cannot run here
+std::vector<const char*> isas();     // those that can, the best one first
+
+struct Shape {
+  int cell;
+  int kind;
+  // `steps` of every row; where rows are stored without padding, the number of rows stored.
+  std::int64_t batch, steps, features, hidden;
+  const std::int64_t* lengths;  // (B) or null: all of them `steps`
+  const std::uint8_t* resets;   // by row of the per-step arrays, or null
+  bool reverse;
+  int threads;
+};
+
+// Weights packed for forward, kept between calls.
+template <class T> struct Prepared {
+  const Isa* isa = nullptr;
+  T *input = nullptr, *weights = nullptr, *input_bias = nullptr, *hidden_bias = nullptr;
+  T* memory = nullptr;
+  Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh, const T* b_ih,
+           const T* b_hh);
+  ~Prepared();
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+};
+
+// Everything as the caller has it, in rows of plain floats; null where it does not apply (see problem.h).
+template <class T> struct ForwardCall {
+  const T *x, *projected, *w_ih, *w_hh, *b_ih, *b_hh, *h0, *c0;
+  T* out;
+  std::int64_t out_stride;
+  T *cells, *saved, *hn, *cn;
+  const Prepared<T>* prepared;  // in place of the weights
+};
+template <class T> void forward(const Shape& shape, const ForwardCall<T>& call);
+
+// `grads` may be null where nobody needs the gradient of the projected input itself.
+template <class T> struct BackwardCall {
+  const T *x, *w_ih, *w_hh, *h0, *c0, *out;
+  std::int64_t out_stride;
+  const T *cells, *saved, *dout, *dcells, *dhn, *dcn;
+  T *grads, *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
+};
+template <class T> void backward(const Shape& shape, const BackwardCall<T>& call);
+
+}  // namespace recurra
