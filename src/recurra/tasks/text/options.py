@@ -21,7 +21,7 @@ class TextOptions(TrainingOptions):
     chunk: int | None = option(None, "Mean characters between updates.", least=2, most=65536)
     rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
     finish: float = option(
-        0.3,
+        0.5,
         "Share of the steps, at the end, that train on the selection part too.",
         least=0,
         below=1,
