@@ -150,8 +150,10 @@ def test_near_the_float64_loop(drawn: Call, name: str, threads: int) -> None:
         size = max(float(expected.abs().max()) if expected.numel() else 0.0, 1.0)
         assert wide[what].shape == expected.shape
         assert worst(wide[what], expected) <= 1e-12 * size, what
-        # Where torch happens to be exact, some units in the last place are no error.
-        allowed = max(4 * worst(theirs[what], expected), 5e-7 * size)
+        # Where torch happens to be exact, what a sum of G*H rounded products is off by is no error.
+        terms = drawn.cell.gates * drawn.weights[1].shape[1]
+        floor = max(5e-7, 6e-8 * terms**0.5) * size
+        allowed = max(4 * worst(theirs[what], expected), floor)
         assert worst(single[what], expected) <= allowed, what
 
 
