@@ -233,3 +233,9 @@ def test_a_python_without_the_embedded_text(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
     with pytest.raises(DataError, match=r"pydoc_data\.topics"):
         embedded_text()
+
+
+def test_equal_files_of_one_character_stay_lines_of_their_own(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    assert read_text([tmp_path]).text == "x\nx\nx"

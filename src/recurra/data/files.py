@@ -217,9 +217,8 @@ def _decoded(data: bytes, name: str) -> str:
 def _joined(parts: Sequence[str]) -> str:
     if len(parts) == 1:
         return parts[0]
-    return "".join(
-        part if part.endswith("\n") or part is parts[-1] else part + "\n" for part in parts
-    )
+    ended = [part if part.endswith("\n") else part + "\n" for part in parts[:-1]]
+    return "".join([*ended, parts[-1]])
 
 
 def _once(key: Path, name: str, seen: set[Path]) -> None:
