@@ -11,6 +11,7 @@ RecurraError                 anything this package raises on purpose
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -64,3 +65,11 @@ class MissingExtra(InputError, ImportError):
 
 class TrainingError(RecurraError):
     """A training failed; the message says what was kept."""
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The fix for a name that is not known: the nearest of those that are, or nothing."""
+    import difflib  # only where something went wrong: this module is loaded at every start
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"did you mean {near[0]}?" if near else ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from recurra.errors import OptionError
+from recurra.errors import OptionError, did_you_mean
 
 
 @final
@@ -63,10 +62,9 @@ def run(name: str, options: BenchOptions) -> None:
         OptionError: there is none.
     """
     if name not in BENCHES:
-        near = difflib.get_close_matches(name, BENCHES, n=1)
         raise OptionError(
             f"no bench is called {name!r}",
             expected=f"one of {', '.join(BENCHES)}",
-            fix=f"did you mean {near[0]}?" if near else "",
+            fix=did_you_mean(name, BENCHES),
         )
     BENCHES[name][1](options)

@@ -5,13 +5,12 @@ Nothing here loads torch; a lab does, when it runs.
 
 from __future__ import annotations
 
-import difflib
 import time
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final, Literal, final
 
-from recurra.errors import OptionError
+from recurra.errors import OptionError, did_you_mean
 from recurra.labs.context import LabContext
 
 __all__ = ["AllRun", "Lab", "LabContext", "all_labs", "find", "run_all"]
@@ -98,11 +97,10 @@ def find(name: str) -> Lab:
     names = [lab.name for lab in _LABS]
     if name in names:
         return _LABS[names.index(name)]
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), names, n=1, cutoff=0.5)
     raise OptionError(
         f"no lab is called {name!r}",
         expected=f"one of {', '.join(names)}",
-        fix=f"did you mean {near[0]}?" if near else "",
+        fix=did_you_mean(name.lower().replace("_", "-"), names, 0.5),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import fields
 from os import PathLike
@@ -10,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from recurra import __version__
-from recurra.errors import BundleError, OptionError
+from recurra.errors import BundleError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from recurra.tasks.text.estimator import TextModel
@@ -103,9 +102,8 @@ def load(path: str | PathLike[str]) -> TextModel:
 
 
 def _no_such(what: str, name: str, known: Sequence[str]) -> OptionError:
-    near = difflib.get_close_matches(name, known, n=1)
     return OptionError(
         f"no {what} {name!r}",
         expected=f"one of {', '.join(known)}",
-        fix=f"did you mean {near[0]}?" if near else "",
+        fix=did_you_mean(name, known),
     )
