@@ -39,6 +39,8 @@ class Toy:
     empty_at: int | None = None
     unit: str = "points"
     ceiling: float = 1e4
+    steps_an_epoch: float = 10.0
+    most_steps: int = 1000
     asked: list[int] = field(default_factory=list)
     finished_at: list[int] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from importlib import import_module
 from os import PathLike
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -12,22 +13,24 @@ from recurra import __version__
 from recurra.errors import BundleError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
-    from recurra.tasks.text.estimator import TextModel
+    from recurra.tasks.model import Model
 
-NAMES: Final = ("text",)
+CLASSES: Final[dict[str, str]] = {"text": "TextModel"}
+"""The tasks, and the class of each one's models in its `estimator`."""
 
 
-def model_class(task: str) -> type[TextModel]:
+def model_class(task: str) -> type[Model[Any, Any]]:
     """The model class of a task; it is imported only now.
 
     Raises:
         OptionError: no such task.
     """
-    if task == "text":
-        from recurra.tasks.text.estimator import TextModel
-
-        return TextModel
-    raise _no_such("task", task, NAMES)
+    if task not in CLASSES:
+        raise _no_such("task", task, list(CLASSES))
+    found: type[Model[Any, Any]] = getattr(
+        import_module(f"recurra.tasks.{task}.estimator"), CLASSES[task]
+    )
+    return found
 
 
 def command_of(path: str | PathLike[str]) -> ModuleType:
@@ -36,10 +39,7 @@ def command_of(path: str | PathLike[str]) -> ModuleType:
     Raises:
         BundleError: no run, or one of a task that this version does not know.
     """
-    task_of(path)
-    from recurra.tasks.text import command
-
-    return command
+    return import_module(f"recurra.tasks.{task_of(path)}.command")
 
 
 def task_of(path: str | PathLike[str]) -> str:
@@ -52,10 +52,10 @@ def task_of(path: str | PathLike[str]) -> str:
     from recurra.bundle import Run
 
     task = Run.open(path).config()["task"]
-    if task not in NAMES:
+    if task not in CLASSES:
         raise BundleError(
             f"{path}: a run of task {task!r}",
-            expected=f"a run of a task that recurra {__version__} knows: {', '.join(NAMES)}",
+            expected=f"a run of a task that recurra {__version__} knows: {', '.join(CLASSES)}",
         )
     return str(task)
 
@@ -67,15 +67,15 @@ def train(
     out: str | PathLike[str] | None = None,
     overwrite: bool = False,
     **options: Any,
-) -> TextModel:
-    """Train a model of a task; `options` are those of its model class.
+) -> Any:
+    """Train a model of a task, and return it; `options` are those of its model class.
 
     Raises:
         OptionError: no such task or option, or a value out of its range.
         DataError: the data cannot be used.
         BundleError: `out` exists already, or cannot be written.
     """
-    kind = model_class(task)
+    kind: Any = model_class(task)
     known = [each.name for each in fields(kind)]
     for name in options:
         if name not in known:
@@ -83,7 +83,7 @@ def train(
     return kind(**options).fit(data, out=out, overwrite=overwrite)
 
 
-def resume(path: str | PathLike[str]) -> TextModel:
+def resume(path: str | PathLike[str]) -> Any:
     """Go on with an interrupted training, of whatever task it is.
 
     Raises:
@@ -92,7 +92,7 @@ def resume(path: str | PathLike[str]) -> TextModel:
     return model_class(task_of(path)).resume(path)
 
 
-def load(path: str | PathLike[str]) -> TextModel:
+def load(path: str | PathLike[str]) -> Any:
     """The model of a run, of whatever task it is.
 
     Raises:

@@ -51,6 +51,14 @@ class Trainee(Protocol[Carry]):
     ceiling: float
     """A mean loss above this has exploded."""
 
+    @property
+    def steps_an_epoch(self) -> float:
+        """Steps in a pass over the training part."""
+
+    @property
+    def most_steps(self) -> int:
+        """Steps beyond which more time would not help."""
+
     def first(self) -> Carry:
         """The carry of step 0."""
 

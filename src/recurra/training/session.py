@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -54,25 +54,21 @@ def begin(
     watcher: Watcher,
     clock: Clock,
     *,
-    steps_an_epoch: float,
-    most_epochs: float,
     reserve: float,
 ) -> Progress:
     """Plan a training by its options, and train.
 
     Args:
-        steps_an_epoch: steps in a pass over the training part.
-        most_epochs: passes beyond which more time would not help.
         reserve: seconds of the budget that the report needs.
     """
     if options.steps is not None:
         plan = Plan(options.steps, min(REPORTS, options.steps))
     elif options.epochs is not None:
-        steps = max(1, round(options.epochs * steps_an_epoch))
+        steps = max(1, round(options.epochs * trainee.steps_an_epoch))
         plan = Plan(steps, min(REPORTS, steps))
     else:
         assert options.seconds is not None
-        most = max(1, int(most_epochs * steps_an_epoch))
+        most = trainee.most_steps
         plan = calibrate(
             trainee,
             network,
@@ -83,7 +79,36 @@ def begin(
             most=most,
         )
         if plan.steps == most:
-            watcher.says(
-                f"the data are small: {most_epochs:g} passes take less than the time given"
-            )
+            passes = most / trainee.steps_an_epoch
+            watcher.says(f"the data are small: {passes:.0f} passes take less than the time given")
     return train(trainee, network, plan, settings, precision, run, watcher, clock)
+
+
+def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[str, Any]:
+    """How a training went, as plain values and in one sentence.
+
+    Args:
+        epochs: passes over the training part that the progress amounts to.
+        settings: those of the run's configuration.
+    """
+    ends = {
+        "completed": "to the end of its plan",
+        "early": "until the selection part stopped improving",
+        "diverged": "until its loss exploded",
+        "": "until it was interrupted",
+    }
+    sentence = (
+        f"Trained for {progress.step:,} steps ({epochs:.1f} passes over the training part) in "
+        f"{progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are those of "
+        f"step {progress.best_step:,}. Large products ran in "
+        f"{'bfloat16' if settings['bfloat16'] else 'float32'}, this evaluation in float32."
+    )
+    return {
+        "step": progress.step,
+        "best_step": progress.best_step,
+        "epochs": epochs,
+        "reason": progress.reason,
+        "seconds": round(progress.seconds, 1),
+        "plan": progress.plan.to_json(),
+        "sentence": sentence,
+    }

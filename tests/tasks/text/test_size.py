@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.data.files import TextSource
 from recurra.errors import OptionError
+from recurra.tasks.model import Design
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.model import MOST_EPOCHS
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.recipe import MOST_EPOCHS, recipe
+from recurra.tasks.text.recipe import design
 from recurra.tasks.text.size import SIZES, dropout, largest_worth, named, training_speed
 from recurra.training.precision import Precision
 
@@ -61,32 +66,41 @@ def test_speed_is_measured() -> None:
     assert 1e7 < training_speed(FLOAT32, CPU) < 1e14
 
 
+def text(characters: int) -> TextData:
+    """A text whose training part has about so many characters."""
+    return TextData.from_source(TextSource("ab" * round(characters / 0.85 / 2), "ab"))
+
+
+def found(characters: int, **options: Any) -> Design:
+    return design(TextOptions(**options), text(characters), FLOAT32, CPU)
+
+
 def test_single_options_override_a_size() -> None:
-    options = TextOptions(size="medium", steps=9, hidden=24, chunk=7, dropout=0.25, rate=0.5)
-    found = recipe(options, 10_000, FLOAT32, CPU)
-    assert (found.size.hidden, found.size.chunk, found.dropout) == (24, 7, 0.25)
-    assert (found.size.rates.matrices, found.size.rates.others) == (0.5, 0.05)
-    assert found.size.layers == named("medium").layers
-    assert found.size.batch == named("medium").batch
-    assert found.reason == "size medium, as asked"
+    made = found(10_000, size="medium", steps=9, hidden=24, chunk=7, dropout=0.25, rate=0.5)
+    assert (made.architecture["hidden"], made.settings["chunk"]) == (24, 7)
+    assert made.architecture["dropout"] == 0.25
+    assert (made.rates.matrices, made.rates.others) == (0.5, 0.05)
+    assert made.architecture["layers"] == named("medium").layers
+    assert made.settings["batch"] == named("medium").batch
+    assert made.reason == "size medium, as asked"
 
 
 def test_without_a_size_the_time_decides() -> None:
-    found = recipe(TextOptions(minutes=1e-6), 10_000, FLOAT32, CPU)
-    assert found.size == SIZES[0]
-    assert "1e-06 minutes" in found.reason
-    assert recipe(TextOptions(minutes=1e9), 10_000, FLOAT32, CPU).size == SIZES[-1]
-    assert recipe(TextOptions(steps=5), 10_000, FLOAT32, CPU).size == named("small")
+    made = found(10_000, minutes=1e-6)
+    assert made.settings["size"] == SIZES[0].name
+    assert "1e-06 minutes" in made.reason
+    assert found(10_000, minutes=1e9).settings["size"] == SIZES[-1].name
+    assert found(10_000, steps=5).settings["size"] == "small"
     with pytest.raises(OptionError, match="--size huge"):
-        recipe(TextOptions(size="huge"), 10_000, FLOAT32, CPU)
+        found(10_000, size="huge")
 
 
 def test_the_share_dropped_follows_from_the_passes() -> None:
     size = named("small")
     for passes in (1.0, 8.0):
         steps = round(passes * 1e6 / size.batch / size.chunk)
-        by_steps = recipe(TextOptions(steps=steps), 1_000_000, FLOAT32, CPU).dropout
-        by_epochs = recipe(TextOptions(epochs=passes), 1_000_000, FLOAT32, CPU).dropout
+        by_steps = found(1_000_000, steps=steps).architecture["dropout"]
+        by_epochs = found(1_000_000, epochs=passes).architecture["dropout"]
         assert by_steps == pytest.approx(by_epochs, abs=0.01)
         assert by_epochs == dropout(passes)
-    assert recipe(TextOptions(minutes=1e9), 1000, FLOAT32, CPU).dropout == dropout(MOST_EPOCHS)
+    assert found(1000, minutes=1e9).architecture["dropout"] == dropout(MOST_EPOCHS)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from recurra.bundle import CHECKPOINT, Run, free_path
+from recurra.bundle import free_path
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError
+from recurra.tasks import terminal
 from recurra.tasks.text import report
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
 from recurra.training.loop import Watcher
-from recurra.training.progress import Bar, Silence
 
 
 def train(
@@ -40,17 +38,18 @@ def train(
     def fit() -> TextModel:
         return model.fit(sources or None, out=out, overwrite=overwrite, watcher=watcher)
 
-    _trained(out, fit, as_json=as_json, quiet=quiet)
+    shown = None if quiet else _sample
+    terminal.trained(out, fit, report.told, shown, as_json=as_json)
 
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    _trained(
-        path,
-        lambda: TextModel.resume(path, watcher=_watcher(quiet)),
-        as_json=as_json,
-        quiet=quiet,
-    )
+
+    def fit() -> TextModel:
+        return TextModel.resume(path, watcher=_watcher(quiet))
+
+    shown = None if quiet else _sample
+    terminal.trained(path, fit, report.told, shown, as_json=as_json)
 
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
@@ -92,28 +91,12 @@ def generate(
         print(f"--- {number}\n{prompt}{text}")
 
 
-def _trained(path: Path, fit: Callable[[], TextModel], *, as_json: bool, quiet: bool) -> None:
-    """Train, then print the report and a sample written as one watches."""
-    try:
-        model = fit()
-    except KeyboardInterrupt:
-        kept = f"; what was learnt is kept\n  to do: recurra resume {path}"
-        told = kept if Run(path).has(CHECKPOINT) else " before anything was learnt"
-        print(f"recurra: interrupted{told}", file=sys.stderr)
-        raise
-    if as_json:
-        print(json.dumps({"run": str(path)} | model.report, indent=2, ensure_ascii=False))
-        return
-    print(f"\n{report.told(model.report)}\n")
-    if not quiet:
-        print("A sample, at temperature 0.8:\n")
-        for piece in model.generate(length=400, seed=model.seed):
-            print(piece, end="", flush=True)
-        print("\n")
-    print(f"run: {path}")
-
-
 def _watcher(quiet: bool) -> Watcher:
-    if quiet:
-        return Silence()
-    return Bar(Console(stderr=True), unit="characters", measure="nats a character")
+    return terminal.watcher(quiet, unit="characters", measure="nats a character")
+
+
+def _sample(model: TextModel) -> None:
+    print("A sample, at temperature 0.8:\n")
+    for piece in model.generate(length=400, seed=model.seed):
+        print(piece, end="", flush=True)
+    print("\n")

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
 import torch
 
-from recurra.bundle import CHECKPOINT, CONFIG, REPORT, VOCABULARY, WEIGHTS, Run
+from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.data.files import TextSource, read_text
 from recurra.data.vocabulary import Vocabulary
-from recurra.errors import BundleError, DataError, OptionError, TrainingError
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.search import Sampling
+from recurra.tasks.model import Design, Model
 from recurra.tasks.text import baselines, data, evaluate, recipe, report
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import Architecture, CharacterNetwork
+from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
-from recurra.training import session
-from recurra.training.loop import Settings, Watcher, seeded, train
-from recurra.training.optimiser import Rates
+from recurra.training.checkpoint import Progress
+from recurra.training.loop import Watcher
 from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
@@ -39,7 +35,7 @@ Source = str | PathLike[str] | TextSource | Sequence[str | PathLike[str]] | None
 
 @final
 @dataclass(kw_only=True, eq=False)
-class TextModel(TextOptions):
+class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     """A character model: reads text, says what comes next.
 
         model = TextModel(minutes=5).fit("corpus.txt", out="runs/mine")
@@ -52,10 +48,7 @@ class TextModel(TextOptions):
         OptionError: an option is out of its range.
     """
 
-    def __post_init__(self) -> None:
-        self.check()
-        self._run: Run | None = None
-        self._network: CharacterNetwork | None = None
+    task = "text"
 
     # -- training ---------------------------------------------------------------------------
 
@@ -76,7 +69,7 @@ class TextModel(TextOptions):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        clock, watcher = Clock(), watcher or Silence()
+        clock = Clock()
         self.check()
         if self.threads:
             torch.set_num_threads(self.threads)
@@ -84,197 +77,72 @@ class TextModel(TextOptions):
             read = TextData.from_source(source)
         else:
             read = data.read(data.listed(source))
-        device = session.device_of(self.device)
-        precision = session.precision_of(self.precision, device)
-        chosen = recipe.recipe(self, len(read.split.train), precision, device)
-        size = chosen.size
-        read.check_chunk(size.chunk)
-        architecture = Architecture(
-            len(read.vocabulary),
-            self.cell,
-            size.embedding,
-            size.hidden,
-            size.layers,
-            chosen.dropout,
-        )
-        if out is None:
-            out = tempfile.mkdtemp(prefix="recurra-")
-            weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
-        run = Run.create(out, overwrite=overwrite, reading=read.source.files)
-        # A number that no step has: the first weights are drawn apart from all else.
-        with seeded(self.seed, 2**32 - 1):
-            network = CharacterNetwork(architecture).to(device)
-        watcher.says(read.told())
-        watcher.says(f"model: {network.told()} ({chosen.reason}); {precision}")
-        settings = recipe.configuration(self, read, architecture, size, precision, device)
-        try:
-            run.write_json(CONFIG, settings)
-            run.write_json(VOCABULARY, read.vocabulary.to_json())
-            data.store_input(run, read)
-            parts = (read.split.train, read.split.select, read.split.test)
-            found = baselines.text_baselines(read.vocabulary, *map(read.text, parts))
-            report.write_baselines(run, found)
-            watcher.says("to beat: " + report.told_baselines(found))
-            return self._trained(run, read, network, precision, watcher, clock, new=True)
-        except BaseException:
-            if not run.has(CHECKPOINT) and not run.has(REPORT):
-                # Nothing was learnt: what is there would only be in the way of the next attempt.
-                run.remove()
-            raise
+        files, told = read.source.files, read.told()
+        return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
+
+    def _design(self, read: TextData, precision: Precision, device: torch.device) -> Design:
+        found = recipe.design(self, read, precision, device)
+        read.check_chunk(found.settings["chunk"])
+        return found
 
     @classmethod
-    def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:
-        """Go on with an interrupted training to its end, as if it had never stopped.
+    def _built(cls, architecture: dict[str, Any]) -> CharacterNetwork:
+        return CharacterNetwork(Architecture(**architecture))
 
-        Raises:
-            BundleError: no run, a finished one, or one without a checkpoint.
-            DataError: the text has changed since.
-        """
-        run = Run.open(path, task="text")
-        if run.has(REPORT):
-            raise BundleError(
-                f"{run.path}: this training is finished; there is nothing to resume",
-                fix=f"use it: recurra generate {run.path}",
-            )
-        config = run.config()
-        with run.intact(CONFIG):
-            settings, facts = config["training"], config["data"]
-            model, architecture = cls(**config["options"]), Architecture(**config["architecture"])
-            precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
-            threads, name = int(settings["threads"]), str(settings["device"])
-        if not run.has(CHECKPOINT):
-            raise BundleError(
-                f"{run.path / CHECKPOINT}: missing",
-                fix="without its checkpoint a training cannot go on: train again",
-            )
-        if threads != torch.get_num_threads():
-            # Sums are split over threads: another number rounds differently.
-            torch.set_num_threads(threads)
-        read = data.read_again(run, facts)
-        device = session.device_of(name)
-        with seeded(0, 0):
-            network = CharacterNetwork(architecture).to(device)
-        return model._trained(
-            run, read, network, precision, watcher or Silence(), Clock(), new=False
-        )
+    def _trainee(
+        self, network: CharacterNetwork, read: TextData, settings: dict[str, Any]
+    ) -> TextTrainee:
+        return recipe.trainee(network, read, settings)
 
-    def _trained(
+    def _prepare(self, run: Run, read: TextData, watcher: Watcher) -> None:
+        run.write_json(VOCABULARY, read.vocabulary.to_json())
+        data.store_input(run, read)
+        parts = (read.split.train, read.split.select, read.split.test)
+        found = baselines.text_baselines(read.vocabulary, *map(read.text, parts))
+        report.write_baselines(run, found)
+        watcher.says("to beat: " + report.told_baselines(found))
+
+    def _seconds_needed(self, network: CharacterNetwork, read: TextData) -> float:
+        return evaluate.seconds_needed(network, read)
+
+    def _judge(
         self,
         run: Run,
-        read: TextData,
         network: CharacterNetwork,
-        precision: Precision,
-        watcher: Watcher,
-        clock: Clock,
-        *,
-        new: bool,
-    ) -> Self:
-        settings = run.config()["training"]
-        trainee = recipe.trainee(network, read, settings)
-        how = Settings(
-            seed=settings["seed"],
-            rates=Rates(**settings["rates"]),
-            finish=settings["finish"],
-        )
-        if new:
-            progress = session.begin(
-                trainee,
-                network,
-                self,
-                how,
-                precision,
-                run,
-                watcher,
-                clock,
-                steps_an_epoch=trainee.streams.length / trainee.streams.chunk,
-                most_epochs=recipe.MOST_EPOCHS,
-                reserve=evaluate.seconds_needed(network, read),
-            )
-        else:
-            progress = train(trainee, network, None, how, precision, run, watcher, clock)
-        if not progress.reason:
-            raise KeyboardInterrupt
-        self._adopt(run)
-        epochs = progress.step * trainee.streams.chunk / trainee.streams.length
-        report.write(run, self.network, read, progress, epochs)
-        # Its plan is done: there is nothing to go on with.
-        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
-        if progress.reason == "diverged":
-            raise TrainingError(
-                f"{run.path}: the loss exploded after step {progress.step}",
-                expected="a loss that falls",
-                fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
-                "--rate",
-            )
-        return self
-
-    # -- use --------------------------------------------------------------------------------
+        read: TextData,
+        progress: Progress,
+        epochs: float,
+    ) -> None:
+        report.write(run, network, read, progress, epochs)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, device: str = "cpu") -> Self:
-        """The model of a run.
+    def _read_again(cls, run: Run, config: dict[str, Any]) -> TextData:
+        return data.read_again(run, config["data"])
 
-        Raises:
-            BundleError: no run of this task, or a damaged one.
-        """
-        run = Run.open(path, task="text")
-        with run.intact(CONFIG):
-            model = cls(**run.config()["options"])
-        model.device = device
-        model._adopt(run)
-        return model
+    @staticmethod
+    def _facts(read: TextData) -> dict[str, Any]:
+        return read.facts()
 
-    def _adopt(self, run: Run) -> None:
-        config = run.config()
+    def _load_parts(self, run: Run, config: dict[str, Any], network: CharacterNetwork) -> None:
         with run.intact(VOCABULARY):
             vocabulary = Vocabulary.from_json(run.read_json(VOCABULARY))
-        with run.intact(CONFIG):
-            architecture = Architecture(**config["architecture"])
-            self._unknown_rate = float(config["data"]["unknown_rate"])
-        arrays, _ = run.read_arrays(WEIGHTS)
-        try:
-            with seeded(0, 0):  # the weights that it draws are replaced at once
-                network = CharacterNetwork(architecture)
-            network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise BundleError(
-                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({str(error).splitlines()[0]})",
-                fix="restore both from one copy of the run, or train again",
-            ) from error
         if len(vocabulary) != network.embedding.num_embeddings:
             raise BundleError(
                 f"{run.path / VOCABULARY}: holds {len(vocabulary) - 1} characters",
                 expected=f"{network.embedding.num_embeddings - 1}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
-        self._run, self._vocabulary = run, vocabulary
-        self._network = network.to(session.device_of(self.device)).eval()
+        with run.intact(CONFIG):
+            self._unknown_rate = float(config["data"]["unknown_rate"])
+        self._vocabulary = vocabulary
 
-    @property
-    def run(self) -> Run:
-        """The folder that the model stands on."""
-        if self._run is None:
-            raise OptionError("the model is not fitted yet", fix="call fit, or TextModel.load")
-        return self._run
-
-    @property
-    def network(self) -> CharacterNetwork:
-        """The fitted network."""
-        if self._network is None:
-            raise OptionError("the model is not fitted yet", fix="call fit, or TextModel.load")
-        return self._network
+    # -- use --------------------------------------------------------------------------------
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The characters that the fitted model knows."""
         assert self.network is not None
         return self._vocabulary
-
-    @property
-    def report(self) -> dict[str, Any]:
-        """The report of the training: figures, baselines, verdict."""
-        found: dict[str, Any] = self.run.read_json(REPORT)
-        return found
 
     def generate(
         self,
@@ -388,12 +256,3 @@ class TextModel(TextOptions):
             "baselines": report.plain(found),
             "verdict": evaluate.plain(evaluate.against(nats, found)),
         }
-
-    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Copy the run to a folder of its own.
-
-        Raises:
-            BundleError: something is there already, or it cannot be written.
-        """
-        target = Run.create(path, overwrite=overwrite, reading=[self.run.path / CONFIG])
-        self.run.copy_to(target)

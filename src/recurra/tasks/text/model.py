@@ -17,7 +17,11 @@ from recurra.data.streams import Cursor, Streams
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
+from recurra.tasks.model import Network
 from recurra.training.loop import Loss
+
+MOST_EPOCHS: Final = 60
+"""Passes over a text beyond which its model only learns it by heart."""
 
 CELLS: Final = ("rnn", "gru", "lstm")
 
@@ -58,7 +62,7 @@ class Architecture:
 
 
 @final
-class CharacterNetwork(nn.Module):
+class CharacterNetwork(Network):
     """Embedding, recurrent layers, and a linear head over the vocabulary.
 
     The unknown character (id 0) is read as a vector of zeros and never predicted here: its logit
@@ -190,6 +194,16 @@ class TextTrainee:
         self.device = network.embedding.weight.device
         self._template = network.recurrent.zero_state(1)
         self._windows = _overlapping(torch.from_numpy(select).long().to(self.device))
+
+    @property
+    def steps_an_epoch(self) -> float:
+        """Chunks in a pass over the training part."""
+        return self.streams.length / self.streams.chunk
+
+    @property
+    def most_steps(self) -> int:
+        """Chunks beyond which a text is only learnt by heart."""
+        return max(1, int(MOST_EPOCHS * self.steps_an_epoch))
 
     def first(self) -> TextCarry:
         """The beginning of the first pass, without a state."""

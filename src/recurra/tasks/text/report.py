@@ -14,6 +14,7 @@ from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork
+from recurra.training import session
 from recurra.training.checkpoint import Progress
 
 BASELINES: Final = "traces/baselines.safetensors"
@@ -52,21 +53,13 @@ def write(
     before = int(read.ids[read.split.test.start - 1])
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
-    facts = {
-        "step": progress.step,
-        "best_step": progress.best_step,
-        "epochs": epochs,
-        "reason": progress.reason,
-        "seconds": round(progress.seconds, 1),
-        "plan": progress.plan.to_json(),
-    }
     result = {
         "data": {"name": read.source.name, "part": "the test part"},
         "model": evaluate.summary(nats, read.test, streams).to_json(),
         "baselines": plain(found),
         "verdict": evaluate.plain(evaluate.against(nats, found)),
         "free_running": evaluate.free_running(network, read),
-        "training": facts | {"sentence": training_sentence(config, facts)},
+        "training": session.facts(progress, epochs, config["training"]),
     }
     run.write_text(CARD, card(run.path.name, result, config))
     run.write_json(REPORT, result)
@@ -169,21 +162,3 @@ It repeats what its training text says, true or not, kind or not.
 """
     lines = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
     return "\n".join(lines)
-
-
-def training_sentence(config: dict[str, Any], facts: dict[str, Any]) -> str:
-    """How the training went, in one sentence."""
-    ends = {
-        "completed": "to the end of its plan",
-        "early": "until the selection part stopped improving",
-        "diverged": "until its loss exploded",
-        "": "until it was interrupted",
-    }
-    minutes = facts["seconds"] / 60
-    return (
-        f"Trained for {facts['step']:,} steps ({facts['epochs']:.1f} passes over the training "
-        f"part) in {minutes:.1f} minutes, {ends[facts['reason']]}; the weights are those of step "
-        f"{facts['best_step']:,}. Large products ran in "
-        f"{'bfloat16' if config['training']['bfloat16'] else 'float32'}, this evaluation in "
-        "float32."
-    )

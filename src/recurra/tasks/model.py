@@ -1,0 +1,336 @@
+"""What every task's model is: trained into a run, gone on with, loaded, saved."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+import tempfile
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar, final
+
+import numpy as np
+import torch
+from torch import nn
+
+from recurra import __version__
+from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
+from recurra.errors import BundleError, OptionError, TrainingError
+from recurra.training import session
+from recurra.training.budget import TrainingOptions
+from recurra.training.checkpoint import Progress
+from recurra.training.loop import Settings, Trainee, Watcher, seeded, train
+from recurra.training.optimiser import Rates
+from recurra.training.plan import Clock
+from recurra.training.precision import Precision
+from recurra.training.progress import Silence
+
+
+class Network(nn.Module, ABC):
+    """The network of a task's model."""
+
+    @abstractmethod
+    def told(self) -> str:
+        """Its layers and its size in a few words."""
+
+
+Data = TypeVar("Data")
+Net = TypeVar("Net", bound=Network)
+
+FIRST_WEIGHTS = 2**32 - 1
+"""A number that no step has: the first weights are drawn apart from all else."""
+
+
+@final
+@dataclass(frozen=True)
+class Design:
+    """What is going to be trained, and how.
+
+    Args:
+        architecture: what the network is made from, as plain values.
+        settings: what the trainee needs beside the data, as plain values.
+        rates: peak rates of the optimisers.
+        finish: see `recurra.training.loop.Settings`.
+        reason: why this one, in a few words.
+    """
+
+    architecture: dict[str, Any]
+    settings: dict[str, Any]
+    rates: Rates
+    finish: float
+    reason: str
+
+
+class Model(ABC, Generic[Data, Net]):
+    """A model of one task, standing on the folder of its run; final classes add `fit` and the verb.
+
+    They are dataclasses of their task's options too.
+    """
+
+    task: ClassVar[str]
+
+    _run: Run | None = None
+    _network: Net | None = None
+
+    # -- what a task says --------------------------------------------------------------------
+
+    @abstractmethod
+    def _design(self, data: Data, precision: Precision, device: torch.device) -> Design:
+        """What the options, the data and the time allow."""
+
+    @classmethod
+    @abstractmethod
+    def _built(cls, architecture: dict[str, Any]) -> Net:
+        """The network of an architecture, its weights drawn."""
+
+    @abstractmethod
+    def _trainee(self, network: Net, data: Data, settings: dict[str, Any]) -> Trainee[Any]:
+        """What the loop trains."""
+
+    @abstractmethod
+    def _prepare(self, run: Run, data: Data, watcher: Watcher) -> None:
+        """Write what the run needs beside its weights, and the baselines."""
+
+    @abstractmethod
+    def _seconds_needed(self, network: Net, data: Data) -> float:
+        """How long the report is going to take."""
+
+    @abstractmethod
+    def _judge(self, run: Run, network: Net, data: Data, progress: Progress, epochs: float) -> None:
+        """Write the report and the model card."""
+
+    @classmethod
+    @abstractmethod
+    def _read_again(cls, run: Run, config: dict[str, Any]) -> Data:
+        """The data that a run was begun with."""
+
+    @abstractmethod
+    def _load_parts(self, run: Run, config: dict[str, Any], network: Net) -> None:
+        """Read what `_prepare` wrote, and check that it fits the network."""
+
+    @staticmethod
+    @abstractmethod
+    def _facts(data: Data) -> dict[str, Any]:
+        """What the run's configuration says of the data."""
+
+    # -- training ----------------------------------------------------------------------------
+
+    @property
+    def _options(self) -> TrainingOptions:
+        assert isinstance(self, TrainingOptions)
+        return self
+
+    def _begin(
+        self,
+        data: Data,
+        files: Sequence[Path],
+        told: str,
+        out: str | PathLike[str] | None,
+        overwrite: bool,
+        watcher: Watcher,
+        clock: Clock,
+    ) -> Self:
+        """Train on data that came from these files."""
+        options = self._options
+        device = session.device_of(options.device)
+        precision = session.precision_of(options.precision, device)
+        design = self._design(data, precision, device)
+        if out is None:
+            out = tempfile.mkdtemp(prefix="recurra-")
+            weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
+        run = Run.create(out, overwrite=overwrite, reading=files)
+        with seeded(options.seed, FIRST_WEIGHTS):
+            network = self._built(design.architecture).to(device)
+        watcher.says(told)
+        watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
+        try:
+            run.write_json(CONFIG, self._configuration(data, design, precision, device))
+            self._prepare(run, data, watcher)
+            return self._trained(run, data, network, precision, watcher, clock, new=True)
+        except BaseException:
+            if not run.has(CHECKPOINT) and not run.has(REPORT):
+                # Nothing was learnt: what is there would only be in the way of the next attempt.
+                run.remove()
+            raise
+
+    def _configuration(
+        self, data: Data, design: Design, precision: Precision, device: torch.device
+    ) -> dict[str, Any]:
+        """All that loading and resuming need, fixed from here."""
+        options = self._options
+        return {
+            "format": FORMAT,
+            "task": self.task,
+            "recurra": __version__,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "architecture": design.architecture,
+            "data": self._facts(data),
+            "options": {each.name: getattr(options, each.name) for each in fields(options)},
+            "training": design.settings
+            | {
+                "rates": asdict(design.rates),
+                "finish": design.finish,
+                "seed": options.seed,
+                "bfloat16": precision.bfloat16,
+                "bfloat16_reason": precision.reason,
+                "device": str(device),
+                "threads": torch.get_num_threads(),
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            },
+        }
+
+    @classmethod
+    def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:
+        """Go on with an interrupted training to its end, as if it had never stopped.
+
+        Raises:
+            BundleError: no run, a finished one, or one without a checkpoint.
+            DataError: the data have changed since.
+        """
+        run = Run.open(path, task=cls.task)
+        if run.has(REPORT):
+            raise BundleError(
+                f"{run.path}: this training is finished; there is nothing to resume",
+                fix=f"read its report: recurra evaluate {run.path}",
+            )
+        config = run.config()
+        with run.intact(CONFIG):
+            settings = config["training"]
+            model = cls(**config["options"])
+            precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
+            threads, name = int(settings["threads"]), str(settings["device"])
+        if not run.has(CHECKPOINT):
+            raise BundleError(
+                f"{run.path / CHECKPOINT}: missing",
+                fix="without its checkpoint a training cannot go on: train again",
+            )
+        if threads != torch.get_num_threads():
+            # Sums are split over threads: another number rounds differently.
+            torch.set_num_threads(threads)
+        data = cls._read_again(run, config)
+        device = session.device_of(name)
+        with seeded(0, 0), run.intact(CONFIG):
+            network = cls._built(config["architecture"]).to(device)
+        return model._trained(
+            run, data, network, precision, watcher or Silence(), Clock(), new=False
+        )
+
+    def _trained(
+        self,
+        run: Run,
+        data: Data,
+        network: Net,
+        precision: Precision,
+        watcher: Watcher,
+        clock: Clock,
+        *,
+        new: bool,
+    ) -> Self:
+        settings = run.config()["training"]
+        trainee = self._trainee(network, data, settings)
+        how = Settings(
+            seed=settings["seed"],
+            rates=Rates(**settings["rates"]),
+            finish=settings["finish"],
+        )
+        if new:
+            progress = session.begin(
+                trainee,
+                network,
+                self._options,
+                how,
+                precision,
+                run,
+                watcher,
+                clock,
+                reserve=self._seconds_needed(network, data),
+            )
+        else:
+            progress = train(trainee, network, None, how, precision, run, watcher, clock)
+        if not progress.reason:
+            raise KeyboardInterrupt
+        self._adopt(run)
+        self._judge(run, self.network, data, progress, progress.step / trainee.steps_an_epoch)
+        # Its plan is done: there is nothing to go on with.
+        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
+        if progress.reason == "diverged":
+            raise TrainingError(
+                f"{run.path}: the loss exploded after step {progress.step}",
+                expected="a loss that falls",
+                fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
+                "--rate",
+            )
+        return self
+
+    # -- use ---------------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, device: str = "cpu") -> Self:
+        """The model of a run.
+
+        Raises:
+            BundleError: no run of this task, or a damaged one.
+        """
+        run = Run.open(path, task=cls.task)
+        with run.intact(CONFIG):
+            model = cls(**run.config()["options"])
+        model._options.device = device
+        model._adopt(run)
+        return model
+
+    def _adopt(self, run: Run) -> None:
+        config = run.config()
+        arrays, _ = run.read_arrays(WEIGHTS)
+        try:
+            with run.intact(CONFIG), seeded(0, 0):  # the weights that it draws are replaced at once
+                network = self._built(config["architecture"])
+            network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({str(error).splitlines()[0]})",
+                fix="restore both from one copy of the run, or train again",
+            ) from error
+        self._load_parts(run, config, network)
+        self._run = run
+        self._network = network.to(session.device_of(self._options.device)).eval()
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Copy the run to a folder of its own.
+
+        Raises:
+            BundleError: something is there already, or it cannot be written.
+        """
+        target = Run.create(path, overwrite=overwrite, reading=[self.run.path / CONFIG])
+        self.run.copy_to(target)
+
+    @property
+    def run(self) -> Run:
+        """The folder that the model stands on."""
+        if self._run is None:
+            raise self._unfitted()
+        return self._run
+
+    @property
+    def network(self) -> Net:
+        """The fitted network."""
+        if self._network is None:
+            raise self._unfitted()
+        return self._network
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report of the training: figures, baselines, verdict."""
+        found: dict[str, Any] = self.run.read_json(REPORT)
+        return found
+
+    def _unfitted(self) -> OptionError:
+        return OptionError(
+            "the model is not fitted yet", fix=f"call fit, or {type(self).__name__}.load"
+        )
