@@ -319,7 +319,7 @@ def test_damaged_runs_are_told_with_the_file(
 
 def test_a_finished_run_is_not_resumed(own_run: Path, call: Recurra) -> None:
     before = content(own_run)
-    refused(call("resume", own_run), "this training is finished", "recurra generate")
+    refused(call("resume", own_run), "this training is finished", "recurra evaluate")
     assert content(own_run) == before
 
 

@@ -1,0 +1,223 @@
+"""A text as a sequence of units: words with their n-grams, characters, subwords."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final, final
+
+import numpy as np
+
+from recurra.errors import BundleError, MissingExtra, OptionError
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+Text = str | Sequence[str]
+"""A text, or one that is cut into units already."""
+
+WORD: Final = re.compile(r"\w+|[^\w\s]")
+LONGEST: Final = 5
+"""The longest n-gram of a word, its marked ends counted."""
+
+MOST_LETTERS: Final = 40
+"""Letters of a word that are looked at: what is longer is no word."""
+
+SHAPE: Final = "\x00"
+"""Comes before a word's shape, so that it is no n-gram."""
+
+_REMEMBERED: Final = 500_000
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Bags:
+    """Texts as bags: ids (n,) of features, counts (u,) of each unit's, lengths (B,) in units."""
+
+    ids: Numbers
+    counts: Numbers
+    lengths: Numbers
+
+    def select(self, rows: Numbers) -> Bags:
+        """The texts named by indices (K,), which may repeat."""
+        lengths = self.lengths[rows]
+        units = _positions(_starts(self.lengths)[rows], lengths)
+        counts = self.counts[units]
+        features = _positions(_starts(self.counts)[units], counts)
+        return Bags(self.ids[features], counts, lengths)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Units:
+    """How a text is cut, and the features known: feature k of `features` has id k + 1, 0 is none.
+
+    words       runs of letters and digits, other characters one by one; a word's features are
+                itself, its shape, and its n-grams with its ends marked (Bojanowski et al., 2017,
+                arXiv:1607.04606), all but the shape in lower case
+    characters  each its own feature
+    subwords    byte-pair encoding, each its own feature; `tokenizer` is the JSON of tokenizers
+    """
+
+    kind: str
+    features: tuple[str, ...]
+    tokenizer: str | None = None
+
+    def __len__(self) -> int:
+        """How many ids there are, 0 included."""
+        return len(self.features) + 1
+
+    @classmethod
+    def learn(cls, texts: Sequence[Text], how: str, *, most: int = 30_000) -> Units:
+        """The features of texts: those that occur at least twice, at most the `most` commonest.
+
+        Args:
+            texts: of the training part.
+            how: "words", "characters", or "bpe:N" for N subwords.
+
+        Raises:
+            OptionError: no such way.
+            MissingExtra: subwords are asked for and tokenizers is not installed.
+        """
+        kind, _, size = how.partition(":")
+        if kind == "bpe" and size.isdecimal() and 300 <= int(size) <= 1_000_000:
+            return cls(*_learn_subwords(texts, int(size)))
+        if size or kind not in ("words", "characters"):
+            raise OptionError(
+                f"--tokens {how}", expected="words, characters, or bpe:N for N subwords, N >= 300"
+            )
+        units = Counter(itertools.chain.from_iterable(_cut(text, kind) for text in texts))
+        found: Counter[str] = Counter()
+        for unit, count in units.items():
+            for feature in _features(unit, kind):
+                found[feature] += count
+        # Of equals the first in order, so that the same texts give the same features anywhere.
+        ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+        return cls(kind, tuple(feature for feature, count in ranked[:most] if count > 1))
+
+    def encode(self, texts: Sequence[Text]) -> Bags:
+        """Cut texts and look their features up; a text of nothing becomes one unit of nothing."""
+        bag, bags = self._bag, []
+        lengths = np.empty(len(texts), np.int64)
+        for row, text in enumerate(texts):
+            units = self.cut(text) or [""]
+            lengths[row] = len(units)
+            bags += [bag(unit) for unit in units]
+        counts = np.fromiter(map(len, bags), np.int64, len(bags))
+        ids = np.fromiter(itertools.chain.from_iterable(bags), np.int64, int(counts.sum()))
+        return Bags(ids, counts, lengths)
+
+    def cut(self, text: Text) -> list[str]:
+        """The units of a text, as they stand in it."""
+        if self.kind != "subwords":
+            return _cut(text, self.kind)
+        if not isinstance(text, str):
+            return list(text)
+        pieces: list[str] = self._encoder.encode(text).tokens
+        return pieces
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` makes it from."""
+        return {"kind": self.kind, "features": list(self.features), "tokenizer": self.tokenizer}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Units:
+        """The units that `to_json` wrote.
+
+        Raises:
+            BundleError: these are none.
+        """
+        features = value.get("features")
+        if value.get("kind") not in ("words", "characters", "subwords") or not (
+            isinstance(features, list) and all(isinstance(each, str) for each in features)
+        ):
+            raise BundleError("the vocabulary is damaged", expected='a "kind" and its "features"')
+        return cls(value["kind"], tuple(features), value.get("tokenizer"))
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {feature: k for k, feature in enumerate(self.features, 1)}
+
+    @cached_property
+    def _bag(self) -> Callable[[str], tuple[int, ...]]:
+        """The ids of a unit's features, remembered: most units come again."""
+        get, kind = self._ids.get, self.kind
+        return lru_cache(_REMEMBERED)(
+            lambda unit: tuple(k for k in map(get, _features(unit, kind)) if k)
+        )
+
+    @cached_property
+    def _encoder(self) -> Any:
+        assert self.tokenizer is not None
+        try:
+            return _tokenizers().Tokenizer.from_str(self.tokenizer)
+        except Exception as error:  # tokenizers raises nothing more special
+            raise BundleError(f"the tokenizer is damaged: {error}") from error
+
+
+def normal(text: str) -> str:
+    """A text in Unicode's composed form (NFC), in which equal letters are equal characters."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _cut(text: Text, kind: str) -> list[str]:
+    if not isinstance(text, str):
+        return list(text)
+    return list(text) if kind == "characters" else WORD.findall(text)
+
+
+def _features(unit: str, kind: str) -> list[str]:
+    if kind != "words":
+        return [unit]
+    marked = f"<{unit.lower()[:MOST_LETTERS]}>"
+    shape = SHAPE + "".join(kind for kind, _ in itertools.groupby(map(_shape, unit[:MOST_LETTERS])))
+    return [marked, shape] + [
+        marked[start : start + n]
+        for n in range(1, min(LONGEST, len(marked) - 1) + 1)
+        for start in range(len(marked) - n + 1)
+        if n > 1 or 0 < start < len(marked) - 1
+    ]
+
+
+def _shape(letter: str) -> str:
+    if letter.isalpha():
+        return "A" if letter.isupper() else "a"
+    return "0" if letter.isdigit() else letter
+
+
+def _learn_subwords(texts: Iterable[Text], size: int) -> tuple[str, tuple[str, ...], str]:
+    library = _tokenizers()
+    made = library.Tokenizer(library.models.BPE())
+    made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=size,
+        initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator([t if isinstance(t, str) else " ".join(t) for t in texts], trainer)
+    pieces = sorted(made.get_vocab().items(), key=lambda pair: pair[1])
+    return "subwords", tuple(piece for piece, _ in pieces), made.to_str()
+
+
+def _tokenizers() -> Any:
+    try:
+        return importlib.import_module("tokenizers")
+    except ImportError as error:
+        raise MissingExtra(
+            "tokenizers is not installed", fix='pip install "recurra[labels]"'
+        ) from error
+
+
+def _starts(counts: Numbers) -> Numbers:
+    return np.cumsum(counts) - counts
+
+
+def _positions(starts: Numbers, counts: Numbers) -> Numbers:
+    """For each start so many numbers, one after another."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - ends + counts, counts)
