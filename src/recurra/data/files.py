@@ -1,4 +1,4 @@
-"""Text out of files, folders and standard input: strict UTF-8, and errors that name the byte."""
+"""Bytes and text of files, folders and standard input: strict UTF-8, errors that name the byte."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ def read_text(sources: Sequence[str | Path]) -> TextSource:
     for source in sources:
         if str(source) == STANDARD_INPUT:
             _once(Path(STANDARD_INPUT), "standard input", seen)
-            parts.append(_decoded(_standard_input(), "standard input"))
+            parts.append(decoded(_standard_input(), "standard input"))
             continue
         path = Path(source)
-        if _is_folder(path):
+        if is_folder(path):
             found, left = _of_folder(path)
             skipped.extend(left)
         else:
             found = [path]
         for file in found:
             _once(file.resolve(), str(file), seen)
-            parts.append(_decoded(_bytes_of(file), str(file)))
+            parts.append(decoded(bytes_of(file), str(file)))
             files.append(file)
-    return TextSource(_joined(parts), _name(sources), tuple(files), tuple(skipped))
+    return TextSource(_joined(parts), name_of(sources), tuple(files), tuple(skipped))
 
 
 def embedded_text() -> TextSource:
@@ -92,15 +92,21 @@ def embedded_text() -> TextSource:
     return TextSource(text, f"python-{sys.version_info.major}.{sys.version_info.minor}-reference")
 
 
-def _is_folder(path: Path) -> bool:
-    """Whether `path` is a folder; an error where it is nothing at all."""
+def is_folder(
+    path: Path, expected: str = "a text file, a folder of text files, or - for standard input"
+) -> bool:
+    """Whether `path` is a folder.
+
+    Raises:
+        DataError: it is nothing at all, or cannot be looked at; the nearest name is told.
+    """
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError) as error:
         near = _nearest(path)
         raise DataError(
             f"{path}: no such file or folder",
-            expected="a text file, a folder of text files, or - for standard input",
+            expected=expected,
             fix=f"did you mean {near}?" if near else "look for a slip in the path",
         ) from error
     except (OSError, ValueError) as error:
@@ -165,7 +171,15 @@ def _looks_like_text(file: Path) -> bool:
     return True
 
 
-def _bytes_of(file: Path) -> bytes:
+def bytes_of(file: Path, expected: str = "a file") -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: there is no such file (the nearest name is told), it is a folder, or it cannot
+            be read.
+    """
+    if is_folder(file, expected):
+        raise DataError(f"{file}: a folder", expected=expected)
     try:
         return file.read_bytes()
     except OSError as error:
@@ -190,8 +204,12 @@ def _unreadable(name: str, error: OSError | ValueError) -> DataError:
     )
 
 
-def _decoded(data: bytes, name: str) -> str:
-    """The text of `data`: strict UTF-8."""
+def decoded(data: bytes, name: str) -> str:
+    """The text of `data`, strict UTF-8; a byte order mark is dropped.
+
+    Raises:
+        DataError: it is empty, binary or not UTF-8; byte, line and likely encoding are told.
+    """
     body = data.removeprefix(BOM)
     if not body:
         raise DataError(f"{name}: the file is empty", expected="a text")
@@ -221,6 +239,17 @@ def _joined(parts: Sequence[str]) -> str:
     return "".join([*ended, parts[-1]])
 
 
+def given_once(files: Sequence[Path]) -> None:
+    """Refuse a file that stands twice among `files`, under whatever path.
+
+    Raises:
+        DataError: one does.
+    """
+    seen: set[Path] = set()
+    for file in files:
+        _once(file.resolve(), str(file), seen)
+
+
 def _once(key: Path, name: str, seen: set[Path]) -> None:
     if key in seen:
         raise DataError(
@@ -230,7 +259,8 @@ def _once(key: Path, name: str, seen: set[Path]) -> None:
     seen.add(key)
 
 
-def _name(sources: Sequence[str | Path]) -> str:
+def name_of(sources: Sequence[str | Path]) -> str:
+    """A short name of what is read, which fits into a folder's name."""
     first = str(sources[0])
     if first == STANDARD_INPUT:
         name = "stdin"

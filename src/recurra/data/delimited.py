@@ -1,0 +1,179 @@
+"""Rows of text: CSV, and the two kinds of files that are called TSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from recurra.errors import DataError
+
+Rows = tuple[list[str], list[list[str | None]], list[int]]
+"""Column names; the values of each column; the line that each row begins on."""
+
+_AT_ONCE: Final = 8192  # rows that are turned into columns at a time
+
+
+def read_csv(text: str, name: str) -> Rows:
+    """Read comma-separated values (RFC 4180), or semicolons or tabs where the header has those.
+
+    Blank lines are skipped.
+
+    Raises:
+        DataError: a row has too few or too many fields, or quotes are out of place; the line is
+            named.
+    """
+    head = text[: text.find("\n") + 1] or text
+    # Where commas are decimal marks, spreadsheets write semicolons: they show in the header.
+    delimiter = next((each for each in ",;\t" if each in head), ",")
+    return _quoted(text, name, delimiter)
+
+
+def _quoted(text: str, name: str, delimiter: str) -> Rows:
+    with _any_length():
+        return _gathered(_csv_rows(text, name, delimiter), name)
+
+
+def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line that it begins on."""
+    # newline="" keeps the line ends that stand within quotes.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    begins = 1
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _broken(text, name, delimiter, begins, reader.line_num, error) from None
+        if row:
+            yield begins, row
+        begins = reader.line_num + 1
+
+
+_limit_lock = threading.Lock()
+
+
+@contextmanager
+def _any_length() -> Iterator[None]:
+    """Lift csv's limit on the length of a field (131,072), which is one for the whole process."""
+    with _limit_lock:
+        before = csv.field_size_limit(2**31 - 1)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _broken(
+    text: str, name: str, delimiter: str, begins: int, line: int, error: csv.Error
+) -> DataError:
+    opened = _open_quote(text, delimiter, begins)
+    if "unexpected end" in str(error) and opened is not None:
+        return DataError(
+            f"{name}, line {opened:,}: a quote is opened here and never closed",
+            expected='fields in quotes that end with a quote; a quote inside is written ""',
+            fix="close it, or double it where it belongs to the text",
+        )
+    if "expected after" in str(error):
+        within = f" of the row that begins on line {begins:,}" if line > begins else ""
+        return DataError(
+            f"{name}, line {line:,}: a quoted field{within} goes on after its closing quote",
+            expected=f'{delimiter!r} or the end of the line there; a quote inside is written ""',
+            fix="double the quotes that belong to the text",
+        )
+    return DataError(f"{name}, line {line:,}: {error}", expected="comma-separated values")
+
+
+def _open_quote(text: str, delimiter: str, begins: int) -> int | None:
+    """The line of the quote that is never closed, in the row that begins on line `begins`."""
+    lines = list(io.StringIO(text, newline=""))[begins - 1 :]
+    row = "".join(lines)
+    quoted = re.compile(rf'(?:^|{re.escape(delimiter)})"([^"]*(?:""[^"]*)*)("?)')
+    for match in quoted.finditer(row):
+        if not match[2]:
+            before = row[: match.start(1)]
+            return begins + len(list(io.StringIO(before, newline=""))) - 1
+    return None
+
+
+# -- TSV ----------------------------------------------------------------------------------------
+
+# Two kinds of file are called TSV. As registered with IANA, fields are taken literally: a quote is
+# a character like any other. pandas, polars and R write CSV with tabs: a field that holds a tab, a
+# line end or a quote stands in quotes, and quotes inside are doubled. No single field can tell, so
+# the file as a whole does: it is of the second kind where it nowhere breaks those rules, that is
+# where its column names all stand in quotes, or where every quote in it belongs to a field in
+# quotes that had to be (a review that merely stands in quotes need not be, and a pandas-written
+# file would hold it as """...""").
+_QUOTED = re.compile(r'(?:^|(?<=[\t\r\n]))"([^"]*(?:""[^"]*)*)"(?=[\t\r\n]|\Z)')
+_NEEDS_QUOTES = re.compile(r'[\t\r\n"]|\A\Z')
+
+
+def read_tsv(text: str, name: str) -> Rows:
+    """Read tab-separated values, literal or quoted, whichever the whole file is.
+
+    Raises:
+        DataError: a row has too few or too many fields; the line is named.
+    """
+    if _is_quoted(text):
+        try:
+            return _quoted(text, name, "\t")
+        except DataError:
+            pass  # literal after all, or broken either way: the literal reading says where
+    return _gathered(_tsv_rows(text), name)
+
+
+def _is_quoted(text: str) -> bool:
+    if '"' not in text:
+        return False
+    head = text[: text.find("\n") + 1] or text
+    if all(_QUOTED.fullmatch(each) for each in head.rstrip("\r\n").split("\t")):
+        return True
+    return '"' not in _QUOTED.sub(lambda m: "" if _NEEDS_QUOTES.search(m[1]) else m[0], text)
+
+
+def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if line:
+            yield number, line.split("\t")
+
+
+# -- rows to columns ----------------------------------------------------------------------------
+
+
+def _gathered(rows: Iterator[tuple[int, list[str]]], name: str) -> Rows:
+    """The columns of rows whose first holds the names."""
+    _, names = next(rows, (1, []))
+    names = [each.strip() for each in names]
+    columns: list[list[str | None]] = [[] for _ in names]
+    lines: list[int] = []
+    held: list[list[str]] = []
+    width = len(names)
+    for number, row in rows:
+        if len(row) != width:
+            have = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            raise DataError(
+                f"{name}, line {number:,}: {have}, but the header names {width} columns",
+                expected=f"{width} fields in every row",
+                fix="a field that holds a separator stands in quotes (CSV) or cannot be (TSV)"
+                if len(row) > width
+                else "mend that line",
+            )
+        lines.append(number)
+        held.append(row)
+        if len(held) == _AT_ONCE:
+            _append(columns, held)
+            held = []
+    _append(columns, held)
+    return names, columns, lines
+
+
+def _append(columns: list[list[str | None]], rows: list[list[str]]) -> None:
+    for column, values in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
+        column.extend(values)

@@ -1,0 +1,252 @@
+"""Tables with named columns out of files: CSV, TSV, JSON lines, Parquet; all values as text."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, final
+
+from recurra.data.delimited import read_csv, read_tsv
+from recurra.data.files import bytes_of, decoded
+from recurra.errors import DataError, MissingExtra, OptionError, did_you_mean
+
+TABLE_SUFFIXES: Final = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet"})
+
+_EXPECTED: Final = "a table: .csv, .tsv, .tab, .jsonl, .ndjson or .parquet"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Columns of equal length, by name, in the order of the file.
+
+    `lines` is where each row stands in the file, counted in `unit` from 1 (a row of several lines:
+    where it begins). A value is None where the file says null, or where a JSON object has no such
+    key. `nested` are the columns that hold more than plain values, and the first row that does.
+    """
+
+    name: str
+    columns: dict[str, list[str | None]]
+    lines: Sequence[int]
+    unit: str = "line"
+    nested: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def where(self, row: int) -> str:
+        """Where a row stands, for messages."""
+        return f"{self.name}, {self.unit} {self.lines[row]:,}"
+
+    def pick(self, name: str | None, what: str, likely: Sequence[str] = ()) -> str:
+        """The column called `name`, or, where that is None, the first of `likely` that exists.
+
+        The case of letters does not matter where no column is spelt exactly so.
+
+        Args:
+            name: the column that was asked for.
+            what: what the column is for, which is also the option that names it: "label".
+            likely: the names to look for, likeliest first.
+
+        Raises:
+            OptionError: there is no column `name`.
+            DataError: none of the likely columns exists.
+        """
+        listed = ", ".join(map(repr, self.columns))
+        if name is not None:
+            found = self._like(name)
+            if found is None:
+                near = did_you_mean(name, self.columns)
+                raise OptionError(
+                    f"--{what} {name}: {self.name} has no such column",
+                    expected=f"one of its columns: {listed}",
+                    fix=near or f"--{what} followed by one of them",
+                )
+            return found
+        for each in likely:
+            found = self._like(each)
+            if found is not None:
+                return found
+        raise DataError(
+            f"{self.name}: which column is the {what}? It has {listed}",
+            expected=f"a column called {', '.join(likely[:4])} ...",
+            fix=f"name it: --{what} COLUMN",
+        )
+
+    def column(self, name: str | None, what: str, likely: Sequence[str] = ()) -> list[str]:
+        """The values of the column that `pick` finds, none of them missing.
+
+        Raises:
+            OptionError: as `pick`.
+            DataError: as `pick`, and where a row has no value there, or one that is not plain.
+        """
+        found = self.pick(name, what, likely)
+        if found in self.nested:
+            raise DataError(
+                f"{self.where(self.nested[found])}: column {found!r} holds a list, an object or "
+                "bytes",
+                expected=f"text or a number as the {what}",
+            )
+        values = self.columns[found]
+        if None in values:
+            missing = values.index(None)
+            count = values.count(None)
+            more = f" (and in {count - 1:,} more rows)" if count > 1 else ""
+            raise DataError(
+                f"{self.where(missing)}: no value in column {found!r}{more}",
+                expected=f"a {what} in every row",
+                fix="drop these rows, or fill them",
+            )
+        return values  # type: ignore[return-value]
+
+    def _like(self, name: str) -> str | None:
+        if name in self.columns:
+            return name
+        return next((each for each in self.columns if each.lower() == name.lower()), None)
+
+
+def read_table(path: Path) -> Table:
+    """Read a table by its suffix; CSV and TSV begin with a line of column names.
+
+    Raises:
+        DataError: another suffix, no such file, not UTF-8, no rows, or broken; the line is named.
+        MissingExtra: Parquet, and polars is not installed.
+    """
+    name, suffix = str(path), path.suffix.lower()
+    data = bytes_of(path, _EXPECTED)
+    if suffix == ".parquet":
+        return _of_parquet(data, name)
+    if suffix in (".csv", ".tsv", ".tab"):
+        read = read_csv if suffix == ".csv" else read_tsv
+        names, columns, lines = read(decoded(data, name), name)
+        _check_names(names, name)
+        if not lines:
+            raise _no_rows(name)
+        return Table(name, dict(zip(names, columns, strict=True)), lines)
+    if suffix in (".jsonl", ".ndjson"):
+        return _of_json_lines(decoded(data, name), name)
+    raise DataError(f"{name}: suffix {suffix!r} says nothing of its form", expected=_EXPECTED)
+
+
+def _check_names(names: Sequence[str], name: str) -> None:
+    if not names:
+        raise DataError(f"{name}: no column names", expected="a line of column names, then rows")
+    for number, each in enumerate(names, 1):
+        if not each:
+            raise DataError(
+                f"{name}: column {number} has no name",
+                expected="a name for every column",
+                fix="name it; pandas leaves out its index with to_csv(..., index=False)",
+            )
+        if each in names[: number - 1]:
+            raise DataError(
+                f"{name}: two columns are called {each!r}", expected="a name for each of them"
+            )
+
+
+def _no_rows(name: str) -> DataError:
+    return DataError(f"{name}: no rows", expected="column names, and rows below them")
+
+
+# -- JSON lines ---------------------------------------------------------------------------------
+
+
+def _of_json_lines(text: str, name: str) -> Table:
+    columns: dict[str, list[str | None]] = {}
+    lines: list[int] = []
+    nested: dict[str, int] = {}
+    # Whole numbers stay as they are written; Python would refuse those of thousands of digits.
+    decoder = json.JSONDecoder(parse_int=str)
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.strip(" \t\r")
+        if not line:
+            continue
+        for key, value in _object(line, decoder, f"{name}, line {number:,}").items():
+            column = columns.get(key)
+            if column is None:
+                column = columns[key] = []
+            if len(column) < len(lines):  # rows before this one had no such key
+                column.extend([None] * (len(lines) - len(column)))
+            if isinstance(value, dict | list):
+                nested.setdefault(key, len(lines))
+            column.append(_json_text(value))
+        lines.append(number)
+    if not lines:
+        raise _no_rows(name)
+    _check_names(list(columns) or [""], name)
+    for column in columns.values():
+        column.extend([None] * (len(lines) - len(column)))
+    return Table(name, columns, lines, nested=nested)
+
+
+def _object(line: str, decoder: json.JSONDecoder, where: str) -> dict[str, Any]:
+    try:
+        value = decoder.decode(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{where}, column {error.colno:,}: not JSON: {error.msg}",
+            expected='one object a line: {"text": "...", "label": "..."}',
+        ) from None
+    except RecursionError:
+        raise DataError(
+            f"{where}: brackets within brackets, too deep to read", expected="a flat object"
+        ) from None
+    if not isinstance(value, dict):
+        raise DataError(
+            f"{where}: not an object", expected='one object a line: {"text": "...", "label": "..."}'
+        )
+    if "\\u" in line:
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{where}: half a character (\\u{ord(error.object[error.start]):04x} alone)",
+                expected="surrogates in pairs",
+            ) from None
+    return value
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)
+
+
+# -- Parquet ------------------------------------------------------------------------------------
+
+
+def _of_parquet(data: bytes, name: str) -> Table:
+    try:
+        import polars
+    except ImportError as error:
+        raise MissingExtra(
+            f"{name}: Parquet is read by polars, which is not installed",
+            fix='pip install "recurra[labels]"',
+        ) from error
+    if not (data.startswith(b"PAR1") and data.endswith(b"PAR1")):
+        raise DataError(f"{name}: not a Parquet file", expected="PAR1 at its beginning and end")
+    try:
+        frame = polars.read_parquet(io.BytesIO(data))
+        columns: dict[str, list[str | None]] = {}
+        nested: dict[str, int] = {}
+        for series in frame.get_columns():
+            if series.dtype.is_nested() or series.dtype in (polars.Binary, polars.Object):
+                columns[series.name] = [None] * len(series)
+                nested[series.name] = 0
+            else:
+                columns[series.name] = series.cast(polars.String).to_list()
+    except BaseException as error:
+        # What its Rust half panics with is no Exception.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            what = (str(error).splitlines() or [""])[0]
+            raise DataError(f"{name}: damaged: {what}", expected="a Parquet file") from error
+        raise
+    if not columns or not len(frame):
+        raise _no_rows(name)
+    _check_names(list(columns), name)
+    return Table(name, columns, range(1, len(frame) + 1), "row", nested)

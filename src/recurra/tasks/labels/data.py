@@ -1,0 +1,180 @@
+"""Raw files and Python values -> checked examples, and which of them train, choose and report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.bundle import Run
+from recurra.data.files import given_once, name_of
+from recurra.errors import DataError, MissingExtra
+from recurra.tasks.labels import stored
+from recurra.tasks.labels.examples import Examples, Kind, Places, numbers
+from recurra.tasks.labels.given import examples_from
+from recurra.tasks.labels.options import LabelOptions
+from recurra.tasks.labels.parts import FOLDS, LabelData, cut
+from recurra.tasks.labels.sources import Reading, examples_of
+
+__all__ = [
+    "FOLDS",
+    "Examples",
+    "Kind",
+    "LabelData",
+    "digits",
+    "from_python",
+    "read",
+    "read_again",
+    "store_input",
+]
+
+
+def read(sources: Sequence[str | Path], options: LabelOptions) -> LabelData:
+    """Read and check what the options name; handwritten digits where no source is given.
+
+    Raises:
+        DataError: a file is missing or broken, or what it holds cannot be learnt from.
+        OptionError: a column does not exist, or an option does not suit the files.
+        MissingExtra: a package that the files need is not installed.
+    """
+    names = [each.name for each in fields(Reading)]
+    reading = Reading(**{name: getattr(options, name) for name in names})
+    test = [options.test] if options.test is not None else []
+    return _read(list(sources), test, reading, options.seed)
+
+
+def from_python(
+    X: Any, y: Any, groups: Any = None, *, seed: int = 0, test: float = 0.1, name: str = "given"
+) -> LabelData:
+    """Check inputs and labels that were given as Python values.
+
+    Args:
+        X: texts, token lists, arrays (steps, channels), or an array (N, steps) or
+            (N, steps, channels).
+        y: a label for each: text, whole numbers or truth values; for token lists also a list of
+            labels for each, one a token.
+        groups: keys; what shares one is kept in one part.
+        seed: which rows report and choose follows from it.
+        test: the share of the rows that report; 0 for none.
+        name: what the data are called.
+
+    Raises:
+        DataError: they are not such, or cannot be learnt from.
+    """
+    examples, label_type = examples_from(X, y, groups)
+    origin = {"seed": seed, "share": test, "held": None}
+    return cut(name, examples, origin, label_type=label_type)
+
+
+def digits(seed: int) -> LabelData:
+    """Handwritten digits that scikit-learn carries: 1,797 pictures of 8 x 8, read row by row.
+
+    Raises:
+        MissingExtra: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits  # type: ignore[import-untyped,unused-ignore]
+    except ImportError as error:
+        raise MissingExtra(
+            "the default data of labels come with scikit-learn, which is not installed",
+            fix='pip install "recurra[labels]", or give data of your own',
+        ) from error
+    pictures, labels = load_digits(return_X_y=True)
+    values = list((pictures.reshape(-1, 8, 8) / 16).astype(np.float32))
+    where = Places((("digits", "X", range(len(values))),))
+    examples = numbers(values, [str(each) for each in labels.tolist()], where)
+    return cut("digits", examples, {"seed": seed, "share": 0.1, "held": None, "default": True})
+
+
+def _read(
+    sources: Sequence[str | Path],
+    test: Sequence[str | Path],
+    reading: Reading,
+    seed: int,
+    name: str | None = None,
+) -> LabelData:
+    if not sources:
+        if test:
+            raise DataError(f"{test[0]}: to report on, but no data to train on")
+        return digits(seed)
+    found = examples_of(sources, reading)
+    examples, counts = found.examples, Counter(found.counts)
+    origin = {"seed": seed, "share": 0.1, "held": None, "reading": asdict(reading)}
+    test_files: tuple[Path, ...] = ()
+    if test:
+        held = examples_of(test, reading, groups_needed=False)
+        given_once([*found.files, *held.files])
+        origin |= {"share": 0.0, "held": len(examples)}
+        examples, test_files = examples.followed_by(held.examples), held.files
+        counts.update(held.counts)
+    return cut(
+        name or name_of(sources),
+        examples,
+        origin,
+        files=found.files,
+        test_files=test_files,
+        columns=found.columns,
+        counts=counts,
+    )
+
+
+# -- resuming --------------------------------------------------------------------------------------
+
+
+def store_input(run: Run, data: LabelData) -> None:
+    """Keep a copy of what cannot be read again, so that the run can be resumed.
+
+    That is what came from Python, and from files that have changed or gone since, as pipes do.
+    """
+    files = (*data.files, *data.test_files)
+    try:
+        again = data.origin.get("default") or (
+            bool(files)
+            and all(file.is_file() for file in files)
+            and _again(data.facts()).examples.digest == data.examples.digest
+        )
+    except (DataError, MissingExtra):
+        again = False
+    if not again:
+        stored.write(run, data.examples)
+
+
+def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
+    """The data that a run was begun with.
+
+    Raises:
+        DataError: a file is missing or has changed since.
+        BundleError: the copy in the run is damaged.
+    """
+    if stored.is_kept(run):
+        data = cut(
+            facts["name"],
+            stored.read(run, facts),
+            facts["origin"],
+            label_type=facts["label_type"],
+            files=tuple(map(Path, facts["files"])),
+            test_files=tuple(map(Path, facts["test_files"])),
+            columns=facts["columns"],
+            counts=facts["found"],
+        )
+    else:
+        data = _again(facts)
+    if (data.examples.digest, data.origin) != (facts["sha256"], facts["origin"]):
+        raise DataError(
+            f"{facts['name']}: the data have changed since the training began",
+            expected=f"the same {facts['examples']:,} examples",
+            fix="put the old files back, or train a new run",
+        )
+    return data
+
+
+def _again(facts: dict[str, Any]) -> LabelData:
+    if not facts["files"]:
+        return digits(facts["origin"]["seed"])
+    reading = Reading(**facts["origin"]["reading"])
+    seed, name = facts["origin"]["seed"], facts["name"]
+    return _read(facts["files"], facts["test_files"], reading, seed, name)

@@ -1,0 +1,250 @@
+"""Examples with their labels, whatever they came from: checked values, and where each stands."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, Literal, final, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data.sequences import Values
+from recurra.errors import DataError
+
+Kind = Literal["text", "tokens", "numbers"]
+
+Label = str | tuple[str, ...]
+"""What is said of an example: a class, or where steps are tagged a class for each of them."""
+
+Input = str | tuple[str, ...] | Values
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Places(Sequence[str]):
+    """Where examples stand, put into words when asked for: "reviews.tsv, line 12".
+
+    `parts` are (name, unit, numbers): the examples of a source, one after the other. The unit is
+    line or row; or X, for those of an array, which are counted from 0: "X[11]".
+    """
+
+    parts: tuple[tuple[str, str, Sequence[int]], ...]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *accumulate(len(numbers) for _, _, numbers in self.parts)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self[each] for each in range(*row.indices(len(self)))]
+        row = int(row) + (len(self) if row < 0 else 0)
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        part = bisect_right(self._starts, row) - 1
+        name, unit, numbers = self.parts[part]
+        number = numbers[row - self._starts[part]]
+        place = f"X[{number}]" if unit == "X" else f"{unit} {number:,}"
+        return f"{name}, {place}" if name else place
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N inputs of a kind, each with its label; made by `texts`, `tokens` and `numbers`.
+
+    `inputs` are texts, tuples of tokens, or arrays (T, C) float32. `labels` are classes; where
+    `tagged`, tuples of classes, one for each token. `groups` are keys: examples of the same key
+    belong together, None belongs to nobody. `channels` name the columns of numbers.
+    """
+
+    kind: Kind
+    inputs: Sequence[Any]
+    labels: Sequence[Any]
+    where: Places
+    groups: Sequence[str | None] | None = None
+    channels: tuple[str, ...] = ()
+    tagged: bool = False
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @cached_property
+    def keys(self) -> list[Hashable]:
+        """For each example a key that all that are the same share; white space is no difference."""
+        if self.kind == "text":
+            return [" ".join(text.split()) for text in self.inputs]
+        if self.kind == "tokens":
+            return list(self.inputs)
+        return [
+            hashlib.blake2b(f"{x.shape}".encode() + x.tobytes(), digest_size=16).digest()
+            for x in self.inputs
+        ]
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of inputs, labels and groups, in their order."""
+        digest = hashlib.sha256(f"{self.kind} {self.tagged} {self.channels}\n".encode())
+        for column in (self.inputs, self.labels, self.groups or ()):
+            digest.update(f"{len(column)}\n".encode())
+            for each in column:
+                for piece in each if isinstance(each, tuple) else (each,):
+                    content = (
+                        piece.tobytes()
+                        if isinstance(piece, np.ndarray)
+                        else ("\0" if piece is None else piece).encode("utf-8")
+                    )
+                    digest.update(len(content).to_bytes(8, "little") + content)
+                digest.update(b"\n")
+        return digest.hexdigest()
+
+    def followed_by(self, other: Examples) -> Examples:
+        """These examples and those of another source of the same kind.
+
+        Raises:
+            DataError: they are of another kind, or have other channels.
+        """
+        if (other.kind, other.tagged) != (self.kind, self.tagged):
+            raise DataError(
+                f"{other.where[0]}: {other.kind}, but {self.where[0]}: {self.kind}",
+                expected="the same kind of data in all files",
+            )
+        if len(other.channels) != len(self.channels):
+            raise DataError(
+                f"{other.where[0]}: {len(other.channels)} channels, but {self.where[0]}: "
+                f"{len(self.channels)}",
+                expected="the same channels in all files",
+            )
+        groups: list[str | None] | None = None
+        if self.groups is not None or other.groups is not None:
+            groups = [*(self.groups or [None] * len(self))]
+            groups += other.groups or [None] * len(other)
+        return replace(
+            self,
+            inputs=[*self.inputs, *other.inputs],
+            labels=[*self.labels, *other.labels],
+            where=Places(self.where.parts + other.where.parts),
+            groups=groups,
+        )
+
+
+def texts(
+    inputs: Sequence[str],
+    labels: Sequence[str],
+    where: Places,
+    groups: Sequence[str | None] | None = None,
+) -> Examples:
+    """Texts, each with a class; Unicode in its composed form (NFC).
+
+    Raises:
+        DataError: a text or label is empty, or no text.
+    """
+    normal = [_normal(text, where, row) for row, text in enumerate(inputs)]
+    _none_empty([bool(text) and not text.isspace() for text in normal], where, "text")
+    _none_empty([bool(label) for label in labels], where, "label")
+    return Examples("text", normal, labels, where, groups)
+
+
+def tokens(
+    inputs: Sequence[Sequence[str]],
+    labels: Sequence[Label],
+    where: Places,
+    groups: Sequence[str | None] | None = None,
+    *,
+    tagged: bool,
+) -> Examples:
+    """Lists of tokens, each with a class, or with one for each token.
+
+    Raises:
+        DataError: a list, token or label is empty, or their numbers differ.
+    """
+    normal = [
+        tuple(_normal(token, where, row) for token in sentence)
+        for row, sentence in enumerate(inputs)
+    ]
+    _none_empty([bool(sentence) and all(sentence) for sentence in normal], where, "token")
+    _none_empty([all(each) if tagged else bool(each) for each in labels], where, "label")
+    if tagged:
+        for row, (sentence, each) in enumerate(zip(normal, labels, strict=True)):
+            if len(sentence) != len(each):
+                raise DataError(
+                    f"{where[row]}: {len(sentence):,} tokens, but {len(each):,} labels",
+                    expected="a label for each token",
+                )
+    return Examples("tokens", normal, labels, where, groups, tagged=tagged)
+
+
+def numbers(
+    inputs: Sequence[Values],
+    labels: Sequence[str],
+    where: Places,
+    groups: Sequence[str | None] | None = None,
+    channels: tuple[str, ...] = (),
+) -> Examples:
+    """Sequences of numbers (T, C), checked before, each with a class.
+
+    Raises:
+        DataError: a label is empty, or a sequence has other channels than the first.
+    """
+    _none_empty([bool(label) for label in labels], where, "label")
+    for row, each in enumerate(inputs):
+        if each.shape[1] != inputs[0].shape[1]:
+            raise DataError(
+                f"{where[row]}: {each.shape[1]} channels, but {where[0]}: {inputs[0].shape[1]}",
+                expected="the same channels in every sequence",
+            )
+    named = channels or tuple(str(each + 1) for each in range(inputs[0].shape[1]))
+    return Examples("numbers", inputs, labels, where, groups, named)
+
+
+def _normal(text: str, where: Places, row: int) -> str:
+    if text.isascii():
+        return text
+    normal = unicodedata.normalize("NFC", text)
+    try:
+        normal.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{where[row]}: holds half a character (a surrogate alone)", expected="text"
+        ) from None
+    return normal
+
+
+def _none_empty(full: Sequence[bool], where: Places, what: str) -> None:
+    if all(full):
+        return
+    empty = [row for row, each in enumerate(full) if not each]
+    more = f", and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+    listed = "; ".join(where[row] for row in empty[:3])
+    count = f"an empty {what}" if len(empty) == 1 else f"{len(empty):,} empty {what}s"
+    raise DataError(
+        f"{count}: {listed}{more}",
+        expected=f"a {what} in every example",
+        fix="fill them, or drop these rows",
+    )
+
+
+def repeats(keys: Sequence[Hashable], labels: Sequence[Label]) -> tuple[int, int]:
+    """How many examples repeat another with its label, and how many share their input with one
+    of another label."""
+    inputs = _numbered(keys)
+    pairs = np.unique(np.stack([inputs, _numbered(labels)]), axis=1)[0]
+    several = np.bincount(pairs)[inputs] > 1
+    return len(inputs) - len(pairs), int(several.sum())
+
+
+def _numbered(values: Sequence[Hashable]) -> NDArray[np.int64]:
+    index: dict[Hashable, int] = {}
+    return np.array([index.setdefault(each, len(index)) for each in values], np.int64)
