@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from recurra.tasks import load, resume, train
+    from recurra.tasks.labels.estimator import LabelModel
     from recurra.tasks.text.estimator import TextModel
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "BundleError",
     "DataError",
     "InputError",
+    "LabelModel",
     "MissingExtra",
     "OptionError",
     "Ragged",
@@ -50,6 +52,7 @@ __all__ = [
 
 _HOMES = {
     "Accelerated": "recurra.core.swap",
+    "LabelModel": "recurra.tasks.labels.estimator",
     "Ragged": "recurra.core.ragged",
     "TextModel": "recurra.tasks.text.estimator",
     "accelerate": "recurra.core.swap",

@@ -16,6 +16,7 @@ import typer
 
 from recurra import __version__
 from recurra.errors import RecurraError
+from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.text.options import TextOptions
 from recurra.training.budget import TrainingOptions
 
@@ -82,7 +83,30 @@ def _train_text(
     command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
 
+def _train_labels(
+    options: LabelOptions,
+    *,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATA",
+            help="A table (CSV, TSV, JSON lines, Parquet), a file a class, .ts, .npz or CoNLL; "
+            "without any, handwritten digits.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a classifier or a tagger on texts or number sequences."""
+    from recurra.tasks.labels import command
+
+    command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
 train.command("text")(_training_command(TextOptions, _train_text))
+train.command("labels")(_training_command(LabelOptions, _train_labels))
 
 
 @app.command()
@@ -150,6 +174,24 @@ def generate(
             "replace_unknown": replace_unknown,
         },
     )
+
+
+@app.command()
+def classify(
+    run: RunPath,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Texts; without any, lines of standard input."),
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Lines are steps: say a label after each.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what class each text is of, or tag its tokens."""
+    from recurra.tasks.labels import command
+
+    command.classify(run, texts or [], stream=stream, as_json=as_json)
 
 
 @app.command()

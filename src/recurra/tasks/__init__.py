@@ -15,7 +15,7 @@ from recurra.errors import BundleError, OptionError, did_you_mean
 if TYPE_CHECKING:
     from recurra.tasks.model import Model
 
-CLASSES: Final[dict[str, str]] = {"text": "TextModel"}
+CLASSES: Final[dict[str, str]] = {"text": "TextModel", "labels": "LabelModel"}
 """The tasks, and the class of each one's models in its `estimator`."""
 
 

@@ -80,6 +80,10 @@ class Model(ABC, Generic[Data, Net]):
     # -- what a task says --------------------------------------------------------------------
 
     @abstractmethod
+    def _precision(self, device: torch.device) -> Precision:
+        """What large products run in."""
+
+    @abstractmethod
     def _design(self, data: Data, precision: Precision, device: torch.device) -> Design:
         """What the options, the data and the time allow."""
 
@@ -138,7 +142,7 @@ class Model(ABC, Generic[Data, Net]):
         """Train on data that came from these files."""
         options = self._options
         device = session.device_of(options.device)
-        precision = session.precision_of(options.precision, device)
+        precision = self._precision(device)
         design = self._design(data, precision, device)
         if out is None:
             out = tempfile.mkdtemp(prefix="recurra-")

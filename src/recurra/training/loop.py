@@ -20,7 +20,7 @@ from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
 from recurra.training import checkpoint
 from recurra.training.checkpoint import Progress
-from recurra.training.optimiser import Rates, build
+from recurra.training.optimiser import Rates, build, clip
 from recurra.training.plan import Clock, Plan
 from recurra.training.precision import Precision
 from recurra.training.schedule import rate
@@ -174,7 +174,7 @@ def train(
                 with precision(device):
                     loss = trainee.loss(network, carry)
                 loss.mean.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip).item()
+            norm = clip(network.parameters(), settings.clip)
             if not (math.isfinite(norm) and _bearable(loss.total, trainee.ceiling)):
                 watcher.says(
                     f"the loss exploded at step {step + 1} (loss {loss.total.mean:.3g}, gradient "

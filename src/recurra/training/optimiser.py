@@ -1,4 +1,4 @@
-"""The optimisers: Muon for the matrices of recurrent layers, AdamW for everything else."""
+"""The optimisers: Muon for the matrices of recurrent layers, Adam for everything else."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
-    """The optimisers of a network: Muon for its recurrent matrices, AdamW for the rest."""
+    """The optimisers of a network: Muon for its recurrent matrices, AdamW for the rest.
+
+    Embeddings with sparse gradients have SparseAdam, which moves the rows that a batch touched.
+    """
     gates = [
         (parameter, layer.cell.gates)
         for layer in network.modules()
@@ -103,13 +106,41 @@ def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
         for parameter in layer.parameters()
         if parameter.ndim == 2
     ]
-    chosen = {id(parameter) for parameter, _ in gates}
+    sparse = [
+        layer.weight
+        for layer in network.modules()
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
+    ]
+    chosen = {id(parameter) for parameter in [*sparse, *(parameter for parameter, _ in gates)]}
     rest = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
     optimisers: list[torch.optim.Optimizer] = []
     if rest:
         optimisers.append(
             torch.optim.AdamW(rest, lr=rates.others, betas=(0.9, 0.99), weight_decay=0.0)
         )
+    if sparse:
+        optimisers.append(torch.optim.SparseAdam(sparse, lr=rates.others, betas=(0.9, 0.99)))
     if gates:
         optimisers.append(Muon(gates, rates.matrices, weight_decay=rates.decay))
     return optimisers
+
+
+@torch.no_grad()
+def clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
+    """Shrink the gradients together where their norm is above the limit; returns the norm.
+
+    Like torch's clip_grad_norm_, which refuses sparse ones.
+    """
+    found: list[Tensor] = []
+    for parameter in parameters:
+        if parameter.grad is not None:
+            if parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+                found.append(parameter.grad.values())
+            else:
+                found.append(parameter.grad)
+    norm = nn.utils.get_total_norm(found)
+    share = (limit / (norm + 1e-6)).clamp(max=1.0)
+    for gradient in found:
+        gradient.mul_(share)
+    return norm.item()

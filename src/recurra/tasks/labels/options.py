@@ -20,3 +20,17 @@ class LabelOptions(TrainingOptions):
     )
     time: str | None = option(None, "Column that orders the steps of a --sequence.")
     tag: bool = option(False, "One label a step: CoNLL files, a token and its tag a line.")
+    tokens: str = option("words", "How texts are cut: words, characters, or bpe:4096 (subwords).")
+    cell: str = option("gru", "rnn, gru or lstm.")
+    hidden: int | None = option(None, "Hidden units in a direction.", least=1, most=16384)
+    layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
+    embedding: int | None = option(None, "Size of a unit's vector.", least=1, most=16384)
+    bidirectional: bool = option(True, "Read from both ends; a stream needs one direction.")
+    pooling: str | None = option(None, "last, mean, max, attention, or several joined by +.")
+    dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
+    batch: int | None = option(None, "Examples between updates.", least=1, most=65536)
+    members: int | None = option(
+        None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
+    )
+    balanced: bool = option(False, "Every class counts the same, however rare.")
+    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

@@ -24,6 +24,7 @@ from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
+from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
 from recurra.training.plan import Clock
@@ -79,6 +80,9 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             read = data.read(data.listed(source))
         files, told = read.source.files, read.told()
         return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
+
+    def _precision(self, device: torch.device) -> Precision:
+        return session.precision_of(self.precision, device)
 
     def _design(self, read: TextData, precision: Precision, device: torch.device) -> Design:
         found = recipe.design(self, read, precision, device)

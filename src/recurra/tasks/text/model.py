@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State
 from recurra.data.streams import Cursor, Streams
@@ -94,24 +95,10 @@ class CharacterNetwork(Network):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw the weights: orthogonal recurrent maps, and an LSTM that remembers at first.
-
-        Orthogonal: Saxe et al., 2014 (arXiv:1312.6120). Forget bias of 1: Jozefowicz et al., 2015.
-        """
+        """Draw the weights."""
         nn.init.normal_(self.embedding.weight, std=0.5)
         self.embedding.weight[0].zero_()
-        for name, parameter in self.recurrent.named_parameters():
-            gates = torch.chunk(parameter, self.recurrent.cell.gates)
-            if name.startswith("weight_hh"):
-                for gate in gates:
-                    nn.init.orthogonal_(gate)
-            elif name.startswith("weight_ih"):
-                for gate in gates:
-                    nn.init.xavier_uniform_(gate)
-            else:
-                parameter.zero_()
-                if isinstance(self.recurrent, LSTM) and name.startswith("bias_ih"):
-                    gates[1].fill_(1.0)
+        reset_orthogonal(self.recurrent)
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (B, T, V) of the character after each of `ids` (B, T), and the state after it."""

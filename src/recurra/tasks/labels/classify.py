@@ -1,0 +1,123 @@
+"""The verb: what a network says of examples, all at once or as steps arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recurra.core.ragged import Ragged
+from recurra.errors import OptionError
+from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
+from recurra.tasks.labels.model import LabelNetwork, StreamState
+from recurra.tasks.labels.trainee import pieces
+
+Scores = NDArray[np.float64]
+X = TypeVar("X")
+
+
+def scores(network: LabelNetwork, inputs: Inputs, rows: Rows, member: int | None = None) -> Scores:
+    """Scores (n, K) of rows, in their order; where steps are tagged of all their steps, end to end.
+
+    Args:
+        member: the one to ask; all of them without.
+    """
+    device = next(network.parameters()).device
+    reader = network if member is None else network.member(member)
+    tagged = network.architecture.tagged
+    sizes = inputs.lengths[rows] if tagged else np.ones(len(rows), np.int64)
+    starts = np.cumsum(sizes) - sizes
+    found = np.empty((int(sizes.sum()), network.architecture.classes))
+    network.eval()
+    with torch.inference_mode():
+        for part in pieces(np.arange(len(rows)), inputs.lengths[rows]):
+            said = reader(inputs.batch(rows[part]).to(device)).double().cpu().numpy()
+            if not tagged:
+                found[part] = said
+                continue
+            places = [np.arange(starts[k], starts[k] + sizes[k]) for k in part]
+            found[np.concatenate(places)] = said
+    return found
+
+
+def tags(network: LabelNetwork, said: Scores, lengths: Rows) -> list[Rows]:
+    """The likeliest tags of each row, given the scores of all steps, end to end."""
+    chain = network.chain()
+    assert chain is not None
+    device = next(network.parameters()).device
+    rows = Ragged(torch.from_numpy(said).to(device, torch.float32), torch.from_numpy(lengths))
+    found: list[Rows] = [np.empty(0, np.int64)] * len(lengths)
+    for part in pieces(np.arange(len(lengths)), lengths):
+        best = chain.best(rows.select(torch.from_numpy(part)))
+        for row, each in zip(part.tolist(), best.to_list(), strict=True):
+            found[row] = each.cpu().numpy()
+    return found
+
+
+def probabilities(said: Scores, temperature: float) -> Scores:
+    """Scores as probabilities: the softmax of what the temperature leaves of them."""
+    cooled = (said - said.max(1, keepdims=True)) / temperature
+    raised = np.exp(cooled)
+    found: Scores = raised / raised.sum(1, keepdims=True)
+    return found
+
+
+def ahead(encoder: Encoder, groups: Iterable[Sequence[X]]) -> Iterator[tuple[Sequence[X], Inputs]]:
+    """Encode groups of raw inputs, one ahead of whoever asks: two cores share the work."""
+    with ThreadPoolExecutor(1) as other:
+        waiting = None
+        for group in groups:
+            following = (group, other.submit(encoder.encode, group))
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
+
+@final
+class Stream:
+    """A label after each step, as steps arrive, in constant memory.
+
+    Raises:
+        OptionError: the network reads from both ends.
+    """
+
+    def __init__(
+        self,
+        network: LabelNetwork,
+        encoder: Encoder,
+        classes: NDArray[Any],
+        temperature: float,
+    ) -> None:
+        if network.architecture.bidirectional:
+            raise OptionError(
+                "this model reads from both ends, so it must wait for the last step",
+                expected="a model of one direction",
+                fix="train with --no-bidirectional",
+            )
+        self._network, self._encoder = network.eval(), encoder
+        self._classes, self._temperature = classes, temperature
+        self._states: list[StreamState | None] = [None] * len(network.members)
+
+    def step(self, value: Any) -> tuple[Any, float]:
+        """The class after one more step and how probable it is.
+
+        Args:
+            value: the channels' values, (C,), or a token.
+        """
+        step = np.asarray([value], np.float32) if self._encoder.scale is not None else (value,)
+        batch = self._encoder.encode([step]).batch(np.zeros(1, np.int64))
+        said = []
+        with torch.inference_mode():
+            for m, state in enumerate(self._states):
+                each, self._states[m] = self._network.member(m).step(batch, state)
+                said.append(each)
+        mean = torch.stack(said).mean(0).double().numpy()
+        found = probabilities(mean, self._temperature)[0]
+        best = int(found.argmax())
+        return self._classes[best], float(found[best])

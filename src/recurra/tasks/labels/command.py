@@ -1,0 +1,145 @@
+"""The labels task on the command line: calls, and what is printed of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from recurra.bundle import free_path
+from recurra.data.lines import standard_input_lines
+from recurra.data.sequences import number_of
+from recurra.data.units import normal
+from recurra.errors import DataError, OptionError
+from recurra.tasks import terminal
+from recurra.tasks.labels import report
+from recurra.tasks.labels.estimator import LabelModel
+from recurra.tasks.labels.options import LabelOptions
+from recurra.training.loop import Watcher
+
+
+def train(
+    options: LabelOptions,
+    sources: Sequence[str],
+    out: Path | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """`recurra train labels`."""
+    model = LabelModel(**vars(options))
+    if out is None:
+        out = free_path("labels", Path(sources[0]).stem if sources else "digits")
+    watcher = _watcher(quiet)
+    watcher.says(f"run: {out}")
+
+    def fit() -> LabelModel:
+        return model.fit(sources or None, out=out, overwrite=overwrite, watcher=watcher)
+
+    terminal.trained(out, fit, report.told, as_json=as_json)
+
+
+def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
+    """`recurra resume`."""
+
+    def fit() -> LabelModel:
+        return LabelModel.resume(path, watcher=_watcher(quiet))
+
+    terminal.trained(path, fit, report.told, as_json=as_json)
+
+
+def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+    """`recurra evaluate`."""
+    model = LabelModel.load(path)
+    found = model.evaluate(list(sources)) if sources else model.report
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.told(found))
+
+
+def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -> None:
+    """`recurra classify`: a line for each input, as soon as it is there."""
+    model = LabelModel.load(path)
+    kind, tagged = model.run.config()["data"]["kind"], model.network.architecture.tagged
+    if stream and texts:
+        raise OptionError("--stream and texts", expected="steps from standard input")
+    groups = iter([list(texts)]) if texts else standard_input_lines()
+    if stream:
+        _steps(model, groups, numbers=kind == "numbers", as_json=as_json)
+    elif kind == "numbers":
+        raise OptionError(
+            "a model of number sequences",
+            expected="recurra classify RUN --stream < steps.csv, or recurra evaluate RUN FILE",
+        )
+    elif tagged:
+        _tag(model, groups, as_json=as_json)
+    else:
+        _label(model, groups, as_json=as_json)
+
+
+def _label(model: LabelModel, groups: Iterator[list[str]], *, as_json: bool) -> None:
+    for labels, sure in model.classify([normal(line) for line in group] for group in groups):
+        if as_json:
+            lines = [
+                json.dumps({"label": str(label), "probability": round(p, 4)}, ensure_ascii=False)
+                for label, p in zip(labels, sure.tolist(), strict=True)
+            ]
+        else:
+            lines = [f"{label}\t{p:.3f}" for label, p in zip(labels, sure.tolist(), strict=True)]
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+
+
+def _tag(model: LabelModel, groups: Iterator[list[str]], *, as_json: bool) -> None:
+    """Tokens of a line stand apart by white space; an empty line stays empty."""
+    for line in chain.from_iterable(groups):
+        tokens = normal(line).split()
+        found = model.predict([tokens])[0] if tokens else []
+        pairs = list(zip(tokens, found, strict=True))
+        if as_json:
+            print(json.dumps([{"token": a, "tag": str(b)} for a, b in pairs], ensure_ascii=False))
+        else:
+            print("\n".join(f"{token}\t{tag}" for token, tag in pairs), end="\n\n")
+        sys.stdout.flush()
+
+
+def _steps(model: LabelModel, groups: Iterator[list[str]], *, numbers: bool, as_json: bool) -> None:
+    """A label after each step: a line of numbers or a token each; an empty line begins anew."""
+    stream = model.stream()
+    channels = model.network.architecture.channels
+    for number, line in enumerate(chain.from_iterable(groups), 1):
+        if not line.strip():
+            stream = model.stream()
+            continue
+        label, p = stream.step(_values(line, channels, number) if numbers else normal(line))
+        if as_json:
+            print(json.dumps({"label": str(label), "probability": round(p, 4)}, ensure_ascii=False))
+        else:
+            print(f"{label}\t{p:.3f}")
+        sys.stdout.flush()
+
+
+def _values(line: str, channels: int, number: int) -> list[float]:
+    """The numbers of a line, with commas, semicolons or blanks between them."""
+    parts = line.replace(",", " ").replace(";", " ").split()
+    if len(parts) != channels:
+        raise DataError(
+            f"standard input, line {number:,}: {len(parts)} values",
+            expected=f"{channels}, one a channel, with commas or blanks between them",
+        )
+    values = []
+    for part in parts:
+        value = number_of(part)
+        if value is None or not math.isfinite(value):
+            raise DataError(
+                f"standard input, line {number:,}: {part!r} is no finite number",
+                expected=f"{channels} finite numbers",
+            )
+        values.append(value)
+    return values
+
+
+def _watcher(quiet: bool) -> Watcher:
+    return terminal.watcher(quiet, unit="examples", measure="nats an example")

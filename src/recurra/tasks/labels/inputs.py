@@ -1,0 +1,127 @@
+"""Examples as the network reads them: bags of features for texts and tokens, scaled numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recurra.data.scaling import Standard
+from recurra.data.units import Bags, Units
+from recurra.errors import BundleError
+from recurra.tasks.labels.examples import Kind
+
+Rows = NDArray[np.int64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows for a network: ids (n,) and counts (N,) of features for each step, or values (N, C).
+
+    `lengths` (B,) are the steps of each row; N is their sum.
+    """
+
+    lengths: Tensor
+    ids: Tensor | None = None
+    counts: Tensor | None = None
+    values: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The rows on a device; lengths stay on the CPU, where layers want them."""
+        moved = [None if t is None else t.to(device) for t in (self.ids, self.counts, self.values)]
+        return Batch(self.lengths, *moved)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Encoded examples, any of which can be taken out as a batch."""
+
+    lengths: Rows
+    bags: Bags | None = None
+    values: NDArray[np.float32] | None = None
+
+    def batch(self, rows: Rows) -> Batch:
+        """The rows of these numbers (K,), in this order."""
+        if self.bags is not None:
+            bags = self.bags.select(rows)
+            return Batch(
+                torch.from_numpy(bags.lengths),
+                torch.from_numpy(bags.ids),
+                torch.from_numpy(bags.counts),
+            )
+        assert self.values is not None
+        starts = np.cumsum(self.lengths) - self.lengths
+        taken = [self.values[starts[k] : starts[k] + self.lengths[k]] for k in rows]
+        return Batch(
+            torch.from_numpy(self.lengths[rows]), values=torch.from_numpy(np.concatenate(taken))
+        )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """What turns raw examples into inputs: units of texts and tokens, or the scale of numbers.
+
+    It is learnt from examples that train.
+    """
+
+    kind: Kind
+    units: Units | None = None
+    scale: Standard | None = None
+
+    @classmethod
+    def learn(cls, kind: Kind, inputs: Sequence[Any], tokens: str) -> Encoder:
+        """The encoder of a training part.
+
+        Args:
+            tokens: how texts are cut, see `recurra.data.units`; numbers are not.
+        """
+        if kind == "numbers":
+            return cls(kind, scale=Standard.of(np.concatenate(inputs)))
+        return cls(kind, Units.learn(inputs, tokens))
+
+    def encode(self, inputs: Sequence[Any]) -> Inputs:
+        """Encode raw inputs: texts, token lists, or arrays (T, C)."""
+        if self.units is not None:
+            bags = self.units.encode(inputs)
+            return Inputs(bags.lengths, bags)
+        assert self.scale is not None
+        lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
+        return Inputs(lengths, values=self.scale.scale(np.concatenate(inputs)))
+
+    @property
+    def size(self) -> int:
+        """How many features there are, or channels."""
+        if self.units is not None:
+            return len(self.units)
+        assert self.scale is not None
+        return len(self.scale.mean)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` makes it from."""
+        return {
+            "kind": self.kind,
+            "units": None if self.units is None else self.units.to_json(),
+            "scale": None if self.scale is None else self.scale.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Encoder:
+        """The encoder that `to_json` wrote.
+
+        Raises:
+            BundleError: it is none.
+        """
+        units, scale = value.get("units"), value.get("scale")
+        if (units is None) == (scale is None):
+            raise BundleError("the encoder is damaged", expected='"units" of texts or a "scale"')
+        if units is not None:
+            return cls(value["kind"], units=Units.from_json(units))
+        return cls(value["kind"], scale=Standard.from_json(scale))

@@ -1,0 +1,188 @@
+"""The network of the labels task: an ensemble of recurrent readers, each with its own weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recurra.core.initial import reset_orthogonal
+from recurra.core.layers import GRU, LSTM, RNN, Recurrent
+from recurra.core.pooling import Pool, Pooled
+from recurra.core.ragged import Ragged
+from recurra.core.state import State
+from recurra.errors import OptionError
+from recurra.tasks.labels.chain import Chain
+from recurra.tasks.labels.inputs import Batch
+from recurra.tasks.model import Network
+
+CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+KEPT_FEATURES: Final = 0.7
+"""Share of a unit's features that training shows: a word is to be known by any of its parts."""
+
+
+@final
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a network for labels.
+
+    Args:
+        features: V, ids of features, or 0 where the inputs are numbers.
+        channels: C, channels of numbers, or 0.
+        classes: K.
+        tagged: a label for each step, not one for all.
+        embedding: size of a unit's vector.
+        cell: rnn, gru or lstm.
+        hidden: H, in each direction.
+        layers: L.
+        bidirectional: whether a second direction reads from the end.
+        pooling: how steps become one vector, kinds of `recurra.core.pooling` joined by +.
+        dropout: share dropped before and after the recurrent layers, and between them.
+        noise: standard deviation of what is added to scaled numbers in training.
+        members: M, networks whose scores are averaged.
+    """
+
+    features: int
+    channels: int
+    classes: int
+    tagged: bool
+    embedding: int
+    cell: str
+    hidden: int
+    layers: int
+    bidirectional: bool
+    pooling: str
+    dropout: float
+    noise: float
+    members: int
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise OptionError(f"cell {self.cell!r}", expected=f"one of {', '.join(CELLS)}")
+        if (self.features > 0) == (self.channels > 0):
+            raise OptionError(
+                f"{self.features} features and {self.channels} channels", expected="one of both"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The sizes as plain values."""
+        return asdict(self)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StreamState:
+    """Where a stream of one member stands: its layers' state, and what its steps amount to."""
+
+    layers: State
+    pooled: Pooled
+
+
+@final
+class Member(nn.Module):
+    """One reader: embedding (of texts), recurrent layers, pooling, a linear head."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.embedding = None
+        if a.features:
+            # Sparse: a batch touches a few hundred of its thousands of rows.
+            self.embedding = nn.EmbeddingBag(
+                a.features, a.embedding, mode="mean", padding_idx=0, sparse=True
+            )
+        self.recurrent: Recurrent[Any] = CELLS[a.cell](
+            a.embedding if a.features else a.channels,
+            a.hidden,
+            a.layers,
+            bidirectional=a.bidirectional,
+            dropout=a.dropout,
+        )
+        width = a.hidden * self.recurrent.directions
+        self.pool = Pool(width, a.pooling.split("+"), directions=self.recurrent.directions)
+        self.head = nn.Linear(width if a.tagged else self.pool.size, a.classes)
+        self.chain = Chain(a.classes) if a.tagged else None
+        self.dropout, self.noise = a.dropout, a.noise
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw the weights."""
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=0.5)
+            self.embedding.weight[0].zero_()
+        reset_orthogonal(self.recurrent)
+
+    def outputs(self, batch: Batch) -> Ragged:
+        """What the layers say at each step: values (N, D*H)."""
+        output: Ragged = self.recurrent(Ragged(self.steps(batch), batch.lengths))[0]
+        return output
+
+    def steps(self, batch: Batch) -> Tensor:
+        """What the layers read at each step, (N, F)."""
+        if self.embedding is None:
+            assert batch.values is not None
+            if self.training and self.noise:
+                return batch.values + self.noise * torch.randn_like(batch.values)
+            return batch.values
+        assert batch.ids is not None
+        assert batch.counts is not None
+        ids = batch.ids
+        if self.training:
+            ids = ids * (torch.rand(ids.shape, device=ids.device) < KEPT_FEATURES)
+        offsets = batch.counts.cumsum(0) - batch.counts
+        return F.dropout(self.embedding(ids, offsets), self.dropout, self.training)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Scores (B, K), or where steps are tagged (N, K)."""
+        outputs = self.outputs(batch)
+        read = outputs.values if self.chain is not None else self.pool(outputs)
+        scores: Tensor = self.head(F.dropout(read, self.dropout, self.training))
+        return scores
+
+    def step(self, batch: Batch, state: StreamState | None) -> tuple[Tensor, StreamState]:
+        """One more step of each of B streams: scores (B, K) after it, and the state."""
+        x = self.steps(batch)
+        output, layers = self.recurrent.step(x, None if state is None else state.layers)
+        pooled, after = self.pool.step(output, None if state is None else state.pooled)
+        return self.head(output if self.chain is not None else pooled), StreamState(layers, after)
+
+
+@final
+class LabelNetwork(Network):
+    """An ensemble: M members, whose scores are averaged.
+
+    The mean of scores is the geometric mean of what each gives the classes, made to sum to one.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.members = nn.ModuleList(Member(architecture) for _ in range(architecture.members))
+
+    def told(self) -> str:
+        """Its layers and its size in a few words."""
+        a, weights = self.architecture, sum(p.numel() for p in self.parameters())
+        times = f"{a.members} times " if a.members > 1 else ""
+        ways = ", both ways" if a.bidirectional else ""
+        return f"{times}{a.layers} x {a.cell.upper()}({a.hidden}){ways}, {weights:,} weights"
+
+    def member(self, number: int) -> Member:
+        """One of the members."""
+        found = self.members[number]
+        assert isinstance(found, Member)
+        return found
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Mean scores of all members: (B, K), or where steps are tagged (N, K)."""
+        scores = [self.member(m)(batch) for m in range(len(self.members))]
+        return torch.stack(scores).mean(0)
+
+    def chain(self) -> Chain | None:
+        """The mean of the members' transitions between tags; None where steps are not tagged."""
+        chains = [c for m in range(len(self.members)) if (c := self.member(m).chain) is not None]
+        return Chain.mean(chains) if chains else None

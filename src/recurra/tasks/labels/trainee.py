@@ -1,0 +1,162 @@
+"""What the loop trains: every member on its own share of the examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log
+from typing import Final, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recurra.core.ragged import Ragged
+from recurra.data.batches import Batches
+from recurra.judge.loss import LossSum
+from recurra.tasks.labels.inputs import Inputs, Rows
+from recurra.tasks.labels.model import LabelNetwork, Member
+from recurra.training.loop import Loss
+
+AT_ONCE: Final = 512
+"""Examples scored together where nothing is learnt."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Encoded examples with their classes: targets (N,), or where tagged one a step, end to end."""
+
+    inputs: Inputs
+    targets: Rows
+    tagged: bool
+
+    def targets_of(self, rows: Rows) -> Tensor:
+        """Targets of rows (K,): (K,), or of all their steps."""
+        if not self.tagged:
+            return torch.from_numpy(self.targets[rows])
+        lengths = self.inputs.lengths
+        starts = np.cumsum(lengths) - lengths
+        taken = [self.targets[starts[k] : starts[k] + lengths[k]] for k in rows]
+        return torch.from_numpy(np.concatenate(taken))
+
+
+@final
+@dataclass(frozen=True)
+class Carry:
+    """Where a training stands: the pass over the examples, and the batch in it."""
+
+    epoch: int = 0
+    batch: int = 0
+
+
+@final
+class LabelTrainee:
+    """Cross entropy of classes, or of whole rows of tags; each member leaves one fold out.
+
+    Args:
+        learn: rows of the examples that train or choose.
+        folds: of each of them; member m is not trained on fold m, which chooses for it.
+        class_weights: (K,) how much an example of each class counts.
+        most_epochs: passes beyond which more time would not help.
+    """
+
+    unit = "examples"
+
+    def __init__(
+        self,
+        network: LabelNetwork,
+        examples: Examples,
+        learn: Rows,
+        folds: NDArray[np.int8],
+        *,
+        batch: int,
+        seed: int,
+        class_weights: Tensor,
+        most_steps: int,
+    ) -> None:
+        self.examples = examples
+        self.device = class_weights.device
+        self.class_weights = class_weights
+        self.most_steps = most_steps
+        # A chain's loss is that of a whole row; both are told by step or example.
+        self.ceiling = 10.0 + 4.0 * log(len(class_weights))
+        lengths = examples.inputs.lengths
+        members = range(len(network.members))
+        self.held = [learn[folds == m] for m in members]
+        trained = [learn[folds != m] for m in members]
+        self.batches = [
+            Batches(rows, lengths[rows], size=batch, seed=seed * 1000 + m)
+            for m, rows in enumerate(trained)
+        ]
+        self.steps = min(each.count for each in self.batches)
+
+    @property
+    def steps_an_epoch(self) -> float:
+        """Batches in a pass over a member's examples."""
+        return float(self.steps)
+
+    def first(self) -> Carry:
+        """The first batch of the first pass."""
+        return Carry()
+
+    def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
+        """The members' losses on a batch each, in nats an example, or a step where tagged."""
+        assert isinstance(network, LabelNetwork)
+        mean, total = torch.zeros((), device=self.device), LossSum()
+        for m, batches in enumerate(self.batches):
+            summed, weight = self._loss(network.member(m), batches.read(carry.epoch, carry.batch))
+            mean = mean + summed / weight
+            total = total + LossSum(summed.item(), weight)
+        end = carry.batch + 1 >= self.steps
+        after = Carry(carry.epoch + 1, 0) if end else Carry(carry.epoch, carry.batch + 1)
+        return Loss(mean, total, after)
+
+    def _loss(self, member: Member, rows: Rows) -> tuple[Tensor, int]:
+        """Summed nats of these rows, and how many examples or steps they are."""
+        batch = self.examples.inputs.batch(rows).to(self.device)
+        targets = self.examples.targets_of(rows).to(self.device)
+        scores = member(batch).float()
+        if member.chain is not None:
+            nats = member.chain.nats(
+                Ragged(scores, batch.lengths), Ragged(targets, batch.lengths)
+            ).sum()
+        else:
+            nats = F.cross_entropy(scores, targets, self.class_weights, reduction="sum")
+        return nats, len(targets)
+
+    def select(self, network: nn.Module) -> LossSum:
+        """The loss of each member on the fold that it is not trained on."""
+        assert isinstance(network, LabelNetwork)
+        training, total = network.training, LossSum()
+        network.eval()
+        with torch.inference_mode():
+            for m, held in enumerate(self.held):
+                for rows in pieces(held, self.examples.inputs.lengths):
+                    summed, count = self._loss(network.member(m), rows)
+                    total = total + LossSum(summed.item(), count)
+        network.train(training)
+        return total
+
+    def finish(self, carry: Carry) -> Carry:
+        """Nothing changes: each fold is trained on by all members but one."""
+        return carry
+
+    def pack(self, carry: Carry) -> Mapping[str, Tensor]:
+        """The carry as named arrays."""
+        return {"place": torch.tensor([carry.epoch, carry.batch])}
+
+    def unpack(self, arrays: Mapping[str, Tensor]) -> Carry:
+        """The carry that `pack` took apart."""
+        epoch, batch = (int(value) for value in arrays["place"])
+        return Carry(epoch, batch)
+
+
+def pieces(rows: Rows, lengths: Rows) -> list[Rows]:
+    """Rows in pieces of like lengths, small enough to be scored at once."""
+    if not len(rows):
+        return []
+    order = rows[np.argsort(lengths[rows], kind="stable")]
+    return np.array_split(order, -(-len(order) // AT_ONCE))
