@@ -1,4 +1,4 @@
-"""LabelModel: fit, predict, evaluate, save, load; it goes wherever scikit-learn's classifiers go."""
+"""LabelModel: fit, predict, evaluate, save, load; it goes where scikit-learn's classifiers go."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         return session.precision_of(self.precision, device)
 
     def _design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
-        return recipe.design(self, prepared)
+        return recipe.design(self, prepared, precision, device)
 
     @classmethod
     def _built(cls, architecture: dict[str, Any]) -> LabelNetwork:
@@ -201,10 +201,12 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         """The share of inputs, or of tokens, whose class is right."""
         found = self.predict(X)
         if self.network.architecture.tagged:
-            pairs = [
-                (a, b) for mine, true in zip(found, y, strict=True) for a, b in zip(mine, true)
+            right = [
+                mine == true
+                for row, tags in zip(found, y, strict=True)
+                for mine, true in zip(row, tags, strict=True)
             ]
-            return float(np.mean([a == b for a, b in pairs]))
+            return float(np.mean(right))
         return float(np.mean(np.asarray(found) == np.asarray(y)))
 
     def classify(self, groups: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, Any]]:
@@ -239,8 +241,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
 
     # -- as scikit-learn's estimators -------------------------------------------------------
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The options, by name."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """The options, by name; `deep` changes nothing, as no option is an estimator."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def set_params(self, **params: Any) -> Self:

@@ -17,7 +17,9 @@ from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
 from recurra.tasks.model import Design
+from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
+from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
 """Members that a time budget is spent on; more gain less than they cost to carry about."""
@@ -82,7 +84,9 @@ class Prepared:
         return Examples(self.inputs, found, True)
 
 
-def design(options: LabelOptions, prepared: Prepared) -> Design:
+def design(
+    options: LabelOptions, prepared: Prepared, precision: Precision, device: torch.device
+) -> Design:
     """The sizes for this kind of data, single options overriding, and what the time allows."""
     data, encoder = prepared.data, prepared.encoder
     tagged = data.examples.tagged
@@ -116,7 +120,8 @@ def design(options: LabelOptions, prepared: Prepared) -> Design:
     elif options.seconds is None:
         members, reason = 1, "without a time to spend"
     else:
-        step = seconds_a_step(architecture, prepared, settings, options.seed)
+        trial = settings | {"seed": options.seed}
+        step = seconds_a_step(architecture, prepared, trial, precision, device)
         members = max(1, min(MOST_MEMBERS, int(0.7 * options.seconds / (step * most))))
         reason = f"{most:,} steps each fit into {options.seconds / 60:g} minutes"
         if members == 1:
@@ -134,17 +139,21 @@ def noise(examples: int) -> float:
 
 
 def seconds_a_step(
-    architecture: Architecture, prepared: Prepared, settings: dict[str, Any], seed: int
+    architecture: Architecture,
+    prepared: Prepared,
+    settings: dict[str, Any],
+    precision: Precision,
+    device: torch.device,
 ) -> float:
-    """What a training step of one member takes here: the fastest of some."""
-    with torch.random.fork_rng():
-        network = LabelNetwork(architecture)
-    found = trainee(network, prepared, settings | {"seed": seed})
+    """What a training step of one member takes here: the median of some, tried on a copy."""
+    with seeded(0, 0):
+        network = LabelNetwork(architecture).to(device).train()
+    found = trainee(network, prepared, settings)
     optimisers, carry, times = build(network, Rates()), found.first(), []
-    network.train()
-    for _ in range(8):
+    for number in range(8):
         start = time.perf_counter()
-        loss = found.loss(network, carry)
+        with seeded(0, number), precision(device):
+            loss = found.loss(network, carry)
         loss.mean.backward()  # type: ignore[no-untyped-call]
         for optimiser in optimisers:
             optimiser.step()
