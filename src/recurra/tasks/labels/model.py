@@ -117,11 +117,6 @@ class Member(nn.Module):
             self.embedding.weight[0].zero_()
         reset_orthogonal(self.recurrent)
 
-    def outputs(self, batch: Batch) -> Ragged:
-        """What the layers say at each step: values (N, D*H)."""
-        output: Ragged = self.recurrent(Ragged(self.steps(batch), batch.lengths))[0]
-        return output
-
     def steps(self, batch: Batch) -> Tensor:
         """What the layers read at each step, (N, F)."""
         if self.embedding is None:
@@ -139,7 +134,11 @@ class Member(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores (B, K), or where steps are tagged (N, K)."""
-        outputs = self.outputs(batch)
+        return self.read(self.steps(batch), batch.lengths)
+
+    def read(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """Scores of rows of steps (N, F) that follow one another, of these lengths (B,)."""
+        outputs: Ragged = self.recurrent(Ragged(steps, lengths))[0]
         read = outputs.values if self.chain is not None else self.pool(outputs)
         scores: Tensor = self.head(F.dropout(read, self.dropout, self.training))
         return scores
