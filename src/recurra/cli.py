@@ -211,8 +211,10 @@ def lab(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="layers, start or text.")],
-    data: Annotated[Path | None, typer.Argument(help="A file, where it takes one.")] = None,
+    name: Annotated[str, typer.Argument(help="labels, layers, start or text.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="A file or folder, where it takes one.")
+    ] = None,
     minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
     repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
     only: Annotated[

@@ -104,6 +104,11 @@ class Encoder:
         assert self.scale is not None
         return len(self.scale.mean)
 
+    @property
+    def has_many_features(self) -> bool:
+        """Whether a unit is known by several features, as words are."""
+        return self.units is not None and self.units.kind == "words"
+
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes it from."""
         return {

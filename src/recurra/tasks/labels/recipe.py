@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.data.units import WORD
 from recurra.tasks.labels.inputs import Encoder, Inputs
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
@@ -23,6 +25,12 @@ from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
 """Members that a time budget is spent on; more gain less than they cost to carry about."""
+
+
+HIDDEN_FEATURES: Final = 0.3
+
+FEW_WORDS: Final = 3.0
+"""Texts of fewer words in the mean, such as names, are read by their characters."""
 
 
 @final
@@ -61,11 +69,14 @@ class Prepared:
     inputs: Inputs
 
     @classmethod
-    def of(cls, data: LabelData, tokens: str) -> Prepared:
+    def of(cls, data: LabelData, tokens: str | None) -> Prepared:
         """Learn the encoder from what trains, and encode everything."""
         examples = data.examples
-        trains = data.learn[data.folds != 0]
-        encoder = Encoder.learn(examples.kind, [examples.inputs[k] for k in trains], tokens)
+        inputs = [examples.inputs[k] for k in data.learn[data.folds != 0]]
+        if tokens is None:
+            short = examples.kind == "text" and words_of(inputs) < FEW_WORDS
+            tokens = "characters" if short else "words"
+        encoder = Encoder.learn(examples.kind, inputs, tokens)
         return cls(data, encoder, encoder.encode(examples.inputs))
 
     @cached_property
@@ -110,6 +121,7 @@ def design(
         pooling=size.pooling,
         dropout=size.dropout,
         noise=noise(len(data.learn)) if numbers else 0.0,
+        hidden_features=HIDDEN_FEATURES if encoder.has_many_features else 0.0,
         members=1,
     )
     batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
@@ -128,6 +140,12 @@ def design(
             reason = f"what {options.seconds / 60:g} minutes allow"
     architecture = replace(architecture, members=members)
     return Design(architecture.to_json(), settings, size.rates, 0.0, reason)
+
+
+def words_of(texts: Sequence[str]) -> float:
+    """How many words these texts have in the mean; a few of them tell."""
+    some = texts[:1000]
+    return sum(len(WORD.findall(text)) for text in some) / len(some)
 
 
 def noise(examples: int) -> float:
