@@ -16,6 +16,7 @@ from recurra.bundle import CONFIG, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
 from recurra.tasks.labels.given import as_given, inputs_from
+from recurra.tasks.labels.influence import influence
 from recurra.tasks.labels.inputs import Encoder
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
@@ -215,6 +216,24 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
             said = classify.scores(self.network, encoded, np.arange(len(encoded.lengths)))
             found = classify.probabilities(said, self._temperature)
             yield self.classes_[found.argmax(1)], found.max(1)
+
+    def looked_at(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:
+        """The class of one input, its steps as they read, and the share of each in the decision.
+
+        See `recurra.tasks.labels.influence`; steps of numbers read as their places, 1, 2, ...
+
+        Raises:
+            DataError: an input that is not like those the model was trained on.
+            OptionError: it is a tagger, which decides at every step.
+        """
+        if self.network.architecture.tagged:
+            raise OptionError("looked_at of a tagger", expected="a model of one class an input")
+        inputs = self._inputs([x])
+        batch = self._encoder.encode(inputs).batch(np.zeros(1, np.int64))
+        label = self._scores(inputs).argmax(1)
+        device = next(self.network.parameters()).device
+        shares = influence(self.network, batch.to(device), torch.from_numpy(label).to(device))[0]
+        return self.classes_[label[0]], self._encoder.steps(inputs[0]), tuple(shares.tolist())
 
     def stream(self) -> classify.Stream:
         """A label after each step, as steps arrive; see `recurra.tasks.labels.classify.Stream`.

@@ -29,7 +29,7 @@ def influence(network: LabelNetwork, batch: Batch, chosen: Tensor) -> list[NDArr
         (slope,) = torch.autograd.grad(scores.sum(), steps)
         found += (steps * slope).sum(1).detach().cpu()
     shares = []
-    for row in found.abs().double().split(batch.lengths.tolist()):
+    for row in torch.split(found.abs().double(), batch.lengths.tolist()):
         total = row.sum()
         # Where nothing matters, every step matters the same.
         shares.append((row / total if total > 0 else torch.full_like(row, 1 / len(row))).numpy())

@@ -96,6 +96,12 @@ class Encoder:
         lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
         return Inputs(lengths, values=self.scale.scale(np.concatenate(inputs)))
 
+    def steps(self, raw: Any) -> list[str]:
+        """The steps of one raw input as a reader sees them; of numbers, their places."""
+        if self.units is not None:
+            return self.units.cut(raw)
+        return [str(k) for k in range(1, len(raw) + 1)]
+
     @property
     def size(self) -> int:
         """How many features there are, or channels."""
