@@ -195,6 +195,15 @@ def classify(
 
 
 @app.command()
+def show(run: RunPath) -> None:
+    """Draw what there is to see of a run into its figures folder."""
+    from recurra import show as room
+
+    for path in room.draw(run):
+        print(path)
+
+
+@app.command()
 def lab(
     name: Annotated[str | None, typer.Argument(help="Which; without one they are listed.")] = None,
     path: Annotated[Path | None, typer.Argument(help="A file, where the lab takes one.")] = None,

@@ -157,16 +157,16 @@ def _quality(name: str, each: Set, options: BenchOptions, made: Path) -> Iterato
             seed=seed,
         )
         model, best = done.report["model"], _best(done.report, each.metric)
-        figures.append(model[each.metric])
+        figures.append(model[each.metric]["estimate"])
         row = {
             "kind": "quality",
             "set": name,
             "seed": seed,
             "metric": each.metric,
-            "ours": model[each.metric],
-            "baseline": best[each.metric],
+            "ours": model[each.metric]["estimate"],
+            "baseline": best[each.metric]["estimate"],
             "baseline_name": best["name"],
-            "calibration_error": model.get("calibration", {}).get("error"),
+            "calibration_error": done.report["calibration"]["error"],
             "members": done.config["architecture"]["members"],
             "seconds": round(done.seconds, 1),
         }
@@ -182,7 +182,7 @@ def _quality(name: str, each: Set, options: BenchOptions, made: Path) -> Iterato
 
 
 def _best(report: dict[str, Any], metric: str) -> dict[str, Any]:
-    found: dict[str, Any] = max(report["baselines"], key=lambda each: each[metric])
+    found: dict[str, Any] = max(report["baselines"], key=lambda each: each[metric]["estimate"])
     return found
 
 

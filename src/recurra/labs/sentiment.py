@@ -44,11 +44,11 @@ def run(context: LabContext) -> Sentiment:
         model = LabelModel(
             steps=steps if context.quick else 2 * STEPS, seed=context.seed, members=1
         ).fit(context.path)
-        shown = [each["input"] for each in model.report["wrong"][:2]]
+        shown = [each["text"] for each in model.report["wrong"][:2]]
     report: dict[str, Any] = model.report
     result = Sentiment(
-        accuracy=report["model"]["accuracy"],
-        baselines={each["name"]: each["accuracy"] for each in report["baselines"]},
+        accuracy=report["model"]["accuracy"]["estimate"],
+        baselines={each["name"]: each["accuracy"]["estimate"] for each in report["baselines"]},
         looked=tuple(
             (str(label), tuple(words), shares)
             for label, words, shares in map(model.looked_at, shown)

@@ -16,8 +16,8 @@ from recurra.bundle import CONFIG, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
 from recurra.tasks.labels.given import as_given, inputs_from
-from recurra.tasks.labels.influence import influence
-from recurra.tasks.labels.inputs import Encoder
+from recurra.tasks.labels.influence import LOOKED, influence, recorded
+from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import Prepared
@@ -118,7 +118,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         watcher.says("to beat: " + report.told_baselines(prepared.data, found))
 
     def _seconds_needed(self, network: LabelNetwork, prepared: Prepared) -> float:
-        return evaluate.seconds_needed(network, prepared)
+        return recipe.seconds_to_judge(network, prepared)
 
     def _judge(
         self,
@@ -128,9 +128,22 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
-        temperature = report.write(run, network, prepared, progress, epochs)
+        read, inputs = prepared.data, prepared.inputs
+        held, answers = recipe.held(network, prepared), self._answers(network, inputs, read.test)
+        temperature = evaluate.temperature(read, held)
         run.write_json(CALIBRATION, {"temperature": temperature})
+        if not network.architecture.tagged:
+            said = answers.predicted
+            run.write_json(LOOKED, recorded(network, self._encoder, inputs, read, said))
+        report.write(run, read, answers, held, temperature, progress, epochs)
         self._temperature = temperature
+
+    def _answers(self, network: LabelNetwork, inputs: Inputs, rows: Rows) -> evaluate.Answers:
+        said = classify.scores(network, inputs, rows)
+        if not network.architecture.tagged:
+            return evaluate.Answers(said.astype(np.float32))
+        found = classify.tags(network, said, inputs.lengths[rows])
+        return evaluate.Answers(said.astype(np.float32), found)
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> Prepared:

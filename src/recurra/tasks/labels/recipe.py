@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from recurra.data.units import WORD
+from recurra.tasks.labels import classify
+from recurra.tasks.labels.evaluate import Held
 from recurra.tasks.labels.inputs import Encoder, Inputs
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
@@ -204,3 +206,22 @@ def balanced(targets: Tensor, classes: int) -> Tensor:
     """Weights (K,) with which every class counts the same (as scikit-learn's "balanced")."""
     counts = torch.bincount(targets, minlength=classes).clamp(min=1)
     return len(targets) / (classes * counts.float())
+
+
+def held(network: LabelNetwork, prepared: Prepared) -> Held:
+    """What each member says of the fold that it never trained on."""
+    data = prepared.data
+    rows = [data.learn[data.folds == m] for m in range(len(network.members))]
+    said = [classify.scores(network, prepared.inputs, each, m) for m, each in enumerate(rows)]
+    return Held(np.concatenate(rows), np.concatenate(said).astype(np.float32))
+
+
+def seconds_to_judge(network: LabelNetwork, prepared: Prepared) -> float:
+    """How long the report is going to take: scoring, from a piece of it, and what figures take."""
+    data = prepared.data
+    piece = data.learn[:256]
+    start = time.perf_counter()
+    classify.scores(network, prepared.inputs, piece)
+    a_row = (time.perf_counter() - start) / len(piece)
+    # Intervals and figures are drawn from the test part, some microseconds an example.
+    return 2.0 + (a_row + 4e-4) * (len(data.test) + len(data.learn) / FOLDS)
