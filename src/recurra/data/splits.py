@@ -234,6 +234,10 @@ def _reporting(
         spare = np.bincount(classes)[classes] > 1
         if spare.any():
             reports[np.flatnonzero(spare)[np.lexsort((keys[spare], sizes[spare]))[0]]] = True
+    # Of three groups two stay, one to train and one to choose, however large one of them is.
+    total, reporting = np.bincount(classes), np.bincount(classes, reports)
+    for each in np.flatnonzero((total > 2) & (total - reporting == 1)):
+        reports[np.flatnonzero(reports & (classes == each))[-1]] = False
     return reports
 
 
@@ -257,7 +261,10 @@ def _dealt(
     # A group that would make a fold of twice its fair size trains always, if there are others.
     fair = sizes[dealing].sum() / folds
     small = dealing & (sizes <= 2 * fair)
-    rows = np.flatnonzero(small if sizes[small].sum() >= fair else dealing)
+    # Nor is the one group of a label dealt: a fold that holds all of a label teaches none of it.
+    counts = np.bincount(classes[dealing], minlength=int(classes.max(initial=0)) + 1)
+    dealing = small if sizes[small].sum() >= fair else dealing
+    rows = np.flatnonzero(dealing & (counts[classes] > 1))
     order = rows[np.lexsort((keys[rows], -sizes[rows], classes[rows]))]
     counts = np.bincount(classes[order])
     counts = counts[counts > 0]
@@ -271,7 +278,7 @@ def _dealt(
 
 
 def _release(dealt: Rows, groups: Rows, labels: Rows) -> None:
-    """Take one group out of its fold wherever that fold holds all rows of a label."""
+    """Take a group out of its fold wherever that fold holds all rows of a label."""
     if not len(labels):
         return
     count = int(labels.max()) + 1
@@ -282,3 +289,6 @@ def _release(dealt: Rows, groups: Rows, labels: Rows) -> None:
     first[labels[::-1]] = groups[::-1]
     alone = (lowest == highest) & (highest >= 0)
     dealt[first[alone]] = ALWAYS
+    left = dealt[groups]
+    if (left >= 0).any():  # where that has emptied fold 0, another one is the first
+        dealt[dealt >= 0] -= left[left >= 0].min()
