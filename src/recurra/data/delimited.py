@@ -15,7 +15,7 @@ from recurra.errors import DataError
 Rows = tuple[list[str], list[list[str | None]], list[int]]
 """Column names; the values of each column; the line that each row begins on."""
 
-_AT_ONCE: Final = 8192  # rows that are turned into columns at a time
+_AT_ONCE: Final = 256  # rows turned into columns at a time: before Python's collector looks at them
 
 
 def read_csv(text: str, name: str) -> Rows:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,13 +103,21 @@ class Folds:
     folds: NDArray[np.int8]
 
 
-def joined(*keys: Sequence[Hashable] | NDArray[Any]) -> Rows:
-    """The group of each row, numbered from 0 as they come: rows that share any key are one group.
+def numbered(values: Iterable[Hashable]) -> Rows:
+    """The number of each value: 0 for the first, 1 for the first that differs, and so on."""
+    index: dict[Hashable, int] = {}
+    return np.array([index.setdefault(each, len(index)) for each in values], np.int64)
+
+
+def joined(*keys: Sequence[Hashable]) -> Rows:
+    """The group of each row, numbered as they come: rows that share any key are one group.
 
     Args:
         keys: for each row its first key, its second key, and so on; None shares with nobody.
     """
-    parent: list[int] = list(range(len(keys[0])))
+    if len(keys) == 1 and None not in keys[0]:
+        return numbered(keys[0])
+    parent = list(range(len(keys[0])))
 
     def root(row: int) -> int:
         while parent[row] != row:
@@ -124,8 +132,7 @@ def joined(*keys: Sequence[Hashable] | NDArray[Any]) -> Rows:
             if first != row and key is not None:
                 one, other = root(first), root(row)
                 parent[max(one, other)] = min(one, other)
-    number: dict[int, int] = {}
-    return np.array([number.setdefault(root(row), len(number)) for row in range(len(parent))], int)
+    return numbered(map(root, range(len(parent))))
 
 
 def grouped(

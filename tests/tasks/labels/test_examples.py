@@ -121,6 +121,6 @@ def test_sources_are_joined() -> None:
 
 
 def test_what_comes_twice_is_counted() -> None:
-    assert repeats(["a", "b", "c"], ["0", "0", "1"]) == (0, 0)
-    assert repeats(["a", "a", "a", "b", "b"], ["0", "0", "1", "1", "1"]) == (2, 3)
-    assert repeats([("a",), ("a",)], [("x",), ("y",)]) == (0, 2)
+    assert repeats(np.array([0, 1, 2]), ["0", "0", "1"]) == (0, 0)
+    assert repeats(np.array([0, 0, 0, 1, 1]), ["0", "0", "1", "1", "1"]) == (2, 3)
+    assert repeats(np.array([0, 0]), [("x",), ("y",)]) == (0, 2)
