@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from recurra.bundle import CONFIG, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
+from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.given import as_given, inputs_from
 from recurra.tasks.labels.influence import LOOKED, influence, recorded
 from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
@@ -22,6 +22,7 @@ from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import Prepared
 from recurra.tasks.labels.trainee import LabelTrainee
+from recurra.tasks.labels.truth import Truth
 from recurra.tasks.model import Design, Model
 from recurra.training import session
 from recurra.training.checkpoint import Progress
@@ -82,9 +83,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         self.check()
         if self.threads:
             torch.set_num_threads(self.threads)
-        if y is None and (X is None or _are_paths(X)):
-            paths = [X] if isinstance(X, str | PathLike) else X or []
-            read = data.read([str(each) for each in paths], self)
+        if y is None:
+            read = data.read(data.listed(X), self)
         else:
             read = data.from_python(X, y, groups, seed=self.seed)
         prepared = Prepared.of(read, self.tokens)
@@ -113,7 +113,9 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
     def _prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
         run.write_json(ENCODER, prepared.encoder.to_json())
         data.store_input(run, prepared.data)
-        found = baselines.label_baselines(prepared.data)
+        limit = baselines.SECONDS if self.seconds is None else self.seconds / 5
+        limit = min(limit, baselines.SECONDS)
+        found = baselines.label_baselines(prepared.data, seconds=limit)
         report.write_baselines(run, found)
         watcher.says("to beat: " + report.told_baselines(prepared.data, found))
 
@@ -135,7 +137,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         if not network.architecture.tagged:
             said = answers.predicted
             run.write_json(LOOKED, recorded(network, self._encoder, inputs, read, said))
-        report.write(run, read, answers, held, temperature, progress, epochs)
+        told = network.told()
+        report.write(run, read, answers, held, temperature, told, progress, epochs)
         self._temperature = temperature
 
     def _answers(self, network: LabelNetwork, inputs: Inputs, rows: Rows) -> evaluate.Answers:
@@ -248,19 +251,34 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         shares = influence(self.network, batch.to(device), torch.from_numpy(label).to(device))[0]
         return self.classes_[label[0]], self._encoder.steps(inputs[0]), tuple(shares.tolist())
 
-    def stream(self) -> classify.Stream:
+    def stream(self) -> Stream:
         """A label after each step, as steps arrive; see `recurra.tasks.labels.classify.Stream`.
 
         Raises:
             OptionError: the model reads from both ends.
         """
-        return classify.Stream(self.network, self._encoder, self.classes_, self._temperature)
+        return Stream(self.network, self._encoder, self.classes_, self._temperature)
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
-        """The report on other data: files, or inputs and their labels."""
-        return evaluate.on_other(self, X, y)
+        """The report on other data: files, or inputs and their labels.
+
+        Raises:
+            DataError: the data cannot be used, or hold a label that the model does not know.
+        """
+        examples, name = data.examples_to_judge(X, y, self)
+        if examples.kind != self._encoder.kind:
+            raise OptionError(
+                f"{name}: {examples.kind} for a model of {self._encoder.kind}",
+                expected=self._encoder.kind,
+            )
+        rows = np.arange(len(examples))
+        answers = self._answers(self.network, self._encoder.encode(examples.inputs), rows)
+        truth = Truth.of(examples, rows, self._classes)
+        return report.examined(truth, answers, self._temperature, name=name, part="all of it")
 
     def _inputs(self, X: Any) -> list[Any]:
+        if self._network is None:
+            raise self._unfitted()
         kind, inputs = inputs_from(X)
         wanted = self._encoder.kind
         if kind != wanted:
@@ -308,10 +326,3 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._network is not None
-
-
-def _are_paths(X: Any) -> bool:
-    if isinstance(X, str | PathLike):
-        return True
-    many = isinstance(X, list | tuple) and bool(X)
-    return many and all(isinstance(each, Path | str) for each in X)

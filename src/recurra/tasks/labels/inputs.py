@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recurra.data.scaling import Standard
 from recurra.data.units import Bags, Units
-from recurra.errors import BundleError
+from recurra.errors import BundleError, DataError
 from recurra.tasks.labels.examples import Kind
 
 Rows = NDArray[np.int64]
@@ -88,11 +88,21 @@ class Encoder:
         return cls(kind, Units.learn(inputs, tokens))
 
     def encode(self, inputs: Sequence[Any]) -> Inputs:
-        """Encode raw inputs: texts, token lists, or arrays (T, C)."""
+        """Encode raw inputs: texts, token lists, or arrays (T, C).
+
+        Raises:
+            DataError: a sequence of other channels than those learnt from.
+        """
         if self.units is not None:
             bags = self.units.encode(inputs)
             return Inputs(bags.lengths, bags)
         assert self.scale is not None
+        for row, each in enumerate(inputs):
+            if each.shape[1] != self.size:
+                raise DataError(
+                    f"sequence {row + 1:,}: {each.shape[1]} channels",
+                    expected=f"{self.size}, as in training",
+                )
         lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
         return Inputs(lengths, values=self.scale.scale(np.concatenate(inputs)))
 

@@ -23,6 +23,7 @@ from recurra.tasks.labels.trainee import Examples, LabelTrainee
 from recurra.tasks.model import Design
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
+from recurra.training.plan import REPORTS
 from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
@@ -141,7 +142,8 @@ def design(
         if members == 1:
             reason = f"what {options.seconds / 60:g} minutes allow"
     architecture = replace(architecture, members=members)
-    return Design(architecture.to_json(), settings, size.rates, 0.0, reason)
+    # The plan is short already, and its last steps, at a low rate, are the best.
+    return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
 
 
 def words_of(texts: Sequence[str]) -> float:
