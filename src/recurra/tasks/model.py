@@ -145,12 +145,12 @@ class Model(ABC, Generic[Data, Net]):
         device = session.device_of(options.device)
         precision = self._precision(device)
         design = self._design(data, precision, device)
+        with seeded(options.seed, FIRST_WEIGHTS):
+            network = self._built(design.architecture).to(device)
         if out is None:
             out = tempfile.mkdtemp(prefix="recurra-")
             weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
         run = Run.create(out, overwrite=overwrite, reading=files)
-        with seeded(options.seed, FIRST_WEIGHTS):
-            network = self._built(design.architecture).to(device)
         watcher.says(told)
         watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
