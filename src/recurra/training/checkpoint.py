@@ -88,7 +88,7 @@ def read(
             states: dict[int, dict[str, Tensor | int]] = {}
             for name, value in _under(f"optimiser/{number}/", arrays).items():
                 index, key = name.split("/", 1)
-                # SparseAdam counts its steps in a plain number; as a tensor it would round otherwise.
+                # SparseAdam counts steps in a plain number; a tensor would round otherwise.
                 count = value.ndim == 0 and value.dtype == torch.int64
                 states.setdefault(int(index), {})[key] = int(value) if count else value
             optimiser.load_state_dict(
