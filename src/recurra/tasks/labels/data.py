@@ -173,8 +173,14 @@ def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
 
 
 def _again(facts: dict[str, Any]) -> LabelData:
-    if not facts["files"]:
+    if facts["origin"].get("default"):
         return digits(facts["origin"]["seed"])
+    if not facts["files"]:
+        raise DataError(
+            f"{facts['name']}: the run's copy of the data is gone",
+            expected=f"{stored.TEXTS} or {stored.NUMBERS}, since the data came from no file",
+            fix="restore the run from a copy, or train again",
+        )
     reading = Reading(**facts["origin"]["reading"])
     seed, name = facts["origin"]["seed"], facts["name"]
     return _read(facts["files"], facts["test_files"], reading, seed, name)
