@@ -214,6 +214,14 @@ def test_what_changed_before_the_run_was_begun_is_kept(tmp_path: Path) -> None:
     assert again.examples.where[41] == "b.csv, line 4"
 
 
+def test_a_column_that_is_gone_when_the_run_is_begun(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv")
+    data = read([path], LabelOptions(label="film"))
+    path.write_text(path.read_text().replace("film", "movie", 1))
+    run, facts = begun(tmp_path, data)
+    assert same(read_again(run, facts), data)
+
+
 def test_changed_data_are_told(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv")
     run, facts = begun(tmp_path, read([path], LabelOptions()))
