@@ -46,11 +46,11 @@ def test_what_csv_writes_is_read(rows: list[list[str]], end: str, delimiter: str
 
 
 def test_long_fields_are_read_and_the_limit_is_left_as_it_was() -> None:
-    before = csv.field_size_limit()
+    usual = csv.field_size_limit(1000)
     _, columns, _ = read_csv(f"a,b\n{'x' * 200_000},1\n", "t")
     assert len(columns[0][0] or "") == 200_000
     refusal(read_csv, 'a,b\n"x,1\n')
-    assert csv.field_size_limit() == before
+    assert csv.field_size_limit(usual) == 1000
     # An error that is held keeps nothing locked.
     try:
         read_csv("a,b\n1\n", "t")
@@ -137,6 +137,13 @@ def test_literal_fields_are_read_as_they_are(rows: list[list[str]], plain: str) 
     rows = [*rows, [plain, "1"]]
     text = "a\tb\n" + "".join("\t".join(row) + "\n" for row in rows)
     assert values(read_tsv(text, "t")) == rows
+
+
+def test_a_field_that_merely_stands_in_quotes_keeps_them() -> None:
+    text = 'text\tlabel\n"The end."\t1\n"so ""good"""\t1\n'
+    assert values(read_tsv(text, "t"))[0] == ['"The end."', "1"]
+    text = 'text\tlabel\nThe end.\t1\n"so ""good"""\t1\n'
+    assert values(read_tsv(text, "t"))[1] == ['so "good"', "1"]
 
 
 def test_a_file_whose_names_are_quoted_is_quoted() -> None:

@@ -158,6 +158,36 @@ def test_large_groups_share_out_well() -> None:
         assert abs((labels[cut.test] == each).mean() - (labels == each).mean()) < 0.02
 
 
+def test_sizes_even_out() -> None:
+    # Large groups leave room, which single rows fill.
+    groups = np.r_[np.repeat(np.arange(100), 37), np.arange(100, 400)]
+    for seed in range(10):
+        assert len(grouped(groups, None, seed=seed).test) == 400
+    # Dealt by size, down and up again, no fold gets the largest of each round.
+    cut = grouped(np.repeat(np.arange(200), np.arange(1, 201)), None, seed=0, test=0)
+    assert np.ptp(np.bincount(cut.folds)) < 20
+
+
+def test_groups_of_several_labels() -> None:
+    # The label 9 stands in two groups that count as others, 1 and 2.
+    groups = np.r_[0, 0, 1, 2, 2, 3, 10 + np.arange(60)]
+    labels = np.r_[1, 9, 1, 2, 9, 2, np.zeros(60, int)]
+    for seed in range(40):
+        cut = grouped(groups, labels, seed=seed, test=0.7, folds=2)
+        assert set(labels[cut.learn].tolist()) == {0, 1, 2, 9}
+        cut = grouped(groups, labels, seed=seed, test=0, folds=2)
+        for fold in range(2):
+            assert set(labels[cut.learn[cut.folds != fold]].tolist()) == {0, 1, 2, 9}
+
+
+def test_a_fold_that_is_emptied_is_not_the_first() -> None:
+    groups, labels = np.array([3, 3, 0, 3, 0, 3, 5, 1]), np.array([3, 0, 2, 2, 0, 3, 2, 1])
+    assert 0 in grouped(groups, labels, seed=0, test=0, folds=2).folds
+    # Of three groups one always stays to choose, even beside one that is larger than all others.
+    cut = grouped(np.r_[np.zeros(6, int), 1, 2, 3], None, seed=0, test=0.3, folds=2)
+    assert 0 in cut.folds
+
+
 def test_a_group_too_large_for_a_fold_always_trains() -> None:
     groups = np.r_[np.zeros(600, int), np.arange(1, 401)]
     cut = grouped(groups, np.arange(1000) % 2, seed=0)

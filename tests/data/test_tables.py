@@ -184,6 +184,21 @@ def test_damaged_parquet(tmp_path: Path) -> None:
     assert "not a Parquet" in refusal(write(tmp_path / "a.parquet", whole[:-9])).got
 
 
+def test_a_panic_of_polars_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    polars = pytest.importorskip("polars")
+    kind: type[BaseException] = type("PanicException", (BaseException,), {})
+
+    def panic(*_: object) -> None:
+        raise kind("index out of bounds\nmore")
+
+    monkeypatch.setattr(polars, "read_parquet", panic)
+    error = refusal(write(tmp_path / "a.parquet", "PAR1PAR1"))
+    assert error.got.endswith("damaged: index out of bounds")
+    kind = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        read_table(tmp_path / "a.parquet")
+
+
 def test_parquet_without_polars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(MissingExtra, match=r'pip install "recurra\[labels\]"'):

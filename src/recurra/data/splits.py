@@ -208,13 +208,12 @@ def _class_of_group(groups: Rows, labels: Rows, count: int) -> Rows:
 
 
 def _quotas(rows: Rows, share: float) -> Rows:
-    """How many rows of each class report: the largest remainder, and never all of a class."""
+    """How many rows of each class report, by the largest remainder."""
     exact = rows * share
     quotas: Rows = np.floor(exact).astype(np.int64)
     left = max(1, round(float(rows.sum()) * share)) - int(quotas.sum())
     order = np.argsort(-(exact - quotas), kind="stable")
     quotas[order[: max(left, 0)]] += 1
-    np.minimum(quotas, np.maximum(rows - 1, 0), out=quotas)
     return quotas
 
 

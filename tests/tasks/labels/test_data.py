@@ -186,6 +186,9 @@ def test_python_values_are_kept(tmp_path: Path, kind: str) -> None:
     file.write_bytes(whole)
     with pytest.raises(DataError, match="have changed"):
         read_again(run, facts | {"sha256": "0" * 64})
+    file.unlink()
+    with pytest.raises(DataError, match="copy of the data is gone"):
+        read_again(run, facts)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
@@ -201,8 +204,20 @@ def test_a_pipe_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_changed_before_the_run_was_begun_is_kept(tmp_path: Path) -> None:
-    data = read([table(tmp_path / "a.csv")], LabelOptions())
-    table(tmp_path / "a.csv", 41)
+    paths = [table(tmp_path / "a.csv"), table(tmp_path / "b.csv", 30, first=50)]
+    paths[1].write_text(paths[1].read_text().replace("\n", "\n\n", 1))
+    data = read(paths, LabelOptions())
+    paths[0].unlink()
+    run, facts = begun(tmp_path, data)
+    again = read_again(run, facts)
+    assert same(again, data)
+    assert again.examples.where[41] == "b.csv, line 4"
+
+
+def test_a_column_that_is_gone_when_the_run_is_begun(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv")
+    data = read([path], LabelOptions(label="film"))
+    path.write_text(path.read_text().replace("film", "movie", 1))
     run, facts = begun(tmp_path, data)
     assert same(read_again(run, facts), data)
 

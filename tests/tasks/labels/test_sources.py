@@ -109,7 +109,7 @@ def test_where_names_are_the_same_the_suffix_tells(tmp_path: Path) -> None:
     write(tmp_path / "rt.neg", "bad\n\nworse")
     write(tmp_path / "rt.pos", "\ngood\n")
     check_classes(examples_of([tmp_path], Reading()))
-    write(tmp_path / "x.pos", "good\n")
+    write(tmp_path / "x.txt", "good\n")
     assert "two files are called 'rt'" in refusal(tmp_path).got
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from recurra.bundle import Run
 from recurra.data.files import given_once, name_of
-from recurra.errors import DataError, MissingExtra
+from recurra.errors import DataError, InputError, MissingExtra
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.examples import Examples, Kind, Places, numbers
 from recurra.tasks.labels.given import examples_from
@@ -169,9 +169,9 @@ def store_input(run: Run, data: LabelData) -> None:
         again = data.origin.get("default") or (
             bool(files)
             and all(file.is_file() for file in files)
-            and _again(data.facts()).examples.digest == data.examples.digest
+            and _is_of(_again(data.facts()), data.facts())
         )
-    except (DataError, MissingExtra):
+    except InputError:
         again = False
     if not again:
         stored.write(run, data.examples)
@@ -197,7 +197,7 @@ def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
         )
     else:
         data = _again(facts)
-    if (data.examples.digest, data.origin) != (facts["sha256"], facts["origin"]):
+    if not _is_of(data, facts):
         raise DataError(
             f"{facts['name']}: the data have changed since the training began",
             expected=f"the same {facts['examples']:,} examples",
@@ -207,8 +207,18 @@ def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
 
 
 def _again(facts: dict[str, Any]) -> LabelData:
-    if not facts["files"]:
+    if facts["origin"].get("default"):
         return digits(facts["origin"]["seed"])
+    if not facts["files"]:
+        raise DataError(
+            f"{facts['name']}: the run's copy of the data is gone",
+            expected=f"{stored.TEXTS} or {stored.NUMBERS}, since the data came from no file",
+            fix="restore the run from a copy, or train again",
+        )
     reading = Reading(**facts["origin"]["reading"])
     seed, name = facts["origin"]["seed"], facts["name"]
     return _read(facts["files"], facts["test_files"], reading, seed, name)
+
+
+def _is_of(data: LabelData, facts: dict[str, Any]) -> bool:
+    return (data.examples.digest, data.origin) == (facts["sha256"], facts["origin"])
