@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.data.scaling import Standard
-from recurra.data.units import Bags, Units
+from recurra.data.units import Bags, Units, normal
 from recurra.errors import BundleError, DataError
 from recurra.tasks.labels.examples import Kind
 
@@ -94,7 +94,7 @@ class Encoder:
             DataError: a sequence of other channels than those learnt from.
         """
         if self.units is not None:
-            bags = self.units.encode(inputs)
+            bags = self.units.encode([_composed(each) for each in inputs])
             return Inputs(bags.lengths, bags)
         assert self.scale is not None
         for row, each in enumerate(inputs):
@@ -146,3 +146,8 @@ class Encoder:
         if units is not None:
             return cls(value["kind"], units=Units.from_json(units))
         return cls(value["kind"], scale=Standard.from_json(scale))
+
+
+def _composed(text: Any) -> Any:
+    """A text, or tokens, in Unicode's composed form (NFC), as those learnt from."""
+    return normal(text) if isinstance(text, str) else tuple(map(normal, text))
