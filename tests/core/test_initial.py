@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from laws import Layer
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
-from laws import Layer
 
 LAYERS = [
     RNN(3, 5, 2, bidirectional=True),

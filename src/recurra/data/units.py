@@ -101,12 +101,13 @@ class Units:
 
     def encode(self, texts: Sequence[Text]) -> Bags:
         """Cut texts and look their features up; a text of nothing becomes one unit of nothing."""
-        bag, bags = self._bag, []
+        bags: list[tuple[int, ...]] = []
         lengths = np.empty(len(texts), np.int64)
         for row, text in enumerate(texts):
             units = self.cut(text) or [""]
             lengths[row] = len(units)
-            bags += [bag(unit) for unit in units]
+            whole = self.kind == "subwords" and not isinstance(text, str)
+            bags += map(self._whole if whole else self._bag, units)
         counts = np.fromiter(map(len, bags), np.int64, len(bags))
         ids = np.fromiter(itertools.chain.from_iterable(bags), np.int64, int(counts.sum()))
         return Bags(ids, counts, lengths)
@@ -131,12 +132,14 @@ class Units:
         Raises:
             BundleError: these are none.
         """
-        features = value.get("features")
-        if value.get("kind") not in ("words", "characters", "subwords") or not (
-            isinstance(features, list) and all(isinstance(each, str) for each in features)
+        kind, features, tokenizer = (value.get(k) for k in ("kind", "features", "tokenizer"))
+        if (
+            kind not in ("words", "characters", "subwords")
+            or not (isinstance(features, list) and all(isinstance(each, str) for each in features))
+            or not isinstance(tokenizer, str if kind == "subwords" else type(None))
         ):
             raise BundleError("the vocabulary is damaged", expected='a "kind" and its "features"')
-        return cls(value["kind"], tuple(features), value.get("tokenizer"))
+        return cls(kind, tuple(features), tokenizer)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -148,6 +151,14 @@ class Units:
         get, kind = self._ids.get, self.kind
         return lru_cache(_REMEMBERED)(
             lambda unit: tuple(k for k in map(get, _features(unit, kind)) if k)
+        )
+
+    @cached_property
+    def _whole(self) -> Callable[[str], tuple[int, ...]]:
+        """The ids of a token's subwords, which are to it what n-grams are to a word."""
+        get = self._ids.get
+        return lru_cache(_REMEMBERED)(
+            lambda token: tuple(k for k in map(get, self.cut(token)) if k)
         )
 
     @cached_property
@@ -173,6 +184,8 @@ def _cut(text: Text, kind: str) -> list[str]:
 def _features(unit: str, kind: str) -> list[str]:
     if kind != "words":
         return [unit]
+    if not unit:
+        return []
     marked = f"<{unit.lower()[:MOST_LETTERS]}>"
     shape = SHAPE + "".join(kind for kind, _ in itertools.groupby(map(_shape, unit[:MOST_LETTERS])))
     return [marked, shape] + [
@@ -198,9 +211,10 @@ def _learn_subwords(texts: Iterable[Text], size: int) -> tuple[str, tuple[str, .
         initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    made.train_from_iterator([t if isinstance(t, str) else " ".join(t) for t in texts], trainer)
-    pieces = sorted(made.get_vocab().items(), key=lambda pair: pair[1])
-    return "subwords", tuple(piece for piece, _ in pieces), made.to_str()
+    pieces = ((text,) if isinstance(text, str) else text for text in texts)
+    made.train_from_iterator(itertools.chain.from_iterable(pieces), trainer)
+    ranked = sorted(made.get_vocab().items(), key=lambda pair: pair[1])
+    return "subwords", tuple(piece for piece, _ in ranked), made.to_str()
 
 
 def _tokenizers() -> Any:

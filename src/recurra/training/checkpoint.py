@@ -85,10 +85,12 @@ def read(
     try:
         network.load_state_dict(_under("network/", arrays))
         for number, optimiser in enumerate(optimisers):
-            states: dict[int, dict[str, Tensor]] = {}
+            states: dict[int, dict[str, Tensor | int]] = {}
             for name, value in _under(f"optimiser/{number}/", arrays).items():
                 index, key = name.split("/", 1)
-                states.setdefault(int(index), {})[key] = value
+                # A count that was Python's (SparseAdam's) is one again: as a tensor it would round.
+                count = value.dim() == 0 and value.dtype == torch.int64
+                states.setdefault(int(index), {})[key] = int(value) if count else value
             optimiser.load_state_dict(
                 {"state": states, "param_groups": optimiser.state_dict()["param_groups"]}
             )
