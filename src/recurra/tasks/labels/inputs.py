@@ -119,9 +119,9 @@ class Encoder:
         Raises:
             BundleError: it is none.
         """
-        units, scale = value.get("units"), value.get("scale")
-        if (units is None) == (scale is None):
-            raise BundleError("the encoder is damaged", expected='"units" of texts or a "scale"')
-        if units is not None:
-            return cls(value["kind"], units=Units.from_json(units))
-        return cls(value["kind"], scale=Standard.from_json(scale))
+        kind, units, scale = (value.get(name) for name in ("kind", "units", "scale"))
+        if kind in ("text", "tokens") and isinstance(units, dict) and scale is None:
+            return cls(kind, units=Units.from_json(units))
+        if kind == "numbers" and isinstance(scale, dict) and units is None:
+            return cls(kind, scale=Standard.from_json(scale))
+        raise BundleError("the encoder is damaged", expected='"units" of texts or a "scale"')
