@@ -45,10 +45,19 @@ class Bags:
     def select(self, rows: Numbers) -> Bags:
         """The texts named by indices (K,), which may repeat."""
         lengths = self.lengths[rows]
-        units = _positions(_starts(self.lengths)[rows], lengths)
+        units = positions(self._rows_from[rows], lengths)
         counts = self.counts[units]
-        features = _positions(_starts(self.counts)[units], counts)
+        features = positions(self._units_from[units], counts)
         return Bags(self.ids[features], counts, lengths)
+
+    # Kept: a training selects a few rows of many, again and again.
+    @cached_property
+    def _rows_from(self) -> Numbers:
+        return starts(self.lengths)
+
+    @cached_property
+    def _units_from(self) -> Numbers:
+        return starts(self.counts)
 
 
 @final
@@ -226,12 +235,13 @@ def _tokenizers() -> Any:
         ) from error
 
 
-def _starts(counts: Numbers) -> Numbers:
+def starts(counts: Numbers) -> Numbers:
+    """Where each row begins among the units or steps of all, given how many each has."""
     return np.cumsum(counts) - counts
 
 
-def _positions(starts: Numbers, counts: Numbers) -> Numbers:
-    """For each start so many numbers, one after another."""
+def positions(begin: Numbers, counts: Numbers) -> Numbers:
+    """For each row so many numbers from where it begins, one after another."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - ends + counts, counts)
+    return np.arange(total) + np.repeat(begin - ends + counts, counts)

@@ -152,7 +152,7 @@ def test_gradients_of_features_are_those_of_the_mean() -> None:
         with seeded(0, 1):
             found = member.steps(batch)
         slopes = torch.randn(found.shape, generator=torch.Generator().manual_seed(0))
-        found.backward(slopes)
+        found.backward(slopes)  # type: ignore[no-untyped-call]
         assert weight.grad is not None
         assert weight.grad.is_sparse
         mine = weight.grad.to_dense()
@@ -167,7 +167,7 @@ def test_gradients_of_features_are_those_of_the_mean() -> None:
             expected.append(table[known].mean(0) if len(known) else torch.zeros(8))
         plain = torch.stack(expected)
         torch.testing.assert_close(found.detach(), plain.detach())
-        plain.backward(slopes)
+        plain.backward(slopes)  # type: ignore[no-untyped-call]
         assert table.grad is not None
         torch.testing.assert_close(mine, table.grad)
         touched = weight.grad.coalesce().indices()[0].tolist()

@@ -8,7 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.class_weight import (  # type: ignore[import-untyped,unused-ignore]
+    compute_class_weight,
+)
 
 from recurra.errors import OptionError
 from recurra.tasks.labels import recipe
@@ -60,8 +62,8 @@ def len_of(kind: str) -> int:
     ],
 )
 def test_options_override_sizes_one_by_one(name: str, value: Any) -> None:
-    plain = design(**({} if name == "members" else {"members": 1}))
-    found = design(**({"members": 1} | {name: value}))
+    plain = design(members=1)
+    found = design("text", **({"members": 1} | {name: value}))
     assert found.architecture == plain.architecture | {name: value}
     assert found.rates == plain.rates
 

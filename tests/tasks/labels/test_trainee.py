@@ -144,7 +144,7 @@ def test_a_member_learns_as_if_it_were_alone() -> None:
     alone = network("text", members=2).eval()
     rows = mine.batches[1].read(0, 0)
     batch, targets = mine.examples.inputs.batch(rows), mine.examples.targets_of(rows)
-    F.cross_entropy(alone.member(1)(batch), targets).backward()
+    F.cross_entropy(alone.member(1)(batch), targets).backward()  # type: ignore[no-untyped-call]
     for (name, a), b in zip(
         net.member(1).named_parameters(), alone.member(1).parameters(), strict=True
     ):

@@ -37,10 +37,7 @@ class Examples:
         """Targets of rows (K,): (K,), or of all their steps."""
         if not self.tagged:
             return torch.from_numpy(self.targets[rows])
-        lengths = self.inputs.lengths
-        starts = np.cumsum(lengths) - lengths
-        taken = [self.targets[starts[k] : starts[k] + lengths[k]] for k in rows]
-        return torch.from_numpy(np.concatenate(taken))
+        return torch.from_numpy(self.targets[self.inputs.steps_of(rows)])
 
 
 @final
