@@ -91,6 +91,41 @@ def test_weights_optimisers_and_carry_come_back_exactly(tmp_path: Path) -> None:
     assert checkpoint.weights(run)[1].keys() == mine.state_dict().keys()
 
 
+def sparse_network(seed: int) -> tuple[nn.Module, Optimisers]:
+    torch.manual_seed(seed)
+    made = nn.Embedding(9, 4, sparse=True)
+    optimisers = build(made, Rates())
+    for _ in range(3):
+        sparse_step(made, optimisers)
+    return made, optimisers
+
+
+def sparse_step(made: nn.Module, optimisers: Optimisers) -> None:
+    made(torch.randint(0, 9, (5,))).square().sum().backward()
+    for optimiser in optimisers:
+        optimiser.step()
+        optimiser.zero_grad()
+
+
+def test_a_sparse_embedding_goes_on_to_the_last_bit(tmp_path: Path) -> None:
+    run, (mine, my_optimisers) = Run.create(tmp_path), sparse_network(1)
+    checkpoint.write(run, Progress(3, Plan(9)), mine, my_optimisers, {})
+    theirs, their_optimisers = sparse_network(2)
+    checkpoint.read(run, theirs, their_optimisers)
+    for made, optimisers in ((mine, my_optimisers), (theirs, their_optimisers)):
+        torch.manual_seed(0)
+        for _ in range(20):
+            sparse_step(made, optimisers)
+    assert torch.equal(mine.state_dict()["weight"], theirs.state_dict()["weight"])
+    for one, other in zip(my_optimisers, their_optimisers, strict=True):
+        for state, restored in zip(
+            one.state_dict()["state"].values(), other.state_dict()["state"].values(), strict=True
+        ):
+            assert {k: type(v) for k, v in state.items()} == {
+                k: type(v) for k, v in restored.items()
+            }
+
+
 def test_what_was_read_may_be_written_to(tmp_path: Path) -> None:
     run = Run.create(tmp_path)
     checkpoint.write(run, Progress(3, Plan(9)), line(), [], {"state": torch.zeros(3)})

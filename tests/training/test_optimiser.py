@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from recurra.core.layers import GRU, LSTM, RNN
-from recurra.training.optimiser import Muon, Rates, build, orthogonal
+from recurra.training.optimiser import Muon, Rates, build, clip, orthogonal
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -169,3 +169,90 @@ def test_a_bidirectional_gru_learns_with_it() -> None:
             optimiser.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0], losses[::10]
+
+
+# -- sparse embeddings ----------------------------------------------------------------------------
+
+
+def embeddings() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Embedding(9, 4),
+        nn.Embedding(7, 3, sparse=True),
+        nn.EmbeddingBag(8, 2, mode="mean", padding_idx=0, sparse=True),
+        GRU(4, 6),
+    )
+
+
+def test_sparse_embeddings_and_they_alone_are_sparse_adams() -> None:
+    network = embeddings()
+    found = {type(o): o for o in build(network, Rates(0.5, 0.25))}
+    assert found.keys() == {torch.optim.AdamW, torch.optim.SparseAdam, Muon}
+    (group,) = found[torch.optim.SparseAdam].param_groups
+    assert (group["lr"], group["betas"]) == (0.25, (0.9, 0.99))
+    expected = {id(network.get_parameter(name)) for name in ("1.weight", "2.weight")}
+    assert {id(p) for p in group["params"]} == expected
+    held = [p for o in found.values() for g in o.param_groups for p in g["params"]]
+    assert len(held) == len({id(p) for p in held}) == len(list(network.parameters()))
+    # Nothing is there where nothing is asked for.
+    assert [type(o) for o in build(nn.Embedding(7, 3, sparse=True), Rates())] == [
+        torch.optim.SparseAdam
+    ]
+
+
+def test_only_rows_that_a_batch_touched_move() -> None:
+    layer = nn.Embedding(7, 3, sparse=True)
+    before = layer.weight.detach().clone()
+    (optimiser,) = build(layer, Rates(others=0.1))
+    for rows in ([1, 4, 4], [4]):
+        layer(torch.tensor(rows)).square().sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    moved = (layer.weight.detach() != before).any(1)
+    assert moved.tolist() == [False, True, False, False, True, False, False]
+
+
+def with_gradients(rows: list[int], size: float, seed: int, dense: bool) -> list[nn.Parameter]:
+    """Two dense gradients, and one of an embedding whose rows may come twice, or made dense."""
+    found = [nn.Parameter(normal(4, 3)), nn.Parameter(normal(5)), nn.Parameter(normal(7, 2))]
+    for number, parameter in enumerate(found[:2]):
+        parameter.grad = size * normal(*parameter.shape, seed=seed + number)
+    gradient = torch.sparse_coo_tensor(
+        torch.tensor([rows]),
+        size * normal(len(rows), 2, seed=seed + 2),
+        (7, 2),
+        check_invariants=True,
+    )
+    found[2].grad = gradient.to_dense() if dense else gradient
+    return [*found, nn.Parameter(normal(2))]  # the last without a gradient
+
+
+@given(
+    st.lists(st.integers(0, 6), max_size=9),
+    st.sampled_from([1e-6, 0.1, 1.0, 100.0]),
+    st.floats(0.1, 10),
+    st.integers(0, 99),
+)
+def test_clip_is_torchs_on_dense_gradients(
+    rows: list[int], size: float, limit: float, seed: int
+) -> None:
+    sparse = with_gradients(rows, size, seed, dense=False)
+    dense, theirs = (with_gradients(rows, size, seed, dense=True) for _ in range(2))
+    expected = nn.utils.clip_grad_norm_(theirs, limit)
+    for mine in (sparse, dense):
+        assert clip(mine, limit) == pytest.approx(float(expected))
+        for a, b in zip(mine[:3], theirs[:3], strict=True):
+            assert a.grad is not None
+            assert b.grad is not None
+            torch.testing.assert_close(a.grad.to_dense(), b.grad)
+        assert mine[3].grad is None
+    assert sparse[2].grad is not None
+    assert sparse[2].grad.is_sparse
+
+
+def test_clip_shows_a_gradient_that_is_no_number() -> None:
+    for wrong in (float("nan"), float("inf")):
+        mine = with_gradients([1, 1], 1.0, 0, dense=False)
+        assert mine[2].grad is not None
+        mine[2].grad._values()[0, 0] = wrong
+        assert not torch.tensor(clip(mine, 1.0)).isfinite()
+    assert clip([], 1.0) == clip([nn.Parameter(normal(3))], 1.0) == 0.0

@@ -9,17 +9,17 @@ import numpy as np
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 TOGETHER = 16
-"""Batches whose examples are sorted by length among themselves."""
+"""Batches whose examples are sorted by length among themselves, at most a quarter of them."""
 
 
 @final
 class Batches:
     """Rows drawn without putting back, `size` at a time, those of a batch of like lengths.
 
-    Each epoch shuffles all rows, sorts stretches of sixteen batches by length, and shuffles the
-    batches: lengths within a batch are alike, while which rows meet changes from epoch to epoch.
-    What does not fill a batch is left out of an epoch, so that every batch weighs the same, unless
-    there is no full one.
+    Each epoch shuffles all rows, sorts stretches of up to sixteen batches by length, and shuffles
+    the batches: lengths within a batch are alike, while which rows meet changes from epoch to
+    epoch. What does not fill a batch is left out of an epoch, so that every batch weighs the same,
+    unless there is no full one.
 
     Args:
         rows: (N,) which rows, as numbers of whatever holds them.
@@ -43,7 +43,7 @@ class Batches:
     def _shuffled(self, epoch: int) -> Rows:
         draw = np.random.default_rng((self.seed, epoch))
         order = draw.permutation(len(self.rows))[: self.count * self.size]
-        stretch = TOGETHER * self.size
+        stretch = min(TOGETHER, max(1, self.count // 4)) * self.size
         for start in range(0, len(order), stretch):
             part = order[start : start + stretch]
             order[start : start + stretch] = part[np.argsort(self.lengths[part], kind="stable")]

@@ -22,22 +22,29 @@ def standard_input_lines() -> Iterator[list[str]]:
     """
     if sys.stdin is None:
         raise DataError("standard input is closed", expected="lines: recurra ... < lines.txt")
-    rest, seen = b"", 0
-    while piece := sys.stdin.buffer.read1(AT_ONCE):
-        if not seen and not rest:
-            piece = piece.removeprefix(BOM)
-        whole, end, after = (rest + piece).rpartition(b"\n")
+    begun: list[bytes] = []
+    seen = 0
+    while piece := _piece():
+        whole, end, rest = piece.rpartition(b"\n")
         if not end:
-            rest += piece
+            begun.append(piece)
             continue
-        rest = after
-        yield _lines(whole, seen)
-        seen += whole.count(b"\n") + 1
-    if rest:
-        yield _lines(rest, seen)
+        data = b"".join([*begun, whole])
+        yield _lines(data, seen)
+        begun, seen = [rest], seen + data.count(b"\n") + 1
+    # What follows the last line end is a line of its own, unless nothing does.
+    if (data := b"".join(begun)) and (seen or data != BOM):
+        yield _lines(data, seen)
+
+
+def _piece() -> bytes:
+    found: bytes = sys.stdin.buffer.read1(AT_ONCE)  # type: ignore[union-attr]
+    return found
 
 
 def _lines(data: bytes, before: int) -> list[str]:
+    if not before:
+        data = data.removeprefix(BOM)
     try:
         return [line.removesuffix("\r") for line in data.decode("utf-8").split("\n")]
     except UnicodeDecodeError as error:

@@ -23,12 +23,16 @@ class Standard:
 
     @classmethod
     def of(cls, values: Values) -> Self:
-        """The scale of values (N, C), which are the training part's; a constant channel keeps 1."""
+        """The scale of values (N, C), which are the training part's.
+
+        A channel that is constant but for rounding is divided by its size, or by 1 if that is more:
+        what is left of it must not drown the others.
+        """
         mean = values.mean(0, dtype=np.float64)
         spread = values.std(0, dtype=np.float64)
         # Rounding alone leaves a constant channel a spread of about 1e-7 of its size.
         constant = spread <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
-        return cls(mean, np.where(constant, 1.0, spread))
+        return cls(mean, np.where(constant, np.maximum(np.abs(mean), 1.0), spread))
 
     def scale(self, values: Values) -> Values:
         """Values (..., C) on the scale of the training part."""
@@ -51,8 +55,12 @@ class Standard:
         Raises:
             BundleError: it is none.
         """
-        mean = np.array(value.get("mean"), np.float64)
-        spread = np.array(value.get("spread"), np.float64)
-        if mean.ndim != 1 or mean.shape != spread.shape or not (spread > 0).all():
-            raise BundleError("the scale is damaged", expected='"mean" and "spread", one a channel')
+        damaged = BundleError("the scale is damaged", expected='"mean" and "spread", one a channel')
+        try:
+            mean, spread = (np.array(value[name], np.float64) for name in ("mean", "spread"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged from error
+        fits = mean.ndim == 1 and mean.shape == spread.shape and len(mean) > 0
+        if not (fits and np.isfinite([mean, spread]).all() and (spread > 0).all()):
+            raise damaged
         return cls(mean, spread)

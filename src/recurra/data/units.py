@@ -45,10 +45,19 @@ class Bags:
     def select(self, rows: Numbers) -> Bags:
         """The texts named by indices (K,), which may repeat."""
         lengths = self.lengths[rows]
-        units = _positions(_starts(self.lengths)[rows], lengths)
+        units = positions(self._rows_from[rows], lengths)
         counts = self.counts[units]
-        features = _positions(_starts(self.counts)[units], counts)
+        features = positions(self._units_from[units], counts)
         return Bags(self.ids[features], counts, lengths)
+
+    # Kept: a training selects a few rows of many, again and again.
+    @cached_property
+    def _rows_from(self) -> Numbers:
+        return starts(self.lengths)
+
+    @cached_property
+    def _units_from(self) -> Numbers:
+        return starts(self.counts)
 
 
 @final
@@ -101,12 +110,13 @@ class Units:
 
     def encode(self, texts: Sequence[Text]) -> Bags:
         """Cut texts and look their features up; a text of nothing becomes one unit of nothing."""
-        bag, bags = self._bag, []
+        bags: list[tuple[int, ...]] = []
         lengths = np.empty(len(texts), np.int64)
         for row, text in enumerate(texts):
             units = self.cut(text) or [""]
             lengths[row] = len(units)
-            bags += [bag(unit) for unit in units]
+            whole = self.kind == "subwords" and not isinstance(text, str)
+            bags += map(self._whole if whole else self._bag, units)
         counts = np.fromiter(map(len, bags), np.int64, len(bags))
         ids = np.fromiter(itertools.chain.from_iterable(bags), np.int64, int(counts.sum()))
         return Bags(ids, counts, lengths)
@@ -131,12 +141,14 @@ class Units:
         Raises:
             BundleError: these are none.
         """
-        features = value.get("features")
-        if value.get("kind") not in ("words", "characters", "subwords") or not (
-            isinstance(features, list) and all(isinstance(each, str) for each in features)
+        kind, features, tokenizer = (value.get(k) for k in ("kind", "features", "tokenizer"))
+        if (
+            kind not in ("words", "characters", "subwords")
+            or not (isinstance(features, list) and all(isinstance(each, str) for each in features))
+            or not isinstance(tokenizer, str if kind == "subwords" else type(None))
         ):
             raise BundleError("the vocabulary is damaged", expected='a "kind" and its "features"')
-        return cls(value["kind"], tuple(features), value.get("tokenizer"))
+        return cls(kind, tuple(features), tokenizer)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -148,6 +160,14 @@ class Units:
         get, kind = self._ids.get, self.kind
         return lru_cache(_REMEMBERED)(
             lambda unit: tuple(k for k in map(get, _features(unit, kind)) if k)
+        )
+
+    @cached_property
+    def _whole(self) -> Callable[[str], tuple[int, ...]]:
+        """The ids of a token's subwords, which are to it what n-grams are to a word."""
+        get = self._ids.get
+        return lru_cache(_REMEMBERED)(
+            lambda token: tuple(k for k in map(get, self.cut(token)) if k)
         )
 
     @cached_property
@@ -173,6 +193,8 @@ def _cut(text: Text, kind: str) -> list[str]:
 def _features(unit: str, kind: str) -> list[str]:
     if kind != "words":
         return [unit]
+    if not unit:
+        return []
     marked = f"<{unit.lower()[:MOST_LETTERS]}>"
     shape = SHAPE + "".join(kind for kind, _ in itertools.groupby(map(_shape, unit[:MOST_LETTERS])))
     return [marked, shape] + [
@@ -198,9 +220,10 @@ def _learn_subwords(texts: Iterable[Text], size: int) -> tuple[str, tuple[str, .
         initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    made.train_from_iterator([t if isinstance(t, str) else " ".join(t) for t in texts], trainer)
-    pieces = sorted(made.get_vocab().items(), key=lambda pair: pair[1])
-    return "subwords", tuple(piece for piece, _ in pieces), made.to_str()
+    pieces = ((text,) if isinstance(text, str) else text for text in texts)
+    made.train_from_iterator(itertools.chain.from_iterable(pieces), trainer)
+    ranked = sorted(made.get_vocab().items(), key=lambda pair: pair[1])
+    return "subwords", tuple(piece for piece, _ in ranked), made.to_str()
 
 
 def _tokenizers() -> Any:
@@ -212,12 +235,13 @@ def _tokenizers() -> Any:
         ) from error
 
 
-def _starts(counts: Numbers) -> Numbers:
+def starts(counts: Numbers) -> Numbers:
+    """Where each row begins among the units or steps of all, given how many each has."""
     return np.cumsum(counts) - counts
 
 
-def _positions(starts: Numbers, counts: Numbers) -> Numbers:
-    """For each start so many numbers, one after another."""
+def positions(begin: Numbers, counts: Numbers) -> Numbers:
+    """For each row so many numbers from where it begins, one after another."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - ends + counts, counts)
+    return np.arange(total) + np.repeat(begin - ends + counts, counts)

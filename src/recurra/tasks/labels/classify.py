@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from typing import Any, TypeVar, final
 
 import numpy as np
@@ -14,7 +15,7 @@ from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
 from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
 from recurra.tasks.labels.model import LabelNetwork, StreamState
-from recurra.tasks.labels.trainee import pieces
+from recurra.tasks.labels.trainee import AT_ONCE, pieces
 
 Scores = NDArray[np.float64]
 X = TypeVar("X")
@@ -67,16 +68,20 @@ def probabilities(said: Scores, temperature: float) -> Scores:
 
 
 def ahead(encoder: Encoder, groups: Iterable[Sequence[X]]) -> Iterator[tuple[Sequence[X], Inputs]]:
-    """Encode groups of raw inputs, one ahead of whoever asks: two cores share the work."""
+    """Encode groups of raw inputs, large ones in parts: two cores share the work of a group.
+
+    While whoever asks is busy with a part, the next one is encoded. A group is done before the
+    next one is asked for: who types one line and waits has its answer.
+    """
     with ThreadPoolExecutor(1) as other:
-        waiting = None
         for group in groups:
-            following = (group, other.submit(encoder.encode, group))
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = following
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()
+            parts = [group[at : at + AT_ONCE] for at in range(0, len(group), AT_ONCE)]
+            coming = [other.submit(encoder.encode, part) for part in parts[:1]]
+            for part, following in zip_longest(parts, parts[1:]):
+                encoded = coming.pop().result()
+                if following is not None:
+                    coming.append(other.submit(encoder.encode, following))
+                yield part, encoded
 
 
 @final

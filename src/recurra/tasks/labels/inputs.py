@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.data.scaling import Standard
-from recurra.data.units import Bags, Units, normal
+from recurra.data.units import Bags, Units, normal, positions, starts
 from recurra.errors import BundleError, DataError
 from recurra.tasks.labels.examples import Kind
 
@@ -57,11 +58,16 @@ class Inputs:
                 torch.from_numpy(bags.counts),
             )
         assert self.values is not None
-        starts = np.cumsum(self.lengths) - self.lengths
-        taken = [self.values[starts[k] : starts[k] + self.lengths[k]] for k in rows]
-        return Batch(
-            torch.from_numpy(self.lengths[rows]), values=torch.from_numpy(np.concatenate(taken))
-        )
+        taken = self.values[self.steps_of(rows)]
+        return Batch(torch.from_numpy(self.lengths[rows]), values=torch.from_numpy(taken))
+
+    def steps_of(self, rows: Rows) -> Rows:
+        """Where the steps of rows (K,) stand among those of all, end to end."""
+        return positions(self._starts[rows], self.lengths[rows])
+
+    @cached_property
+    def _starts(self) -> Rows:
+        return starts(self.lengths)
 
 
 @final
@@ -140,12 +146,12 @@ class Encoder:
         Raises:
             BundleError: it is none.
         """
-        units, scale = value.get("units"), value.get("scale")
-        if (units is None) == (scale is None):
-            raise BundleError("the encoder is damaged", expected='"units" of texts or a "scale"')
-        if units is not None:
-            return cls(value["kind"], units=Units.from_json(units))
-        return cls(value["kind"], scale=Standard.from_json(scale))
+        kind, units, scale = (value.get(name) for name in ("kind", "units", "scale"))
+        if kind in ("text", "tokens") and isinstance(units, dict) and scale is None:
+            return cls(kind, units=Units.from_json(units))
+        if kind == "numbers" and isinstance(scale, dict) and units is None:
+            return cls(kind, scale=Standard.from_json(scale))
+        raise BundleError("the encoder is damaged", expected='"units" of texts or a "scale"')
 
 
 def _composed(text: Any) -> Any:

@@ -22,7 +22,7 @@ from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
 from recurra.tasks.model import Design
 from recurra.training.loop import seeded
-from recurra.training.optimiser import Rates, build
+from recurra.training.optimiser import Rates, build, clip
 from recurra.training.plan import REPORTS
 from recurra.training.precision import Precision
 
@@ -177,6 +177,7 @@ def seconds_a_step(
         with seeded(0, number), precision(device):
             loss = found.loss(network, carry)
         loss.mean.backward()  # type: ignore[no-untyped-call]
+        clip(network.parameters(), 1.0)
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()

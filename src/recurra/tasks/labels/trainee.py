@@ -37,10 +37,7 @@ class Examples:
         """Targets of rows (K,): (K,), or of all their steps."""
         if not self.tagged:
             return torch.from_numpy(self.targets[rows])
-        lengths = self.inputs.lengths
-        starts = np.cumsum(lengths) - lengths
-        taken = [self.targets[starts[k] : starts[k] + lengths[k]] for k in rows]
-        return torch.from_numpy(np.concatenate(taken))
+        return torch.from_numpy(self.targets[self.inputs.steps_of(rows)])
 
 
 @final
@@ -60,7 +57,7 @@ class LabelTrainee:
         learn: rows of the examples that train or choose.
         folds: of each of them; member m is not trained on fold m, which chooses for it.
         class_weights: (K,) how much an example of each class counts.
-        most_epochs: passes beyond which more time would not help.
+        most_steps: steps beyond which more time would not help.
     """
 
     unit = "examples"
@@ -81,8 +78,9 @@ class LabelTrainee:
         self.device = class_weights.device
         self.class_weights = class_weights
         self.most_steps = most_steps
-        # A chain's loss is that of a whole row; both are told by step or example.
-        self.ceiling = 10.0 + 4.0 * log(len(class_weights))
+        # A chain's loss is that of a whole row; both are told by step or example. A batch of a rare
+        # class that weighs much costs that much more.
+        self.ceiling = (10.0 + 4.0 * log(len(class_weights))) * max(1.0, float(class_weights.max()))
         lengths = examples.inputs.lengths
         members = range(len(network.members))
         self.held = [learn[folds == m] for m in members]

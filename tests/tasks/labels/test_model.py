@@ -1,0 +1,233 @@
+"""The network: rows do not see each other, streams are the whole, an ensemble is the mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from recurra.errors import OptionError
+from recurra.tasks.labels import model as model_module
+from recurra.tasks.labels.inputs import Batch
+from recurra.tasks.labels.model import CELLS, Architecture, LabelNetwork, Member, StreamState
+from recurra.training.loop import seeded
+from toy_labels import KINDS, network, prepared
+
+POOLINGS = ["last", "mean", "max", "attention", "max+mean", "attention+last"]
+
+
+def batch_of(kind: str, rows: list[int]) -> Batch:
+    return prepared(kind).inputs.batch(np.array(rows))
+
+
+def by_row(kind: str, rows: list[int], scores: Tensor) -> list[Tensor]:
+    """Scores of each row: (K,), or where steps are tagged (T, K)."""
+    if kind != "tags":
+        return list(scores)
+    return list(torch.split(scores, prepared(kind).inputs.lengths[rows].tolist()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("both", [False, True])
+def test_a_row_does_not_see_its_neighbours(kind: str, cell: str, both: bool) -> None:
+    net = network(kind, cell=cell, bidirectional=both, layers=2, pooling="attention+last+max")
+    net.eval()
+    rows, order = [3, 14, 15, 92, 65], [4, 0, 2, 1, 3]
+    with torch.no_grad():
+        together = by_row(kind, rows, net(batch_of(kind, rows)))
+        turned = [rows[k] for k in order]
+        for k, found in zip(order, by_row(kind, turned, net(batch_of(kind, turned))), strict=True):
+            torch.testing.assert_close(found, together[k])
+        for row, expected in zip(rows, together, strict=True):
+            (alone,) = by_row(kind, [row], net(batch_of(kind, [row])))
+            torch.testing.assert_close(alone, expected)
+
+
+def steps_of(kind: str, row: int) -> list[Any]:
+    """A row as a stream gives it: a token or the channels' values at a time."""
+    of = prepared(kind)
+    given = of.data.examples.inputs[row]
+    assert of.encoder.units is not None or kind == "numbers"
+    return list(given) if of.encoder.units is None else of.encoder.units.cut(given)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+@settings(max_examples=5)
+@given(st.integers(0, 199), st.integers(0, 9))
+def test_a_stream_says_at_each_step_what_the_whole_says(
+    kind: str, cell: str, pooling: str, row: int, seed: int
+) -> None:
+    net = network(kind, seed, cell=cell, bidirectional=False, layers=2, pooling=pooling).eval()
+    member, encoder, steps = net.member(0), prepared(kind).encoder, steps_of(kind, row)
+    state: StreamState | None = None
+    with torch.no_grad():
+        for t, step in enumerate(steps):
+            one = [np.asarray([step])] if kind == "numbers" else [(step,)]
+            found, state = member.step(encoder.encode(one).batch(np.zeros(1, np.int64)), state)
+            until = steps[: t + 1]
+            so_far = [np.asarray(until)] if kind == "numbers" else [tuple(until)]
+            whole = member(encoder.encode(so_far).batch(np.zeros(1, np.int64)))
+            torch.testing.assert_close(found, whole[-1:])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ensemble_says_the_mean_of_its_members(kind: str) -> None:
+    net = network(kind, members=3).eval()
+    batch = batch_of(kind, [0, 1, 2, 3])
+    with torch.no_grad():
+        each = [net.member(m)(batch) for m in range(3)]
+        torch.testing.assert_close(net(batch), sum(each) / 3)
+    assert not torch.allclose(each[0], each[1])
+    chain = net.chain()
+    assert (chain is None) == (kind != "tags")
+    if chain is not None:
+        with torch.no_grad():
+            for m in range(3):
+                own = net.member(m).chain
+                assert own is not None
+                own.between.fill_(float(m))
+        mean = net.chain()
+        assert mean is not None
+        assert (mean.between == 1).all()
+
+
+def test_first_weights_are_orthogonal_and_nothing_is_zero() -> None:
+    net = network("text", cell="lstm")
+    member = net.member(0)
+    for gate in member.recurrent.get_parameter("weight_hh_l0").chunk(4):
+        torch.testing.assert_close(gate @ gate.mT, torch.eye(10), atol=1e-5, rtol=0)
+    assert member.embedding is not None
+    assert (member.embedding.weight[0] == 0).all()
+    assert (member.embedding.weight[1:] != 0).any(1).all()
+
+
+def test_a_units_vector_is_the_mean_of_its_features() -> None:
+    member = network("text").member(0).eval()
+    assert member.embedding is not None
+    weight = member.embedding.weight.detach()
+    batch = Batch(torch.tensor([3]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
+    expected = torch.stack([(weight[2] + 2 * weight[5]) / 3, 0 * weight[0], weight[7]])
+    torch.testing.assert_close(member.steps(batch).detach(), expected)
+
+
+# -- what training leaves out -----------------------------------------------------------------
+
+
+def test_training_shows_a_share_of_the_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    member = network("text").member(0)
+    assert member.embedding is not None
+    with torch.no_grad():
+        # Each feature marks its own place, so that the mean says which were seen.
+        member.embedding.weight.zero_()
+        member.embedding.weight[1:9] = torch.eye(8)
+    ids = torch.arange(1, 9).repeat(500)
+    batch = Batch(torch.tensor([500]), ids, torch.full((500,), 8))
+    with seeded(0, 0):
+        seen = member.train().steps(batch).detach()
+    shown = (seen > 0).sum(1)
+    assert 8 * 0.66 < shown.double().mean() < 8 * 0.74
+    # What is left out does not count in the mean.
+    some = shown > 0
+    torch.testing.assert_close(seen[some].sum(1), torch.ones(int(some.sum())))
+    assert torch.equal(member.eval().steps(batch), torch.full((500, 8), 1 / 8))
+
+
+def test_gradients_of_features_are_those_of_the_mean() -> None:
+    """Against an embedding looked up and averaged by hand, with features left out or not."""
+    batch = batch_of("text", [0, 1, 2, 3, 4])
+    assert batch.ids is not None
+    assert batch.counts is not None
+    for training in (True, False):
+        member = network("text").member(0).train(training)
+        assert member.embedding is not None
+        weight = member.embedding.weight
+        with seeded(0, 1):
+            found = member.steps(batch)
+        slopes = torch.randn(found.shape, generator=torch.Generator().manual_seed(0))
+        found.backward(slopes)  # type: ignore[no-untyped-call]
+        assert weight.grad is not None
+        assert weight.grad.is_sparse
+        mine = weight.grad.to_dense()
+        table = weight.detach().clone().requires_grad_()
+        ids = batch.ids
+        if training:
+            with seeded(0, 1):
+                ids = ids * (torch.rand(ids.shape) < model_module.KEPT_FEATURES)
+        expected = []
+        for bag in torch.split(ids, batch.counts.tolist()):
+            known = bag[bag > 0]
+            expected.append(table[known].mean(0) if len(known) else torch.zeros(8))
+        plain = torch.stack(expected)
+        torch.testing.assert_close(found.detach(), plain.detach())
+        plain.backward(slopes)  # type: ignore[no-untyped-call]
+        assert table.grad is not None
+        torch.testing.assert_close(mine, table.grad)
+        touched = weight.grad.coalesce().indices()[0].tolist()
+        assert set(touched) - {0} == set(ids.tolist()) - {0}
+
+
+def test_noise_is_added_to_numbers_in_training_alone() -> None:
+    member = network("numbers", noise=0.5).member(0)
+    batch = batch_of("numbers", list(range(100)))
+    assert batch.values is not None
+    with seeded(0, 0):
+        added = member.train().steps(batch) - batch.values
+    assert added.std().item() == pytest.approx(0.5, rel=0.1)
+    assert torch.equal(member.eval().steps(batch), batch.values)
+    assert torch.equal(network("numbers").member(0).train().steps(batch), batch.values)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dropout_is_of_training_alone(kind: str) -> None:
+    net, batch = network(kind, dropout=0.5), batch_of(kind, [0, 1, 2])
+    with torch.no_grad():
+        net.train()
+        assert not torch.equal(net(batch), net(batch))
+        net.eval()
+        assert torch.equal(net(batch), net(batch))
+
+
+# -- sizes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"cell": "cnn"}, "cell 'cnn'"),
+        ({"channels": 3}, "3 channels"),
+        ({"features": 0}, "0 features and 0 channels"),
+        ({"pooling": "median"}, "pooling median"),
+        ({"pooling": ""}, "pooling"),
+        ({"hidden": 0}, "hidden_size=0"),
+        ({"dropout": 1.5}, "dropout"),
+    ],
+)
+def test_sizes_that_make_no_network_are_told(wrong: dict[str, Any], named: str) -> None:
+    with pytest.raises(OptionError, match=named):
+        network("text", **wrong)
+
+
+def test_sizes_come_back() -> None:
+    a = network("numbers", members=2).architecture
+    again = LabelNetwork(Architecture(**a.to_json()))
+    assert again.architecture == a
+    assert isinstance(again.member(1), Member)
+    shapes = {k: v.shape for k, v in again.state_dict().items()}
+    assert shapes == {k: v.shape for k, v in network("numbers", members=2).state_dict().items()}
+
+
+def test_it_says_what_it_is() -> None:
+    one = network("text")
+    count = sum(p.numel() for p in one.parameters())
+    assert one.told() == f"1 x GRU(10), both ways, {count:,} weights"
+    three = network("text", members=3, bidirectional=False, cell="lstm", layers=2)
+    count = sum(p.numel() for p in three.parameters())
+    assert three.told() == f"3 times 2 x LSTM(10), {count:,} weights"
