@@ -58,6 +58,7 @@ def test_a_compiled_model_gives_the_same(kind: str, backend: str, swapped: bool)
     torch.compiler.reset()
     with laws.path(""):
         expected = outcome(made, made)
+        # Not in one piece: dynamo leaves recurrent layers, torch's own too, to run as they are.
         same(outcome(torch.compile(made, backend=backend), made), expected)
     torch.compiler.reset()
 

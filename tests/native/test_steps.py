@@ -120,6 +120,18 @@ def test_packed_weights_are_kept_while_the_weights_live() -> None:
     assert not handles.keys() & native_path._kept.keys()
 
 
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_a_first_state_of_another_type_is_turned_into_the_weights(kind: str) -> None:
+    layer = getattr(recurra.nn, kind)(3, 4)
+    state = layer.zero_state(2).map(torch.randn_like)
+    for x in (torch.randn(2, 1, 3), torch.randn(2, 5, 3)):
+        with laws.path("native"):
+            expected, last = layer(x, state)
+            found, other = layer(x, state.to(dtype=torch.float64))
+        assert torch.equal(found, expected)
+        assert all(map(torch.equal, other.leaves(), last.leaves()))
+
+
 def test_weights_made_in_inference_mode_have_no_version_and_are_not_kept() -> None:
     with laws.path("native"), torch.inference_mode():
         layer = recurra.nn.GRU(3, 4)
