@@ -81,14 +81,14 @@ def test_a_step_sees_every_change(
         before = after
 
 
-def test_large_weights_are_looked_at_in_every_row_and_column() -> None:
+def test_single_numbers_of_large_weights_are_seen_without_a_version() -> None:
     layer = recurra.nn.GRU(512, 512)
     x, state = torch.randn(1, 512), layer.zero_state(1).map(torch.randn_like)
     weight = layer.get_parameter("weight_hh_l0").data
-    for piece in (weight[777], weight[:, 300], weight[:, -1]):
+    for row in range(0, 1536, 67):
         with laws.path("native"), torch.no_grad():
             layer.step(x, state)
-            piece.add_(0.5)
+            weight[row, (7 * row) % 512] += 0.5
             assert torch.equal(layer.step(x, state)[0], copy.deepcopy(layer).step(x, state)[0])
 
 

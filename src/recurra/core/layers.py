@@ -205,8 +205,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def step(self, x: Tensor, state: S | None = None) -> tuple[Tensor, S]:
         """Take one step of a stream: x (B, F) -> output (B, H), state (B, L, H).
 
-        Without gradients the weights are packed once and packed anew when they change. In a matrix
-        above 256 KiB, single numbers written through `parameter.data` may not be noticed.
+        Without gradients the weights are packed once, and packed anew when any of them changes.
 
         Raises:
             OptionError: the layer reads both ways, so that there is no next step.

@@ -16,25 +16,18 @@ inline void turn(Lanes& h, const char* from) {
   h = ((h << 5) | (h >> 59)) + v;
 }
 
-// Of all bytes up to 256 KiB, and of evenly spread cache lines, 256 KiB of them, beyond.
+// Of all bytes.
 inline std::uint64_t digest(const void* array, std::size_t bytes) {
-  constexpr std::size_t kLine = 64, kMost = std::size_t{256} << 10;
+  constexpr std::size_t kLine = 64;
   const char* p = static_cast<const char*>(array);
-  const std::size_t lines = bytes / kLine, every = bytes > kMost ? (bytes + kMost - 1) / kMost : 1;
-  // Four at a time, since each waits for the one before. The line read in a run of `every` moves on from run to
-  // run, so that every column of a matrix is met.
+  const std::size_t lines = bytes / kLine;
+  // Four at a time, since each waits for the one before.
   Lanes h[4] = {};
-  std::size_t line = 0, shift = 0;
-  const auto next = [&] {
-    const char* at = p + (line + shift) * kLine;
-    line += every;
-    shift = shift + 1 < every ? shift + 1 : 0;
-    return at;
-  };
-  while (line + 4 * every <= lines) {
-    RECURRA_UNROLL for (int i = 0; i < 4; ++i) turn(h[i], next());
+  std::size_t line = 0;
+  for (; line + 4 <= lines; line += 4) {
+    RECURRA_UNROLL for (std::size_t i = 0; i < 4; ++i) turn(h[i], p + (line + i) * kLine);
   }
-  while (line + every <= lines) turn(h[0], next());
+  for (; line < lines; ++line) turn(h[0], p + line * kLine);
   char rest[kLine] = {};
   std::memcpy(rest, p + lines * kLine, bytes - lines * kLine);
   turn(h[1], rest);

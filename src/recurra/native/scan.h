@@ -38,8 +38,7 @@ template <class T> struct Prepared {
   Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh, const T* b_ih,
            const T* b_hh);
   ~Prepared();
-  // Whether weights, of the same sizes, are still those that were packed: for certain up to 256 KiB each, as far
-  // as evenly spread cache lines tell beyond.
+  // Whether weights, of the same sizes, are still those that were packed.
   bool same(const T* w_ih, const T* w_hh, const T* b_ih, const T* b_hh) const {
     return digest(w_ih, w_hh, b_ih, b_hh) == digest_;
   }
