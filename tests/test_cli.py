@@ -277,8 +277,8 @@ def test_what_is_no_run_is_told(tmp_path: Path, call: Recurra, command: list[str
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_run_of_another_task_is_told(own_run: Path, call: Recurra, command: list[str]) -> None:
     config = json.loads((own_run / CONFIG).read_text())
-    (own_run / CONFIG).write_text(json.dumps(config | {"task": "labels"}))
-    refused(call(*command, own_run), f"{own_run}: a run of task 'labels'", "task", "text")
+    (own_run / CONFIG).write_text(json.dumps(config | {"task": "dreams"}))
+    refused(call(*command, own_run), f"{own_run}: a run of task 'dreams'", "task", "text")
 
 
 def cut(path: Path) -> None:

@@ -136,9 +136,15 @@ def test_the_cut_is_a_function_of_the_seed() -> None:
     assert (grouped(groups * 7 + 5, labels, seed=1).learn == one.learn).all()
     # For good: a resumed training must find the rows that it began with.
     cut = grouped(np.arange(20), np.arange(20) % 2, seed=7)
-    assert cut.test.tolist() == [3, 6]
-    assert cut.learn.tolist() == [14, 8, 17, 0, 16, 12, 19, 15, 10, 2, 9, 13, 5, 7, 18, 4, 11, 1]
-    assert cut.folds.tolist() == [7, 6, 9, 2, 3, 0, 0, 3, 4, 5, 5, 2, 6, 7, 8, 1, 4, 1]
+    assert cut.test.tolist() == [6, 7]
+    assert cut.learn.tolist() == [4, 16, 15, 10, 9, 1, 13, 17, 3, 11, 14, 12, 8, 0, 19, 2, 5, 18]
+    assert cut.folds.tolist() == [4, 0, 1, 7, 9, 4, 5, 3, 7, 2, 3, 6, 5, 8, 6, 2, 0, 1]
+
+
+def test_the_cut_has_nothing_to_do_with_what_others_draw_by_the_seed() -> None:
+    drawn = np.random.default_rng(0).random(2000)
+    test = grouped(np.arange(2000), None, seed=0).test
+    assert abs(drawn[test].mean() - 0.5) < 0.1
 
 
 def test_learn_is_in_no_order() -> None:

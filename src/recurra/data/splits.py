@@ -171,7 +171,9 @@ def grouped(
     groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
     count = int(groups.max(initial=-1)) + 1
     labels = np.zeros(len(groups), np.int64) if labels is None else labels
-    random = np.random.PCG64(seed)  # its raw output is the same for good; a Generator's is not
+    # Its raw output is the same for good; a Generator's is not. Not of the seed alone: whoever drew
+    # labels or noise with that seed would have a part that goes by them.
+    random = np.random.PCG64(np.random.SeedSequence((seed, 0x5B117)))
     sizes = np.bincount(groups, minlength=count)
     classes = _class_of_group(groups, labels, count)
     reports = np.zeros(count, bool)

@@ -455,7 +455,7 @@ def test_from_python_names_are_checked(tmp_path: Path) -> None:
     model = recurra.train("text", tmp_path / "a.txt", out=tmp_path / "run", **LESS)
     assert recurra.load(tmp_path / "run").report == model.report
     run = Run(tmp_path / "run")
-    run.write_json(CONFIG, run.config() | {"task": "labels"})
+    run.write_json(CONFIG, run.config() | {"task": "dreams"})
     for use in (recurra.load, recurra.resume):
-        with pytest.raises(BundleError, match="run: a run of task 'labels'"):
+        with pytest.raises(BundleError, match="run: a run of task 'dreams'"):
             use(run.path)
