@@ -69,10 +69,11 @@ class Muon(torch.optim.Optimizer):
                     alike.setdefault((weight.shape, weight.device, weight.dtype), []).append(weight)
             for weights in alike.values():
                 ahead = [self._ahead(weight, group["momentum"]) for weight in weights]
-                gates = [each.unflatten(0, (group["gates"], -1)) for each in ahead]
+                count: int = group["gates"]
+                gates = [each.reshape(count, -1, each.shape[1]) for each in ahead]
                 updates = orthogonal(torch.cat(gates))
                 scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
-                for weight, update in zip(weights, updates.split(group["gates"]), strict=True):
+                for weight, update in zip(weights, torch.split(updates, count), strict=True):
                     weight.mul_(1.0 - group["lr"] * group["weight_decay"])
                     weight.add_(update.flatten(0, 1), alpha=-group["lr"] * scale)
 
