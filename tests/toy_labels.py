@@ -96,6 +96,7 @@ def network(kind: str, seed: int = 0, **sizes: Any) -> LabelNetwork:
         "pooling": "max+mean",
         "dropout": 0.0,
         "noise": 0.0,
+        "hidden_features": 0.3,
         "members": 1,
     }
     with seeded(seed, 0):

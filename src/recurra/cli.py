@@ -195,6 +195,15 @@ def classify(
 
 
 @app.command()
+def show(run: RunPath) -> None:
+    """Draw what there is to see of a run into its figures folder."""
+    from recurra import show as room
+
+    for path in room.draw(run):
+        print(path)
+
+
+@app.command()
 def lab(
     name: Annotated[str | None, typer.Argument(help="Which; without one they are listed.")] = None,
     path: Annotated[Path | None, typer.Argument(help="A file, where the lab takes one.")] = None,
@@ -211,8 +220,10 @@ def lab(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="layers, start or text.")],
-    data: Annotated[Path | None, typer.Argument(help="A file, where it takes one.")] = None,
+    name: Annotated[str, typer.Argument(help="labels, layers, start or text.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="A file or folder, where it takes one.")
+    ] = None,
     minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
     repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
     only: Annotated[

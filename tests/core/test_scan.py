@@ -306,3 +306,23 @@ def test_mistakes_are_named() -> None:
         scan(GRU, x, weights._replace(hidden_bias=None))
     with pytest.raises(OptionError, match="weights of shape"):
         scan(LSTM, x, weights)
+    for name, wrong in {
+        "input": torch.zeros(12),
+        "hidden": torch.zeros(12, 4, 1),
+        "input_bias": torch.zeros(11),
+        "hidden_bias": torch.zeros(12, 1),
+    }.items():
+        with pytest.raises(OptionError):
+            scan(GRU, x, weights._replace(**{name: wrong}))
+    with pytest.raises(OptionError, match="on meta"):
+        scan(GRU, x, weights, HiddenState(torch.zeros(2, 4, device="meta")))
+
+
+@pytest.mark.parametrize("name", ["hidden", "input_bias", "hidden_bias"])
+def test_weights_of_two_types_are_not_for_the_kernels(name: str) -> None:
+    weights = weights_for(GRU, 3, 4)
+    wide = getattr(weights, name).double()
+    with laws.path(""):
+        path = choose(GRU, torch.zeros(2, 5, 3), weights._replace(**{name: wide}))
+    assert path.name != "native"
+    assert absent or "no torch.float64 beside torch.float32" in path.reason

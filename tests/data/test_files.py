@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recurra.data.files import embedded_text, read_text
+from recurra.data.files import bytes_of, decoded, embedded_text, given_once, read_text
 from recurra.errors import DataError
 
 KOREAN = "옛날 옛적에 호랑이가 담배를 피우던 시절에 한 나무꾼이 살았습니다.\n"
@@ -239,3 +239,28 @@ def test_equal_files_of_one_character_stay_lines_of_their_own(tmp_path: Path) ->
     for name in ("a.txt", "b.txt", "c.txt"):
         (tmp_path / name).write_text("x", encoding="utf-8")
     assert read_text([tmp_path]).text == "x\nx\nx"
+
+
+def test_bytes_of_a_file(tmp_path: Path) -> None:
+    file = write(tmp_path / "table.csv", b"\xff\0")
+    assert bytes_of(file) == b"\xff\0"
+    with pytest.raises(DataError, match="no such file") as caught:
+        bytes_of(tmp_path / "tabel.csv", "a table")
+    assert caught.value.expected == "a table"
+    assert caught.value.fix == f"did you mean {file}?"
+    with pytest.raises(DataError, match="a folder"):
+        bytes_of(tmp_path)
+
+
+def test_bytes_become_text_or_the_place_is_told() -> None:
+    assert decoded(codecs.BOM_UTF8 + "é\r\n".encode(), "a") == "é\r\n"
+    with pytest.raises(DataError, match=r"a: not UTF-8 at byte 2 \(0xe9\), line 2"):
+        decoded(b"x\n\xe9 ", "a")
+
+
+def test_a_file_is_given_once_by_whatever_path(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", "x")
+    (tmp_path / "b").mkdir()
+    given_once([file, write(tmp_path / "b" / "a.csv", "x")])
+    with pytest.raises(DataError, match="given twice"):
+        given_once([file, tmp_path / "b" / ".." / "a.csv"])

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.errors import DataError, OptionError
-from recurra.judge.bootstrap import Interval, block_bootstrap, default_block
+from recurra.judge.bootstrap import (
+    Interval,
+    block_bootstrap,
+    counts_bootstrap,
+    default_block,
+    paired_shares,
+    share,
+)
 
 
 def moving_average(n: int, width: int, seed: int) -> npt.NDArray[np.float64]:
@@ -150,3 +157,131 @@ def test_an_interval_in_json() -> None:
     interval = Interval(0.1, 0.3, 0.2)
     assert interval.known
     assert interval.to_json() == {"low": 0.1, "high": 0.3, "estimate": 0.2, "level": 0.95}
+
+
+# -- shares and counts --------------------------------------------------------------------------
+
+
+@given(st.integers(10, 500), st.data())
+def test_wilsons_interval_is_where_its_test_turns(n: int, data: st.DataObject) -> None:
+    right = data.draw(st.integers(0, n))
+    found = share(right, n)
+    assert found.estimate == right / n
+    for end in (found.low, found.high):
+        if (
+            0 < end < 1
+        ):  # else it is the share itself: the score of the share, if the end were the truth
+            score = abs(right / n - end) / math.sqrt(end * (1 - end) / n)
+            assert score == pytest.approx(1.959964, rel=1e-4)
+    assert 0 <= found.low <= found.estimate <= found.high <= 1
+
+
+def test_a_share_of_all_is_not_certain() -> None:
+    found = share(40, 40)
+    assert found.high == 1
+    assert found.low == pytest.approx(0.9124, abs=1e-4)
+    assert not share(5, 5).known
+    assert share(5, 5).estimate == 1
+    for right, n in ((3, 2), (-1, 2), (0, 0)):
+        with pytest.raises(OptionError):
+            share(right, n)
+    with pytest.raises(OptionError):
+        share(1, 2, level=2)
+
+
+def ratio(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = sums[:, 0] / sums[:, 1]
+    return found
+
+
+def test_counts_of_one_each_give_the_bootstrap_of_the_mean() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 4000)
+    counts = np.stack([values, np.ones(4000)], 1)
+    found, mean = counts_bootstrap(counts, ratio), block_bootstrap(values, block=1)
+    assert found.estimate == pytest.approx(mean.estimate)
+    assert found.high - found.low == pytest.approx(mean.high - mean.low, rel=0.1)
+    assert found.low == pytest.approx(mean.low, abs=0.01)
+
+
+def test_a_figure_that_is_no_mean_has_its_own_spread() -> None:
+    # The ratio of two sums, against its standard error by the delta method.
+    generator = np.random.default_rng(1)
+    below = generator.gamma(4, 1, 3000)
+    above = 0.5 * below + generator.normal(0, 1, 3000)
+    found = counts_bootstrap(np.stack([above, below], 1), ratio)
+    rest = above - found.estimate * below
+    half = 1.96 * rest.std() / below.mean() / math.sqrt(3000)
+    assert found.estimate == pytest.approx(above.sum() / below.sum())
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_rows_that_occur_often_are_as_many_rows() -> None:
+    counts, times = [[1.0, 1.0], [0.0, 1.0], [0.5, 2.0]], [300, 100, 50]
+    short = counts_bootstrap(counts, ratio, times=times, repeats=4000)
+    long = counts_bootstrap(np.repeat(counts, times, axis=0), ratio, repeats=4000)
+    assert short.estimate == pytest.approx(long.estimate)
+    assert short.low == pytest.approx(long.low, abs=0.006)
+    assert short.high == pytest.approx(long.high, abs=0.006)
+
+
+def test_drawing_counts_in_groups_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = np.random.default_rng(2).gamma(2, 1, (50, 2))
+    whole = counts_bootstrap(counts, ratio, repeats=70)
+    monkeypatch.setattr("recurra.judge.bootstrap._AT_ONCE", 1000)
+    assert counts_bootstrap(counts, ratio, repeats=70) == whole
+    assert counts_bootstrap(counts, ratio, repeats=70, seed=1) != whole
+
+
+def test_counts_of_too_few_examples() -> None:
+    found = counts_bootstrap(np.ones((9, 2)), ratio)
+    assert not found.known
+    assert found.estimate == 1
+    assert not counts_bootstrap([[1.0, 1.0]], ratio, times=[9]).known
+    assert counts_bootstrap([[1.0, 1.0]], ratio, times=[10]).known
+    for counts, times in (([], None), ([1.0], None), ([[1.0, 1.0]], [0]), ([[1.0, 1.0]], [1, 2])):
+        with pytest.raises(DataError):
+            counts_bootstrap(counts, ratio, times=times)
+    with pytest.raises(OptionError):
+        counts_bootstrap([[1.0, 1.0]], ratio, repeats=0)
+    with pytest.raises(OptionError):
+        counts_bootstrap([[1.0, 1.0]], ratio, level=0)
+
+
+def answers(more: int, less: int, n: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Right or not: `more` that the first alone has right, `less` that the second alone has."""
+    both = np.arange(n) % 2 == 0
+    first, second = both.copy(), both.copy()
+    first[:more], second[:more] = True, False
+    first[more : more + less], second[more : more + less] = False, True
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "n"), [(6, 0, 40), (6, 0, 2000), (12, 3, 500), (60, 30, 400), (30, 14, 90)]
+)
+def test_what_mcnemar_finds_is_found(more: int, less: int, n: int) -> None:
+    assert paired_shares(*answers(more, less, n)).low > 0
+    turned = paired_shares(*answers(less, more, n))
+    assert turned.high < 0
+    assert turned.estimate == pytest.approx((less - more) / n)
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "n"), [(0, 0, 40), (4, 0, 40), (5, 0, 2000), (12, 5, 500), (50, 40, 400)]
+)
+def test_what_mcnemar_does_not_find_is_not_found(more: int, less: int, n: int) -> None:
+    found = paired_shares(*answers(more, less, n))
+    assert found.low <= 0 < found.high
+    assert found.estimate == pytest.approx((more - less) / n)
+
+
+def test_many_disagreements_have_the_interval_of_their_mean() -> None:
+    first, second = answers(700, 500, 5000)
+    found = paired_shares(first, second)
+    plain = block_bootstrap(first.astype(float) - second, block=1)
+    assert found.low == pytest.approx(plain.low, abs=0.001)
+    assert found.high == pytest.approx(plain.high, abs=0.001)
+    assert not paired_shares([True] * 9, [False] * 9).known
+    for one, other in (([], []), ([True], [True, False])):
+        with pytest.raises(DataError):
+            paired_shares(one, other)

@@ -110,6 +110,25 @@ def test_bad_arrays_are_refused(bad: Callable[[Array], Any]) -> None:
         Prepared("gru", zeros(30, 8), bad(zeros(30, 10)))
 
 
+def test_a_step_without_its_state_is_refused() -> None:
+    with pytest.raises(OptionError, match="without a state"):
+        Prepared("lstm", zeros(40, 8), zeros(40, 10)).step(zeros(3, 8), zeros(3, 10))
+    lstm = Prepared("lstm", zeros(40, 8), zeros(40, 10))
+    for wrong in (zeros(3, 9), zeros(10, 3).T, zeros(3, 10).astype(np.float64)):
+        with pytest.raises(OptionError, match="c: "):
+            lstm.step(zeros(3, 8), zeros(3, 10), wrong)
+    found, cell = lstm.step(zeros(0, 8), zeros(0, 10), zeros(0, 10))
+    assert found.shape == (0, 10)
+    assert cell is not None
+
+
+@pytest.mark.parametrize("threads", [-1, 0, 1, 3])
+def test_any_number_of_threads(threads: int) -> None:
+    gru = Prepared("gru", zeros(384, 128), zeros(384, 128))
+    x = zeros(64, 128)
+    assert gru.step(x, x, threads=threads)[0].shape == (64, 128)
+
+
 def test_nothing_grows() -> None:
     """100,000 calls in one process leave its largest size where it was."""
     program = """

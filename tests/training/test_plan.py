@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -71,7 +72,7 @@ def test_a_machine_twice_as_slow_still_ends_in_time() -> None:
     while step < plan.steps:
         step += 1
         elapsed += 0.09 if step <= 300 else 0.18
-        if plan.due(step):
+        if plan.due(step) and plan.tells(elapsed - mark[1]):
             plan = plan.revised(step, elapsed, (elapsed - mark[1]) / (step - mark[0]))
             mark = (step, elapsed)
     assert 85 <= elapsed <= 95  # of the 90 that the report leaves
@@ -86,6 +87,19 @@ def test_revising_again_at_the_same_pace_changes_nothing(plan: Plan, data: st.Da
     assume(revised.steps != step + max(1, plan.steps // 20))
     again = revised.revised(step, elapsed, pace)
     assert again is revised
+
+
+def test_a_revision_never_goes_beyond_what_helps() -> None:
+    plan = Plan(100, 20, budget=1000.0, most=100)
+    assert plan.revised(50, 5.0, 0.1).steps == 100
+    assert replace(plan, most=None).revised(50, 5.0, 0.1).steps > 100
+
+
+def test_a_short_stretch_does_not_tell_the_pace() -> None:
+    plan = Plan(100, 20, budget=80.0)
+    assert not plan.tells(9.9)
+    assert plan.tells(10.0)
+    assert not Plan(100).tells(1e9)
 
 
 def test_a_clock_goes_on_from_what_was_used() -> None:

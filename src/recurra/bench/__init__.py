@@ -48,8 +48,15 @@ def _layers(options: BenchOptions) -> None:
     layers.run(options)
 
 
+def _labels(options: BenchOptions) -> None:
+    from recurra.bench import labels
+
+    labels.run(options)
+
+
 BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
     "text": ("loss on the test part of a text after --minutes, over --repeats seeds", _text),
+    "labels": ("labels after --minutes, training steps against torch.nn, lines a second", _labels),
     "layers": ("steps of recurrent layers against torch.nn and ONNX Runtime", _layers),
     "start": ("time to the first help line and the first character; memory of a stream", _start),
 }

@@ -1,7 +1,8 @@
 """Whole steps of recurrent layers against torch.nn and ONNX Runtime, interleaved in one process.
 
 A training step is forward, backward and all gradients through the public layer, with products of
-torch's own between steps, as a model around the layer makes them.
+torch's own between steps, as a model around the layer makes them. A stream's step is taken twice,
+on one thread: by `recurra.native.Prepared` on arrays, and by the layer on tensors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -62,6 +64,7 @@ class Case:
         operations: floating-point ones in the products of a step.
         ours: a step.
         peers: theirs, by name.
+        what: whose step ours is.
     """
 
     kind: str
@@ -73,6 +76,7 @@ class Case:
     operations: float
     ours: Step
     peers: dict[str, Step]
+    what: str = "recurra.nn"
 
 
 def run(options: BenchOptions) -> None:
@@ -82,7 +86,8 @@ def run(options: BenchOptions) -> None:
     rate = product_rate()
     print(f"torch's float32 product of 1024 x 1024 by 1024 x 1024: {rate:.0f} GFLOP/s")
     print(
-        f"{'kind':<7}{'cell':<5}{'batch':>6}{'steps':>6}{'input':>6}{'hidden':>7}  {'peer':<14}"
+        f"{'kind':<7}{'cell':<5}{'batch':>6}{'steps':>6}{'input':>6}{'hidden':>7}  "
+        f"{'ours':<15}{'peer':<14}"
         f"{'ours ms':>9} {'(quartiles)':<17}{'peer ms':>10} {'(quartiles)':<17}"
         f"{'ratio':>6}{'GFLOP/s':>9}{'of rate':>8}"
     )
@@ -98,11 +103,17 @@ def cases(only: str = "") -> Iterator[Case]:
 
     Each is made when it is wanted, so that the large ones do not lie side by side in memory.
     """
-    for kind in KINDS:
-        for cell in CELLS:
-            for text, make in _made(kind, cell):
-                if set(only.split()) <= set(text.split()):
-                    yield make()
+    threads = torch.get_num_threads()
+    try:
+        for kind in KINDS:
+            # A server gives each core streams of its own rather than all cores to one.
+            torch.set_num_threads(1 if kind == "stream" else threads)
+            for cell in CELLS:
+                for text, make in _made(kind, cell):
+                    if set(only.split()) <= set(text.split()):
+                        yield make()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
@@ -117,7 +128,7 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
         theirs = spread[name]
         print(
             f"{case.kind:<7}{case.cell:<5}{case.batch:>6}{case.steps:>6}{case.features:>6}"
-            f"{case.hidden:>7}  {name:<14}{ours[1]:>9.3f} {_span(ours):<17}"
+            f"{case.hidden:>7}  {case.what:<15}{name:<14}{ours[1]:>9.3f} {_span(ours):<17}"
             f"{theirs[1]:>10.3f} {_span(theirs):<17}{theirs[1] / ours[1]:>6.2f}{speed:>9.1f}"
             f"{speed / rate:>8.2f}",
             flush=True,
@@ -131,6 +142,7 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
                 "input": case.features,
                 "hidden": case.hidden,
                 "dtype": "float32",
+                "ours": case.what,
                 "peer": name,
                 "ours_ms": ours[1],
                 "peer_ms": theirs[1],
@@ -179,7 +191,9 @@ def _made(kind: str, cell: str) -> Iterator[tuple[str, Callable[[], Case]]]:
     """Yield the cases of a kind: words that describe each, and what makes it."""
     if kind == "stream":
         for rows, hidden in STREAM:
-            yield f"stream {cell} {rows} 1 {hidden} {hidden}", _later(_stream, cell, rows, hidden)
+            words = f"stream {cell} {rows} 1 {hidden} {hidden}"
+            yield f"{words} arrays", _later(_stream_of_arrays, cell, rows, hidden)
+            yield f"{words} tensors", _later(_stream, cell, rows, hidden)
     elif kind == "ragged":
         for mean, full, hidden in RAGGED:
             words = f"ragged {cell} mean-{mean} full-{full} {hidden}"
@@ -254,21 +268,37 @@ def _infer(cell: str, batch: int, steps: int, features: int, hidden: int) -> Cas
 
 def _stream(cell: str, rows: int, hidden: int) -> Case:
     ours, theirs = _pair(cell, hidden, hidden)
-    x = torch.randn(rows, hidden)
-    state = ours.zero_state(rows)
-    wide = x[:, None]
-    leaves = tuple(leaf.transpose(0, 1).contiguous() for leaf in state.leaves())
-    hx: Any = leaves if len(leaves) > 1 else leaves[0]
-    peers = {"torch.nn": _without_gradients(lambda: theirs(wide, hx))}
-    session = onnx_peer.session(cell, theirs, wide)
-    if session is not None:
-        peers["onnxruntime"] = session
+    x, state = torch.randn(rows, hidden), ours.zero_state(rows)
     return Case(
         "stream", cell, rows, 1, hidden, hidden,
         _operations(cell, rows, hidden, hidden, trained=False),
         _without_gradients(lambda: ours.step(x, state)),
-        peers,
+        _stream_peers(cell, theirs, x),
     )  # fmt: skip
+
+
+def _stream_of_arrays(cell: str, rows: int, hidden: int) -> Case:
+    _, theirs = _pair(cell, hidden, hidden)
+    weights = [parameter.detach().numpy() for parameter in theirs.parameters()]
+    prepared = native.Prepared("rnn_tanh" if cell == "RNN" else cell.lower(), *weights)
+    x, h = torch.randn(rows, hidden), np.zeros((rows, hidden), np.float32)
+    array, c = x.numpy(), h if cell == "LSTM" else None
+    return Case(
+        "stream", cell, rows, 1, hidden, hidden,
+        _operations(cell, rows, hidden, hidden, trained=False),
+        lambda: prepared.step(array, h, c),
+        _stream_peers(cell, theirs, x),
+        "recurra.native",
+    )  # fmt: skip
+
+
+def _stream_peers(cell: str, theirs: nn.RNNBase, x: Tensor) -> dict[str, Step]:
+    """Steps from a first state of zeros, as ours are."""
+    wide, zero = x[:, None], x.new_zeros(1, x.shape[0], theirs.hidden_size)
+    hx: Any = (zero, zero) if cell == "LSTM" else zero
+    peers = {"torch.nn": _without_gradients(lambda: theirs(wide, hx))}
+    session = onnx_peer.session(cell, theirs, wide)
+    return peers | ({} if session is None else {"onnxruntime": session})
 
 
 def _ragged(cell: str, mean: int, full: float, hidden: int) -> Case:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, final
 
 import numpy as np
 import torch
@@ -26,8 +26,26 @@ def version() -> str | None:
     return found
 
 
-def session(cell: str, module: nn.RNNBase, x: Tensor) -> Callable[[], object] | None:
-    """Return a call that runs x (B, T, F) from a first state of zeros; None without the runtime.
+@final
+@dataclass(frozen=True, eq=False)
+class Session:
+    """Runs one input from a first state of zeros at each call; what came out stays in place."""
+
+    made: Any
+    binding: Any
+
+    def __call__(self) -> None:
+        """Run."""
+        self.made.run_with_iobinding(self.binding)
+
+    def results(self) -> list[Array]:
+        """Return output (B, T, H) and last states (B, H) of the last run."""
+        output, *last = self.binding.copy_outputs_to_cpu()
+        return [output[:, 0].transpose(1, 0, 2), *(state[0] for state in last)]
+
+
+def session(cell: str, module: nn.RNNBase, x: Tensor) -> Session | None:
+    """Return what runs a module of one layer on x (B, T, F); None without the runtime.
 
     As many threads as torch has; they do not spin, since others are measured in the same process.
     """
@@ -53,7 +71,7 @@ def session(cell: str, module: nn.RNNBase, x: Tensor) -> Callable[[], object] | 
         names.append("Y_c")
     for name in names:
         binding.bind_output(name, "cpu")
-    return lambda: made.run_with_iobinding(binding)
+    return Session(made, binding)
 
 
 def _model(cell: str, module: nn.RNNBase) -> bytes:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from recurra.bench import BenchOptions
 from recurra.bench.machine import described
-from recurra.errors import OptionError, TrainingError
+from recurra.bench.trained import train
+from recurra.errors import OptionError
 
 
 def run(options: BenchOptions) -> None:
@@ -29,17 +27,8 @@ def run(options: BenchOptions) -> None:
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
         for seed in range(options.repeats):
             out = Path(folder) / str(seed)
-            command = [sys.executable, "-m", "recurra", "train", "text", str(options.data)]
-            command += ["--minutes", str(options.minutes), "--seed", str(seed), "--out", str(out)]
-            start = time.perf_counter()
-            done = subprocess.run(
-                [*command, "--json", "--quiet"], capture_output=True, text=True, check=False
-            )
-            seconds = time.perf_counter() - start
-            if done.returncode != 0:
-                raise TrainingError(f"seed {seed}: {done.stderr.strip()}")
-            report = json.loads(done.stdout)
-            config = json.loads((out / "config.json").read_text())
+            done = train("text", [str(options.data)], out, minutes=options.minutes, seed=seed)
+            report, config, seconds = done.report, done.config, done.seconds
             row = {
                 "seed": seed,
                 "nats": report["model"]["nats"],

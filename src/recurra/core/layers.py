@@ -24,11 +24,13 @@ from recurra.core.scan import (
     check_input,
     check_state,
     choose,
-    scan,
-    scan_states,
+    walk,
+    walk_states,
 )
 from recurra.core.state import HiddenState, LSTMState, State, stack, stack_layers
 from recurra.errors import OptionError
+
+_PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
@@ -67,18 +69,12 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         self.dropout = dropout
         self.bidirectional = bidirectional
         rows = self.cell.gates * hidden_size
-        for layer in range(num_layers):
-            features = input_size if layer == 0 else self.output_size
-            for suffix in self._suffixes(layer):
-                shapes: dict[str, tuple[int, ...]] = {
-                    "weight_ih": (rows, features),
-                    "weight_hh": (rows, hidden_size),
-                }
-                if bias:
-                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-                for name, shape in shapes.items():
-                    empty = torch.empty(shape, device=device, dtype=dtype)
-                    self.register_parameter(name + suffix, nn.Parameter(empty))
+        for k in range(num_layers * self.directions):
+            features = input_size if k < self.directions else self.output_size
+            shapes = ((rows, features), (rows, hidden_size), (rows,), (rows,))
+            for name, shape in zip(self._names(k), shapes, strict=False):
+                empty = torch.empty(shape, device=device, dtype=dtype)
+                self.register_parameter(name, nn.Parameter(empty))
         self.reset_parameters()
 
     @property
@@ -209,6 +205,8 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def step(self, x: Tensor, state: S | None = None) -> tuple[Tensor, S]:
         """Take one step of a stream: x (B, F) -> output (B, H), state (B, L, H).
 
+        Without gradients the weights are packed once, and packed anew when any of them changes.
+
         Raises:
             OptionError: the layer reads both ways, so that there is no next step.
         """
@@ -224,9 +222,8 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def explain(self, x: Tensor | Ragged, *, every_state: bool = False) -> tuple[Path, ...]:
         """Return which path each layer and direction takes for an input like x, (L*D,), and why."""
         return tuple(
-            choose(self.cell, x, self._weights(suffix), every_state=every_state)
-            for layer in range(self.num_layers)
-            for suffix in self._suffixes(layer)
+            choose(self.cell, x, self._weights(k), every_state=every_state)
+            for k in range(self.num_layers * self.directions)
         )
 
     def extra_repr(self) -> str:
@@ -245,44 +242,52 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         return ", ".join(parts)
 
     def _forward(self, x: X, state: S | None, resets: Tensor | None) -> tuple[X, S]:
-        def walk(below: X, weights: Weights, first: S | None, reverse: bool) -> Scanned[X, S]:
-            return scan(self.cell, below, weights, first, reverse=reverse, resets=resets)
+        cell = self.cell
 
-        top, results = self._climb(x, state, walk)
+        def scan(below: X, weights: Weights, first: S | None, reverse: bool) -> Scanned[X, S]:
+            return walk(cell, below, weights, first, reverse, resets)
+
+        top, results = self._climb(x, state, scan)
         return top, stack_layers([result.state for result in results])
 
     def _trace(self, x: X, state: S | None, resets: Tensor | None) -> Traced[X, S]:
-        def walk(below: X, weights: Weights, first: S | None, reverse: bool) -> Traced[X, S]:
-            return scan_states(self.cell, below, weights, first, reverse=reverse, resets=resets)
+        cell = self.cell
 
-        top, results = self._climb(x, state, walk)
+        def scan(below: X, weights: Weights, first: S | None, reverse: bool) -> Traced[X, S]:
+            return walk_states(cell, below, weights, first, reverse, resets)
+
+        top, results = self._climb(x, state, scan)
         last = stack_layers([result.state for result in results])
         return Traced(top, last, stack([result.states for result in results], 2), results[0].path)
 
     def _climb(
-        self, x: X, state: S | None, walk: Callable[[X, Weights, S | None, bool], R]
+        self, x: X, state: S | None, scan: Callable[[X, Weights, S | None, bool], R]
     ) -> tuple[X, list[R]]:
-        """Return the top layer's output, and what `walk` gave for each layer and direction."""
+        """Return the top layer's output, and what `scan` gave for each layer and direction."""
         results: list[R] = []
-        for layer in range(self.num_layers):
-            if layer and self.training and self.dropout:
+        directions = self.directions
+        for k in range(0, self.num_layers * directions, directions):
+            if k and self.training and self.dropout:
                 x = drop(x, self.dropout)
-            both: list[R] = []
-            for direction, suffix in enumerate(self._suffixes(layer)):
-                k = len(results) + direction
-                first = None if state is None else state.layer(k)
-                both.append(walk(x, self._weights(suffix), first, direction == 1))
-            x = beside([result.output for result in both])
-            results += both
+            for way in range(directions):
+                first = None if state is None else state.layer(k + way)
+                results.append(scan(x, self._weights(k + way), first, way == 1))
+            x = beside([result.output for result in results[k:]])
         return x, results
 
-    def _suffixes(self, layer: int) -> list[str]:
-        return [f"_l{layer}", f"_l{layer}_reverse"][: self.directions]
+    def _names(self, k: int) -> list[str]:
+        """Names of the parameters of the k-th of all layers and directions."""
+        layer, reverse = divmod(k, self.directions)
+        suffix = f"_l{layer}_reverse" if reverse else f"_l{layer}"
+        return [name + suffix for name in _PARAMETERS[: 4 if self.bias else 2]]
 
-    def _weights(self, suffix: str) -> Weights:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if self.bias else 2]
-        # By attribute, so that parametrizations and functional_call are honoured.
-        return Weights(*(getattr(self, name + suffix) for name in names))
+    def _weights(self, k: int) -> Weights:
+        return Weights(*[self._weight(name) for name in self._names(k)])
+
+    def _weight(self, name: str) -> Tensor:
+        found = self._parameters.get(name)
+        # Parametrizations put an attribute in a parameter's place.
+        return getattr(self, name) if found is None else found
 
     def _unequal(self, x: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | None:
         """Return the lengths where they say anything, else None."""
@@ -300,7 +305,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     ) -> None:
         if isinstance(x, Ragged) and lengths is not None:
             raise OptionError("lengths beside a Ragged", expected="a Ragged has its own")
-        check_input(x, self._weights("_l0").input, resets)
+        check_input(x, self._weight("weight_ih_l0"), resets)
         between = (self.num_layers * self.directions,)
         check_state(self.cell, state, x, between, self.hidden_size)
 

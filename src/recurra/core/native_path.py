@@ -7,7 +7,8 @@ calls of their own. Gradients that are to be differentiated again come from the 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,10 @@ from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.native.binding import BATCH_FIRST, RAGGED, absent, kernels
+from recurra.native.binding import LSTM as WITH_CELL
+
+if TYPE_CHECKING:
+    from recurra.native._native import Prepared
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
@@ -39,17 +44,20 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
         return absent
     if cell not in NUMBERS:
         return f"the native kernels have no {type(cell).__name__}"
+    dtype = values.dtype
     for tensor in (values, *weights):
         if tensor is None:
             continue
         if type(tensor) not in _PLAIN or tensor.layout != torch.strided:
             return f"the native kernels take no {type(tensor).__name__} of {tensor.layout}"
-        if tensor.device.type != "cpu":
+        if not tensor.is_cpu:
             return f"the native kernels run on the CPU, not on {tensor.device.type}"
+        if tensor.dtype != dtype:
+            return f"the native kernels take no {tensor.dtype} beside {dtype}"
     if torch.is_autocast_enabled("cpu"):
         return "the native kernels have no bfloat16 products, which autocast asks for"
-    if values.dtype not in (torch.float32, torch.float64):
-        return f"the native kernels have no {values.dtype}"
+    if dtype not in (torch.float32, torch.float64):
+        return f"the native kernels have no {dtype}"
     if torch._C._get_tracing_state() is not None:
         return "a trace records torch's own operations alone"
     if _transformed():
@@ -58,7 +66,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
 
 
 def walk(
-    cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool, resets: Tensor | None
+    cell: Cell[S], x: X, weights: Weights, first: S | None, reverse: bool, resets: Tensor | None
 ) -> tuple[X, S]:
     """Return output and last state; all arguments are checked already."""
     output, last, _ = _walk(cell, x, weights, first, reverse, resets, False)
@@ -66,7 +74,7 @@ def walk(
 
 
 def walk_states(
-    cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool, resets: Tensor | None
+    cell: Cell[S], x: X, weights: Weights, first: S | None, reverse: bool, resets: Tensor | None
 ) -> tuple[X, S, S]:
     """Return output, last state, and the state after each step, leaves (B, T, H)."""
     output, last, cells = _walk(cell, x, weights, first, reverse, resets, True)
@@ -79,35 +87,29 @@ def walk_states(
 
 
 class _Call(NamedTuple):
-    """What does not change between forward and backward; see scan.h for the sizes."""
+    """What does not change between forward and backward.
+
+    `sizes` are the kernels' first eleven arguments, see scan.h; `lengths` and `cuts` are kept since
+    their addresses are among them.
+    """
 
     cell: Cell[Any]
     number: int
-    wide: bool
-    kind: int
     batch: int
-    steps: int
-    features: int
     hidden: int
     lengths: Tensor | None
     cuts: Tensor | None
     reverse: bool
     resets: Tensor | None
     every: bool
-
-    def sizes(self) -> tuple[bool, int, int, int, int, int, int, int, int, bool, int]:
-        """The kernels' first eleven arguments."""
-        return (
-            self.wide, self.number, self.kind, self.batch, self.steps, self.features, self.hidden,
-            _at(self.lengths), _at(self.cuts), self.reverse, torch.get_num_threads(),
-        )  # fmt: skip
+    sizes: tuple[bool, int, int, int, int, int, int, int, int, bool, int]
 
 
 def _walk(
     cell: Cell[S],
     x: X,
     weights: Weights,
-    first: S,
+    first: S | None,
     reverse: bool,
     resets: Tensor | None,
     every: bool,
@@ -116,29 +118,30 @@ def _walk(
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
         values, lengths, (batch, steps) = x, None, x.shape[:2]
+    number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
+    lstm = number == WITH_CELL
     if batch == 0 or steps == 0:
+        if first is None:
+            first = cell.zero_state(batch, hidden, weights.hidden)
         none = torch_path.nothing(values, weights)
-        return _like(x, none), first, _like(x, none) if cell == LSTM else None
+        return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else _cuts(x, where, reverse)
-    number = NUMBERS[cell]
-    hidden = weights.hidden.shape[1]
     call = _Call(
-        cell, number, values.dtype == torch.float64, BATCH_FIRST if lengths is None else RAGGED,
-        batch, steps, values.shape[-1], hidden, lengths, cuts, reverse, where,
-        every and cell == LSTM,
+        cell, number, batch, hidden, lengths, cuts, reverse, where, every and lstm,
+        (
+            dtype == torch.float64, number, BATCH_FIRST if lengths is None else RAGGED, batch,
+            steps, values.shape[-1], hidden, _at(lengths), _at(cuts), reverse,
+            torch.get_num_threads(),
+        ),
     )  # fmt: skip
-    leaves = [_dense(leaf) for leaf in first.leaves()]
-    sources = (
-        _dense(values),
-        *(None if weight is None else _dense(weight) for weight in weights),
-        leaves[0],
-        leaves[1] if len(leaves) > 1 else None,
-    )
+    h0, c0 = _leaves(first, dtype)
+    sources = tuple([t if t is None else _dense(t) for t in (values, *weights, h0, c0)])
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
         out, hn, cn, cells = _Node.apply(call, *sources)  # type: ignore[no-untyped-call]
     else:
-        out, hn, cn, cells, _ = _forward(call, sources, False)
+        kept = _packed(call, sources) if steps == 1 and lengths is None else None
+        out, hn, cn, cells, _ = _forward(call, sources, False, kept)
     last: State = HiddenState(hn) if cn is None else LSTMState(hn, cn)
     if where is not None and reverse:
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.
@@ -147,8 +150,16 @@ def _walk(
     return _like(x, out), last, None if cells is None else _like(x, cells)  # type: ignore[return-value]
 
 
+def _leaves(first: State | None, dtype: torch.dtype) -> tuple[Tensor | None, Tensor | None]:
+    """Return the first hidden and cell state, None where there is none."""
+    if first is None:
+        return None, None
+    hidden, *cell = [leaf if leaf.dtype == dtype else leaf.to(dtype) for leaf in first.leaves()]
+    return hidden, cell[0] if cell else None
+
+
 def _like(x: X, values: Tensor) -> X:
-    return Ragged(values, x.lengths) if isinstance(x, Ragged) else values
+    return x.beside(values) if isinstance(x, Ragged) else values
 
 
 def _cuts(x: Tensor | Ragged, resets: Tensor, reverse: bool) -> Tensor:
@@ -171,20 +182,61 @@ _Results = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
 """Output, last hidden, last cell, every cell, and what backward needs beside them."""
 
 
-def _forward(call: _Call, sources: _Sources, save: bool) -> _Results:
+def _forward(
+    call: _Call, sources: _Sources, save: bool, prepared: Prepared | None = None
+) -> _Results:
     x, w_ih, w_hh, b_ih, b_hh, h0, c0 = sources
     assert x is not None
-    lstm, hidden, new = call.cell == LSTM, call.hidden, x.new_empty
+    lstm, hidden, new = call.number == WITH_CELL, call.hidden, x.new_empty
     shape, state = x.shape[:-1], (call.batch, call.hidden)
     out, hn = new((*shape, hidden)), new(state)
     cn = new(state) if lstm else None
     cells = new((*shape, hidden)) if lstm and (save or call.every) else None
     saved = new((*shape, 4 * hidden)) if save and call.number >= 2 else None
     kernels.forward(
-        *call.sizes(), None, _at(x), 0, _at(w_ih), _at(w_hh), _at(b_ih), _at(b_hh), _at(h0),
+        *call.sizes, prepared, _at(x), 0, _at(w_ih), _at(w_hh), _at(b_ih), _at(b_hh), _at(h0),
         _at(c0), _at(out), hidden, _at(cells), _at(saved), _at(hn), _at(cn),
     )  # fmt: skip
     return out, hn, cn, cells, saved
+
+
+class _Kept(NamedTuple):
+    """Weights packed for streams: of which tensors, as they were when, and packed."""
+
+    owner: weakref.ref[Tensor]
+    marks: tuple[int, ...]
+    handle: Prepared
+
+
+_kept: dict[int, _Kept] = {}
+"""By id of the hidden weights; an entry goes when they do."""
+
+
+def _packed(call: _Call, sources: _Sources) -> Prepared | None:
+    """Return weights packed for one step after another, anew once they have changed.
+
+    Packing takes longer than a step. Versions tell of all writes that autograd knows; of those that
+    pass it by (through `parameter.data`, or shared memory) the numbers tell, see scan.h.
+    """
+    weights = [weight for weight in sources[1:5] if weight is not None]
+    if any(weight.is_inference() for weight in weights):
+        return None  # these have no version
+    places = [_at(weight) for weight in sources[1:5]]
+    marks = (call.number, *places, *[weight._version for weight in weights])
+    owner = weights[1]
+    key = id(owner)
+    kept = _kept.get(key)
+    if (
+        kept is not None
+        and kept.owner() is owner
+        and kept.marks == marks
+        and kept.handle.same(*places)
+    ):
+        return kept.handle
+    wide, number, _, _, _, features, hidden = call.sizes[:7]
+    handle = kernels.Prepared(wide, number, features, hidden, *places)
+    _kept[key] = _Kept(weakref.ref(owner, lambda _: _kept.pop(key, None)), marks, handle)
+    return handle
 
 
 class _Node(torch.autograd.Function):
@@ -215,7 +267,7 @@ class _Node(torch.autograd.Function):
         dout, dhn, dcn, dcells = (None if slope is None else _dense(slope) for slope in slopes)
         dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = (_at(each) for each in found)
         kernels.backward(
-            *call.sizes(), _at(x), _at(w_ih), _at(w_hh), _at(h0), _at(c0), _at(out), call.hidden,
+            *call.sizes, _at(x), _at(w_ih), _at(w_hh), _at(h0), _at(c0), _at(out), call.hidden,
             _at(cells), _at(saved), _at(dout), _at(dcells), _at(dhn), _at(dcn), _at(grads),
             dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0,
         )  # fmt: skip
@@ -240,8 +292,9 @@ def _by_loop(
         assert x is not None
         assert w_ih is not None
         assert w_hh is not None
-        assert h0 is not None
-        first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
+        first: State | None = None
+        if h0 is not None:
+            first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
         rows = x if call.lengths is None else Ragged(x, call.lengths)
         traced = loop(
             call.cell,

@@ -98,6 +98,12 @@ class Ragged:
         lengths = lengths[order]
         return Ragged(take(packed.data, packed_positions(sizes, lengths, order)), lengths)
 
+    def beside(self, values: Tensor) -> Ragged:
+        """Return other values (N, ...) for the same steps, whose number is not checked again."""
+        made = object.__new__(Ragged)
+        vars(made).update(values=values, lengths=self.lengths)
+        return made
+
     @property
     def batch(self) -> int:
         """The number of rows, B."""

@@ -38,6 +38,10 @@ class Path(NamedTuple):
     reason: str
 
 
+NATIVE = Path("native", f"kernels for {instructions()} run all steps in one call")
+"""The native path, where nothing stands against it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scanned(Generic[X, S]):
     """Output (B, T, H) or Ragged as the input was; last state, leaves (B, H); the path that ran."""
@@ -86,7 +90,7 @@ def choose(
     why = "" if wish == "torch" else native_path.refusal(cell, x, weights)
     if wish != "torch" and not why:
         if wish or not _better_by_onednn(cell, x, weights, every_state):
-            return Path("native", f"kernels for {instructions()} run all steps in one call")
+            return NATIVE
         why = f"faster than the native kernels from {native_path.ONEDNN_FROM} units on"
     if wish == "native":
         why += ", though RECURRA_PATH asks for native"
@@ -107,10 +111,10 @@ def _better_by_onednn(
     cell: Cell[Any], x: Tensor | Ragged, weights: Weights, every_state: bool
 ) -> bool:
     return (
-        cell == LSTM
+        weights.hidden.shape[1] >= native_path.ONEDNN_FROM
+        and cell == LSTM
         and not every_state
         and isinstance(x, Tensor)
-        and weights.hidden.shape[1] >= native_path.ONEDNN_FROM
         and x.shape[1] >= FEW_STEPS
         and torch_path.engine(cell, weights.input) == "oneDNN"
     )
@@ -146,16 +150,25 @@ def scan(
     Raises:
         OptionError: shapes, dtypes or kinds that do not fit each other.
     """
-    _check_weights(cell, weights)
     check_input(x, weights.input, resets)
     check_state(cell, state, x, (), weights.hidden.shape[1])
+    return walk(cell, x, weights, state, reverse, resets)
+
+
+def walk(
+    cell: Cell[S], x: X, weights: Weights, state: S | None, reverse: bool, resets: Tensor | None
+) -> Scanned[X, S]:
+    """As `scan`, with input, state and resets checked already."""
+    check_weights(cell, weights, x)
     path = choose(cell, x, weights)
-    if path.name == "loop":
+    if path.name == "native":
+        output, last = native_path.walk(cell, x, weights, state, reverse, resets)
+    elif path.name == "torch":
+        first = first_state(cell, state, weights, _batch(x))
+        output, last = torch_path.walk(cell, x, weights, first, reverse, resets)
+    else:
         traced = loop(cell, x, weights, state, reverse=reverse, resets=resets)
-        return Scanned(traced.output, traced.state, path)
-    first = first_state(cell, state, weights, _batch(x))
-    walk = native_path.walk if path.name == "native" else torch_path.walk
-    output, last = walk(cell, x, weights, first, reverse, resets)
+        output, last = traced.output, traced.state
     return Scanned(output, last, path)
 
 
@@ -169,16 +182,23 @@ def scan_states(
     resets: Tensor | None = None,
 ) -> Traced[X, S]:
     """Walk a cell over time and keep the state after each step, leaves (B, T, H); see `scan`."""
-    _check_weights(cell, weights)
     check_input(x, weights.input, resets)
     check_state(cell, state, x, (), weights.hidden.shape[1])
+    return walk_states(cell, x, weights, state, reverse, resets)
+
+
+def walk_states(
+    cell: Cell[S], x: X, weights: Weights, state: S | None, reverse: bool, resets: Tensor | None
+) -> Traced[X, S]:
+    """As `scan_states`, with input, state and resets checked already."""
+    check_weights(cell, weights, x)
     path = choose(cell, x, weights, every_state=True)
     if path.name == "loop":
         traced = loop(cell, x, weights, state, reverse=reverse, resets=resets)
         return Traced(traced.output, traced.state, traced.states, path)
-    first = first_state(cell, state, weights, _batch(x))
     if path.name == "native":
-        return Traced(*native_path.walk_states(cell, x, weights, first, reverse, resets), path)
+        return Traced(*native_path.walk_states(cell, x, weights, state, reverse, resets), path)
+    first = first_state(cell, state, weights, _batch(x))
     output, last = torch_path.walk(cell, x, weights, first, reverse, resets)
     # Chosen only for cells whose state is their output and nothing more.
     shown = output.padded() if isinstance(output, Ragged) else output
@@ -242,7 +262,7 @@ def check_input(x: Tensor | Ragged, weight: Tensor, resets: Tensor | None) -> No
     Raises:
         OptionError: they do not fit.
     """
-    features = weight.shape[1]
+    features = weight.shape[-1]
     if isinstance(x, Ragged):
         values, batch, steps = x.values, x.batch, x.steps
         letters, fits = f"a Ragged with values (N, F) = (N, {features})", values.dim() == 2
@@ -279,23 +299,38 @@ def check_state(
             f"a first state of type {type(state).__name__}", expected=cell.state_type.__name__
         )
     wanted = (_batch(x), *between, hidden)
+    device = (x.values if isinstance(x, Ragged) else x).device
     for name, leaf in state.arrays().items():
-        if tuple(leaf.shape) != wanted:
+        if leaf.shape != wanted or leaf.device != device:
             raise OptionError(
-                f"a first state whose {name} has shape {tuple(leaf.shape)}",
-                expected=f"{'(B, L*D, H)' if between else '(B, H)'} = {wanted}",
+                f"a first state whose {name} has shape {tuple(leaf.shape)}, on {leaf.device}",
+                expected=f"{'(B, L*D, H)' if between else '(B, H)'} = {wanted}, on {device}",
             )
 
 
-def _check_weights(cell: Cell[Any], weights: Weights) -> None:
-    rows, hidden = weights.hidden.shape
-    if rows != cell.gates * hidden or weights.input.shape[0] != rows:
-        raise OptionError(
-            f"weights of shape {tuple(weights.input.shape)} and {tuple(weights.hidden.shape)}",
-            expected=f"({cell.gates}*H, F) and ({cell.gates}*H, H)",
-        )
-    if (weights.input_bias is None) != (weights.hidden_bias is None):
+def check_weights(cell: Cell[Any], weights: Weights, x: Tensor | Ragged) -> None:
+    """Check weights against each other and against the features of x.
+
+    Raises:
+        OptionError: they do not fit.
+    """
+    w_ih, w_hh, b_ih, b_hh = weights
+    hidden = w_hh.shape[-1]
+    rows = cell.gates * hidden
+    features = (x.values if isinstance(x, Ragged) else x).shape[-1]
+    if (b_ih is None) != (b_hh is None):
         raise OptionError("one bias of two", expected="both or none")
+    if (
+        w_hh.shape != (rows, hidden)
+        or w_ih.shape != (rows, features)
+        or (b_ih is not None and b_ih.shape != (rows,))
+        or (b_hh is not None and b_hh.shape != (rows,))
+    ):
+        raise OptionError(
+            f"weights of shapes {[tuple(w.shape) for w in weights if w is not None]}",
+            expected=f"(G*H, F), (G*H, H) and (G*H,) twice or not at all, G={cell.gates} and "
+            f"F={features}",
+        )
 
 
 def _batch(x: Tensor | Ragged) -> int:

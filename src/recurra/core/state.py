@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self, TypeVar, final
 
 import torch
@@ -37,11 +37,17 @@ class State(ABC):
 
     def leaves(self) -> Iterator[Tensor]:
         """Yield the tensors, in the order of the fields."""
-        return iter(self.arrays().values())
+        for value in vars(self).values():
+            if isinstance(value, Tensor):
+                yield value
+            else:
+                yield from value.leaves()
 
     def map(self, fn: Callable[[Tensor], Tensor]) -> Self:
         """Return the state with `fn` applied to each leaf."""
-        return self._rebuild(lambda _, leaf: fn(leaf))
+        return type(self)(
+            *(fn(v) if isinstance(v, Tensor) else v.map(fn) for v in vars(self).values())
+        )
 
     def select(self, rows: Tensor) -> Self:
         """Return the rows named by indices (K,), which may repeat, or kept by a mask (B,)."""
@@ -69,7 +75,7 @@ class State(ABC):
 
     def layer(self, k: int) -> Self:
         """Return the (B, H) state of layer `k` of a layer's (B, L*D, H) state; -1 is the last."""
-        return self.map(lambda leaf: leaf[:, k])
+        return self.map(lambda leaf: leaf.select(1, k))
 
     @staticmethod
     def concatenate(states: Sequence[S]) -> S:
@@ -83,12 +89,11 @@ class State(ABC):
     def arrays(self, prefix: str = "") -> dict[str, Tensor]:
         """Return the leaves by name: "hidden", or "decoder.hidden" where states are nested."""
         found: dict[str, Tensor] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, State):
-                found |= value.arrays(f"{prefix}{field.name}.")
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                found[prefix + name] = value
             else:
-                found[prefix + field.name] = value
+                found |= value.arrays(f"{prefix}{name}.")
         return found
 
     def from_arrays(self, arrays: Mapping[str, Tensor], prefix: str = "") -> Self:
@@ -118,12 +123,11 @@ class State(ABC):
 
     def _rebuild(self, fn: Callable[[str, Tensor], Tensor], prefix: str = "") -> Self:
         values: list[Tensor | State] = []
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, State):
-                values.append(value._rebuild(fn, f"{prefix}{field.name}."))
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                values.append(fn(prefix + name, value))
             else:
-                values.append(fn(prefix + field.name, value))
+                values.append(value._rebuild(fn, f"{prefix}{name}."))
         return type(self)(*values)
 
 
@@ -157,9 +161,13 @@ class LSTMState(State):
 def stack_layers(states: Sequence[S]) -> S:
     """Return the (B, L*D, H) state of layers from the (B, H) state of each: inverse of `layer`.
 
+    One layer's leaves are views.
+
     Raises:
         OptionError: no states, or states of different kinds.
     """
+    if len(states) == 1:
+        return states[0].map(lambda leaf: leaf.unsqueeze(1))
     return stack(states, 1)
 
 

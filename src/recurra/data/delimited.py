@@ -8,14 +8,14 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
 from recurra.errors import DataError
 
 Rows = tuple[list[str], list[list[str | None]], list[int]]
 """Column names; the values of each column; the line that each row begins on."""
 
-_AT_ONCE: Final = 8192  # rows that are turned into columns at a time
+_AT_ONCE: Final = 256  # rows turned into columns at a time: before Python's collector looks at them
 
 
 def read_csv(text: str, name: str) -> Rows:
@@ -109,9 +109,9 @@ def _open_quote(text: str, delimiter: str, begins: int) -> int | None:
 # the file as a whole does: it is of the second kind where it nowhere breaks those rules, that is
 # where its column names all stand in quotes, or where every quote in it belongs to a field in
 # quotes that had to be (a review that merely stands in quotes need not be, and a pandas-written
-# file would hold it as """...""").
+# file would hold it as """..."""). Quotes that open in one field and close in a later one by
+# accident show in that the fields come out right without them.
 _QUOTED = re.compile(r'(?:^|(?<=[\t\r\n]))"([^"]*(?:""[^"]*)*)"(?=[\t\r\n]|\Z)')
-_NEEDS_QUOTES = re.compile(r'[\t\r\n"]|\A\Z')
 
 
 def read_tsv(text: str, name: str) -> Rows:
@@ -120,21 +120,36 @@ def read_tsv(text: str, name: str) -> Rows:
     Raises:
         DataError: a row has too few or too many fields; the line is named.
     """
-    if _is_quoted(text):
-        try:
-            return _quoted(text, name, "\t")
-        except DataError:
-            pass  # literal after all, or broken either way: the literal reading says where
-    return _gathered(_tsv_rows(text), name)
+    quotes = _quotes(text)
+    if quotes == "around":
+        return _quoted(text, name, "\t")
+    try:
+        return _gathered(_tsv_rows(text), name)
+    except DataError:
+        if quotes == "inside":
+            raise
+    return _quoted(text, name, "\t")
 
 
-def _is_quoted(text: str) -> bool:
+def _quotes(text: str) -> Literal["inside", "around", "either"]:
+    """Whether quotes belong to the fields of a TSV file, or stand around them."""
     if '"' not in text:
-        return False
+        return "inside"
     head = text[: text.find("\n") + 1] or text
     if all(_QUOTED.fullmatch(each) for each in head.rstrip("\r\n").split("\t")):
-        return True
-    return '"' not in _QUOTED.sub(lambda m: "" if _NEEDS_QUOTES.search(m[1]) else m[0], text)
+        return "around"
+    spans = False
+
+    def without(match: re.Match[str]) -> str:
+        nonlocal spans
+        held = match[1]
+        spans = spans or "\t" in held or "\n" in held
+        needed = not held or any(each in held for each in '\t\r\n"')
+        return "" if needed else match[0]
+
+    if '"' in _QUOTED.sub(without, text):
+        return "inside"
+    return "either" if spans else "around"
 
 
 def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -99,13 +99,13 @@ def _numbers(table: Table, name: str) -> Values:
 def _times(table: Table, name: str) -> NDArray[Any]:
     """The times of a column: numbers, or dates as ISO 8601 writes them."""
     texts = table.column(name, "time")
-    if all(each.isascii() and each.isdigit() and len(each) < 19 for each in texts):
-        return np.array([int(each) for each in texts])  # nanoseconds: floats would make some equal
-    numbers = [number_of(each) for each in texts]
-    if None not in numbers:
-        times = np.array(numbers, np.float64)
-    else:
-        times = np.array([_seconds(each) for each in texts])
+    if all(each.isascii() and each.isdigit() and len(each) < 20 for each in texts):
+        whole = [int(each) for each in texts]
+        if max(whole) < 2**63:
+            return np.array(whole)  # nanoseconds: as floats some would be the same
+    dates = number_of(texts[0]) is None
+    found = [_seconds(each) if dates else number_of(each) for each in texts]
+    times = np.array(found, np.float64)  # None is NaN
     wrong = np.flatnonzero(~np.isfinite(times))
     if len(wrong):
         row = int(wrong[0])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,13 +103,21 @@ class Folds:
     folds: NDArray[np.int8]
 
 
-def joined(*keys: Sequence[Hashable] | NDArray[Any]) -> Rows:
-    """The group of each row, numbered from 0 as they come: rows that share any key are one group.
+def numbered(values: Iterable[Hashable]) -> Rows:
+    """The number of each value: 0 for the first, 1 for the first that differs, and so on."""
+    index: dict[Hashable, int] = {}
+    return np.array([index.setdefault(each, len(index)) for each in values], np.int64)
+
+
+def joined(*keys: Sequence[Hashable]) -> Rows:
+    """The group of each row, numbered as they come: rows that share any key are one group.
 
     Args:
         keys: for each row its first key, its second key, and so on; None shares with nobody.
     """
-    parent: list[int] = list(range(len(keys[0])))
+    if len(keys) == 1 and None not in keys[0]:
+        return numbered(keys[0])
+    parent = list(range(len(keys[0])))
 
     def root(row: int) -> int:
         while parent[row] != row:
@@ -124,8 +132,7 @@ def joined(*keys: Sequence[Hashable] | NDArray[Any]) -> Rows:
             if first != row and key is not None:
                 one, other = root(first), root(row)
                 parent[max(one, other)] = min(one, other)
-    number: dict[int, int] = {}
-    return np.array([number.setdefault(root(row), len(number)) for row in range(len(parent))], int)
+    return numbered(map(root, range(len(parent))))
 
 
 def grouped(
@@ -201,13 +208,12 @@ def _class_of_group(groups: Rows, labels: Rows, count: int) -> Rows:
 
 
 def _quotas(rows: Rows, share: float) -> Rows:
-    """How many rows of each class report: the largest remainder, and never all of a class."""
+    """How many rows of each class report, by the largest remainder."""
     exact = rows * share
     quotas: Rows = np.floor(exact).astype(np.int64)
     left = max(1, round(float(rows.sum()) * share)) - int(quotas.sum())
     order = np.argsort(-(exact - quotas), kind="stable")
     quotas[order[: max(left, 0)]] += 1
-    np.minimum(quotas, np.maximum(rows - 1, 0), out=quotas)
     return quotas
 
 
@@ -234,6 +240,10 @@ def _reporting(
         spare = np.bincount(classes)[classes] > 1
         if spare.any():
             reports[np.flatnonzero(spare)[np.lexsort((keys[spare], sizes[spare]))[0]]] = True
+    # Of three groups two stay, one to train and one to choose, however large one of them is.
+    total, reporting = np.bincount(classes), np.bincount(classes, reports)
+    for each in np.flatnonzero((total > 2) & (total - reporting == 1)):
+        reports[np.flatnonzero(reports & (classes == each))[-1]] = False
     return reports
 
 
@@ -257,7 +267,10 @@ def _dealt(
     # A group that would make a fold of twice its fair size trains always, if there are others.
     fair = sizes[dealing].sum() / folds
     small = dealing & (sizes <= 2 * fair)
-    rows = np.flatnonzero(small if sizes[small].sum() >= fair else dealing)
+    # Nor is the one group of a label dealt: a fold that holds all of a label teaches none of it.
+    counts = np.bincount(classes[dealing], minlength=int(classes.max(initial=0)) + 1)
+    dealing = small if sizes[small].sum() >= fair else dealing
+    rows = np.flatnonzero(dealing & (counts[classes] > 1))
     order = rows[np.lexsort((keys[rows], -sizes[rows], classes[rows]))]
     counts = np.bincount(classes[order])
     counts = counts[counts > 0]
@@ -271,7 +284,7 @@ def _dealt(
 
 
 def _release(dealt: Rows, groups: Rows, labels: Rows) -> None:
-    """Take one group out of its fold wherever that fold holds all rows of a label."""
+    """Take a group out of its fold wherever that fold holds all rows of a label."""
     if not len(labels):
         return
     count = int(labels.max()) + 1
@@ -282,3 +295,6 @@ def _release(dealt: Rows, groups: Rows, labels: Rows) -> None:
     first[labels[::-1]] = groups[::-1]
     alone = (lowest == highest) & (highest >= 0)
     dealt[first[alone]] = ALWAYS
+    left = dealt[groups]
+    if (left >= 0).any():  # where that has emptied fold 0, another one is the first
+        dealt[dealt >= 0] -= left[left >= 0].min()

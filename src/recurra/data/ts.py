@@ -60,6 +60,12 @@ def read_ts(path: Path) -> Sequences:
         label = label.strip()
         if label not in known:
             raise _unknown_label(label, bool(fields), header.classes, where)
+        if not fields:
+            raise DataError(
+                f"{where}: no values before the label {label!r}",
+                expected="values, a colon, and the label",
+                fix="drop that line",
+            )
         found = _ts_channels(fields, where)
         expected = header.dimensions or (values[0].shape[1] if values else found.shape[1])
         if found.shape[1] != expected:

@@ -1,4 +1,8 @@
-# Addresses (0: not given) and sizes; see scan.h. Nothing is checked.
+# Addresses (0: not given) and sizes; see scan.h. Nothing is checked, but for a stream's arrays.
+
+from typing import Any
+
+from numpy.typing import NDArray
 
 class Prepared:
     def __init__(
@@ -13,6 +17,17 @@ class Prepared:
         b_hh: int,
         /,
     ) -> None: ...
+    def same(self, w_ih: int, w_hh: int, b_ih: int, b_hh: int, /) -> bool: ...
+    def step(
+        self,
+        x: NDArray[Any],
+        h: NDArray[Any],
+        c: NDArray[Any] | None,
+        out: NDArray[Any],
+        cn: NDArray[Any] | None,
+        threads: int,
+        /,
+    ) -> bool: ...
 
 def forward(
     wide: bool,

@@ -87,24 +87,18 @@ class Prepared:
         """
         if type(x) is not np.ndarray or x.ndim != 2:
             raise OptionError(f"x: a {type(x).__name__}", expected="a NumPy array (B, F)")
-        batch, lstm = x.shape[0], self.number == LSTM
-        state = (batch, self.hidden)
-        _check("x", x, self.dtype, (batch, self.features))
-        _check("h", h, self.dtype, state)
-        if h is None or (lstm and c is None):
-            raise OptionError("a step without a state", expected="h, and for an LSTM c")
-        if lstm:
-            _check("c", c, self.dtype, state)
+        state, lstm = (x.shape[0], self.hidden), self.number == LSTM
         out = np.empty(state, self.dtype)
         cn = np.empty(state, self.dtype) if lstm else None
-        at = _at(out)
-        # A row's output after its only step is its last state: both go to one place.
-        kernels.forward(
-            self.wide, self.number, BATCH_FIRST, batch, 1, self.features, self.hidden, 0, 0, False,
-            threads, self.handle, _at(x), 0, 0, 0, 0, 0, _at(h), _at(c) if lstm else 0,
-            at, self.hidden, 0, 0, at, _at(cn),
-        )  # fmt: skip
-        return out, cn
+        if self.handle.step(x, h, c, out, cn, threads):
+            return out, cn
+        # The kernels have found something wrong; what, is said here.
+        if h is None or (lstm and c is None):
+            raise OptionError("a step without a state", expected="h, and for an LSTM c")
+        _check("x", x, self.dtype, (x.shape[0], self.features))
+        _check("h", h, self.dtype, state)
+        _check("c", c, self.dtype, state)
+        raise AssertionError("arrays that fit were refused")
 
     def run(
         self,

@@ -1,4 +1,5 @@
-// The Python face: addresses and sizes in, nothing checked here. gate.py is the only caller and checks all.
+// The Python face: addresses and sizes in, checked by its callers (arrays.py, core/native_path.py), but for the
+// arrays of a stream's step, which are checked here, where that takes no time.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -24,6 +25,50 @@ Shape shape(int cell, int kind, std::int64_t batch, std::int64_t steps, std::int
           reverse, threads};
 }
 
+// An array as Python lends it out; nothing where it is not contiguous, or of no plain numbers.
+struct Lent {
+  Py_buffer view;
+  bool held;
+  Lent(nb::handle array, bool writable) {
+    const int wanted = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+    held = !array.is_none() && PyObject_GetBuffer(array.ptr(), &view, wanted) == 0;
+    if (!held) PyErr_Clear();
+  }
+  ~Lent() {
+    if (held) PyBuffer_Release(&view);
+  }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+  template <class T> bool is(std::int64_t rows, std::int64_t columns) const {
+    return held && view.ndim == 2 && view.shape[0] == rows && view.shape[1] == columns && view.format &&
+           view.format[0] == (sizeof(T) == 4 ? 'f' : 'd') && view.format[1] == 0 &&
+           reinterpret_cast<Address>(view.buf) % sizeof(T) == 0;
+  }
+  template <class T> T* numbers() const { return static_cast<T*>(view.buf); }
+};
+
+// One step of many streams, on arrays that are checked here; false where one of them does not fit.
+template <class T>
+bool step_of(const Prepared<T>& p, nb::handle x, nb::handle h, nb::handle c, nb::handle out, nb::handle cn, int threads) {
+  const Lent x_(x, false), h_(h, false), c_(c, false), out_(out, true), cn_(cn, true);
+  const std::int64_t batch = x_.held && x_.view.ndim == 2 ? x_.view.shape[0] : 0;
+  const bool lstm = p.cell == kLstm;
+  if (!x_.is<T>(batch, p.features) || !h_.is<T>(batch, p.hidden) || !out_.is<T>(batch, p.hidden)) return false;
+  if (lstm && (!c_.is<T>(batch, p.hidden) || !cn_.is<T>(batch, p.hidden))) return false;
+  ForwardCall<T> call{};
+  call.x = x_.numbers<T>();
+  call.h0 = h_.numbers<T>();
+  // A row's output after its only step is its last state: both go to one place.
+  call.out = call.hn = out_.numbers<T>();
+  call.out_stride = p.hidden;
+  if (lstm) call.c0 = c_.numbers<T>(), call.cn = cn_.numbers<T>();
+  call.prepared = &p;
+  const Shape s{p.cell, kBatchFirst, batch, 1, p.features, p.hidden, nullptr, nullptr, false, threads};
+  nb::gil_scoped_release free;
+  forward<T>(s, call);
+  return true;
+}
+
 // Weights packed once for many calls.
 struct Handle {
   Prepared<float>* single = nullptr;
@@ -39,6 +84,14 @@ struct Handle {
   ~Handle() {
     delete single;
     delete wide;
+  }
+  bool same(Address w_ih, Address w_hh, Address b_ih, Address b_hh) const {
+    nb::gil_scoped_release free;
+    return wide ? wide->same(at<double>(w_ih), at<double>(w_hh), at<double>(b_ih), at<double>(b_hh))
+                : single->same(at<float>(w_ih), at<float>(w_hh), at<float>(b_ih), at<float>(b_hh));
+  }
+  bool step(nb::handle x, nb::handle h, nb::handle c, nb::handle out, nb::handle cn, int threads) const {
+    return wide ? step_of(*wide, x, h, c, out, cn, threads) : step_of(*single, x, h, c, out, cn, threads);
   }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
@@ -122,5 +175,7 @@ NB_MODULE(_native, m) {
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
   nb::class_<Handle>(m, "Prepared")
-      .def(nb::init<bool, int, std::int64_t, std::int64_t, Address, Address, Address, Address>());
+      .def(nb::init<bool, int, std::int64_t, std::int64_t, Address, Address, Address, Address>())
+      .def("same", &Handle::same)
+      .def("step", &Handle::step, nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg().none(), nb::arg());
 }

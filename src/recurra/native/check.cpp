@@ -42,6 +42,7 @@ template <class T> void once() {
   std::vector<T> out(N * H), cells(lstm ? N * H : 0), saved(N * saved_width(cell) * H), hn(batch * H), cn(batch * H);
   const bool prepare = !projected && between(0, 2) == 0;
   Prepared<T> packed(cell, F, H, wi.data(), wh.data(), b.data(), b.data());
+  if (!packed.same(wi.data(), wh.data(), b.data(), b.data())) std::abort();
   ForwardCall<T> f{};
   (projected ? f.projected : f.x) = x.data();
   f.w_ih = projected ? nullptr : wi.data(), f.w_hh = wh.data();

@@ -17,6 +17,7 @@ template <> struct Fit<float> {
   static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440054690583e-4f;
   static constexpr float log2e = 1.44269504088896340736f;
   static constexpr float low = -104.f, high = 89.f;  // exp is 0 below, infinite above
+  static constexpr float whole = 87.5f;  // 2^n is a normal number for |y| so large
   static constexpr float tanh_one = 9.5f;            // tanh rounds to 1 from here on
 };
 template <> struct Fit<double> {
@@ -28,6 +29,7 @@ template <> struct Fit<double> {
   static constexpr double ln2_high = 6.93145751953125e-1, ln2_low = 1.42860682030941723212e-6;
   static constexpr double log2e = 1.44269504088896340736;
   static constexpr double low = -746.0, high = 710.0;
+  static constexpr double whole = 708.5;
   static constexpr double tanh_one = 20.0;
 };
 
@@ -51,10 +53,15 @@ template <class T> inline Vec<T> exp(Vec<T> x) {
   return scale2(V::all(T(1)) + p, n);
 }
 
+// 1 / (1 + exp(-x)) with exp(-x) = s + p s, s = 2^n. What 1 + s is off by joins p s, so that the denominator is
+// rounded once. Below the range, where the result is no normal number, it is 0.
 template <class T> inline Vec<T> logistic(Vec<T> x) {
   using V = Vec<T>;
-  const V one = V::all(T(1));
-  return one / (one + exp(V::all(T(0)) - x));
+  const V zero = V::all(T(0)), one = V::all(T(1)), limit = V::all(Fit<T>::whole);
+  V n, q;
+  const V y = at_most(limit, at_least(zero - limit, zero - x));
+  const V p = expm1_reduced(y, n, q), s = pow2(n), sum = one + s;
+  return choose(zero - limit - x, zero, one / (sum + fma(p, s, one - (sum - s))));
 }
 
 // tanh(x) = t / (t + 2) with t = expm1(y), y = 2|x|. Where n = 0 the same fraction is written as

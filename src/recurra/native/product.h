@@ -23,8 +23,28 @@ template <class T> std::size_t packed_size(int k, int n) {
   return static_cast<std::size_t>(k) * static_cast<std::size_t>(round_up(n, Vec<T>::W));
 }
 
+// to[k * width + j] = from[j * stride + k] for k < down; j up to a register's lanes, zeros from `across` on.
+// Each round of zips halves how far apart the numbers of a column lie.
+template <class T>
+inline void square(const T* from, std::ptrdiff_t stride, int across, int down, T* to, int width) {
+  using V = Vec<T>;
+  constexpr int W = V::W;
+  V r[W];
+  // What lies W rows further is wanted soon, and in too many streams for the processor to see it coming.
+  RECURRA_UNROLL for (int j = 0; j < W; ++j) __builtin_prefetch(from + (j + W) * stride);
+  RECURRA_UNROLL for (int j = 0; j < W; ++j)
+    r[j] = j >= across ? V::all(T(0)) : down == W ? V::load(from + j * stride) : V::load(from + j * stride, down);
+  RECURRA_UNROLL for (int n = 1; n < W; n *= 2) {
+    V s[W];
+    RECURRA_UNROLL for (int j = 0; j < W / 2; ++j) zip(r[j], r[j + W / 2], s[2 * j], s[2 * j + 1]);
+    RECURRA_UNROLL for (int j = 0; j < W; ++j) r[j] = s[j];
+  }
+  RECURRA_UNROLL for (int k = 0; k < W; ++k)
+    if (k < down) r[k].store(to + static_cast<std::ptrdiff_t>(k) * width);
+}
+
 // Packs rows [k_first, k_first + k_count) of a packed (K x N); `element(k, j)` of the source is at
-// source[k * k_stride + j * n_stride], k counted from k_first.
+// source[k * k_stride + j * n_stride], k counted from k_first; one of the strides is 1.
 template <class T>
 void pack(const T* source, std::ptrdiff_t k_stride, std::ptrdiff_t n_stride, int k_first, int k_count, int depth,
           int n, T* packed) {
@@ -42,16 +62,13 @@ void pack(const T* source, std::ptrdiff_t k_stride, std::ptrdiff_t n_stride, int
         out += width;
       }
     } else {
-      // A transposed source is read along its rows, a few cache lines of the panel at a time.
-      constexpr int kTile = 16;
-      for (int k0 = 0; k0 < k_count; k0 += kTile) {
-        const int k1 = k0 + kTile < k_count ? k0 + kTile : k_count;
-        for (int j = 0; j < columns; ++j) {
-          const T* column = in + j * n_stride;
-          for (int k = k0; k < k1; ++k) out[static_cast<std::size_t>(k) * width + j] = column[k * k_stride];
+      // A source whose k run side by side is turned in registers, a square at a time.
+      for (int j = 0; j < columns; j += W) {
+        const int across = columns - j < W ? columns - j : W;
+        for (int k = 0; k < k_count; k += W) {
+          const int down = k_count - k < W ? k_count - k : W;
+          square(in + j * n_stride + k, n_stride, across, down, out + static_cast<std::size_t>(k) * width + j, width);
         }
-        for (int k = k0; k < k1; ++k)
-          for (int j = columns; j < width; ++j) out[static_cast<std::size_t>(k) * width + j] = T(0);
       }
     }
   }

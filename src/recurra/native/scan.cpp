@@ -1,38 +1,15 @@
 #include "scan.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <numeric>
 #include <stdexcept>
 
+#include "memory.h"
 #include "pool.h"
 
 namespace recurra {
 namespace {
-
-template <class T> const Kernels<T>& kernels(const Isa& isa);
-template <> const Kernels<float>& kernels<float>(const Isa& isa) { return *isa.single; }
-template <> const Kernels<double>& kernels<double>(const Isa& isa) { return *isa.wide; }
-
-void* aligned(std::size_t bytes) {
-  void* p = nullptr;
-#if defined(_WIN32)
-  p = _aligned_malloc(bytes, 64);
-#else
-  if (posix_memalign(&p, 64, bytes) != 0) p = nullptr;
-#endif
-  if (!p) throw std::bad_alloc();
-  return p;
-}
-void release(void* p) {
-#if defined(_WIN32)
-  _aligned_free(p);
-#else
-  std::free(p);
-#endif
-}
 
 // Scratch of the calling thread, kept between calls: fresh pages cost more than small calls take.
 class Scratch {
@@ -153,7 +130,7 @@ struct Parts {
   }
 };
 
-int worth(double nanoseconds, int threads) { return nanoseconds < 30e3 ? 1 : threads; }
+int worth(double nanoseconds, int threads) { return nanoseconds < 30e3 || threads < 1 ? 1 : threads; }
 
 template <class T> Parts share(const Rows& r, const Shape& s, int threads) {
   const std::int64_t weights = s.hidden * s.hidden * gates(s.cell) * static_cast<std::int64_t>(sizeof(T));
@@ -169,12 +146,6 @@ template <class F> void each(int tasks, int threads, F& work) {
   parallel(tasks, threads, [](void* f, int task, int worker) { (*static_cast<F*>(f))(task, worker); }, &work);
 }
 
-// Packed (H, G*H) or (F, G*H): inputs by rows, gates side by side.
-template <class T>
-void pack_forward(const Kernels<T>& k, const T* w, int features, int wide, T* to) {
-  k.pack(w, 1, features, 0, features, features, wide, to);
-}
-
 double cost(const Shape& s, const Rows& r, bool projects) {
   const double width = static_cast<double>(s.hidden) * gates(s.cell);
   const double products = 2.0 * width * (s.hidden + (projects ? s.features : 0)) / 60.0;
@@ -182,27 +153,6 @@ double cost(const Shape& s, const Rows& r, bool projects) {
 }
 
 }  // namespace
-
-template <class T>
-Prepared<T>::Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh,
-                      const T* b_ih, const T* b_hh)
-    : isa(&recurra::isa()) {
-  const Kernels<T>& k = kernels<T>(*isa);
-  const int wide = gates(cell) * static_cast<int>(hidden);
-  const std::size_t f = w_ih ? k.packed_size(static_cast<int>(features), wide) : 0;
-  const std::size_t h = k.packed_size(static_cast<int>(hidden), wide);
-  memory = static_cast<T*>(aligned((f + h + 2 * static_cast<std::size_t>(wide)) * sizeof(T)));
-  weights = memory;
-  pack_forward(k, w_hh, static_cast<int>(hidden), wide, weights);
-  if (w_ih) {
-    input = memory + h;
-    pack_forward(k, w_ih, static_cast<int>(features), wide, input);
-  }
-  T* biases = memory + h + f;
-  if (b_ih) input_bias = static_cast<T*>(std::memcpy(biases, b_ih, sizeof(T) * wide));
-  if (b_hh) hidden_bias = static_cast<T*>(std::memcpy(biases + wide, b_hh, sizeof(T) * wide));
-}
-template <class T> Prepared<T>::~Prepared() { release(memory); }
 
 template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
   Scratching use;
@@ -226,11 +176,11 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
     f.hidden_bias = c.prepared->hidden_bias;
   } else {
     T* weights = scratch.take<T>(k.packed_size(H, wide));
-    pack_forward(k, c.w_hh, H, wide, weights);
+    k.pack(c.w_hh, 1, H, 0, H, H, wide, weights);
     f.weights = weights;
     if (c.x) {
       T* input = scratch.take<T>(k.packed_size(F, wide));
-      pack_forward(k, c.w_ih, F, wide, input);
+      k.pack(c.w_ih, 1, F, 0, F, F, wide, input);
       f.input = input;
     }
     f.input_bias = c.b_ih;
@@ -393,8 +343,6 @@ template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
   weight_gradients(s, c, r, k, threads);
 }
 
-template struct Prepared<float>;
-template struct Prepared<double>;
 template void forward(const Shape&, const ForwardCall<float>&);
 template void forward(const Shape&, const ForwardCall<double>&);
 template void backward(const Shape&, const BackwardCall<float>&);

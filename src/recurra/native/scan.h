@@ -13,6 +13,10 @@ const Isa& isa();                    // the one in use
 bool use_isa(const char* name);      // false where it cannot run here
 std::vector<const char*> isas();     // those that can, the best one first
 
+template <class T> const Kernels<T>& kernels(const Isa& isa);
+template <> inline const Kernels<float>& kernels<float>(const Isa& isa) { return *isa.single; }
+template <> inline const Kernels<double>& kernels<double>(const Isa& isa) { return *isa.wide; }
+
 struct Shape {
   int cell;
   int kind;
@@ -27,13 +31,23 @@ struct Shape {
 // Weights packed for forward, kept between calls.
 template <class T> struct Prepared {
   const Isa* isa = nullptr;
+  int cell;
+  std::int64_t features, hidden;
   T *input = nullptr, *weights = nullptr, *input_bias = nullptr, *hidden_bias = nullptr;
   T* memory = nullptr;
   Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh, const T* b_ih,
            const T* b_hh);
   ~Prepared();
+  // Whether weights, of the same sizes, are still those that were packed.
+  bool same(const T* w_ih, const T* w_hh, const T* b_ih, const T* b_hh) const {
+    return digest(w_ih, w_hh, b_ih, b_hh) == digest_;
+  }
   Prepared(const Prepared&) = delete;
   Prepared& operator=(const Prepared&) = delete;
+
+ private:
+  std::uint64_t digest_;
+  std::uint64_t digest(const T* w_ih, const T* w_hh, const T* b_ih, const T* b_hh) const;
 };
 
 // Everything as the caller has it, in rows of plain floats; null where it does not apply (see problem.h).

@@ -90,6 +90,18 @@ template <class V> inline V scale2_halves(V x, V n) {
 inline Vec<float> scale2(Vec<float> x, Vec<float> n) { return scale2_halves(x, n); }
 inline Vec<double> scale2(Vec<double> x, Vec<double> n) { return scale2_halves(x, n); }
 
+// a0 b0 a1 b1 ... into two registers.
+inline void zip(Vec<float> a, Vec<float> b, Vec<float>& low, Vec<float>& high) {
+  const __m256 even = _mm256_unpacklo_ps(a.v, b.v), odd = _mm256_unpackhi_ps(a.v, b.v);
+  low.v = _mm256_permute2f128_ps(even, odd, 0x20);
+  high.v = _mm256_permute2f128_ps(even, odd, 0x31);
+}
+inline void zip(Vec<double> a, Vec<double> b, Vec<double>& low, Vec<double>& high) {
+  const __m256d even = _mm256_unpacklo_pd(a.v, b.v), odd = _mm256_unpackhi_pd(a.v, b.v);
+  low.v = _mm256_permute2f128_pd(even, odd, 0x20);
+  high.v = _mm256_permute2f128_pd(even, odd, 0x31);
+}
+
 // 4 rows by 3 vectors: 12 sums, 3 weights, 1 input fill the 16 registers.
 constexpr int kBlockRows = 4;
 constexpr int kBlockVectors = 3;

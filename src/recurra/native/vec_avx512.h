@@ -74,6 +74,18 @@ inline Vec<double> choose(Vec<double> gate, Vec<double> a, Vec<double> b) {
   return {_mm512_mask_mov_pd(b.v, _mm512_cmp_pd_mask(gate.v, _mm512_setzero_pd(), _CMP_GT_OQ), a.v)};
 }
 
+// a0 b0 a1 b1 ... into two registers.
+inline void zip(Vec<float> a, Vec<float> b, Vec<float>& low, Vec<float>& high) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  low.v = _mm512_permutex2var_ps(a.v, first, b.v);
+  high.v = _mm512_permutex2var_ps(a.v, _mm512_add_epi32(first, _mm512_set1_epi32(8)), b.v);
+}
+inline void zip(Vec<double> a, Vec<double> b, Vec<double>& low, Vec<double>& high) {
+  const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+  low.v = _mm512_permutex2var_pd(a.v, first, b.v);
+  high.v = _mm512_permutex2var_pd(a.v, _mm512_add_epi64(first, _mm512_set1_epi64(4)), b.v);
+}
+
 // Registers of a block of products: 6 rows by 4 vectors are 24 sums, 4 weights, 1 or 2 inputs of 32.
 constexpr int kBlockRows = 6;
 constexpr int kBlockVectors = 4;

@@ -96,6 +96,15 @@ template <class T> inline Vec<T> choose(Vec<T> gate, Vec<T> a, Vec<T> b) {
   return pick<T>(gate.v > Vec<T>::all(T(0)).v, a, b);
 }
 
+// a0 b0 a1 b1 ... into two registers.
+template <class T> inline void zip(Vec<T> a, Vec<T> b, Vec<T>& low, Vec<T>& high) {
+  constexpr int half = Vec<T>::W / 2;
+  for (int i = 0; i < half; ++i) {
+    low.v[2 * i] = a.v[i], low.v[2 * i + 1] = b.v[i];
+    high.v[2 * i] = a.v[half + i], high.v[2 * i + 1] = b.v[half + i];
+  }
+}
+
 constexpr int kBlockRows = 4;
 constexpr int kBlockVectors = 2;
 

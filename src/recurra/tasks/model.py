@@ -55,15 +55,16 @@ class Design:
         architecture: what the network is made from, as plain values.
         settings: what the trainee needs beside the data, as plain values.
         rates: peak rates of the optimisers.
-        finish: see `recurra.training.loop.Settings`.
+        finish, patience: see `recurra.training.loop.Settings`.
         reason: why this one, in a few words.
     """
 
     architecture: dict[str, Any]
     settings: dict[str, Any]
     rates: Rates
-    finish: float
     reason: str
+    finish: float = 0.0
+    patience: int = 5
 
 
 class Model(ABC, Generic[Data, Net]):
@@ -144,12 +145,12 @@ class Model(ABC, Generic[Data, Net]):
         device = session.device_of(options.device)
         precision = self._precision(device)
         design = self._design(data, precision, device)
+        with seeded(options.seed, FIRST_WEIGHTS):
+            network = self._built(design.architecture).to(device)
         if out is None:
             out = tempfile.mkdtemp(prefix="recurra-")
             weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
         run = Run.create(out, overwrite=overwrite, reading=files)
-        with seeded(options.seed, FIRST_WEIGHTS):
-            network = self._built(design.architecture).to(device)
         watcher.says(told)
         watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
@@ -179,6 +180,7 @@ class Model(ABC, Generic[Data, Net]):
             | {
                 "rates": asdict(design.rates),
                 "finish": design.finish,
+                "patience": design.patience,
                 "seed": options.seed,
                 "bfloat16": precision.bfloat16,
                 "bfloat16_reason": precision.reason,
@@ -243,6 +245,7 @@ class Model(ABC, Generic[Data, Net]):
             seed=settings["seed"],
             rates=Rates(**settings["rates"]),
             finish=settings["finish"],
+            patience=settings["patience"],
         )
         if new:
             progress = session.begin(

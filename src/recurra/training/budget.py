@@ -78,7 +78,7 @@ def _fits(value: object, kind: Any) -> bool:
 
 
 def _kind(kind: Any) -> str:
-    words = {int: "a whole number", float: "a number", str: "a word"}
+    words = {int: "a whole number", float: "a number", str: "a word", bool: "True or False"}
     return next(words[each] for each in get_args(kind) or (kind,) if each in words)
 
 

@@ -62,4 +62,6 @@ def calibrate(
     left = max(0.0, budget - reserve - clock.elapsed())
     reports = max(3, min(REPORTS, int(_SHARE * left / select)))
     steps = max(reports, int((left - reports * select) / step))
-    return Plan(min(steps, most) if most else steps, reports, budget, reserve, step_seconds=step)
+    return Plan(
+        min(steps, most) if most else steps, reports, budget, reserve, step_seconds=step, most=most
+    )

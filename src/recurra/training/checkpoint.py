@@ -88,8 +88,8 @@ def read(
             states: dict[int, dict[str, Tensor | int]] = {}
             for name, value in _under(f"optimiser/{number}/", arrays).items():
                 index, key = name.split("/", 1)
-                # A count that was Python's (SparseAdam's) is one again: as a tensor it would round.
-                count = value.dim() == 0 and value.dtype == torch.int64
+                # SparseAdam counts steps in a plain number; a tensor would round otherwise.
+                count = value.ndim == 0 and value.dtype == torch.int64
                 states.setdefault(int(index), {})[key] = int(value) if count else value
             optimiser.load_state_dict(
                 {"state": states, "param_groups": optimiser.state_dict()["param_groups"]}

@@ -197,8 +197,10 @@ def train(
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
-                pace = (clock.elapsed() - mark[1]) / (step - mark[0])
-                revised = plan.revised(step, clock.elapsed(), pace)
+                elapsed, revised = clock.elapsed(), plan
+                if plan.tells(elapsed - mark[1]):
+                    pace = (elapsed - mark[1]) / (step - mark[0])
+                    revised, mark = plan.revised(step, elapsed, pace), (step, elapsed)
                 progress = replace(progress, seconds=clock.elapsed(), plan=revised, seen=LossSum())
                 if step >= revised.steps:
                     progress = replace(progress, reason=progress.reason or "completed")
@@ -212,7 +214,6 @@ def train(
                 run.append_history(line)
                 watcher.reported(line, progress.plan, best)
                 checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
-                mark = (step, clock.elapsed())
     progress = replace(progress, seconds=clock.elapsed())
     if progress.reason == "diverged" and not progress.best_step:
         # These weights are no good, and none were chosen: those of the last checkpoint are kept.

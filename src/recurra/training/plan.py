@@ -9,6 +9,9 @@ from typing import Any, final
 REPORTS = 20
 """Report points in a training: each evaluates the selection part and writes a checkpoint."""
 
+PACE = 1 / 8
+"""The share of the budget over which the pace is measured: less is noise."""
+
 
 @final
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Plan:
         reserve: seconds of the budget kept for the report at the end.
         step_seconds: what a step was measured to take.
         revisions: how often the machine's speed has changed the number of steps.
+        most: steps that no revision exceeds, since more would not help; or None.
     """
 
     steps: int
@@ -31,6 +35,7 @@ class Plan:
     reserve: float = 0.0
     step_seconds: float = 0.0
     revisions: int = 0
+    most: int | None = None
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Plan:
@@ -45,6 +50,10 @@ class Plan:
         """Whether a report point follows the completed step number `step` (1, 2, ...)."""
         return step * self.reports // self.steps != (step - 1) * self.reports // self.steps
 
+    def tells(self, seconds: float) -> bool:
+        """Whether so many seconds of training tell the pace well enough to revise the plan."""
+        return self.budget is not None and seconds >= PACE * self.budget
+
     def revised(self, step: int, elapsed: float, seconds_a_step: float) -> Plan:
         """The plan that keeps the budget at the speed now measured; itself where it still does.
 
@@ -57,6 +66,8 @@ class Plan:
             return self
         left = max(0.0, self.budget - self.reserve - elapsed)
         steps = step + int(left / seconds_a_step)
+        if self.most is not None:
+            steps = min(steps, max(self.most, step))
         # Small changes are noise, and near the end the rate is small: then the plan stands.
         if abs(steps - self.steps) <= 0.05 * self.steps or self.steps - step <= 0.03 * self.steps:
             return self

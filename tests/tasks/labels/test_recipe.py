@@ -19,13 +19,16 @@ from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import MOST_MEMBERS, NUMBERS, TAGS, TEXT, Prepared
 from recurra.tasks.model import Design
 from recurra.training.optimiser import Rates
+from recurra.training.precision import Precision
 from toy_labels import KINDS, label_data, prepared
+
+FLOAT32, CPU = Precision(False, "as asked"), torch.device("cpu")
 
 SIZES = {"text": TEXT, "tokens": TEXT, "tags": TAGS, "numbers": NUMBERS}
 
 
 def design(kind: str = "text", **options: Any) -> Design:
-    return recipe.design(LabelOptions(**options), prepared(kind))
+    return recipe.design(LabelOptions(**options), prepared(kind), FLOAT32, CPU)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,7 +116,9 @@ def test_measuring_a_step_changes_nothing(kind: str) -> None:
     of = prepared(kind)
     plan = design(kind, members=1)
     before = torch.get_rng_state()
-    seconds = recipe.seconds_a_step(Architecture(**plan.architecture), of, plan.settings, 0)
+    settings = plan.settings | {"seed": 0}
+    architecture = Architecture(**plan.architecture)
+    seconds = recipe.seconds_a_step(architecture, of, settings, FLOAT32, CPU)
     assert 0 < seconds < 5
     assert torch.equal(torch.get_rng_state(), before)
 

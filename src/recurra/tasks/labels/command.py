@@ -12,7 +12,6 @@ from pathlib import Path
 from recurra.bundle import free_path
 from recurra.data.lines import standard_input_lines
 from recurra.data.sequences import number_of
-from recurra.data.units import normal
 from recurra.errors import DataError, OptionError
 from recurra.tasks import terminal
 from recurra.tasks.labels import report
@@ -80,7 +79,7 @@ def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -
 
 
 def _label(model: LabelModel, groups: Iterator[list[str]], *, as_json: bool) -> None:
-    for labels, sure in model.classify([normal(line) for line in group] for group in groups):
+    for labels, sure in model.classify(groups):
         if as_json:
             lines = [
                 json.dumps({"label": str(label), "probability": round(p, 4)}, ensure_ascii=False)
@@ -95,7 +94,7 @@ def _label(model: LabelModel, groups: Iterator[list[str]], *, as_json: bool) -> 
 def _tag(model: LabelModel, groups: Iterator[list[str]], *, as_json: bool) -> None:
     """Tokens of a line stand apart by white space; an empty line stays empty."""
     for line in chain.from_iterable(groups):
-        tokens = normal(line).split()
+        tokens = line.split()
         found = model.predict([tokens])[0] if tokens else []
         pairs = list(zip(tokens, found, strict=True))
         if as_json:
@@ -113,7 +112,7 @@ def _steps(model: LabelModel, groups: Iterator[list[str]], *, numbers: bool, as_
         if not line.strip():
             stream = model.stream()
             continue
-        label, p = stream.step(_values(line, channels, number) if numbers else normal(line))
+        label, p = stream.step(_values(line, channels, number) if numbers else line)
         if as_json:
             print(json.dumps({"label": str(label), "probability": round(p, 4)}, ensure_ascii=False))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from recurra.bundle import Run
 from recurra.data.files import given_once, name_of
-from recurra.errors import DataError, MissingExtra
+from recurra.errors import DataError, InputError, MissingExtra
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.examples import Examples, Kind, Places, numbers
 from recurra.tasks.labels.given import examples_from
@@ -26,7 +27,9 @@ __all__ = [
     "Kind",
     "LabelData",
     "digits",
+    "examples_to_judge",
     "from_python",
+    "listed",
     "read",
     "read_again",
     "store_input",
@@ -41,10 +44,8 @@ def read(sources: Sequence[str | Path], options: LabelOptions) -> LabelData:
         OptionError: a column does not exist, or an option does not suit the files.
         MissingExtra: a package that the files need is not installed.
     """
-    names = [each.name for each in fields(Reading)]
-    reading = Reading(**{name: getattr(options, name) for name in names})
     test = [options.test] if options.test is not None else []
-    return _read(list(sources), test, reading, options.seed)
+    return _read(list(sources), test, _reading(options), options.seed)
 
 
 def from_python(
@@ -70,6 +71,35 @@ def from_python(
     return cut(name, examples, origin, label_type=label_type)
 
 
+def listed(X: Any) -> list[str | Path]:
+    """One file or several as a list; none for None.
+
+    Raises:
+        DataError: these are no paths: inputs without labels.
+    """
+    given = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
+    if not all(isinstance(each, str | PathLike) for each in given):
+        raise DataError("inputs without labels", expected="X and y, or files that hold both")
+    return [each if isinstance(each, str) else Path(each) for each in given]
+
+
+def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, str]:
+    """Examples that a model is judged on, and what they are called.
+
+    Args:
+        X: files, where y is None; else inputs.
+        y: their labels.
+
+    Raises:
+        DataError: they are broken.
+    """
+    if y is not None:
+        return examples_from(X, y)[0], "given"
+    sources = listed(X)
+    found = examples_of(sources, _reading(options), groups_needed=False)
+    return found.examples, name_of(sources)
+
+
 def digits(seed: int) -> LabelData:
     """Handwritten digits that scikit-learn carries: 1,797 pictures of 8 x 8, read row by row.
 
@@ -88,6 +118,10 @@ def digits(seed: int) -> LabelData:
     where = Places((("digits", "X", range(len(values))),))
     examples = numbers(values, [str(each) for each in labels.tolist()], where)
     return cut("digits", examples, {"seed": seed, "share": 0.1, "held": None, "default": True})
+
+
+def _reading(options: LabelOptions) -> Reading:
+    return Reading(**{each.name: getattr(options, each.name) for each in fields(Reading)})
 
 
 def _read(
@@ -135,9 +169,9 @@ def store_input(run: Run, data: LabelData) -> None:
         again = data.origin.get("default") or (
             bool(files)
             and all(file.is_file() for file in files)
-            and _again(data.facts()).examples.digest == data.examples.digest
+            and _is_of(_again(data.facts()), data.facts())
         )
-    except (DataError, MissingExtra):
+    except InputError:
         again = False
     if not again:
         stored.write(run, data.examples)
@@ -163,7 +197,7 @@ def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
         )
     else:
         data = _again(facts)
-    if (data.examples.digest, data.origin) != (facts["sha256"], facts["origin"]):
+    if not _is_of(data, facts):
         raise DataError(
             f"{facts['name']}: the data have changed since the training began",
             expected=f"the same {facts['examples']:,} examples",
@@ -173,8 +207,18 @@ def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
 
 
 def _again(facts: dict[str, Any]) -> LabelData:
-    if not facts["files"]:
+    if facts["origin"].get("default"):
         return digits(facts["origin"]["seed"])
+    if not facts["files"]:
+        raise DataError(
+            f"{facts['name']}: the run's copy of the data is gone",
+            expected=f"{stored.TEXTS} or {stored.NUMBERS}, since the data came from no file",
+            fix="restore the run from a copy, or train again",
+        )
     reading = Reading(**facts["origin"]["reading"])
     seed, name = facts["origin"]["seed"], facts["name"]
     return _read(facts["files"], facts["test_files"], reading, seed, name)
+
+
+def _is_of(data: LabelData, facts: dict[str, Any]) -> bool:
+    return (data.examples.digest, data.origin) == (facts["sha256"], facts["origin"])

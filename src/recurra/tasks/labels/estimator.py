@@ -1,11 +1,10 @@
-"""LabelModel: fit, predict, evaluate, save, load; it goes wherever scikit-learn's classifiers go."""
+"""LabelModel: fit, predict, evaluate, save, load; it goes where scikit-learn's classifiers go."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
@@ -15,12 +14,15 @@ from numpy.typing import NDArray
 from recurra.bundle import CONFIG, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
+from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.given import as_given, inputs_from
-from recurra.tasks.labels.inputs import Encoder
+from recurra.tasks.labels.influence import LOOKED, influence, recorded
+from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import Prepared
 from recurra.tasks.labels.trainee import LabelTrainee
+from recurra.tasks.labels.truth import Truth
 from recurra.tasks.model import Design, Model
 from recurra.training import session
 from recurra.training.checkpoint import Progress
@@ -81,9 +83,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         self.check()
         if self.threads:
             torch.set_num_threads(self.threads)
-        if y is None and (X is None or _are_paths(X)):
-            paths = [X] if isinstance(X, str | PathLike) else X or []
-            read = data.read([str(each) for each in paths], self)
+        if y is None:
+            read = data.read(data.listed(X), self)
         else:
             read = data.from_python(X, y, groups, seed=self.seed)
         prepared = Prepared.of(read, self.tokens)
@@ -98,7 +99,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         return session.precision_of(self.precision, device)
 
     def _design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
-        return recipe.design(self, prepared)
+        return recipe.design(self, prepared, precision, device)
 
     @classmethod
     def _built(cls, architecture: dict[str, Any]) -> LabelNetwork:
@@ -112,12 +113,14 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
     def _prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
         run.write_json(ENCODER, prepared.encoder.to_json())
         data.store_input(run, prepared.data)
-        found = baselines.label_baselines(prepared.data)
+        limit = baselines.SECONDS if self.seconds is None else self.seconds / 5
+        limit = min(limit, baselines.SECONDS)
+        found = baselines.label_baselines(prepared.data, seconds=limit)
         report.write_baselines(run, found)
         watcher.says("to beat: " + report.told_baselines(prepared.data, found))
 
     def _seconds_needed(self, network: LabelNetwork, prepared: Prepared) -> float:
-        return evaluate.seconds_needed(network, prepared)
+        return recipe.seconds_to_judge(network, prepared)
 
     def _judge(
         self,
@@ -127,9 +130,23 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
-        temperature = report.write(run, network, prepared, progress, epochs)
+        read, inputs = prepared.data, prepared.inputs
+        held, answers = recipe.held(network, prepared), self._answers(network, inputs, read.test)
+        temperature = evaluate.temperature(read, held)
         run.write_json(CALIBRATION, {"temperature": temperature})
+        if not network.architecture.tagged:
+            said = answers.predicted
+            run.write_json(LOOKED, recorded(network, self._encoder, inputs, read, said))
+        told = network.told()
+        report.write(run, read, answers, held, temperature, told, progress, epochs)
         self._temperature = temperature
+
+    def _answers(self, network: LabelNetwork, inputs: Inputs, rows: Rows) -> evaluate.Answers:
+        said = classify.scores(network, inputs, rows)
+        if not network.architecture.tagged:
+            return evaluate.Answers(said.astype(np.float32))
+        found = classify.tags(network, said, inputs.lengths[rows])
+        return evaluate.Answers(said.astype(np.float32), found)
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> Prepared:
@@ -201,10 +218,12 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         """The share of inputs, or of tokens, whose class is right."""
         found = self.predict(X)
         if self.network.architecture.tagged:
-            pairs = [
-                (a, b) for mine, true in zip(found, y, strict=True) for a, b in zip(mine, true)
+            right = [
+                mine == true
+                for row, tags in zip(found, y, strict=True)
+                for mine, true in zip(row, tags, strict=True)
             ]
-            return float(np.mean([a == b for a, b in pairs]))
+            return float(np.mean(right))
         return float(np.mean(np.asarray(found) == np.asarray(y)))
 
     def classify(self, groups: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, Any]]:
@@ -214,19 +233,52 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
             found = classify.probabilities(said, self._temperature)
             yield self.classes_[found.argmax(1)], found.max(1)
 
-    def stream(self) -> classify.Stream:
+    def looked_at(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:
+        """The class of one input, its steps as they read, and the share of each in the decision.
+
+        See `recurra.tasks.labels.influence`; steps of numbers read as their places, 1, 2, ...
+
+        Raises:
+            DataError: an input that is not like those the model was trained on.
+            OptionError: it is a tagger, which decides at every step.
+        """
+        if self.network.architecture.tagged:
+            raise OptionError("looked_at of a tagger", expected="a model of one class an input")
+        inputs = self._inputs([x])
+        batch = self._encoder.encode(inputs).batch(np.zeros(1, np.int64))
+        label = self._scores(inputs).argmax(1)
+        device = next(self.network.parameters()).device
+        shares = influence(self.network, batch.to(device), torch.from_numpy(label).to(device))[0]
+        return self.classes_[label[0]], self._encoder.steps(inputs[0]), tuple(shares.tolist())
+
+    def stream(self) -> Stream:
         """A label after each step, as steps arrive; see `recurra.tasks.labels.classify.Stream`.
 
         Raises:
             OptionError: the model reads from both ends.
         """
-        return classify.Stream(self.network, self._encoder, self.classes_, self._temperature)
+        return Stream(self.network, self._encoder, self.classes_, self._temperature)
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
-        """The report on other data: files, or inputs and their labels."""
-        return evaluate.on_other(self, X, y)
+        """The report on other data: files, or inputs and their labels.
+
+        Raises:
+            DataError: the data cannot be used, or hold a label that the model does not know.
+        """
+        examples, name = data.examples_to_judge(X, y, self)
+        if examples.kind != self._encoder.kind:
+            raise OptionError(
+                f"{name}: {examples.kind} for a model of {self._encoder.kind}",
+                expected=self._encoder.kind,
+            )
+        rows = np.arange(len(examples))
+        answers = self._answers(self.network, self._encoder.encode(examples.inputs), rows)
+        truth = Truth.of(examples, rows, self._classes)
+        return report.examined(truth, answers, self._temperature, name=name, part="all of it")
 
     def _inputs(self, X: Any) -> list[Any]:
+        if self._network is None:
+            raise self._unfitted()
         kind, inputs = inputs_from(X)
         wanted = self._encoder.kind
         if kind != wanted:
@@ -239,8 +291,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
 
     # -- as scikit-learn's estimators -------------------------------------------------------
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The options, by name."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """The options, by name; `deep` changes nothing, as no option is an estimator."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def set_params(self, **params: Any) -> Self:
@@ -274,10 +326,3 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._network is not None
-
-
-def _are_paths(X: Any) -> bool:
-    if isinstance(X, str | PathLike):
-        return True
-    many = isinstance(X, list | tuple) and bool(X)
-    return many and all(isinstance(each, Path | str) for each in X)

@@ -12,9 +12,9 @@ from itertools import accumulate
 from typing import Any, Literal, final, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recurra.data.sequences import Values
+from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError
 
 Kind = Literal["text", "tokens", "numbers"]
@@ -236,15 +236,14 @@ def _none_empty(full: Sequence[bool], where: Places, what: str) -> None:
     )
 
 
-def repeats(keys: Sequence[Hashable], labels: Sequence[Label]) -> tuple[int, int]:
-    """How many examples repeat another with its label, and how many share their input with one
-    of another label."""
-    inputs = _numbered(keys)
-    pairs = np.unique(np.stack([inputs, _numbered(labels)]), axis=1)[0]
+def repeats(inputs: Rows, labels: Sequence[Label]) -> tuple[int, int]:
+    """How many examples repeat another, and how many are the same as one of another label.
+
+    Args:
+        inputs: a number for each example; those of the same number are the same.
+        labels: what is said of each.
+    """
+    said = numbered(labels)
+    pairs = np.unique(inputs * (said.max() + 1) + said) // (said.max() + 1)
     several = np.bincount(pairs)[inputs] > 1
     return len(inputs) - len(pairs), int(several.sum())
-
-
-def _numbered(values: Sequence[Hashable]) -> NDArray[np.int64]:
-    index: dict[Hashable, int] = {}
-    return np.array([index.setdefault(each, len(index)) for each in values], np.int64)

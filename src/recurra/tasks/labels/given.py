@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
@@ -56,14 +57,15 @@ def inputs_from(X: Any) -> tuple[Kind, list[Any]]:
         DataError: it is empty or of no such kind, or an input is empty, of another kind than the
             first, or holds what is missing or infinite.
     """
-    if isinstance(X, np.ndarray) or (hasattr(X, "__array__") and getattr(X, "ndim", 1) != 1):
-        array = np.asarray(X)
-        if array.dtype.kind in "fiubc":
-            return "numbers", _of_array(array)
-        if array.ndim != 1:
-            raise DataError(
-                f"X: {array.dtype} values of shape {array.shape}", expected=f"X: {_SEQUENCES}"
-            )
+    if hasattr(X, "__array__"):  # arrays, and what tables and tensors become
+        X = np.asarray(X)
+        if X.dtype == object and X.ndim > 1:
+            with contextlib.suppress(TypeError, ValueError):
+                X = X.astype(np.float64)
+        if X.dtype.kind in "fiubc":
+            return "numbers", _of_array(X)
+        if X.ndim != 1:
+            raise DataError(f"X: {X.dtype} values of shape {X.shape}", expected=f"X: {_SEQUENCES}")
     given = _listed(X, "X", _SEQUENCES)
     if not given:
         raise DataError("X: empty", expected=f"X: {_SEQUENCES}")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.data.scaling import Standard
-from recurra.data.units import Bags, Units, positions, starts
-from recurra.errors import BundleError
+from recurra.data.units import Bags, Units, normal, positions, starts
+from recurra.errors import BundleError, DataError
 from recurra.tasks.labels.examples import Kind
 
 Rows = NDArray[np.int64]
@@ -94,13 +94,29 @@ class Encoder:
         return cls(kind, Units.learn(inputs, tokens))
 
     def encode(self, inputs: Sequence[Any]) -> Inputs:
-        """Encode raw inputs: texts, token lists, or arrays (T, C)."""
+        """Encode raw inputs: texts, token lists, or arrays (T, C).
+
+        Raises:
+            DataError: a sequence of other channels than those learnt from.
+        """
         if self.units is not None:
-            bags = self.units.encode(inputs)
+            bags = self.units.encode([_composed(each) for each in inputs])
             return Inputs(bags.lengths, bags)
         assert self.scale is not None
+        for row, each in enumerate(inputs):
+            if each.shape[1] != self.size:
+                raise DataError(
+                    f"sequence {row + 1:,}: {each.shape[1]} channels",
+                    expected=f"{self.size}, as in training",
+                )
         lengths = np.fromiter(map(len, inputs), np.int64, len(inputs))
         return Inputs(lengths, values=self.scale.scale(np.concatenate(inputs)))
+
+    def steps(self, raw: Any) -> list[str]:
+        """The steps of one raw input as a reader sees them; of numbers, their places."""
+        if self.units is not None:
+            return self.units.cut(raw)
+        return [str(k) for k in range(1, len(raw) + 1)]
 
     @property
     def size(self) -> int:
@@ -109,6 +125,11 @@ class Encoder:
             return len(self.units)
         assert self.scale is not None
         return len(self.scale.mean)
+
+    @property
+    def has_many_features(self) -> bool:
+        """Whether a unit is known by several features, as words are."""
+        return self.units is not None and self.units.kind == "words"
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes it from."""
@@ -131,3 +152,8 @@ class Encoder:
         if kind == "numbers" and isinstance(scale, dict) and units is None:
             return cls(kind, scale=Standard.from_json(scale))
         raise BundleError("the encoder is damaged", expected='"units" of texts or a "scale"')
+
+
+def _composed(text: Any) -> Any:
+    """A text, or tokens, in Unicode's composed form (NFC), as those learnt from."""
+    return normal(text) if isinstance(text, str) else tuple(map(normal, text))

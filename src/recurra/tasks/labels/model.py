@@ -21,9 +21,6 @@ from recurra.tasks.model import Network
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
-KEPT_FEATURES: Final = 0.7
-"""Share of a unit's features that training shows: a word is to be known by any of its parts."""
-
 
 @final
 @dataclass(frozen=True)
@@ -43,6 +40,8 @@ class Architecture:
         pooling: how steps become one vector, kinds of `recurra.core.pooling` joined by +.
         dropout: share dropped before and after the recurrent layers, and between them.
         noise: standard deviation of what is added to scaled numbers in training.
+        hidden_features: share of a unit's features that training hides: a word is to be known by
+            any of its parts.
         members: M, networks whose scores are averaged.
     """
 
@@ -58,6 +57,7 @@ class Architecture:
     pooling: str
     dropout: float
     noise: float
+    hidden_features: float
     members: int
 
     def __post_init__(self) -> None:
@@ -107,6 +107,7 @@ class Member(nn.Module):
         self.head = nn.Linear(width if a.tagged else self.pool.size, a.classes)
         self.chain = Chain(a.classes) if a.tagged else None
         self.dropout, self.noise = a.dropout, a.noise
+        self.hidden_features = a.hidden_features
         self.reset_parameters()
 
     @torch.no_grad()
@@ -116,11 +117,6 @@ class Member(nn.Module):
             nn.init.normal_(self.embedding.weight, std=0.5)
             self.embedding.weight[0].zero_()
         reset_orthogonal(self.recurrent)
-
-    def outputs(self, batch: Batch) -> Ragged:
-        """What the layers say at each step: values (N, D*H)."""
-        output: Ragged = self.recurrent(Ragged(self.steps(batch), batch.lengths))[0]
-        return output
 
     def steps(self, batch: Batch) -> Tensor:
         """What the layers read at each step, (N, F)."""
@@ -132,14 +128,18 @@ class Member(nn.Module):
         assert batch.ids is not None
         assert batch.counts is not None
         ids = batch.ids
-        if self.training:
-            ids = ids * (torch.rand(ids.shape, device=ids.device) < KEPT_FEATURES)
+        if self.training and self.hidden_features:
+            ids = ids * (torch.rand(ids.shape, device=ids.device) >= self.hidden_features)
         offsets = batch.counts.cumsum(0) - batch.counts
         return F.dropout(self.embedding(ids, offsets), self.dropout, self.training)
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores (B, K), or where steps are tagged (N, K)."""
-        outputs = self.outputs(batch)
+        return self.read(self.steps(batch), batch.lengths)
+
+    def read(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """Scores of rows of steps (N, F) that follow one another, of these lengths (B,)."""
+        outputs: Ragged = self.recurrent(Ragged(steps, lengths))[0]
         read = outputs.values if self.chain is not None else self.pool(outputs)
         scores: Tensor = self.head(F.dropout(read, self.dropout, self.training))
         return scores

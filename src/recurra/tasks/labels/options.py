@@ -20,7 +20,9 @@ class LabelOptions(TrainingOptions):
     )
     time: str | None = option(None, "Column that orders the steps of a --sequence.")
     tag: bool = option(False, "One label a step: CoNLL files, a token and its tag a line.")
-    tokens: str = option("words", "How texts are cut: words, characters, or bpe:4096 (subwords).")
+    tokens: str | None = option(
+        None, "How texts are cut: words, characters, or bpe:4096; default: words, if not too few."
+    )
     cell: str = option("gru", "rnn, gru or lstm.")
     hidden: int | None = option(None, "Hidden units in a direction.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.files import name_of
-from recurra.data.splits import ALWAYS, Rows, grouped, joined
+from recurra.data.splits import ALWAYS, Rows, grouped, joined, numbered
 from recurra.errors import DataError
 from recurra.tasks.labels.examples import Examples, repeats
 from recurra.tasks.labels.given import LabelType, as_given, in_order
@@ -171,8 +171,9 @@ def cut(
             expected=f"at least {LEAST}, of two classes; a model learns little from fewer than 100",
             fix="give more data",
         )
-    twice, conflicting = repeats(examples.keys, examples.labels)
-    groups = joined(examples.keys, *([examples.groups] if examples.groups is not None else []))
+    same = numbered(examples.keys)
+    twice, conflicting = repeats(same, examples.labels)
+    groups = same if examples.groups is None else joined(same.tolist(), examples.groups)
     rows = np.arange(len(examples))
     held = origin["held"]
     given = rows[len(rows) if held is None else held :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
@@ -11,16 +12,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.data.units import WORD
+from recurra.tasks.labels import classify
+from recurra.tasks.labels.evaluate import Held
 from recurra.tasks.labels.inputs import Encoder, Inputs
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
 from recurra.tasks.model import Design
+from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build, clip
+from recurra.training.plan import REPORTS
+from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
 """Members that a time budget is spent on; more gain less than they cost to carry about."""
+
+
+HIDDEN_FEATURES: Final = 0.3
+
+FEW_WORDS: Final = 3.0
+"""Texts of fewer words in the mean, such as names, are read by their characters."""
 
 
 @final
@@ -59,11 +72,14 @@ class Prepared:
     inputs: Inputs
 
     @classmethod
-    def of(cls, data: LabelData, tokens: str) -> Prepared:
+    def of(cls, data: LabelData, tokens: str | None) -> Prepared:
         """Learn the encoder from what trains, and encode everything."""
         examples = data.examples
-        trains = data.learn[data.folds != 0]
-        encoder = Encoder.learn(examples.kind, [examples.inputs[k] for k in trains], tokens)
+        inputs = [examples.inputs[k] for k in data.learn[data.folds != 0]]
+        if tokens is None:
+            short = examples.kind == "text" and words_of(inputs) < FEW_WORDS
+            tokens = "characters" if short else "words"
+        encoder = Encoder.learn(examples.kind, inputs, tokens)
         return cls(data, encoder, encoder.encode(examples.inputs))
 
     @cached_property
@@ -82,7 +98,9 @@ class Prepared:
         return Examples(self.inputs, found, True)
 
 
-def design(options: LabelOptions, prepared: Prepared) -> Design:
+def design(
+    options: LabelOptions, prepared: Prepared, precision: Precision, device: torch.device
+) -> Design:
     """The sizes for this kind of data, single options overriding, and what the time allows."""
     data, encoder = prepared.data, prepared.encoder
     tagged = data.examples.tagged
@@ -106,6 +124,7 @@ def design(options: LabelOptions, prepared: Prepared) -> Design:
         pooling=size.pooling,
         dropout=size.dropout,
         noise=noise(len(data.learn)) if numbers else 0.0,
+        hidden_features=HIDDEN_FEATURES if encoder.has_many_features else 0.0,
         members=1,
     )
     batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
@@ -116,13 +135,21 @@ def design(options: LabelOptions, prepared: Prepared) -> Design:
     elif options.seconds is None:
         members, reason = 1, "without a time to spend"
     else:
-        step = seconds_a_step(architecture, prepared, settings, options.seed)
+        trial = settings | {"seed": options.seed}
+        step = seconds_a_step(architecture, prepared, trial, precision, device)
         members = max(1, min(MOST_MEMBERS, int(0.7 * options.seconds / (step * most))))
         reason = f"{most:,} steps each fit into {options.seconds / 60:g} minutes"
         if members == 1:
             reason = f"what {options.seconds / 60:g} minutes allow"
     architecture = replace(architecture, members=members)
-    return Design(architecture.to_json(), settings, size.rates, 0.0, reason)
+    # The plan is short already, and its last steps, at a low rate, are the best.
+    return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
+
+
+def words_of(texts: Sequence[str]) -> float:
+    """How many words these texts have in the mean; a few of them tell."""
+    some = texts[:1000]
+    return sum(len(WORD.findall(text)) for text in some) / len(some)
 
 
 def noise(examples: int) -> float:
@@ -134,24 +161,28 @@ def noise(examples: int) -> float:
 
 
 def seconds_a_step(
-    architecture: Architecture, prepared: Prepared, settings: dict[str, Any], seed: int
+    architecture: Architecture,
+    prepared: Prepared,
+    settings: dict[str, Any],
+    precision: Precision,
+    device: torch.device,
 ) -> float:
-    """What a training step of one member takes here: the median of some."""
-    with torch.random.fork_rng():
-        network = LabelNetwork(architecture)
-        found = trainee(network, prepared, settings | {"seed": seed})
-        optimisers, carry, times = build(network, Rates()), found.first(), []
-        network.train()
-        for _ in range(8):
-            start = time.perf_counter()
+    """What a training step of one member takes here: the median of some, tried on a copy."""
+    with seeded(0, 0):
+        network = LabelNetwork(architecture).to(device).train()
+    found = trainee(network, prepared, settings)
+    optimisers, carry, times = build(network, Rates()), found.first(), []
+    for number in range(8):
+        start = time.perf_counter()
+        with seeded(0, number), precision(device):
             loss = found.loss(network, carry)
-            loss.mean.backward()  # type: ignore[no-untyped-call]
-            clip(network.parameters(), 1.0)
-            for optimiser in optimisers:
-                optimiser.step()
-                optimiser.zero_grad()
-            carry = loss.carry
-            times.append(time.perf_counter() - start)
+        loss.mean.backward()  # type: ignore[no-untyped-call]
+        clip(network.parameters(), 1.0)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        carry = loss.carry
+        times.append(time.perf_counter() - start)
     return float(np.median(times[1:]))
 
 
@@ -178,3 +209,22 @@ def balanced(targets: Tensor, classes: int) -> Tensor:
     """Weights (K,) with which every class counts the same (as scikit-learn's "balanced")."""
     counts = torch.bincount(targets, minlength=classes).clamp(min=1)
     return len(targets) / (classes * counts.float())
+
+
+def held(network: LabelNetwork, prepared: Prepared) -> Held:
+    """What each member says of the fold that it never trained on."""
+    data = prepared.data
+    rows = [data.learn[data.folds == m] for m in range(len(network.members))]
+    said = [classify.scores(network, prepared.inputs, each, m) for m, each in enumerate(rows)]
+    return Held(np.concatenate(rows), np.concatenate(said).astype(np.float32))
+
+
+def seconds_to_judge(network: LabelNetwork, prepared: Prepared) -> float:
+    """How long the report is going to take: scoring, from a piece of it, and what figures take."""
+    data = prepared.data
+    piece = data.learn[:256]
+    start = time.perf_counter()
+    classify.scores(network, prepared.inputs, piece)
+    a_row = (time.perf_counter() - start) / len(piece)
+    # Intervals and figures are drawn from the test part, some microseconds an example.
+    return 2.0 + (a_row + 4e-4) * (len(data.test) + len(data.learn) / FOLDS)

@@ -55,7 +55,7 @@ def design(
         len(read.vocabulary), options.cell, size.embedding, size.hidden, size.layers, share
     )
     settings = {"size": size.name, "batch": size.batch, "chunk": size.chunk}
-    return Design(architecture.to_json(), settings, size.rates, options.finish, reason)
+    return Design(architecture.to_json(), settings, size.rates, reason, options.finish)
 
 
 def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:

@@ -1,0 +1,29 @@
+"""Pictures and pages of a run, made from what it recorded alone."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from recurra.bundle import HISTORY, Run
+from recurra.errors import BundleError
+
+
+def draw(path: str | PathLike[str]) -> list[Path]:
+    """Draw what there is to see of a run into its `figures`, and return the files.
+
+    Raises:
+        BundleError: no run, or one that has recorded nothing yet.
+        MissingExtra: matplotlib is not installed.
+    """
+    from recurra.show import curves, labels
+
+    run = Run.open(path)
+    if not run.has(HISTORY):
+        raise BundleError(
+            f"{run.path}: nothing is recorded yet", fix="train it to its first report at least"
+        )
+    names = [curves.draw(run)]
+    if run.config()["task"] == "labels":
+        names += labels.draw(run)
+    return [run.path / name for name in names]

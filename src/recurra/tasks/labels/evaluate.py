@@ -1,0 +1,249 @@
+"""What a classifier is worth: figures on examples it never saw, baselines beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import DataError
+from recurra.judge import calibration
+from recurra.judge.bootstrap import Interval
+from recurra.judge.verdict import Verdict, verdict
+from recurra.tasks.labels import mistakes
+from recurra.tasks.labels.baselines import Baseline
+from recurra.tasks.labels.data import LabelData
+from recurra.tasks.labels.truth import NAMES, Metric, Truth
+
+Numbers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+WEIGHTS: Final = tuple(tenths / 10 for tenths in range(11))
+"""What the model's probabilities may weigh in the mean of two."""
+
+_LEAST_CHANCE: Final = 1e-6  # so that no single row decides what an average costs
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What members of the model say of rows that they never trained on.
+
+    Args:
+        rows: of the examples (n,), those of fold 0 among them.
+        logits: (n, K); where steps are tagged those of all steps end to end.
+    """
+
+    rows: Numbers
+    logits: NDArray[np.float32]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the model says of some rows.
+
+    Args:
+        logits: (n, K); where steps are tagged those of all steps end to end.
+        tags: class numbers (T,) for each sentence, where its tags are found together.
+    """
+
+    logits: NDArray[np.float32]
+    tags: Sequence[Numbers] | None = None
+
+    @property
+    def predicted(self) -> Numbers:
+        """Class numbers, one for each row of the logits."""
+        if self.tags is None:
+            found: Numbers = self.logits.argmax(1)
+            return found
+        return np.concatenate([np.zeros(0, np.int64), *self.tags])
+
+
+def temperature(data: LabelData, held: Held) -> float:
+    """The temperature of the model's probabilities, from what members say of rows unseen.
+
+    Raises:
+        DataError: the logits do not fit the rows.
+    """
+    truth = Truth.of(data.examples, held.rows, data.classes)
+    return calibration.temperature(held.logits, truth.targets)
+
+
+def judge(
+    truth: Truth,
+    answers: Answers,
+    temperature: float = 1.0,
+    baselines: Sequence[Baseline] = (),
+) -> dict[str, Any]:
+    """Every figure of the answers and of the baselines beside them, as plain values.
+
+    Raises:
+        DataError: there are not as many answers as labels.
+        MissingExtra: scikit-learn or nervaluate is not installed.
+    """
+    _check(truth, answers, baselines)
+    predicted, chances = answers.predicted, calibration.probabilities(answers.logits, temperature)
+    steps = np.arange(len(predicted))
+    of_true, of_said = chances[steps, truth.targets], chances[steps, predicted]
+    right = predicted == truth.targets
+    uncorrected = calibration.probabilities(answers.logits)[steps, predicted]
+    calibrated = calibration.calibration(of_said, right).to_json()
+    calibrated["uncorrected"] = calibration.calibration(uncorrected, right).error
+    found: dict[str, Any] = {
+        "model": figures(truth, predicted)
+        | {
+            "nats": float(-np.log(np.maximum(of_true, _LEAST_CHANCE)).mean()),
+            "temperature": temperature,
+        },
+        "baselines": [
+            {"name": each.name, "note": each.note} | figures(truth, each.predicted)
+            for each in baselines
+        ],
+        "verdict": plain(against(truth, predicted, baselines, truth.metric)),
+        "macro_verdict": None,
+        "calibration": calibrated,
+        "classes": mistakes.by_class(truth, predicted),
+        **mistakes.confusion(truth, predicted),
+        "wrong": mistakes.wrong(truth, predicted, of_true, of_said),
+    }
+    if truth.metric == "accuracy" and len(truth.classes) > 2:
+        found["macro_verdict"] = plain(against(truth, predicted, baselines, "macro_f1"))
+    return found
+
+
+def figures(truth: Truth, predicted: Numbers) -> dict[str, Any]:
+    """Each metric of answers, with its interval."""
+    return {metric: truth.figure(metric, predicted).to_json() for metric in truth.metrics}
+
+
+# -- the verdict --------------------------------------------------------------------------------
+
+
+def against(
+    truth: Truth, predicted: Numbers, baselines: Sequence[Baseline], metric: Metric
+) -> Verdict | None:
+    """The verdict against the baseline that is best by a metric; None where there is none."""
+    best = strongest(truth, baselines, metric)
+    if best is None:
+        return None
+    return verdict(
+        100 * truth.exact(metric, predicted),
+        100 * truth.exact(metric, best.predicted),
+        _points(truth.advantage(metric, predicted, best.predicted)),
+        name=best.name,
+        unit=f"points of {NAMES[metric]}",
+        higher_is_better=True,
+    )
+
+
+def strongest(truth: Truth, baselines: Sequence[Baseline], metric: Metric) -> Baseline | None:
+    """The baseline that is best by a metric, the first of equals."""
+    return max(baselines, key=lambda each: truth.exact(metric, each.predicted), default=None)
+
+
+def plain(found: Verdict | None) -> dict[str, Any] | None:
+    """A verdict as plain values."""
+    if found is None:
+        return None
+    return {
+        "better": found.better,
+        "sentence": found.sentence,
+        "advantage": found.advantage,
+        "interval": found.interval.to_json(),
+    }
+
+
+def _points(share: Interval) -> Interval:
+    """A share in points of a hundred."""
+    return Interval(100 * share.low, 100 * share.high, 100 * share.estimate, share.level)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Average:
+    """The mean of the probabilities of a model and of a baseline.
+
+    Args:
+        baseline: the baseline.
+        weight: what the model's probabilities weigh; the baseline's weigh the rest.
+        predicted: class numbers (S,).
+    """
+
+    baseline: Baseline
+    weight: float
+    predicted: Numbers
+
+    def to_json(self, truth: Truth) -> dict[str, Any]:
+        """Its figures, and by how much they are better than the baseline's."""
+        metric = truth.metric
+        return {
+            "baseline": self.baseline.name,
+            "weight": self.weight,
+            **figures(truth, self.predicted),
+            "advantage": truth.advantage(metric, self.predicted, self.baseline.predicted).to_json(),
+        }
+
+
+def average(
+    data: LabelData, answers: Answers, held: Held, temperature: float, other: Baseline
+) -> Average | None:
+    """Average with a baseline, by the weight that does best on fold 0.
+
+    By `Truth.metric`, and of equally good weights by cross entropy. None where the baseline has
+    no probabilities, or the model trained on rows of fold 0. Where tags are found together, the
+    mean is taken of each step by itself.
+    """
+    chooses = data.learn[data.folds == 0]
+    theirs = other.held
+    own = _of_rows(data, held, chooses)
+    if own is None or other.probabilities is None or theirs is None:
+        return None
+    truth = Truth.of(data.examples, chooses, data.classes)
+    steps, first = np.arange(len(truth.targets)), calibration.probabilities(own, temperature)
+
+    def worth(weight: float) -> tuple[float, float]:
+        mean = weight * first + (1 - weight) * theirs
+        of_true = np.maximum(mean[steps, truth.targets], _LEAST_CHANCE)
+        return truth.exact(truth.metric, mean.argmax(1)), float(np.log(of_true).mean())
+
+    weight = max(WEIGHTS, key=worth)
+    if weight in (0.0, 1.0):  # all of one is that one, with the way it finds tags together
+        return Average(other, weight, answers.predicted if weight else other.predicted)
+    chances = calibration.probabilities(answers.logits, temperature)
+    mean = weight * chances + (1 - weight) * other.probabilities
+    return Average(other, weight, mean.argmax(1))
+
+
+def _of_rows(data: LabelData, held: Held, rows: Numbers) -> NDArray[np.float32] | None:
+    """The held logits of these rows, in their order; None where some are missing."""
+    tagged, labels = data.examples.tagged, data.examples.labels
+    lengths = [len(labels[row]) if tagged else 1 for row in held.rows.tolist()]
+    ends = np.cumsum(lengths).tolist()
+    places = {
+        row: slice(end - length, end)
+        for row, end, length in zip(held.rows.tolist(), ends, lengths, strict=True)
+    }
+    if not places.keys() >= set(rows.tolist()):
+        return None
+    return np.concatenate([held.logits[places[row]] for row in rows.tolist()])
+
+
+def _check(truth: Truth, answers: Answers, baselines: Sequence[Baseline]) -> None:
+    wanted = (len(truth.targets), len(truth.classes))
+    if answers.logits.shape != wanted or len(answers.predicted) != wanted[0]:
+        raise DataError(
+            f"logits of shape {answers.logits.shape} and {len(answers.predicted):,} labels said",
+            expected=f"{wanted[0]:,} rows of {wanted[1]:,} classes",
+        )
+    if not np.isfinite(answers.logits).all():
+        raise DataError("a logit is not finite", expected="finite values")
+    for each in baselines:
+        if len(each.predicted) != wanted[0]:
+            raise DataError(
+                f"the {each.name} says {len(each.predicted):,} labels",
+                expected=f"{wanted[0]:,}: baselines of the same part",
+            )

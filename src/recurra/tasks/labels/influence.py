@@ -1,0 +1,79 @@
+"""Which steps a decision looked at."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recurra.tasks.labels.inputs import Batch, Encoder, Inputs, Rows
+from recurra.tasks.labels.model import LabelNetwork
+from recurra.tasks.labels.parts import LabelData
+
+LOOKED: Final = "traces/looked.json"
+
+SHOWN: Final = 12
+"""Examples whose steps are recorded, half of them wrong where there are so many."""
+
+MOST_STEPS: Final = 400
+"""Longer examples are not shown."""
+
+
+def influence(network: LabelNetwork, batch: Batch, chosen: Tensor) -> list[NDArray[np.float64]]:
+    """The share of each step in the score of the class chosen for its row, (T,) for each of B.
+
+    Gradient times input (Shrikumar et al., 2016, arXiv:1605.01713), summed over a step's features
+    and over the members; its size, made to sum to one in each row. A share says where a small
+    change would matter, not what the step means.
+
+    Args:
+        chosen: the class (B,) of each row whose score is asked about.
+    """
+    found = torch.zeros(int(batch.lengths.sum()))
+    for m in range(len(network.members)):
+        member = network.member(m).eval()
+        steps = member.steps(batch).detach().requires_grad_()
+        scores = member.read(steps, batch.lengths).gather(1, chosen[:, None])
+        (slope,) = torch.autograd.grad(scores.sum(), steps)
+        found += (steps * slope).sum(1).detach().cpu()
+    shares = []
+    for row in torch.split(found.abs().double(), batch.lengths.tolist()):
+        total = row.sum()
+        # Where nothing matters, every step matters the same.
+        shares.append((row / total if total > 0 else torch.full_like(row, 1 / len(row))).numpy())
+    return shares
+
+
+def recorded(
+    network: LabelNetwork, encoder: Encoder, inputs: Inputs, data: LabelData, said: Rows
+) -> list[dict[str, Any]]:
+    """Where the network looked in some examples of the test part, right ones and wrong ones.
+
+    Args:
+        inputs: all examples, encoded.
+        said: the class (N,) that was said of each row of the test part.
+    """
+    short = inputs.lengths[data.test] <= MOST_STEPS
+    wrong = said != data.targets(data.test)
+    places = np.concatenate(
+        [np.flatnonzero(short & wrong)[: SHOWN // 2], np.flatnonzero(short & ~wrong)[:SHOWN]]
+    )[:SHOWN]
+    if not len(places):
+        return []
+    rows = data.test[places]
+    device = next(network.parameters()).device
+    batch = inputs.batch(rows).to(device)
+    shares = influence(network, batch, torch.from_numpy(said[places]).to(device))
+    return [
+        {
+            "where": data.examples.where[int(row)],
+            "said": data.classes[said[place]],
+            "true": data.examples.labels[row],
+            "steps": encoder.steps(data.examples.inputs[row]),
+            "shares": [round(float(share), 4) for share in each],
+        }
+        for row, place, each in zip(rows, places, shares, strict=True)
+    ]

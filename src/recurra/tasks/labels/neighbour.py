@@ -1,0 +1,182 @@
+"""The nearest of known sequences: step against step, or with time warped to fit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import MissingExtra
+
+Values = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+LONGEST: Final = 256
+"""Steps that sequences are resampled to for the Euclidean distance, where they are as long."""
+
+FEWEST: Final = 100
+"""Known sequences below which a sample of many would be no fair neighbour."""
+
+_AT_ONCE: Final = 1 << 22  # cells of the warping at a time: 16 MB
+
+# A second's work on one slow core, so that what is left out follows from the data alone.
+_STEPS_A_SECOND: Final = 300e6
+_CELLS_A_SECOND: Final = 30e6
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Channels brought to mean 0 and variance 1, as the known sequences have them."""
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, known: Sequence[Values]) -> Scale:
+        """Measure sequences (T, C); a channel that never changes is left as large as it is."""
+        steps = np.concatenate(known).astype(np.float64)
+        deviation = steps.std(0)
+        return cls(steps.mean(0), np.where(deviation > 0, deviation, 1.0))
+
+    def __call__(self, sequence: Values) -> Values:
+        """The sequence (T, C), scaled."""
+        scaled: Values = ((sequence - self.mean) / self.deviation).astype(np.float32)
+        return scaled
+
+
+class Distance(ABC):
+    """How far two sequences are apart."""
+
+    name: str
+    note: str
+
+    @abstractmethod
+    def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
+        """For each asked sequence (T, C) the number of the nearest known one; the first of equals.
+
+        Raises:
+            MissingExtra: a package that it needs is not installed.
+        """
+
+    @abstractmethod
+    def affordable(self, asked: Numbers, known: Numbers, seconds: float) -> int:
+        """How many of the known sequences all that are asked can be laid beside; 0: too few.
+
+        Args:
+            asked: steps of each question.
+            known: steps of each known sequence, (N,).
+            seconds: on one slow core.
+        """
+
+
+def distances(longest: int) -> tuple[Distance, ...]:
+    """Those there are, for known sequences of up to so many steps."""
+    return (Euclidean(min(longest, LONGEST)), Warped())
+
+
+@final
+class Euclidean(Distance):
+    """The squared differences of all steps, once all sequences have the same number of them."""
+
+    name = "Euclidean distance"
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.note = f"every sequence resampled to {length:,} steps"
+
+    def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
+        """By one product of matrices, a block of them at a time."""
+        try:
+            from sklearn.metrics import pairwise_distances_argmin
+        except ImportError as error:
+            raise MissingExtra(
+                "scikit-learn, which finds nearest neighbours, is not installed",
+                fix='pip install "recurra[labels]"',
+            ) from error
+        rows = [
+            np.stack([resampled(each, self.length).ravel() for each in some])
+            for some in (asked, known)
+        ]
+        found: Numbers = pairwise_distances_argmin(*rows).astype(np.int64)
+        return found
+
+    def affordable(self, asked: Numbers, known: Numbers, seconds: float) -> int:
+        """As many as pairs of steps can be compared in the time."""
+        pairs = seconds * _STEPS_A_SECOND / self.length
+        affordable = min(len(known), int(pairs / max(len(asked), 1)))
+        return affordable if affordable == len(known) or affordable >= FEWEST else 0
+
+
+@final
+class Warped(Distance):
+    """Dynamic time warping of all channels together, without a window (Shokoohi-Yekta 2017)."""
+
+    name = "dynamic time warping"
+    note = "all channels warped together, no window"
+
+    def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
+        """One asked sequence against all known ones at a time."""
+        ends = np.array([len(each) for each in known])
+        found = np.zeros(len(asked), np.int64)
+        for row, each in enumerate(asked):
+            at_once = max(1, _AT_ONCE // (len(each) * int(ends.max())))
+            far = [
+                warping(each, known[first : first + at_once])
+                for first in range(0, len(known), at_once)
+            ]
+            found[row] = int(np.concatenate(far).argmin())
+        return found
+
+    def affordable(self, asked: Numbers, known: Numbers, seconds: float) -> int:
+        """All, or none: warping to a sample of them would not be the baseline that people know."""
+        # The known ones are padded to the longest.
+        cells = float(asked.sum()) * float(known.max()) * len(known)
+        return len(known) if cells <= seconds * _CELLS_A_SECOND else 0
+
+
+def resampled(sequence: Values, length: int) -> Values:
+    """A sequence (T, C) as `length` steps from its first to its last, on straight lines between."""
+    steps = len(sequence)
+    if steps == length:
+        return sequence
+    places = np.linspace(0, steps - 1, length)
+    before = np.minimum(places.astype(np.int64), max(steps - 2, 0))
+    after = np.minimum(before + 1, steps - 1)
+    share = (places - before)[:, None]
+    found: Values = ((1 - share) * sequence[before] + share * sequence[after]).astype(np.float32)
+    return found
+
+
+def warping(asked: Values, known: Sequence[Values]) -> NDArray[np.float32]:
+    """The squared distance by dynamic time warping of (T, C) to each of the known (T', C), (N,).
+
+    The least sum of squared differences over all ways from both first steps to both last ones that
+    never go back (Sakoe & Chiba 1978), found one diagonal after the other for all N at once.
+    """
+    ends = np.array([len(each) for each in known])
+    steps, longest = len(asked), int(ends.max())
+    padded = np.zeros((longest, len(known), asked.shape[1]), np.float32)
+    for number, each in enumerate(known):
+        padded[: len(each), number] = each
+    # (T, T', N): what it costs to lay one step beside the other.
+    cost = (asked**2).sum(1)[:, None, None] + (padded**2).sum(2) - 2 * np.inner(asked, padded)
+    np.maximum(cost, 0, out=cost)
+    far = np.zeros(len(known), np.float32)
+    # Place i + 1 holds step i of what is asked, so that place 0 is before the beginning.
+    empty = np.full((steps + 1, len(known)), np.inf, np.float32)
+    last, before_last = empty, empty.copy()
+    before_last[0] = 0
+    for diagonal in range(steps + longest - 1):
+        rows = np.arange(max(0, diagonal - longest + 1), min(steps - 1, diagonal) + 1)
+        best = np.minimum(np.minimum(last[rows + 1], last[rows]), before_last[rows])
+        current = empty.copy()
+        current[rows + 1] = best + cost[rows, diagonal - rows]
+        done = ends - 1 == diagonal - (steps - 1)
+        far[done] = current[steps, done]
+        last, before_last = current, last
+    return far
