@@ -122,6 +122,26 @@ def test_momentum_is_nesterovs_and_decay_is_apart_from_the_gradient() -> None:
         torch.testing.assert_close(weight.detach(), expected, atol=2e-3, rtol=0)
 
 
+def test_weights_of_one_shape_move_as_each_alone() -> None:
+    def weights() -> list[nn.Parameter]:
+        """Two of three gates, one of another shape, one of the same with fewer gates, one still."""
+        shapes = [(12, 5), (12, 5), (12, 4), (12, 5), (12, 5)]
+        return [nn.Parameter(normal(*shape, seed=n)) for n, shape in enumerate(shapes)]
+
+    gates, together, alone = [3, 3, 3, 2, 3], weights(), weights()
+    one = Muon(zip(together, gates, strict=True), 0.1, weight_decay=0.1)
+    others = [Muon([pair], 0.1, weight_decay=0.1) for pair in zip(alone, gates, strict=True)]
+    for step in range(3):
+        for number in range(4):
+            gradient = normal(*together[number].shape, seed=10 * step + number)
+            together[number].grad, alone[number].grad = gradient, gradient.clone()
+        for optimiser in (one, *others):
+            optimiser.step()
+    for mine, own in zip(together, alone, strict=True):
+        torch.testing.assert_close(mine, own, atol=2e-3, rtol=0)
+    assert torch.equal(together[4], weights()[4])
+
+
 def test_weights_without_a_gradient_stay() -> None:
     layer = GRU(3, 4)
     muon = Muon([(layer.get_parameter("weight_ih_l0"), 3)], 0.1)

@@ -238,7 +238,12 @@ def seeded(seed: int, step: int) -> Iterator[None]:
     """Make what is random inside follow from (seed, step), and leave torch's own state alone."""
     mixed = int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0])
     with torch.random.fork_rng():
-        torch.manual_seed(mixed)
+        in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        if in_use or torch.backends.mps.is_available():
+            torch.manual_seed(mixed)
+        else:
+            # The same, but for the stack traces that it keeps for devices not yet in use.
+            torch.default_generator.manual_seed(mixed)
         yield
 
 

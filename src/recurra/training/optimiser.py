@@ -62,19 +62,30 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             raise NotImplementedError("Muon takes no closure")
         for group in self.param_groups:
+            # Small matrices cost by the call: those of one shape are made orthogonal together.
+            alike: dict[tuple[torch.Size, torch.device, torch.dtype], list[nn.Parameter]] = {}
             for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state: dict[str, Any] = self.state[weight]
-                if not state:
-                    state["momentum"] = torch.zeros_like(weight)
-                momentum: Tensor = state["momentum"]
-                momentum.lerp_(weight.grad, 1.0 - group["momentum"])
-                nesterov = weight.grad.lerp(momentum, group["momentum"])
-                update = orthogonal(nesterov.unflatten(0, (group["gates"], -1)))
-                scale = max(1.0, update.shape[1] / update.shape[2]) ** 0.5
-                weight.mul_(1.0 - group["lr"] * group["weight_decay"])
-                weight.add_(update.flatten(0, 1), alpha=-group["lr"] * scale)
+                if weight.grad is not None:
+                    alike.setdefault((weight.shape, weight.device, weight.dtype), []).append(weight)
+            for weights in alike.values():
+                ahead = [self._ahead(weight, group["momentum"]) for weight in weights]
+                count: int = group["gates"]
+                gates = [each.reshape(count, -1, each.shape[1]) for each in ahead]
+                updates = orthogonal(torch.cat(gates))
+                scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
+                for weight, update in zip(weights, torch.split(updates, count), strict=True):
+                    weight.mul_(1.0 - group["lr"] * group["weight_decay"])
+                    weight.add_(update.flatten(0, 1), alpha=-group["lr"] * scale)
+
+    def _ahead(self, weight: nn.Parameter, share: float) -> Tensor:
+        """Nesterov's momentum of a weight, with its gradient taken in."""
+        assert weight.grad is not None
+        state: dict[str, Any] = self.state[weight]
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        momentum: Tensor = state["momentum"]
+        momentum.lerp_(weight.grad, 1.0 - share)
+        return weight.grad.lerp(momentum, share)
 
 
 def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
@@ -86,12 +97,12 @@ def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x = (matrices if wide else matrices.mT).bfloat16()
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).reshape(-1, *x.shape[-2:])
     for _ in range(iterations):
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     found: Tensor = x if wide else x.mT
-    return found.to(matrices.dtype)
+    return found.reshape(matrices.shape).to(matrices.dtype)
 
 
 def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:

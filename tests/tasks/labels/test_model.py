@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
 from recurra.tasks.labels.inputs import Batch
 from recurra.tasks.labels.model import CELLS, Architecture, LabelNetwork, Member, StreamState
@@ -96,6 +97,15 @@ def test_an_ensemble_says_the_mean_of_its_members(kind: str) -> None:
         mean = net.chain()
         assert mean is not None
         assert (mean.between == 1).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_last_of_both_directions_is_each_ones_own(cell: str) -> None:
+    member = network("text", cell=cell, pooling="last").member(0).eval()
+    batch = batch_of("text", [0, 1, 2, 3])
+    with torch.no_grad():
+        _, last = member.recurrent(Ragged(member.steps(batch), batch.lengths))
+        torch.testing.assert_close(member(batch), member.head(last.hidden.flatten(1)))
 
 
 def test_first_weights_are_orthogonal_and_nothing_is_zero() -> None:

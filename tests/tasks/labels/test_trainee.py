@@ -80,6 +80,9 @@ def test_members_meet_examples_in_orders_of_their_own(kind: str) -> None:
     mine = trainee(net, kind)
     read = watch(mine, lambda: mine.loss(net, mine.first()))
     assert set(read[0].tolist()) != set(read[1].tolist())
+    # Nor does a member of one seed follow a member of another.
+    seeds = [each.seed for seed in range(3) for each in trainee(net, kind, seed).batches]
+    assert len(set(seeds)) == 6
 
 
 def nats(net: LabelNetwork, m: int, kind: str, row: int) -> tuple[float, int]:

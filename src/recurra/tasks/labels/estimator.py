@@ -227,7 +227,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         return float(np.mean(np.asarray(found) == np.asarray(y)))
 
     def classify(self, groups: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, Any]]:
-        """Yield (classes, probabilities) for group after group of inputs, encoded one ahead."""
+        """Yield (classes, probabilities) for group after group of inputs, large ones in parts."""
         for _, encoded in classify.ahead(self._encoder, groups):
             said = classify.scores(self.network, encoded, np.arange(len(encoded.lengths)))
             found = classify.probabilities(said, self._temperature)
