@@ -240,3 +240,8 @@ def test_a_damaged_tokenizer_is_told() -> None:
 def test_equal_letters_are_equal_characters() -> None:
     assert normal("e\u0301") == "é"
     assert normal("\u1112\u1161\u11ab") == "한"
+
+
+def test_vowel_signs_belong_to_their_word() -> None:
+    words = ["हिन्दी", "भाषा", "ก็ดี"]
+    assert Units("words", ()).cut(" ".join(words) + "!") == [*words, "!"]

@@ -20,7 +20,12 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Text = str | Sequence[str]
 """A text, or one that is cut into units already."""
 
-WORD: Final = re.compile(r"\w+|[^\w\s]")
+_MARKS: Final = "".join(
+    chr(code) for code in range(0x300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"
+)
+"""Vowel signs and accents that stand by themselves: letters of a word, though not to `re`."""
+
+WORD: Final = re.compile(rf"[\w{_MARKS}]+|[^\w\s]")
 LONGEST: Final = 5
 """The longest n-gram of a word, its marked ends counted."""
 

@@ -183,3 +183,8 @@ def test_rows_of_no_part_have_no_target(kind: str) -> None:
     rest = np.setdiff1d(np.arange(len(lengths)), in_a_part)
     if len(rest):
         assert of.targets.targets_of(rest).max() == -1
+
+
+def test_tags_are_not_balanced() -> None:
+    with pytest.raises(OptionError, match="--balanced with one label a step"):
+        design("tags", balanced=True)

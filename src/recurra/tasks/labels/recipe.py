@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from recurra.data.units import WORD
+from recurra.errors import OptionError
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.evaluate import Held
 from recurra.tasks.labels.inputs import Encoder, Inputs
@@ -101,9 +102,17 @@ class Prepared:
 def design(
     options: LabelOptions, prepared: Prepared, precision: Precision, device: torch.device
 ) -> Design:
-    """The sizes for this kind of data, single options overriding, and what the time allows."""
+    """The sizes for this kind of data, single options overriding, and what the time allows.
+
+    Raises:
+        OptionError: what is asked for does not go with tags.
+    """
     data, encoder = prepared.data, prepared.encoder
     tagged = data.examples.tagged
+    if tagged and options.balanced:
+        raise OptionError(
+            "--balanced with one label a step", expected="classes of whole examples to balance"
+        )
     size = NUMBERS if encoder.kind == "numbers" else TAGS if tagged else TEXT
     names = ("hidden", "layers", "embedding", "pooling", "dropout", "batch")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
