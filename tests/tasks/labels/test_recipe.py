@@ -14,9 +14,10 @@ from sklearn.utils.class_weight import (  # type: ignore[import-untyped,unused-i
 
 from recurra.errors import OptionError
 from recurra.tasks.labels import recipe
+from recurra.tasks.labels.data import from_python
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
-from recurra.tasks.labels.recipe import MOST_MEMBERS, NUMBERS, TAGS, TEXT, Prepared
+from recurra.tasks.labels.recipe import CHARACTERS, MOST_MEMBERS, NUMBERS, TAGS, TEXT, Prepared
 from recurra.tasks.model import Design
 from recurra.training.optimiser import Rates
 from recurra.training.precision import Precision
@@ -87,7 +88,9 @@ def test_small_data_have_steps_and_large_data_epochs() -> None:
     more = replace(TEXT, steps=10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "TEXT", more)
-        assert design(members=1, batch=1).settings["most_steps"] == 4 * round(0.9 * learnt)
+        assert design(members=1, batch=1).settings["most_steps"] == TEXT.epochs * round(
+            0.9 * learnt
+        )
 
 
 @pytest.mark.parametrize(
@@ -188,3 +191,22 @@ def test_rows_of_no_part_have_no_target(kind: str) -> None:
 def test_tags_are_not_balanced() -> None:
     with pytest.raises(OptionError, match="--balanced with one label a step"):
         design("tags", balanced=True)
+
+
+def test_texts_of_a_word_or_two_are_read_by_their_characters() -> None:
+    names = [f"{first}{k}" for k in range(20) for first in ("Anna", "Bert")]
+    data = from_python(names, ["a", "b"] * 20)
+    found = Prepared.of(data, None)
+    assert found.encoder.units is not None
+    assert found.encoder.units.kind == "characters"
+    made = recipe.design(LabelOptions(members=1), found, FLOAT32, CPU)
+    assert made.architecture["hidden"] == CHARACTERS.hidden
+    assert made.architecture["hidden_features"] == 0
+    asked = Prepared.of(data, "words")
+    assert asked.encoder.units is not None
+    assert asked.encoder.units.kind == "words"
+    sentences = Prepared.of(prepared("text").data, None)
+    assert sentences.encoder.units is not None
+    assert (sentences.encoder.units.kind == "words") == (
+        recipe.words_of(prepared("text").data.examples.inputs) >= recipe.FEW_WORDS
+    )

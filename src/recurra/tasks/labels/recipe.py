@@ -58,7 +58,8 @@ class Size:
     rates: Rates
 
 
-TEXT: Final = Size(64, 1, 64, "max", 0.5, 32, 2200, 4, Rates(0.02, 5e-3))
+TEXT: Final = Size(64, 1, 64, "max", 0.5, 32, 4400, 8, Rates(0.02, 5e-3))
+CHARACTERS: Final = Size(128, 1, 64, "max", 0.4, 32, 8800, 16, Rates(0.02, 5e-3))
 TAGS: Final = Size(64, 1, 64, "last", 0.5, 32, 2200, 4, Rates(0.02, 5e-3))
 NUMBERS: Final = Size(96, 1, 0, "max+mean", 0.3, 32, 2500, 12, Rates(0.02, 2e-3))
 
@@ -113,7 +114,7 @@ def design(
         raise OptionError(
             "--balanced with one label a step", expected="classes of whole examples to balance"
         )
-    size = NUMBERS if encoder.kind == "numbers" else TAGS if tagged else TEXT
+    size = size_for(encoder, tagged)
     names = ("hidden", "layers", "embedding", "pooling", "dropout", "batch")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.rate is not None:
@@ -153,6 +154,15 @@ def design(
     architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
     return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
+
+
+def size_for(encoder: Encoder, tagged: bool) -> Size:
+    """The size for a kind of input: characters need more units, and more steps, than words."""
+    if encoder.kind == "numbers":
+        return NUMBERS
+    if tagged:
+        return TAGS
+    return TEXT if encoder.has_many_features else CHARACTERS
 
 
 def words_of(texts: Sequence[str]) -> float:
