@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
 from recurra.errors import OptionError
 from recurra.judge.bootstrap import Interval
@@ -24,6 +24,15 @@ class Verdict:
     sentence: str
     advantage: float
     interval: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields as plain values."""
+        return {
+            "better": self.better,
+            "sentence": self.sentence,
+            "advantage": self.advantage,
+            "interval": self.interval.to_json(),
+        }
 
 
 def verdict(

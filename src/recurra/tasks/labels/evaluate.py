@@ -147,14 +147,7 @@ def strongest(truth: Truth, baselines: Sequence[Baseline], metric: Metric) -> Ba
 
 def plain(found: Verdict | None) -> dict[str, Any] | None:
     """A verdict as plain values."""
-    if found is None:
-        return None
-    return {
-        "better": found.better,
-        "sentence": found.sentence,
-        "advantage": found.advantage,
-        "interval": found.interval.to_json(),
-    }
+    return None if found is None else found.to_json()
 
 
 def _points(share: Interval) -> Interval:

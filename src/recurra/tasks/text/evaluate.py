@@ -128,14 +128,7 @@ def against(nats: Nats, baselines: Sequence[Baseline]) -> Verdict | None:
 
 def plain(verdict: Verdict | None) -> dict[str, Any] | None:
     """The verdict as plain values."""
-    if verdict is None:
-        return None
-    return {
-        "better": verdict.better,
-        "sentence": verdict.sentence,
-        "advantage": verdict.advantage,
-        "interval": verdict.interval.to_json(),
-    }
+    return None if verdict is None else verdict.to_json()
 
 
 TEMPERATURES: Final = (0.5, 0.8, 1.0)
