@@ -245,3 +245,17 @@ def test_equal_letters_are_equal_characters() -> None:
 def test_vowel_signs_belong_to_their_word() -> None:
     words = ["हिन्दी", "भाषा", "ก็ดี"]
     assert Units("words", ()).cut(" ".join(words) + "!") == [*words, "!"]
+
+
+def test_units_given_once_are_the_same_units() -> None:
+    texts = ["a cat and a dog", "", "the cat", "dog dog dog", "a cat"]
+    units = Units.learn(texts * 2, "words", most=50)
+    bags, rows = units.encode(texts), np.array([3, 0, 0, 4])
+    every = bags.select(rows)
+    once, places = bags.distinct(rows)
+    assert len(once.counts) < len(every.counts) == len(places)
+    assert once.lengths.tolist() == every.lengths.tolist()
+    ends = np.cumsum(once.counts)
+    split = np.split(once.ids, ends[:-1])
+    assert np.concatenate([split[k] for k in places]).tolist() == every.ids.tolist()
+    assert once.counts[places].tolist() == every.counts.tolist()

@@ -41,11 +41,15 @@ _REMEMBERED: Final = 500_000
 @final
 @dataclass(frozen=True, eq=False)
 class Bags:
-    """Texts as bags: ids (n,) of features, counts (u,) of each unit's, lengths (B,) in units."""
+    """Texts as bags: ids (n,) of features, counts (u,) of each unit's, lengths (B,) in units.
+
+    Units of one number in `kinds` (u,) have the same features.
+    """
 
     ids: Numbers
     counts: Numbers
     lengths: Numbers
+    kinds: Numbers
 
     def select(self, rows: Numbers) -> Bags:
         """The texts named by indices (K,), which may repeat."""
@@ -53,7 +57,20 @@ class Bags:
         units = positions(self._rows_from[rows], lengths)
         counts = self.counts[units]
         features = positions(self._units_from[units], counts)
-        return Bags(self.ids[features], counts, lengths)
+        return Bags(self.ids[features], counts, lengths, self.kinds[units])
+
+    def distinct(self, rows: Numbers) -> tuple[Bags, Numbers]:
+        """The units of texts (K,), each kind once, and which of these each unit of theirs is.
+
+        The lengths are those of the texts.
+        """
+        lengths = self.lengths[rows]
+        units = positions(self._rows_from[rows], lengths)
+        kinds, firsts, places = np.unique(self.kinds[units], return_index=True, return_inverse=True)
+        shown = units[firsts]
+        counts = self.counts[shown]
+        features = positions(self._units_from[shown], counts)
+        return Bags(self.ids[features], counts, lengths, kinds), places
 
     # Kept: a training selects a few rows of many, again and again.
     @cached_property
@@ -124,7 +141,12 @@ class Units:
             bags += map(self._whole if whole else self._bag, units)
         counts = np.fromiter(map(len, bags), np.int64, len(bags))
         ids = np.fromiter(itertools.chain.from_iterable(bags), np.int64, int(counts.sum()))
-        return Bags(ids, counts, lengths)
+        # What was looked up once is one object from then on.
+        known: dict[int, int] = {}
+        kinds = np.fromiter(
+            (known.setdefault(id(b), len(known)) for b in bags), np.int64, len(bags)
+        )
+        return Bags(ids, counts, lengths, kinds)
 
     def cut(self, text: Text) -> list[str]:
         """The units of a text, as they stand in it."""

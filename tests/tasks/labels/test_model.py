@@ -240,3 +240,11 @@ def test_it_says_what_it_is() -> None:
     three = network("text", members=3, bidirectional=False, cell="lstm", layers=2)
     count = sum(p.numel() for p in three.parameters())
     assert three.told() == f"3 times 2 x LSTM(10), {count:,} weights"
+
+
+def test_units_given_once_are_read_the_same() -> None:
+    inputs, member = prepared("text").inputs, network("text").member(0).eval()
+    rows = np.arange(20)
+    torch.testing.assert_close(
+        member(inputs.batch(rows, distinct=True)), member(inputs.batch(rows))
+    )

@@ -36,7 +36,8 @@ def scores(network: LabelNetwork, inputs: Inputs, rows: Rows, member: int | None
     network.eval()
     with torch.inference_mode():
         for part in pieces(np.arange(len(rows)), inputs.lengths[rows]):
-            said = reader(inputs.batch(rows[part]).to(device)).double().cpu().numpy()
+            batch = inputs.batch(rows[part], distinct=True).to(device)
+            said = reader(batch).double().cpu().numpy()
             if not tagged:
                 found[part] = said
                 continue

@@ -25,18 +25,20 @@ Rows = NDArray[np.int64]
 class Batch:
     """Rows for a network: ids (n,) and counts (N,) of features for each step, or values (N, C).
 
-    `lengths` (B,) are the steps of each row; N is their sum.
+    `lengths` (B,) are the steps of each row; N is their sum. Where there are `places` (N,), ids and
+    counts are those of the distinct units alone, and each step is the unit at its place.
     """
 
     lengths: Tensor
     ids: Tensor | None = None
     counts: Tensor | None = None
     values: Tensor | None = None
+    places: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The rows on a device; lengths stay on the CPU, where layers want them."""
-        moved = [None if t is None else t.to(device) for t in (self.ids, self.counts, self.values)]
-        return Batch(self.lengths, *moved)
+        every = (self.ids, self.counts, self.values, self.places)
+        return Batch(self.lengths, *(None if t is None else t.to(device) for t in every))
 
 
 @final
@@ -48,8 +50,21 @@ class Inputs:
     bags: Bags | None = None
     values: NDArray[np.float32] | None = None
 
-    def batch(self, rows: Rows) -> Batch:
-        """The rows of these numbers (K,), in this order."""
+    def batch(self, rows: Rows, *, distinct: bool = False) -> Batch:
+        """The rows of these numbers (K,), in this order.
+
+        Args:
+            distinct: units that come again are given once, which is enough where nothing of them is
+                hidden in training.
+        """
+        if self.bags is not None and distinct:
+            bags, places = self.bags.distinct(rows)
+            return Batch(
+                torch.from_numpy(bags.lengths),
+                torch.from_numpy(bags.ids),
+                torch.from_numpy(bags.counts),
+                places=torch.from_numpy(places),
+            )
         if self.bags is not None:
             bags = self.bags.select(rows)
             return Batch(

@@ -131,7 +131,10 @@ class Member(nn.Module):
         if self.training and self.hidden_features:
             ids = ids * (torch.rand(ids.shape, device=ids.device) >= self.hidden_features)
         offsets = batch.counts.cumsum(0) - batch.counts
-        return F.dropout(self.embedding(ids, offsets), self.dropout, self.training)
+        units: Tensor = self.embedding(ids, offsets)
+        if batch.places is not None:
+            units = units[batch.places]
+        return F.dropout(units, self.dropout, self.training)
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores (B, K), or where steps are tagged (N, K)."""
