@@ -73,3 +73,8 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f"did you mean {near[0]}?" if near else ""
+
+
+def counted(n: int, what: str) -> str:
+    """How many there are of what is told in the singular: "1 step", "2 steps"."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

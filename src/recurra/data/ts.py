@@ -11,7 +11,7 @@ import numpy as np
 
 from recurra.data.files import bytes_of, decoded
 from recurra.data.sequences import MISSING, Sequences, Values, checked, number_of
-from recurra.errors import DataError, did_you_mean
+from recurra.errors import DataError, counted, did_you_mean
 
 
 @final
@@ -71,13 +71,13 @@ def read_ts(path: Path) -> Sequences:
         if found.shape[1] != expected:
             said = "@dimensions says" if header.dimensions else f"line {places[0]:,} has"
             raise DataError(
-                f"{where}: {_counted(found.shape[1], 'channel')}, but {said} {expected}",
+                f"{where}: {counted(found.shape[1], 'channel')}, but {said} {expected}",
                 expected="the same channels in every sequence",
             )
         first = header.length or (len(values[0]) if values else len(found))
         if header.equal and len(found) != first:
             raise DataError(
-                f"{where}: {_counted(len(found), 'step')}, where {first} were expected: the header "
+                f"{where}: {counted(len(found), 'step')}, where {first} were expected: the header "
                 "says that all lengths are equal",
                 expected=f"{first} steps",
                 fix="if they may differ, write @equalLength false",
@@ -89,10 +89,6 @@ def read_ts(path: Path) -> Sequences:
         raise DataError(f"{name}: nothing after @data", expected="a line for each sequence")
     channels = tuple(str(each + 1) for each in range(values[0].shape[1]))
     return Sequences(name, values, labels, places, "line", channels)
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _ts_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -193,7 +189,7 @@ def _ts_channels(fields: Sequence[str], where: str) -> Values:
             raise _no_number(parts, f"{where}: channel {channel}") from None
         if len(parts) != len(rows[0]):
             raise DataError(
-                f"{where}: channel {channel} has {_counted(len(parts), 'step')}, channel 1 has "
+                f"{where}: channel {channel} has {counted(len(parts), 'step')}, channel 1 has "
                 f"{len(rows[0]):,}",
                 expected="as many steps in every channel of a sequence",
             )

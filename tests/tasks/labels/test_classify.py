@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
+from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.inputs import Encoder
@@ -81,7 +82,7 @@ def test_probabilities_are_a_distribution(
     classes: int, temperature: float, size: float, seed: int
 ) -> None:
     said = size * np.random.default_rng(seed).normal(size=(4, classes))
-    found = classify.probabilities(said, temperature)
+    found = probabilities(said, temperature)
     np.testing.assert_allclose(found.sum(1), 1)
     np.testing.assert_array_equal(found.max(1), found[range(4), said.argmax(1)])
     expected = torch.softmax(torch.from_numpy(said / temperature), 1).numpy()
@@ -173,7 +174,7 @@ def test_a_stream_tells_the_class_after_each_step(kind: str) -> None:
         label, p = stream.step(step)
         until = np.asarray(steps[: t + 1]) if kind == "numbers" else tuple(steps[: t + 1])
         said = classify.scores(net, of.encoder.encode([until]), np.zeros(1, np.int64))
-        (expected,) = classify.probabilities(said[-1:], 2.0)
+        (expected,) = probabilities(said[-1:], 2.0)
         assert label == of.data.classes[int(expected.argmax())]
         assert p == pytest.approx(expected.max(), rel=1e-5)
 

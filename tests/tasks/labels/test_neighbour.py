@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.data.scaling import Standard
 from recurra.tasks.labels import neighbour
-from recurra.tasks.labels.neighbour import Euclidean, Scale, Values, Warped, resampled, warping
+from recurra.tasks.labels.neighbour import Euclidean, Values, Warped, resampled, warping
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
@@ -76,8 +77,8 @@ def test_resampling_goes_on_straight_lines() -> None:
 def test_scaling_is_by_channel_and_over_all_steps() -> None:
     known = sequences([5, 1, 30], 3, 2)
     known = [each * np.array([1, 100, 0], np.float32) + 7 for each in known]
-    scale = Scale.of(known)
-    together = np.concatenate([scale(each) for each in known])
+    scale = Standard.of(np.concatenate(known))
+    together = np.concatenate([scale.scale(each) for each in known])
     np.testing.assert_allclose(together.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(together.std(0), [1, 1, 0], atol=1e-5)
 

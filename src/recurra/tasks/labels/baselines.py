@@ -11,6 +11,8 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data.scaling import Standard
+from recurra.data.units import WORD
 from recurra.errors import MissingExtra
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData
@@ -28,7 +30,6 @@ ITERATIONS: Final = 100
 
 _ENOUGH: Final = 1_000  # texts from which on a feature has to occur in two of them
 _TRIED: Final = 2_000  # sequences whose nearest neighbour in other folds is looked for
-_TOKEN: Final = r"\w+|[^\w\s]"  # words of one letter and signs too: emoji, "!", "?"
 
 # Seconds on one slow core, so that the sizes follow from the data and the time given alone.
 _A_WEIGHT: Final = 60e-9  # an iteration, for each weight
@@ -224,7 +225,7 @@ def _counted(
         "max_features": max(1_000, int(iteration / (columns * _A_WEIGHT))),
     }
     if unit == "words":
-        options |= {"token_pattern": _TOKEN, "ngram_range": (1, 2)}
+        options |= {"token_pattern": WORD.pattern, "ngram_range": (1, 2)}
     else:
         options |= {"analyzer": "char", "ngram_range": (1, 4), "preprocessor": _framed}
     vectors = TfidfVectorizer(**options)
@@ -279,7 +280,7 @@ def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> tuple[Baselin
     """
     inputs, kinds, folds = data.examples.inputs, len(data.classes), data.folds
     lengths = np.array([len(each) for each in inputs], np.int64)
-    scale = neighbour.Scale.of([inputs[row] for row in parts.learn])
+    scale = Standard.of(np.concatenate([inputs[row] for row in parts.learn]))
     choosing = np.flatnonzero(folds == 0)
     # Fold 0 whole, since it weighs averages; of the others so many.
     beside = np.flatnonzero(folds > 0)[: max(0, _TRIED - len(choosing))]
@@ -318,7 +319,7 @@ class _Nearest:
 
     data: LabelData
     distance: neighbour.Distance
-    scale: neighbour.Scale | None
+    scale: Standard | None
     share: int
 
     def labels(self, learn: Numbers, asked: Numbers) -> Numbers:
@@ -339,7 +340,7 @@ class _Nearest:
 
     def _inputs(self, rows: Numbers) -> list[neighbour.Values]:
         values = [self.data.examples.inputs[row] for row in rows]
-        return values if self.scale is None else [self.scale(each) for each in values]
+        return values if self.scale is None else [self.scale.scale(each) for each in values]
 
 
 def _sure(predicted: Numbers, right: float, kinds: int) -> Chances:

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.core.ragged import Ragged
+from recurra.data.units import positions, starts
 from recurra.errors import OptionError
+from recurra.judge.calibration import probabilities
 from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
 from recurra.tasks.labels.model import LabelNetwork, StreamState
 from recurra.tasks.labels.trainee import AT_ONCE, pieces
@@ -31,18 +33,14 @@ def scores(network: LabelNetwork, inputs: Inputs, rows: Rows, member: int | None
     reader = network if member is None else network.member(member)
     tagged = network.architecture.tagged
     sizes = inputs.lengths[rows] if tagged else np.ones(len(rows), np.int64)
-    starts = np.cumsum(sizes) - sizes
+    begin = starts(sizes)
     found = np.empty((int(sizes.sum()), network.architecture.classes))
     network.eval()
     with torch.inference_mode():
         for part in pieces(np.arange(len(rows)), inputs.lengths[rows]):
             batch = inputs.batch(rows[part], distinct=True).to(device)
             said = reader(batch).double().cpu().numpy()
-            if not tagged:
-                found[part] = said
-                continue
-            places = [np.arange(starts[k], starts[k] + sizes[k]) for k in part]
-            found[np.concatenate(places)] = said
+            found[positions(begin[part], sizes[part])] = said
     return found
 
 
@@ -57,14 +55,6 @@ def tags(network: LabelNetwork, said: Scores, lengths: Rows) -> list[Rows]:
         best = chain.best(rows.select(torch.from_numpy(part)))
         for row, each in zip(part.tolist(), best.to_list(), strict=True):
             found[row] = each.cpu().numpy()
-    return found
-
-
-def probabilities(said: Scores, temperature: float) -> Scores:
-    """Scores as probabilities: the softmax of what the temperature leaves of them."""
-    cooled = (said - said.max(1, keepdims=True)) / temperature
-    raised = np.exp(cooled)
-    found: Scores = raised / raised.sum(1, keepdims=True)
     return found
 
 

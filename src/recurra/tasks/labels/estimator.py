@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
 from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.given import as_given, inputs_from
@@ -113,8 +114,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
     def _prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
         run.write_json(ENCODER, prepared.encoder.to_json())
         data.store_input(run, prepared.data)
-        limit = baselines.SECONDS if self.seconds is None else self.seconds / 5
-        limit = min(limit, baselines.SECONDS)
+        most = baselines.SECONDS
+        limit = most if self.seconds is None else min(most, self.seconds / 5)
         found = baselines.label_baselines(prepared.data, seconds=limit)
         report.write_baselines(run, found)
         watcher.says("to beat: " + report.told_baselines(prepared.data, found))
@@ -212,7 +213,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         """
         if self.network.architecture.tagged:
             raise OptionError("predict_proba of a tagger", expected="predict")
-        return classify.probabilities(self._scores(self._inputs(X)), self._temperature)
+        return probabilities(self._scores(self._inputs(X)), self._temperature)
 
     def score(self, X: Any, y: Any) -> float:
         """The share of inputs, or of tokens, whose class is right."""
@@ -230,7 +231,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         """Yield (classes, probabilities) for group after group of inputs, large ones in parts."""
         for _, encoded in classify.ahead(self._encoder, groups):
             said = classify.scores(self.network, encoded, np.arange(len(encoded.lengths)))
-            found = classify.probabilities(said, self._temperature)
+            found = probabilities(said, self._temperature)
             yield self.classes_[found.argmax(1)], found.max(1)
 
     def looked_at(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:

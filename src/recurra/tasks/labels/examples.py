@@ -81,6 +81,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def noun(self) -> str:
+        """What they are called, several of them."""
+        if self.tagged:
+            return "sentences"
+        return {"text": "texts", "tokens": "token lists", "numbers": "sequences"}[self.kind]
+
     @cached_property
     def keys(self) -> list[Hashable]:
         """For each example a key that all that are the same share; white space is no difference."""

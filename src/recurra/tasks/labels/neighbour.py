@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
@@ -26,27 +25,6 @@ _AT_ONCE: Final = 1 << 22  # cells of the warping at a time: 16 MB
 # A second's work on one slow core, so that what is left out follows from the data alone.
 _STEPS_A_SECOND: Final = 300e6
 _CELLS_A_SECOND: Final = 30e6
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """Channels brought to mean 0 and variance 1, as the known sequences have them."""
-
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, known: Sequence[Values]) -> Scale:
-        """Measure sequences (T, C); a channel that never changes is left as large as it is."""
-        steps = np.concatenate(known).astype(np.float64)
-        deviation = steps.std(0)
-        return cls(steps.mean(0), np.where(deviation > 0, deviation, 1.0))
-
-    def __call__(self, sequence: Values) -> Values:
-        """The sequence (T, C), scaled."""
-        scaled: Values = ((sequence - self.mean) / self.deviation).astype(np.float32)
-        return scaled
 
 
 class Distance(ABC):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recurra.data.files import name_of
 from recurra.data.splits import ALWAYS, Rows, grouped, joined, numbered
-from recurra.errors import DataError
+from recurra.errors import DataError, counted
 from recurra.tasks.labels.examples import Examples, repeats
 from recurra.tasks.labels.given import LabelType, as_given, in_order
 
@@ -89,13 +89,10 @@ class LabelData:
     def told(self) -> str:
         """What there is, in a sentence."""
         examples = self.examples
-        noun = {"text": "texts", "tokens": "token lists", "numbers": "sequences"}[examples.kind]
-        if examples.tagged:
-            noun = "sentences"
         used = len(self.learn) + len(self.test)
-        what = f"{self.name}: {used:,} {noun}"
+        what = f"{self.name}: {used:,} {examples.noun}"
         if examples.kind == "numbers":
-            what += f" of {_counted(len(examples.channels), 'channel')}"
+            what += f" of {counted(len(examples.channels), 'channel')}"
         if self.columns:
             what += " (" + ", ".join(f"{k}: column {v!r}" for k, v in self.columns.items()) + ")"
         what += f", {len(self.classes)} {'tags' if examples.tagged else 'classes'}"
@@ -146,10 +143,6 @@ _FOUND: Final = {
 }
 
 
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
 def cut(
     name: str,
     examples: Examples,
@@ -167,7 +160,7 @@ def cut(
     """
     if len(examples) < LEAST:
         raise DataError(
-            f"{name}: {_counted(len(examples), 'example')}: too few to train, choose and test on",
+            f"{name}: {counted(len(examples), 'example')}: too few to train, choose and test on",
             expected=f"at least {LEAST}, of two classes; a model learns little from fewer than 100",
             fix="give more data",
         )
@@ -255,7 +248,7 @@ def _check_labels(
     if len(seen) < 2:
         what = f"one class, {next(iter(seen))!r}" if seen else "nothing to learn from"
         raise DataError(
-            f"{name}: {what}, in {_counted(len(left), 'example')}{gone}",
+            f"{name}: {what}, in {counted(len(left), 'example')}{gone}",
             expected="examples of two classes at least",
             fix="look whether the right column was taken as the label"
             if not examples.tagged

@@ -87,17 +87,15 @@ class Prepared:
     @cached_property
     def targets(self) -> Examples:
         """The encoded examples with their classes; -1 for rows that are in no part."""
-        data, lengths = self.data, self.inputs.lengths
-        if not data.examples.tagged:
-            found = np.full(len(lengths), -1)
-            for rows in (data.learn, data.test):
-                found[rows] = data.targets(rows)
-            return Examples(self.inputs, found, False)
-        starts, found = np.cumsum(lengths) - lengths, np.full(int(lengths.sum()), -1)
+        data, inputs = self.data, self.inputs
+        tagged = data.examples.tagged
+        found = np.full(int(inputs.lengths.sum()) if tagged else len(inputs.lengths), -1)
         for rows in (data.learn, data.test):
-            for row, tags in zip(rows.tolist(), data.step_targets(rows), strict=True):
-                found[starts[row] : starts[row] + lengths[row]] = tags
-        return Examples(self.inputs, found, True)
+            if tagged and len(rows):
+                found[inputs.steps_of(rows)] = np.concatenate(data.step_targets(rows))
+            elif not tagged:
+                found[rows] = data.targets(rows)
+        return Examples(inputs, found, tagged)
 
 
 def design(

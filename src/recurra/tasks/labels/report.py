@@ -121,12 +121,11 @@ def examined(
         part: which part of them it is: "the test part".
     """
     examples = truth.examples
-    noun = {"text": "texts", "tokens": "token lists", "numbers": "sequences"}[examples.kind]
     about = {
         "name": name,
         "part": part,
         "kind": examples.kind,
-        "noun": "sentences" if examples.tagged else noun,
+        "noun": examples.noun,
         "examples": len(truth.rows),
         "steps": None if truth.lengths is None else len(truth.targets),
         "spans": truth.spans,

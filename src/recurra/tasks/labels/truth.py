@@ -10,6 +10,7 @@ from typing import Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data.splits import joined
 from recurra.errors import DataError
 from recurra.judge import bootstrap
 from recurra.judge.bootstrap import Interval
@@ -76,24 +77,11 @@ class Truth:
         lengths = None
         if examples.tagged:
             lengths = np.array([len(examples.labels[row]) for row in rows], np.int64)
-        owners = cls._owners(examples, rows)
+        owners = np.arange(len(rows))
+        if examples.groups is not None:
+            owners = joined([examples.groups[row] for row in rows.tolist()])
         units = owners if lengths is None else np.repeat(owners, lengths)
         return cls(examples, rows, tuple(classes), np.array(found, np.int64), lengths, units)
-
-    @staticmethod
-    def _owners(examples: Examples, rows: Numbers) -> Numbers:
-        """The number of each row's group, counted from 0; a row without one is its own."""
-        if examples.groups is None:
-            return np.arange(len(rows))
-        index: dict[object, int] = {}
-        keys = [examples.groups[row] for row in rows.tolist()]
-        return np.array(
-            [
-                index.setdefault(place if key is None else (key,), len(index))
-                for place, key in enumerate(keys)
-            ],
-            np.int64,
-        )
 
     @cached_property
     def spans(self) -> bool:
