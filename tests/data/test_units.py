@@ -245,6 +245,8 @@ def test_equal_letters_are_equal_characters() -> None:
 def test_vowel_signs_belong_to_their_word() -> None:
     words = ["हिन्दी", "भाषा", "ก็ดี"]
     assert Units("words", ()).cut(" ".join(words) + "!") == [*words, "!"]
+    # The sign that makes a heart red belongs to no word behind it.
+    assert Units("words", ()).cut("\u2764\ufe0fgood") == ["\u2764", "\ufe0f", "good"]
 
 
 def test_units_given_once_are_the_same_units() -> None:

@@ -23,9 +23,9 @@ Text = str | Sequence[str]
 _MARKS: Final = "".join(
     chr(code) for code in range(0x300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"
 )
-"""Vowel signs and accents that stand by themselves: letters of a word, though not to `re`."""
+"""Vowel signs and accents: they go on with a word that has begun, though not to `re`."""
 
-WORD: Final = re.compile(rf"[\w{_MARKS}]+|[^\w\s]")
+WORD: Final = re.compile(rf"\w[\w{_MARKS}]*|[^\w\s]")
 LONGEST: Final = 5
 """The longest n-gram of a word, its marked ends counted."""
 
