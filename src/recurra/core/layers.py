@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 from recurra.core import cells
 from recurra.core.cells import Cell, Weights
-from recurra.core.ragged import Ragged, beside, check_lengths, drop
+from recurra.core.ragged import Ragged, check_lengths
 from recurra.core.scan import (
     Path,
     Scanned,
@@ -24,6 +24,7 @@ from recurra.core.scan import (
     check_input,
     check_state,
     choose,
+    climb,
     walk,
     walk_states,
 )
@@ -264,16 +265,13 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         self, x: X, state: S | None, scan: Callable[[X, Weights, S | None, bool], R]
     ) -> tuple[X, list[R]]:
         """Return the top layer's output, and what `scan` gave for each layer and direction."""
-        results: list[R] = []
-        directions = self.directions
-        for k in range(0, self.num_layers * directions, directions):
-            if k and self.training and self.dropout:
-                x = drop(x, self.dropout)
-            for way in range(directions):
-                first = None if state is None else state.layer(k + way)
-                results.append(scan(x, self._weights(k + way), first, way == 1))
-            x = beside([result.output for result in results[k:]])
-        return x, results
+
+        def step(below: X, k: int) -> R:
+            first = None if state is None else state.layer(k)
+            return scan(below, self._weights(k), first, k % self.directions == 1)
+
+        share = self.dropout if self.training else 0.0
+        return climb(x, self.num_layers * self.directions, self.directions, share, step)
 
     def _names(self, k: int) -> list[str]:
         """Names of the parameters of the k-th of all layers and directions."""

@@ -17,7 +17,7 @@ from recurra.core import torch_path
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState, State
-from recurra.native.binding import BATCH_FIRST, RAGGED, absent, kernels
+from recurra.native.binding import BATCH_FIRST, CELLS, RAGGED, absent, kernels
 from recurra.native.binding import LSTM as WITH_CELL
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
 
-NUMBERS: dict[Cell[Any], int] = {RNN_TANH: 0, RNN_RELU: 1, GRU: 2, LSTM: 3}
+NUMBERS: dict[Cell[Any], int] = {
+    RNN_TANH: CELLS["rnn_tanh"],
+    RNN_RELU: CELLS["rnn_relu"],
+    GRU: CELLS["gru"],
+    LSTM: CELLS["lstm"],
+}
 
 ONEDNN_FROM = 1024
 """Full batches of an LSTM of so many units and more are oneDNN's (it needs 0.94 of our time)."""

@@ -88,15 +88,8 @@ class Ragged:
     @staticmethod
     def from_packed(packed: PackedSequence) -> Ragged:
         """Return the rows of torch's packed sequence, in the order before it sorted them."""
-        sizes = packed.batch_sizes
-        batch = int(sizes[0])
-        lengths = (sizes[None, :] > torch.arange(batch)[:, None]).sum(1)
-        if packed.unsorted_indices is not None:
-            order = packed.unsorted_indices.cpu()
-        else:
-            order = torch.arange(batch)
-        lengths = lengths[order]
-        return Ragged(take(packed.data, packed_positions(sizes, lengths, order)), lengths)
+        lengths, where = unpacking(packed)
+        return Ragged(take(packed.data, where), lengths)
 
     def beside(self, values: Tensor) -> Ragged:
         """Return other values (N, ...) for the same steps, whose number is not checked again."""
@@ -278,6 +271,19 @@ def packed_positions(
     else:
         step = positions(torch.zeros_like(lengths), lengths)
     return offsets[step] + place.repeat_interleave(lengths)
+
+
+def unpacking(packed: PackedSequence) -> tuple[Tensor, Tensor]:
+    """Return the lengths (B,) of packed rows before they were sorted, and where their steps lie.
+
+    Returns:
+        lengths (B,), and for each step of row after row its place among the packed ones, (N,).
+    """
+    sizes, order = packed.batch_sizes, packed.unsorted_indices
+    batch = int(sizes[0])
+    order = torch.arange(batch) if order is None else order.cpu()
+    lengths = (sizes[None, :] > torch.arange(batch)[:, None]).sum(1)[order]
+    return lengths, packed_positions(sizes, lengths, order)
 
 
 def count_alive(lengths: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ native   the kernels in C++, on a CPU, where they are built (see native_path.py)
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -19,7 +20,7 @@ from torch.nn.functional import linear
 
 from recurra.core import native_path, torch_path
 from recurra.core.cells import LSTM, Cell, Weights
-from recurra.core.ragged import Ragged
+from recurra.core.ragged import Ragged, beside, drop
 from recurra.core.state import State, stack
 from recurra.errors import OptionError
 from recurra.native.binding import instructions
@@ -62,6 +63,9 @@ class Traced(Generic[X, S]):
     state: S
     states: S
     path: Path
+
+
+R = TypeVar("R", Scanned[Any, Any], Traced[Any, Any])
 
 
 def choose(
@@ -335,3 +339,22 @@ def check_weights(cell: Cell[Any], weights: Weights, x: Tensor | Ragged) -> None
 
 def _batch(x: Tensor | Ragged) -> int:
     return x.batch if isinstance(x, Ragged) else x.shape[0]
+
+
+def climb(
+    x: X, count: int, directions: int, share: float, step: Callable[[X, int], R]
+) -> tuple[X, list[R]]:
+    """Return the top layer's output, and what `step` gave for each of all layers and directions.
+
+    Args:
+        count: layers times directions.
+        share: dropped between layers.
+        step: walks the k-th of them over what the layer below gave.
+    """
+    results: list[R] = []
+    for k in range(0, count, directions):
+        if k and share:
+            x = drop(x, share)
+        results += [step(x, k + way) for way in range(directions)]
+        x = beside([result.output for result in results[k:]])
+    return x, results

@@ -18,9 +18,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from recurra.core import cells
 from recurra.core.cells import Cell, Weights
-from recurra.core.ragged import Ragged, beside, drop, inverse, packed_positions, take
-from recurra.core.scan import choose, scan
-from recurra.core.state import State
+from recurra.core.ragged import Ragged, inverse, take, unpacking
+from recurra.core.scan import Scanned, choose, climb, scan
 from recurra.native.binding import absent
 
 _CELLS: Mapping[str, Cell[Any]] = MappingProxyType(
@@ -139,10 +138,11 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
     back = None
     x: Tensor | Ragged
     if packed is not None:
-        x, back = _unpacked(packed)
+        lengths, where = unpacking(packed)
+        x, back = Ragged(take(packed.data, where), lengths), inverse(where)
     else:
         x = values[None] if alone else values if module.batch_first else values.transpose(0, 1)
-    weights = _weights(module)
+    weights = [Weights(*each) for each in module.all_weights]
     if values.dtype != weights[0].hidden.dtype or choose(cell, x, weights[0]).name != "native":
         return None
     batch = x.batch if isinstance(x, Ragged) else x.shape[0]
@@ -161,26 +161,6 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
         # As torch's, in one piece where time comes first: callers take views of it.
         top = output if module.batch_first else output.transpose(0, 1).contiguous()
     return top, tuple(last) if len(last) > 1 else last[0]
-
-
-def _unpacked(packed: PackedSequence) -> tuple[Ragged, Tensor]:
-    """Return rows in the caller's order, and for each packed place its value's."""
-    sizes, order = packed.batch_sizes, packed.unsorted_indices
-    batch = int(sizes[0])
-    order = torch.arange(batch) if order is None else order.cpu()
-    lengths = (sizes[None, :] > torch.arange(batch)[:, None]).sum(1)[order]
-    where = packed_positions(sizes, lengths, order)
-    return Ragged(take(packed.data, where), lengths), inverse(where)
-
-
-def _weights(module: nn.RNNBase) -> list[Weights]:
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if module.bias else 2]
-    suffixes = [
-        f"_l{layer}{way}"
-        for layer in range(module.num_layers)
-        for way in ("", "_reverse")[: 2 if module.bidirectional else 1]
-    ]
-    return [Weights(*(getattr(module, name + suffix) for name in names)) for suffix in suffixes]
 
 
 def _leaves(
@@ -214,18 +194,13 @@ def _climb(
 ) -> tuple[Any, list[Tensor]]:
     """Return the top layer's output and the last state's leaves, (L*D, B, H)."""
     directions = 2 if module.bidirectional else 1
-    lasts: list[State] = []
-    for layer in range(module.num_layers):
-        if layer and module.training and module.dropout:
-            x = drop(x, module.dropout)
-        outputs = []
-        for way in range(directions):
-            k = layer * directions + way
-            leaves = [leaf[k] for leaf in first if leaf is not None]
-            state = cell.state_type(*leaves) if leaves else None
-            scanned = scan(cell, x, weights[k], state, reverse=way == 1)
-            outputs.append(scanned.output)
-            lasts.append(scanned.state)
-        x = beside(outputs)
-    found = zip(*(last.leaves() for last in lasts), strict=True)
-    return x, [torch.stack(leaves) for leaves in found]
+
+    def step(below: Any, k: int) -> Scanned[Any, Any]:
+        leaves = [leaf[k] for leaf in first if leaf is not None]
+        state = cell.state_type(*leaves) if leaves else None
+        return scan(cell, below, weights[k], state, reverse=k % directions == 1)
+
+    share = module.dropout if module.training else 0.0
+    top, results = climb(x, len(weights), directions, share, step)
+    found = zip(*(result.state.leaves() for result in results), strict=True)
+    return top, [torch.stack(leaves) for leaves in found]

@@ -36,7 +36,7 @@ BATCH_FIRST: Final = 0
 RAGGED: Final = 2
 """Rows lie end to end, (N, ...)."""
 
-LSTM: Final = 3
+LSTM: Final = CELLS["lstm"]
 """The cell with two states."""
 
 

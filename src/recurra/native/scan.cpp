@@ -146,6 +146,17 @@ template <class F> void each(int tasks, int threads, F& work) {
   parallel(tasks, threads, [](void* f, int task, int worker) { (*static_cast<F*>(f))(task, worker); }, &work);
 }
 
+// Runs `work` over the parts; each worker has a room of its own, as large as its parts' rows may need.
+template <class Room, class Work> void over(const Parts& parts, int threads, Room room, Work work) {
+  const std::size_t most = std::max(room(parts.rows(0)), room(parts.rows(parts.count - 1)));
+  const std::size_t apart = (most + 63) / 64 * 64;
+  char* rooms = scratch.take<char>(apart * threads);
+  auto part = [&](int i, int worker) {
+    work(parts.first(i), parts.step(), parts.rows(i), rooms + apart * worker);
+  };
+  each(parts.count, threads, part);
+}
+
 double cost(const Shape& s, const Rows& r, bool projects) {
   const double width = static_cast<double>(s.hidden) * gates(s.cell);
   const double products = 2.0 * width * (s.hidden + (projects ? s.features : 0)) / 60.0;
@@ -191,14 +202,8 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
   f.cells = c.cells, f.saved = c.saved, f.hn = c.hn, f.cn = c.cn;
 
   const int threads = worth(cost(s, r, c.x != nullptr), s.threads);
-  const Parts parts = share<T>(r, s, threads);
-  const std::size_t room = std::max(k.forward_room(f, s.cell, parts.rows(0)),
-                                    k.forward_room(f, s.cell, parts.rows(parts.count - 1)));
-  char* rooms = scratch.take<char>((room + 63) / 64 * 64 * threads);
-  auto work = [&](int i, int worker) {
-    k.forward(f, s.cell, parts.first(i), parts.step(), parts.rows(i), rooms + (room + 63) / 64 * 64 * worker);
-  };
-  each(parts.count, threads, work);
+  over(share<T>(r, s, threads), threads, [&](int rows) { return k.forward_room(f, s.cell, rows); },
+       [&](int first, int step, int rows, char* room) { k.forward(f, s.cell, first, step, rows, room); });
 }
 
 // The rows of the three matrices that the weight gradients are products of, in the order they are stored.
@@ -329,14 +334,8 @@ template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
   const double price = cost(s, r, c.dx != nullptr);
   const int threads = worth(price, s.threads);
   if (s.batch > 0) {
-    const Parts parts = share<T>(r, s, threads);
-    const std::size_t room = std::max(k.backward_room(f, s.cell, parts.rows(0)),
-                                      k.backward_room(f, s.cell, parts.rows(parts.count - 1)));
-    char* rooms = scratch.take<char>((room + 63) / 64 * 64 * threads);
-    auto work = [&](int i, int worker) {
-      k.backward(f, s.cell, parts.first(i), parts.step(), parts.rows(i), rooms + (room + 63) / 64 * 64 * worker);
-    };
-    each(parts.count, threads, work);
+    over(share<T>(r, s, threads), threads, [&](int rows) { return k.backward_room(f, s.cell, rows); },
+         [&](int first, int step, int rows, char* room) { k.backward(f, s.cell, first, step, rows, room); });
   }
   if (!c.dw_ih && !c.dw_hh && !c.db_ih && !c.db_hh) return;
 
