@@ -1,0 +1,38 @@
+"""What is said of the steps to come: quantiles from an origin on, in real units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.tasks.series.panel import Counts
+
+LEVELS: Final = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Levels of the quantiles: the median, and the ends of the intervals of 50, 80 and 95 %."""
+
+INTERVALS: Final = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
+"""Percent of each interval, and the places of its ends among the levels."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Forecasts of H steps from each of W origins.
+
+    Args:
+        series: (W,) which series.
+        origins: (W,) the first step that is forecast; those before it were known.
+        quantiles: (W, H, Q) at LEVELS, ascending, in real units.
+    """
+
+    series: Counts
+    origins: Counts
+    quantiles: NDArray[np.float32]
+
+    @property
+    def point(self) -> NDArray[np.float32]:
+        """The medians (W, H)."""
+        return self.quantiles[..., LEVELS.index(0.5)]
