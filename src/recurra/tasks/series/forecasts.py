@@ -19,6 +19,21 @@ INTERVALS: Final = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
 
 @final
 @dataclass(frozen=True, eq=False)
+class Origins:
+    """Where forecasts begin: series (W,), and the first step (W,) that is forecast of each."""
+
+    series: Counts
+    origins: Counts
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def __getitem__(self, rows: slice | Counts) -> Origins:
+        return Origins(self.series[rows], self.origins[rows])
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Forecasts:
     """Forecasts of H steps from each of W origins.
 
