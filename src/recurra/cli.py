@@ -33,6 +33,8 @@ train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
 app.add_typer(train, name="train")
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+Out = Annotated[Path | None, typer.Option(help="The run's folder.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace the run at --out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -72,8 +74,8 @@ def _train_text(
             "that Python carries.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -94,8 +96,8 @@ def _train_labels(
             "without any, handwritten digits.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
