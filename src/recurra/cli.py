@@ -229,7 +229,11 @@ def bench(
     minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
     repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
     only: Annotated[
-        str, typer.Option(help='Cases of layers with all of these words: "train GRU small".')
+        str,
+        typer.Option(
+            help='Of layers, cases with all of these words: "train GRU small"; of labels, these '
+            'sets, "steps" or "lines".'
+        ),
     ] = "",
     seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,
 ) -> None:
