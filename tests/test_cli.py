@@ -333,6 +333,11 @@ def test_a_training_prints_its_run_first_and_last_and_plain_lines(
         assert re.fullmatch(r"[\x20-\x7e\n]*", text)
     assert "Verdict: " in done.out
     assert max(map(len, done.out.split("A sample")[0].split("\n"))) <= 80
+    # What its columns mean: a line each, none of them broken.
+    told = done.out.split("Left to write by itself")[1].split("\n\n")[0]
+    means = re.findall("^  (known words|longest copy|new pairs): .+[;.]$", told, re.MULTILINE)
+    assert len(means) == 3
+    assert told.endswith(".")
     lines = [line for line in done.err.split("\n") if re.match(r" +\d+ %", line)]
     assert len(lines) == 12
     assert done.err.count("characters/s") == 12
