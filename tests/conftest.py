@@ -11,6 +11,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from commands import Done, Recurra
+from recurra.cli import main
 from small import SMALL, small_text
 
 torch.set_num_threads(1)
@@ -46,3 +48,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_run(trained: Path, tmp_path: Path) -> Path:
     """A copy of the finished run, to be spoilt."""
     return Path(shutil.copytree(trained, tmp_path / "own"))
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Recurra:
+    """A command run in this process, with what it printed."""
+
+    def run(*words: object) -> Done:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return Done(code, out, err)
+
+    return run

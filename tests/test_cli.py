@@ -11,7 +11,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 
 import recurra
+from commands import Done, Recurra, refused
 from recurra import native
 from recurra.bundle import CHECKPOINT, CONFIG, HISTORY, REPORT, VOCABULARY, WEIGHTS, Run
 from recurra.cli import main
@@ -34,33 +34,9 @@ OPTIONS = [
 ]
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Recurra = Callable[..., Done]
-
-
 @pytest.fixture(autouse=True)
 def short_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "FREE_LENGTH", 200)
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Recurra:
-    """A command run in this process, with what it printed."""
-
-    def run(*words: object) -> Done:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return Done(code, out, err)
-
-    return run
 
 
 @pytest.fixture
@@ -72,17 +48,6 @@ def corpus(tmp_path: Path) -> Path:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def refused(done: Done, *words: str) -> None:
-    """Exit 2 and one message: what came, what was expected or what to do; nothing on stdout."""
-    assert done.code == 2, done
-    assert done.out == ""
-    message = done.err[done.err.index("recurra: ") :]
-    assert message.count("recurra: ") == 1
-    for word in words:
-        assert word in message, message
-    assert "\n  expected: " in message or "\n  to do: " in message
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
@@ -368,6 +333,11 @@ def test_a_training_prints_its_run_first_and_last_and_plain_lines(
         assert re.fullmatch(r"[\x20-\x7e\n]*", text)
     assert "Verdict: " in done.out
     assert max(map(len, done.out.split("A sample")[0].split("\n"))) <= 80
+    # What its columns mean: a line each, none of them broken.
+    told = done.out.split("Left to write by itself")[1].split("\n\n")[0]
+    means = re.findall("^  (known words|longest copy|new pairs): .+[;.]$", told, re.MULTILINE)
+    assert len(means) == 3
+    assert told.endswith(".")
     lines = [line for line in done.err.split("\n") if re.match(r" +\d+ %", line)]
     assert len(lines) == 12
     assert done.err.count("characters/s") == 12

@@ -34,6 +34,8 @@ train = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
 app.add_typer(train, name="train")
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+Out = Annotated[Path | None, typer.Option(help="The run's folder.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace the run at --out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -73,8 +75,8 @@ def _train_text(
             "that Python carries.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -95,8 +97,8 @@ def _train_labels(
             "without any, handwritten digits.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -278,7 +280,11 @@ def bench(
     minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
     repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
     only: Annotated[
-        str, typer.Option(help='Cases of layers with all of these words: "train GRU small".')
+        str,
+        typer.Option(
+            help='Of layers, cases with all of these words: "train GRU small"; of labels, these '
+            'sets, "steps" or "lines".'
+        ),
     ] = "",
     seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,
 ) -> None:

@@ -66,3 +66,11 @@ def test_a_set_is_trained_by_the_command_and_compared(
 def test_a_folder_is_needed(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="without a folder"):
         bench.run(BenchOptions(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("only", ["lines", "steps", "trec lines steps"])
+def test_what_is_not_there_is_left_out(
+    only: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.run(BenchOptions(tmp_path, only=only))
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"] == []

@@ -10,7 +10,7 @@ from torch import nn
 
 from recurra.judge.loss import LossSum
 from recurra.training import calibration, plan
-from recurra.training.calibration import calibrate
+from recurra.training.calibration import calibrate, step_seconds
 from recurra.training.loop import Loss
 from recurra.training.plan import REPORTS, Clock
 from recurra.training.precision import Precision
@@ -64,6 +64,20 @@ def test_a_plan_uses_the_budget_up(slow: Slow, budget: float) -> None:
         assert found.reports * 0.4 <= 0.05 * budget
     # What is timed is a small share of the time.
     assert slow.now < max(0.1 * budget, 3.0)
+
+
+@pytest.mark.parametrize(("within", "tried"), [(0.0, 4), (1.4, 6), (60.0, 12)])
+def test_a_step_is_the_median_of_some(slow: Slow, within: float, tried: int) -> None:
+    assert step_seconds(slow, line(), FLOAT32, within=within) == pytest.approx(0.1)
+    assert slow.steps == tried
+
+
+def test_a_step_is_timed_with_the_clipping(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clipped(*_: Any) -> None:
+        slow.now += 0.3
+
+    monkeypatch.setattr(calibration, "clip", clipped)
+    assert step_seconds(slow, line(), FLOAT32, within=1.0) == pytest.approx(0.4)
 
 
 def test_no_time_is_still_a_plan(slow: Slow) -> None:

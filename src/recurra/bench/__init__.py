@@ -19,7 +19,8 @@ class BenchOptions:
         data: the file that it runs on, where it takes one.
         minutes: the budget of each training.
         repeats: trainings with different seeds, or timings of one thing.
-        only: words that a case's description has to have, for `layers`.
+        only: words that a case's description has to have, for `layers`; for `labels` sets,
+            "steps" and "lines", each of which is measured.
         seconds: time of each way of each case, for `layers`.
     """
 

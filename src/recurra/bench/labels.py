@@ -189,10 +189,11 @@ def _best(report: dict[str, Any], metric: str) -> dict[str, Any]:
 def _lines(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
     """Lines a second from standard input, after start: the test part over and over."""
     assert options.data is not None
-    sources, given = SETS["trec"].given(options.data, made)
-    out = made / "lines"
-    if not (options.data / "trec-questions").exists():
+    trec = SETS["trec"]
+    if not (options.data / trec.needs).exists():
         return
+    sources, given = trec.given(options.data, made)
+    out = made / "lines"
     train("labels", sources, out, **given, minutes=options.minutes)
     texts = [
         line.split("\t")[0] for line in (made / "trec-test.tsv").read_text("utf-8").splitlines()

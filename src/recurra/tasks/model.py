@@ -130,6 +130,18 @@ class Model(ABC, Generic[Data, Net]):
         assert isinstance(self, TrainingOptions)
         return self
 
+    def _start(self) -> Clock:
+        """Start the time of a training, once its options have been checked.
+
+        Raises:
+            OptionError: an option is out of its range.
+        """
+        clock = Clock()
+        self._options.check()
+        if self._options.threads:
+            torch.set_num_threads(self._options.threads)
+        return clock
+
     def _begin(
         self,
         data: Data,

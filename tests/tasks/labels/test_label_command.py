@@ -7,41 +7,19 @@ import json
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from commands import Recurra, refused
 from recurra.cli import main
 
 OPTIONS = [
     *["--steps", "100", "--hidden", "10", "--embedding", "8", "--batch", "8"],
     *["--dropout", "0.1", "--rate", "0.05", "--threads", "1"],
 ]
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Recurra = Callable[..., Done]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Recurra:
-    def run(*words: object) -> Done:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return Done(code, out, err)
-
-    return run
 
 
 @pytest.fixture
@@ -69,13 +47,6 @@ def mood(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["train", "labels", table(folder / "reviews.tsv"), "--out", folder / "run", "--quiet"]
     assert main([str(word) for word in words] + OPTIONS) == 0
     return folder / "run"
-
-
-def refused(done: Done, *words: str) -> None:
-    assert done.code == 2, done
-    assert done.out == ""
-    for word in words:
-        assert word in done.err, done.err
 
 
 def test_a_training_ends_with_its_report(tmp_path: Path, call: Recurra) -> None:

@@ -28,7 +28,6 @@ from recurra.tasks.model import Design, Model
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
-from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
@@ -80,10 +79,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        clock = Clock()
-        self.check()
-        if self.threads:
-            torch.set_num_threads(self.threads)
+        clock = self._start()
         if y is None:
             read = data.read(data.listed(X), self)
         else:

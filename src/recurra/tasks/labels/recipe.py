@@ -22,8 +22,9 @@ from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
 from recurra.tasks.model import Design
+from recurra.training.calibration import step_seconds
 from recurra.training.loop import seeded
-from recurra.training.optimiser import Rates, build, clip
+from recurra.training.optimiser import Rates
 from recurra.training.plan import REPORTS
 from recurra.training.precision import Precision
 
@@ -143,8 +144,10 @@ def design(
     elif options.seconds is None:
         members, reason = 1, "without a time to spend"
     else:
-        trial = settings | {"seed": options.seed}
-        step = seconds_a_step(architecture, prepared, trial, precision, device)
+        with seeded(0, 0):
+            trial = LabelNetwork(architecture).to(device).train()
+        tried = trainee(trial, prepared, settings | {"seed": options.seed})
+        step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
         members = max(1, min(MOST_MEMBERS, int(0.7 * options.seconds / (step * most))))
         reason = f"{most:,} steps each fit into {options.seconds / 60:g} minutes"
         if members == 1:
@@ -175,32 +178,6 @@ def noise(examples: int) -> float:
     Measured (docs/tried.md): 0.3 to 0.6 is right for 270 examples, 0 for 7,000.
     """
     return round(min(0.5, 8.0 / examples**0.5), 2) if examples < 4000 else 0.0
-
-
-def seconds_a_step(
-    architecture: Architecture,
-    prepared: Prepared,
-    settings: dict[str, Any],
-    precision: Precision,
-    device: torch.device,
-) -> float:
-    """What a training step of one member takes here: the median of some, tried on a copy."""
-    with seeded(0, 0):
-        network = LabelNetwork(architecture).to(device).train()
-    found = trainee(network, prepared, settings)
-    optimisers, carry, times = build(network, Rates()), found.first(), []
-    for number in range(8):
-        start = time.perf_counter()
-        with seeded(0, number), precision(device):
-            loss = found.loss(network, carry)
-        loss.mean.backward()  # type: ignore[no-untyped-call]
-        clip(network.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
-        carry = loss.carry
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[1:]))
 
 
 def trainee(network: LabelNetwork, prepared: Prepared, settings: dict[str, Any]) -> LabelTrainee:

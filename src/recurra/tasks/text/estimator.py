@@ -27,7 +27,6 @@ from recurra.tasks.text.stopping import stop_at
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
-from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
@@ -70,10 +69,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        clock = Clock()
-        self.check()
-        if self.threads:
-            torch.set_num_threads(self.threads)
+        clock = self._start()
         if isinstance(source, TextSource):
             read = TextData.from_source(source)
         else:

@@ -109,14 +109,14 @@ def told(report: dict[str, Any]) -> str:
                 f"{row['temperature']:>13g}{known:>13}"
                 f"{row['longest_copy']:>9,} char{100 * row['distinct_pairs']:>9.1f} %"
             )
-        lines.append(
-            "  known words: share of its words that occur in the training text; longest copy:\n"
-            "  longest passage that stands there too; new pairs: word pairs not written before."
-        )
+        lines += [
+            "  known words: share of its words that occur in the training text;",
+            "  longest copy: longest passage that stands there too;",
+            "  new pairs: word pairs not written before.",
+        ]
     training = report.get("training")
     if training:
         lines += ["", training["sentence"]]
-    lines = "\n".join(lines).split("\n")
     return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in lines)
 
 
