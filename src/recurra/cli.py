@@ -119,8 +119,8 @@ def _train_series(
             "dioxide of Mauna Loa, week by week.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace the run at --out.")] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -29,7 +29,6 @@ from recurra.tasks.series.windows import Reader
 from recurra.training import checkpoint, session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
-from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
@@ -77,10 +76,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        clock = Clock()
-        self.check()
-        if self.threads:
-            torch.set_num_threads(self.threads)
+        clock = self._start()
         read = data.given(X, self)
         files = (*read.files, *read.test_files)
         return self._begin(read, files, read.told(), out, overwrite, watcher or Silence(), clock)
