@@ -11,11 +11,11 @@ import torch
 
 from recurra.errors import TrainingError
 from recurra.tasks.series import calendar
-from recurra.tasks.series.data import origins
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
+from recurra.tasks.series.parts import origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
 from recurra.training.loop import seeded
@@ -34,7 +34,7 @@ def examine(data: SeriesData, network: SeriesNetwork) -> str:
     _parts(data, select, test)
     _scale(data)
     _calendar(data)
-    count = _future(data, network, test if len(test) else select)
+    count = _future(data, network, test)
     return (
         f"audit: the parts' windows do not overlap; scale and calendar know nothing after the "
         f"training part; with their future changed, {count} forecasts stay the same to the last bit"
@@ -81,10 +81,10 @@ def _calendar(data: SeriesData) -> None:
 
 def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
     """With all that comes from an origin on changed, forecasts from it stay as they are."""
-    chosen = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(int)) if windows else []
+    chosen = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
     shaken = _shaken(network)
     for place in chosen:
-        one = windows[np.array([place])]
+        one = windows.rows(np.array([place]))
         series = int(one.series[0])
         cut = data.panel.lengths.copy()
         cut[series] = one.origins[0]

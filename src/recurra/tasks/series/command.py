@@ -14,8 +14,8 @@ from recurra.errors import DataError, OptionError
 from recurra.tasks import terminal
 from recurra.tasks.series import report
 from recurra.tasks.series.estimator import SeriesModel
-from recurra.tasks.series.frames import write
 from recurra.tasks.series.options import SeriesOptions
+from recurra.tasks.series.tables import write
 from recurra.training.loop import Watcher
 
 

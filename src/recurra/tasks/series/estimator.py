@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Final, Self, final
@@ -10,20 +9,28 @@ from typing import Any, Final, Self, final
 import numpy as np
 import torch
 
-from recurra.bundle import CONFIG, Run
+from recurra.bundle import Run
 from recurra.errors import OptionError
 from recurra.tasks.model import Design, Model
-from recurra.tasks.series import audit, baselines, context, data, recipe, report
+from recurra.tasks.series import audit, baselines, data, recipe, report
 from recurra.tasks.series.baselines import series_baselines
+from recurra.tasks.series.context import (
+    check_known,
+    joined,
+    read_context,
+    read_form,
+    write_context,
+)
 from recurra.tasks.series.forecast import forecasts
 from recurra.tasks.series.forecasts import Forecasts, Origins
-from recurra.tasks.series.frames import frame_of
 from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.model import Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.tables import frame_of
+from recurra.tasks.series.stream import Stream
 from recurra.tasks.series.trainee import SeriesTrainee, packed_widths
 from recurra.tasks.series.windows import Reader
 from recurra.training import checkpoint, session
@@ -77,7 +84,12 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
         clock = self._start()
-        read = data.given(X, self)
+        if X is None:
+            read = data.default(self)
+        elif data.is_files(X):
+            read = data.read(X if isinstance(X, list | tuple) else [X], self)
+        else:
+            read = data.from_python(X, self)
         files = (*read.files, *read.test_files)
         return self._begin(read, files, read.told(), out, overwrite, watcher or Silence(), clock)
 
@@ -96,20 +108,22 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     def _trainee(
         self, network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
     ) -> SeriesTrainee:
+        recipe.settle(network, read)
         return recipe.trainee(network, read, settings)
 
     def _prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
         network = self._built(run.config()["architecture"])
         watcher.says(audit.examine(read, network))
         run.write_json(SCALE, read.scale.to_json())
-        context.write(run, read, network.architecture.context)
+        write_context(run, read, network.architecture.context)
         data.store_input(run, read)
         limit = baselines.SECONDS
         if self.seconds is not None:
             limit = min(limit, self.seconds / 6)
-        found = series_baselines(read, *recipe.judged(read), seconds=limit)
+        held, test = recipe.judged(read)
+        found = series_baselines(read, held, test, seconds=limit)
         report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(read, found))
+        watcher.says("to beat: " + report.told_baselines(read, test, found))
 
     def _seconds_needed(self, network: SeriesNetwork, read: SeriesData) -> float:
         return recipe.seconds_to_judge(network, read)
@@ -128,7 +142,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         if widths is None:
             widths = recipe.trainee(network, read, run.config()["training"]).widths(network)
         run.write_json(WIDTHS, widths.to_json())
-        self._widths = widths
+        self.widths = widths
         reader = recipe.reader(network, read)
         of_held, of_test = (
             forecasts(network, reader, read.scale, widths, windows) for windows in (held, test)
@@ -150,11 +164,11 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     def _load_parts(self, run: Run, config: dict[str, Any], network: SeriesNetwork) -> None:  # noqa: ARG002
         with run.intact(SCALE):
             self._scale = Scale.from_json(run.read_json(SCALE))
-        self._widths = Widths.none(network.architecture.horizon)
+        self.widths = Widths.none(network.architecture.horizon)
         if run.has(WIDTHS):
             with run.intact(WIDTHS):
-                self._widths = Widths.from_json(run.read_json(WIDTHS))
-        self._context = context.read(run)
+                self.widths = Widths.from_json(run.read_json(WIDTHS))
+        self._context, self._form = read_context(run), read_form(run)
 
     # -- use --------------------------------------------------------------------------------
 
@@ -177,7 +191,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     def ahead(self, X: Any = None, *, horizon: int | None = None) -> tuple[Panel, Forecasts]:
         """What `predict` says, as arrays, and the panel that it is said of."""
         network = self.network
-        panel = self._context if X is None else data.more(X, self._context, self.run)
+        panel = self._panel(X)
         most = network.architecture.horizon
         steps = most if horizon is None else horizon
         if not 1 <= steps <= most:
@@ -186,10 +200,10 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
                 expected=f"1 to {most}",
                 fix=f"train again with --horizon {steps}",
             )
-        data.check_ahead(panel, steps)
+        check_known(panel, self._form, steps)
         reader, scale = self._reader(panel)
         ends = Origins(np.arange(len(panel)), panel.lengths)
-        found = forecasts(network, reader, scale, self._widths, ends)
+        found = forecasts(network, reader, scale, self.widths, ends)
         return panel, Forecasts(found.series, found.origins, found.quantiles[:, :steps])
 
     def _reader(self, panel: Panel) -> tuple[Reader, Scale]:
@@ -204,10 +218,26 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         """The report on other data, a frame or files: forecasts from origin after origin.
 
         Raises:
-            DataError: the data cannot be used, or are shorter than the context and the horizon.
+            DataError: the data cannot be used, or are shorter than the horizon and a step.
         """
-        panel = data.more(X, self._context, self.run)
-        reader, scale = self._reader(panel)
-        windows = data.all_origins(panel, self.network.architecture)
-        found = forecasts(self.network, reader, scale, self._widths, windows)
-        return report.examined(data.judged(panel, self.run, scale), found, part="all of it")
+        read = data.examined(X, self._form, self.run.config()["data"], self._context, self._scale)
+        reader, scale = self._reader(read.panel)
+        windows = recipe.judged(read)[1]
+        found = forecasts(self.network, reader, scale, self.widths, windows)
+        return report.examined(read, found, part="all of it")
+
+    def stream(self) -> Stream:
+        """The next value's forecast after each value; see `recurra.tasks.series.stream.Stream`.
+
+        Raises:
+            OptionError: the model reads the past in pieces.
+        """
+        return Stream(self.network, self._scale, self._context)
+
+    def _panel(self, X: Any) -> Panel:
+        """What forecasts go on from: newer data behind the context, of the series in them."""
+        if X is None:
+            return self._context
+        newer = data.more(X, self._form)
+        every = joined(self._context, newer)
+        return every if len(newer) == len(every) else every.chosen(newer.ids)

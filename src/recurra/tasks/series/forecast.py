@@ -31,7 +31,7 @@ def quantiles(network: SeriesNetwork, reader: Reader, windows: Origins) -> NDArr
         for begin in range(0, len(windows), AT_ONCE):
             rows = slice(begin, begin + AT_ONCE)
             generator = torch.Generator(device).manual_seed(begin)
-            said = network(reader.windows(windows[rows]).to(device), generator)
+            said = network(reader.windows(windows.rows(rows)).to(device), generator)
             found[rows] = said.float().cpu().numpy()
     network.train(training)
     return found

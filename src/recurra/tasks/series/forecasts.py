@@ -25,10 +25,16 @@ class Origins:
     series: Counts
     origins: Counts
 
+    @classmethod
+    def of(cls, forecasts: Forecasts) -> Origins:
+        """Those that forecasts are of."""
+        return cls(forecasts.series, forecasts.origins)
+
     def __len__(self) -> int:
         return len(self.series)
 
-    def __getitem__(self, rows: slice | Counts) -> Origins:
+    def rows(self, rows: Counts | slice) -> Origins:
+        """Some of them."""
         return Origins(self.series[rows], self.origins[rows])
 
 

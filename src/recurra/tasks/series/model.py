@@ -1,17 +1,120 @@
-"""The network of the series task: several readers, whose quantiles are averaged."""
+"""The network of the series task: members that read a window each way, their quantiles averaged."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, TypeVar, final
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from recurra.errors import OptionError
 from recurra.tasks.model import Network
+from recurra.tasks.series import autoregressive, segments
 from recurra.tasks.series.autoregressive import Autoregressive
 from recurra.tasks.series.segments import Segments
 from recurra.tasks.series.windows import Windows
 
-Reader_ = Segments | Autoregressive
+S = TypeVar("S", segments.Sizes, autoregressive.Sizes)
+
+KINDS: Final = ("segments", "autoregressive")
+
+PATHS: Final = 200
+"""Sample paths of all members together."""
+
+
+@final
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a network for series.
+
+    Args:
+        kind: segments (reads the past in pieces, gives the whole horizon at once), or
+            autoregressive (one step at a time, and its own samples beyond the origin).
+        context: T, steps that are read before an origin.
+        horizon: H, steps that are forecast.
+        period: steps of a season; 1 where there is none.
+        known, past, static: columns K, P and D of the windows.
+        series: S, series that have a vector of their own; 0: none has.
+        segment: steps of a piece; of segments alone.
+        embedding: size of a series' vector.
+        hidden: units of the recurrent layers.
+        layers: L; of the autoregressive kind alone.
+        dropout: share dropped around the recurrent layers.
+        noise: what training adds to what is read; of the autoregressive kind alone.
+        family: of distributions; of the autoregressive kind alone.
+        members: M, networks whose quantiles are averaged.
+    """
+
+    kind: str
+    context: int
+    horizon: int
+    period: int
+    known: int
+    past: int
+    static: int
+    series: int
+    segment: int
+    embedding: int
+    hidden: int
+    layers: int
+    dropout: float
+    noise: float
+    family: str
+    members: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise OptionError(f"--model {self.kind}", expected=f"one of {', '.join(KINDS)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The sizes as plain values."""
+        return asdict(self)
+
+
+def _member(a: Architecture) -> Segments | Autoregressive:
+    if a.kind == "segments":
+        return Segments(_sizes(segments.Sizes, a))
+    return Autoregressive(_sizes(autoregressive.Sizes, a))
+
+
+def _sizes(kind: type[S], a: Architecture) -> S:
+    """Those of the sizes that a kind of member has."""
+    return kind(**{each.name: getattr(a, each.name) for each in fields(kind)})
+
+
+@final
+class SeriesNetwork(Network):
+    """M members, whose quantiles are averaged level by level."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.members = nn.ModuleList(_member(architecture) for _ in range(architecture.members))
+
+    def told(self) -> str:
+        """Its layers and its size in a few words."""
+        a, weights = self.architecture, sum(p.numel() for p in self.parameters())
+        times = f"{a.members} times " if a.members > 1 else ""
+        how = f"in pieces of {a.segment} steps" if a.kind == "segments" else "step by step"
+        return (
+            f"{times}{a.layers} x GRU({a.hidden}) reading {a.context:,} steps {how}, "
+            f"{weights:,} weights"
+        )
+
+    def member(self, number: int) -> Segments | Autoregressive:
+        """One of the members."""
+        found = self.members[number]
+        assert isinstance(found, Segments | Autoregressive)
+        return found
+
+    def forward(self, windows: Windows, generator: Generator | None = None) -> Tensor:
+        """Quantiles (B, H, Q) at `recurra.tasks.series.forecasts.LEVELS`, scaled."""
+        said = []
+        for number in range(len(self.members)):
+            member = self.member(number)
+            if isinstance(member, Autoregressive):
+                said.append(member(windows, max(PATHS // len(self.members), 50), generator))
+            else:
+                said.append(member(windows))
+        return torch.stack(said).mean(0)

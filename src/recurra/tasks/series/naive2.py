@@ -8,8 +8,9 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts
-from recurra.tasks.series.past import Origins, Past, pieces
+from recurra.tasks.series.past import Past, pieces
 
 Floats = NDArray[np.float64]
 

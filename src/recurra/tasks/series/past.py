@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.tasks.series.forecasts import Forecasts
+from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts, Panel
 from recurra.tasks.series.scale import Scale
 
@@ -17,27 +17,6 @@ Floats = NDArray[np.float64]
 
 _SEASONS: Final = 4  # that are searched for a value of a step's place in the season
 _AT_ONCE: Final = 1 << 22  # cells that are looked up together
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Origins:
-    """Windows: which series (W,), and the first step that is forecast (W,)."""
-
-    series: Counts
-    origins: Counts
-
-    @classmethod
-    def of(cls, forecasts: Forecasts) -> Self:
-        """Those that forecasts are of."""
-        return cls(forecasts.series, forecasts.origins)
-
-    def __len__(self) -> int:
-        return len(self.series)
-
-    def rows(self, rows: NDArray[np.int64] | slice) -> Origins:
-        """Some of them."""
-        return Origins(self.series[rows], self.origins[rows])
 
 
 @final

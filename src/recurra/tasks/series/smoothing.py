@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import MissingExtra
+from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.naive2 import decomposed
 from recurra.tasks.series.panel import Counts
-from recurra.tasks.series.past import Origins, Past
+from recurra.tasks.series.past import Past
 
 Floats = NDArray[np.float64]
 

@@ -164,4 +164,5 @@ class _Part:
         until = np.cumsum(self.last - self.first + 1)
         picked = random.integers(until[-1], size=size)
         series = np.searchsorted(until, picked, side="right")
-        return Origins(series, self.last[series] - (until[series] - 1 - picked))
+        back: Counts = until[series] - 1 - picked
+        return Origins(series, self.last[series] - back)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple, final
 
 import numpy as np
@@ -28,6 +28,7 @@ class Windows:
         known: (B, T + H, K) what is known of a step beforehand, the calendar among it.
         static: (B, D) what holds for all steps of a series.
         series: (B,) number of the series, -1 for one that training had not.
+        unit: (B,) real units that one scaled unit stands for; counts are read in them.
     """
 
     values: Tensor
@@ -36,13 +37,18 @@ class Windows:
     known: Tensor
     static: Tensor
     series: Tensor
+    unit: Tensor
 
     def __len__(self) -> int:
         return len(self.series)
 
     def to(self, device: torch.device) -> Windows:
         """The same on a device."""
-        return Windows(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+        return Windows(*(each.to(device) for each in self.parts()))
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """The tensors, in order."""
+        return tuple(getattr(self, each.name) for each in fields(self))
 
 
 class Targets(NamedTuple):
@@ -70,6 +76,7 @@ class Reader:
         # One more row at the end, of a step that is missing: what lies outside a series reads it.
         self._values = torch.from_numpy(np.append(np.where(present, scaled, 0), 0).astype("f4"))
         self._present = torch.from_numpy(np.append(present, False))
+        self._units = scale.spread.astype(np.float32)
         self._past = _with_none(panel.past)
         self._known = _with_none(panel.known)
         self._first = int(panel.starts.min()) - context
@@ -98,6 +105,7 @@ class Reader:
             torch.cat([self._known[known], self._calendar[days]], 2),
             torch.from_numpy(panel.static[series]),
             torch.from_numpy(self.numbers[series]),
+            torch.from_numpy(self._units[series]),
         )
 
     def targets(self, origins: Origins, ends: Counts) -> Targets:
