@@ -48,14 +48,20 @@ _SINGLE: Final = {"h": "hourly", "D": "daily", "W": "weekly"} | {
     "B": "every business day",
     "step": "numbered steps",
 }
-_ALIASES: Final = dict(
-    pair.split("=")
-    for pair in (
-        "T=min t=min minutely=min sec=s S=s L=ms U=us H=h hourly=h d=D daily=D b=B w=W weekly=W "
-        "MS=M ME=M mo=M monthly=M QS=Q QE=Q q=Q quarterly=Q YS=Y YE=Y A=Y AS=Y y=Y yearly=Y "
-        "annual=Y"
-    ).split()
-)
+_WORDS: Final = {
+    "us": ("U",),
+    "ms": ("L",),
+    "s": ("S", "sec"),
+    "min": ("T", "t", "minutely"),
+    "h": ("H", "hourly"),
+    "D": ("d", "daily"),
+    "B": ("b",),
+    "W": ("w", "weekly"),
+    "M": ("MS", "ME", "mo", "monthly"),
+    "Q": ("q", "QS", "QE", "quarterly"),
+    "Y": ("y", "YS", "YE", "A", "AS", "yearly", "annual"),
+}
+_ALIASES: Final = {word: unit for unit, words in _WORDS.items() for word in words}
 
 
 @final
