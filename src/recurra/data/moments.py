@@ -92,14 +92,8 @@ def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
     texts = frame.texts(name)
     # A panel has the same moments again and again: each is read once.
     polars = _polars()
-    once = texts.unique(maintain_order=True).alias("text")
-    places = polars.DataFrame({"text": texts}).join(
-        polars.DataFrame({"text": once, "at": np.arange(len(once))}),
-        on="text",
-        how="left",
-        maintain_order="left",
-    )["at"]
-    at = places.to_numpy()
+    once = texts.unique(maintain_order=True)
+    at = texts.replace_strict(once, polars.int_range(len(once), eager=True)).to_numpy()
     first = np.full(len(once), len(at))
     np.minimum.at(first, at, np.arange(len(at)))
     if _whole(once):

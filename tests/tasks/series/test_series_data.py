@@ -31,13 +31,12 @@ from recurra.tasks.series.data import (
     store_input,
 )
 from recurra.tasks.series.options import SeriesOptions
-from recurra.tasks.series.panel import SeriesData
+from recurra.tasks.series.panel import Part, SeriesData
 
 
 def days(count: int, begin: str = "2020-01-01") -> NDArray[np.datetime64]:
     first = np.array(begin, "datetime64[D]")
-    found: NDArray[np.datetime64] = first + np.arange(count)
-    return found
+    return (first.astype(np.int64) + np.arange(count)).astype("datetime64[D]")
 
 
 def panel_frame(lengths: dict[str, int], seed: int = 0) -> polars.DataFrame:
@@ -138,8 +137,9 @@ def test_parts_lie_one_behind_the_other() -> None:
     assert data.select_ends.tolist() == [52, 37, 8, 42]
     assert data.train_ends.tolist() == [40, 28, 8, 32]
     assert data.found["short"] == 1
-    for part in ("train", "select", "test"):
-        series, steps = origins(data, part)  # type: ignore[arg-type]
+    parts: tuple[Part, ...] = ("train", "select", "test")
+    for part in parts:
+        series, steps = origins(data, part)
         low, high = {
             "train": (np.ones(4), data.train_ends),
             "select": (data.train_ends, data.select_ends),

@@ -13,7 +13,6 @@ import numpy as np
 from recurra.bundle import Run
 from recurra.data.files import STANDARD_INPUT, given_once, name_of
 from recurra.data.frames import Frame, read_frame, stacked
-from recurra.data.frequency import Frequency
 from recurra.errors import DataError, MissingExtra, OptionError, counted
 from recurra.tasks.series import stored
 from recurra.tasks.series.covariates import Covariates, Encoder
@@ -160,6 +159,8 @@ def _of_frame(
     panel = panel_of(steps, covariates)
     scale = Scale.of(panel, train_ends, period=period)
     found = steps.found | {
+        "trimmed": steps.found["trimmed"] - int(panel.ahead.sum()),
+        "ahead": int(panel.ahead.sum()),
         "short": int((select_ends == lengths).sum()),
         "constant": _constant(panel, train_ends),
     }
@@ -213,7 +214,9 @@ def _held(steps: Steps, held: int) -> Counts:
 
 def _fitted(rows: Rows, steps: Steps, train_ends: Counts) -> Covariates:
     """The encoders of the columns beside the target, fitted on rows that train."""
-    trains = np.unique(rows.row[steps.order[steps.step < train_ends[steps.series]]])
+    of_training = np.zeros(len(rows.frame), bool)
+    of_training[rows.row[steps.order[steps.step < train_ends[steps.series]]]] = True
+    trains = np.flatnonzero(of_training)
     static = rows.columns["static"]
     of_series = static_rows(rows, static)[steps.kept] if static else trains
     return Covariates(
@@ -282,8 +285,3 @@ def read_again(run: Run, facts: dict[str, Any]) -> SeriesData:
 def form_of(data: SeriesData) -> Form:
     """What newer data of these series must look like."""
     return Form(data.panel.frequency, data.columns, data.covariates)
-
-
-def frequency_of(facts: dict[str, Any]) -> Frequency:
-    """The frequency that a run's facts tell."""
-    return Frequency.from_json(facts["frequency"])

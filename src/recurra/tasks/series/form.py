@@ -7,8 +7,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Self, final
 
-import numpy as np
-
 from recurra.data.files import given_once
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.data.frequency import Frequency
@@ -140,7 +138,7 @@ def _same_frequency(rows: Rows, frequency: Frequency) -> None:
             f"{shown(rows.stamps[0])}",
             expected="numbers, as in the training" if dates else "dates, as in the training",
         )
-    if len(rows.stamps) - len(np.unique(rows.series)) < _TELLING:
+    if len(rows.stamps) - len(rows.ids) < _TELLING:
         return
     found = Frequency.infer(rows.stamps, rows.series)
     # Whole days may be business days, and the other way round, where no weekend is there to tell.

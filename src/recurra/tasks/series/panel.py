@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recurra.tasks.series.scale import Scale
 
 Counts = NDArray[np.int64]
+DEFAULT_HORIZON: Final = 10  # steps, where there is no season
 Part = Literal["train", "select", "test"]
 
 
@@ -85,6 +86,7 @@ _FOUND: Final = {
     "unsorted": "rows that came before an earlier one (put in order)",
     "reversed": "rows newest first (put in order)",
     "trimmed": "rows without a value before the first or after the last one",
+    "ahead": "steps beyond the last value, of which something is known",
     "empty": "series without any value (left out)",
     "short": "series too short for parts of their own (they train whole, and report nothing)",
     "constant": "series constant in training",
@@ -175,6 +177,9 @@ class SeriesData:
             notes.insert(
                 0, _ZONES.get(self.columns["zone"], f"times kept at {self.columns['zone']}")
             )
+        usual = self.period if self.period > 1 else DEFAULT_HORIZON
+        if self.origin["told"]["horizon"] is None and self.horizon < usual:
+            notes.append(f"a horizon of {usual} is more than the data allow")
         if self.columns.get("unused"):
             unused = self.columns["unused"]
             more = f" and {len(unused) - 5} more" if len(unused) > 5 else ""

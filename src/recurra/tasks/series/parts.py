@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from recurra.data.frequency import Frequency
 from recurra.errors import DataError, OptionError, counted
-from recurra.tasks.series.panel import Counts, Part, SeriesData
+from recurra.tasks.series.panel import DEFAULT_HORIZON, Counts, Part, SeriesData
 
-DEFAULT_HORIZON: Final = 10  # steps, where there is no season
 MOST: Final = 4096  # origins of a part
 
 

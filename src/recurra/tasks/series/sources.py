@@ -229,13 +229,8 @@ def _series(frame: Frame, name: str) -> tuple[Counts, tuple[str, ...]]:
             fix="fill them, or drop these rows",
         )
     once = texts.unique(maintain_order=True)
-    numbers = polars.DataFrame({"id": texts}).join(
-        polars.DataFrame({"id": once, "number": np.arange(len(once))}),
-        on="id",
-        how="left",
-        maintain_order="left",
-    )
-    return numbers["number"].to_numpy(), tuple(once.to_list())
+    numbers = texts.replace_strict(once, polars.int_range(len(once), eager=True))
+    return numbers.to_numpy().astype(np.int64), tuple(once.to_list())
 
 
 def _turns(series: Counts) -> Counts:
