@@ -28,7 +28,9 @@ from recurra.labs import (
     prices,
     shakespeare,
     stock,
+    vanishing,
 )
+from recurra.nn import RNN
 
 
 def run(name: str, **settings: object) -> tuple[object, str]:
@@ -216,6 +218,47 @@ def test_stock_on_the_real_file(data_folder: Path) -> None:
     assert own.rmse == pytest.approx(8.05, abs=0.2)
     assert 8.5 < training.rmse < 10.5
     assert result.given_away == pytest.approx((668.26, 835.67), abs=0.01)
+
+
+def test_vanishing(tmp_path: Path) -> None:
+    result, out = run("vanishing", out=tmp_path)
+    assert isinstance(result, vanishing.Vanishing)
+    rnn, gru, lstm, gru_open, lstm_open = result.layers.values()
+    for each in (rnn, gru, lstm, gru_open, lstm_open):
+        assert each.median[0] == 1
+        assert len(each.median) == vanishing.STEPS
+        assert all(map(math.isfinite, each.highest))
+        for low, middle, high in zip(each.lowest, each.median, each.highest, strict=True):
+            assert low <= middle <= high
+    assert rnn.median[50] < gru.median[50] < 1e-9 < 0.01 < gru_open.median[50]
+    assert lstm.median[50] < 1e-9 < 0.1 < lstm_open.median[50]
+    tanh, relu = result.radii["tanh"], result.radii["relu"]
+    assert all(each.state < 8 for each in tanh.values())
+    assert relu[2.0].state > 1e6
+    assert relu[1.2].median[100] < tanh[1.2].median[100] / 1e3
+    assert relu[2.0].median[100] > tanh[2.0].median[100] * 1e3
+    for found in (tanh, relu):
+        reached = [each.median[100] for each in found.values()]
+        assert reached == sorted(reached)
+    assert "Why tanh and not ReLU?" in out
+    assert {path.name for path in tmp_path.iterdir()} == {"vanishing.png", "vanishing-radius.png"}
+
+
+@pytest.mark.parametrize("radius", [0.5, 2.0])
+def test_a_matrix_has_the_radius_asked_for(radius: float) -> None:
+    weight = vanishing.scaled("relu", radius).get_parameter("weight_hh_l0").detach()
+    assert float(torch.linalg.eigvals(weight).abs().max()) == pytest.approx(radius)
+
+
+def test_a_gradient_by_distance_is_that_of_the_cell() -> None:
+    """One unit without a curve in its way: each step back is multiplied by the same weight."""
+    layer = RNN(vanishing.FEATURES, 1, nonlinearity="relu", dtype=torch.float64)
+    with torch.no_grad():
+        layer.get_parameter("weight_hh_l0").fill_(0.9)
+        layer.get_parameter("bias_ih_l0").fill_(100)
+    share, _ = vanishing.by_distance(layer)
+    expected = 0.9 ** torch.arange(vanishing.STEPS)
+    torch.testing.assert_close(share, expected.double())
 
 
 def test_packed(tmp_path: Path) -> None:
