@@ -56,19 +56,19 @@ def test_an_unknown_name_is_answered_with_the_names_and_the_nearest(name: str, n
 
 def test_a_file_is_asked_for_where_it_is_needed_and_refused_where_not(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="without a file"):
-        Lab("stock", "needs one", "must").run(context())
+        Lab("prices", "needs one", "must").run(context())
     with pytest.raises(OptionError, match="no file"):
         labs.find("argmax").run(context(path=tmp_path / "text.txt"))
 
 
 def test_all_names_the_labs_skipped_for_want_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    some = (labs.find("argmax"), Lab("stock", "needs a file", "must"), labs.find("basics"))
+    some = (labs.find("argmax"), Lab("prices", "needs a file", "must"), labs.find("basics"))
     monkeypatch.setattr(labs, "_LABS", some)
     where = context(path=Path("left out"), quick=True)
     done = labs.run_all(where)
     assert list(done.results) == ["argmax", "basics"]
-    assert done.skipped == ("stock",)
-    assert "Skipped for want of a file: stock." in printed(where)
+    assert done.skipped == ("prices",)
+    assert "Skipped for want of a file: prices." in printed(where)
 
 
 def test_a_lab_leaves_the_callers_random_numbers_alone() -> None:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -24,8 +25,12 @@ from recurra.labs import (
     memory_lstm,
     memory_rnn,
     packed,
+    prices,
     shakespeare,
+    stock,
+    vanishing,
 )
+from recurra.nn import RNN
 
 
 def run(name: str, **settings: object) -> tuple[object, str]:
@@ -131,6 +136,129 @@ def test_long_sequence() -> None:
     assert result.written == long_sequence.TEXT[10:]
     assert right(result.written_by_windows, long_sequence.TEXT[10:]) < 0.9
     assert "170 of 170" in out
+
+
+def test_stock_on_a_walk(tmp_path: Path) -> None:
+    result, out = run("stock", out=tmp_path)
+    assert isinstance(result, stock.Stock)
+    own, training, change, chosen = result.ways.values()
+    closes = np.array(result.closes)
+    assert len(closes) == 732 - int(732 * 0.7)
+    assert result.given_away == pytest.approx(result.true_range, abs=0.01)
+    assert result.known[1] < closes.max()
+    assert 0 < result.beyond < 1
+    assert result.today < own.rmse < training.rmse
+    assert result.gift.low > 0
+    assert result.gift.estimate == pytest.approx(training.rmse - own.rmse)
+    assert training.verdict.better is False
+    assert change.verdict.better is False
+    assert chosen.rmse < change.rmse
+    assert chosen.rmse == pytest.approx(result.today, rel=0.03)
+    for way in result.ways.values():
+        assert way.lowest <= way.rmse <= way.highest
+        assert len(way.line) == len(closes)
+    first = np.sqrt(np.mean((np.array(own.line) - closes) ** 2))
+    assert own.lowest - 1e-9 <= first <= own.highest + 1e-9
+    assert "What does the test part's own range give away?" in out
+    assert (tmp_path / "stock.png").exists()
+
+
+def test_stock_on_few_days_and_on_prices_that_stand_still(tmp_path: Path) -> None:
+    days, file = prices.walk(0).days[: prices.FEWEST], tmp_path / "few.csv"
+    np.savetxt(file, days, delimiter=",")
+    result, out = run("stock", path=file)
+    assert isinstance(result, stock.Stock)
+    assert not result.gift.known
+    assert "too little data" in out.replace("\n", " ")
+    assert "inf" not in out
+    days[35:, 4] = 100
+    np.savetxt(file, days, delimiter=",")
+    with pytest.raises(DataError, match="the same day after day"):
+        run("stock", path=file)
+
+
+def test_no_day_to_come_moves_a_forecast_but_through_the_test_parts_range() -> None:
+    days = prices.walk(0).days[:200]
+    train, test = days[:140], days[133:]
+    other = test.copy()
+    other[-5:] *= 2
+    first, second = (stock.forecasts(train, each, range(1))[0] for each in (test, other))
+    for name, closes in first.items():
+        same = np.array_equal(closes[:, :-5], second[name][:, :-5])
+        assert same is (name != stock.OWN), name
+
+
+def test_stock_of_a_price_without_noise_is_given_away_too() -> None:
+    dollars = np.array([20.0, 25.0, 22.0])
+    assert stock.given_away(dollars, (dollars - 10) / 40) == pytest.approx((10, 50))
+
+
+def test_windows_of_days_and_what_follows_them() -> None:
+    days = np.arange(50.0).reshape(10, 5)
+    x, y = stock.windows(days), stock.after(days)
+    assert x.shape == (3, 7, 5)
+    assert x[1].tolist() == days[1:8].tolist()
+    assert y[:, 0].tolist() == [days[7, 4], days[8, 4], days[9, 4]]
+    changes = stock.Changes.of(days + np.random.default_rng(0).random((10, 5)))
+    assert changes.x.shape == (3, 7, 5)
+    assert changes.x[:, -1, 4].tolist() == [0, 0, 0]
+
+
+def test_stock_on_the_real_file(data_folder: Path) -> None:
+    file = data_folder / "stock-google" / "data-02-stock_daily.csv"
+    if not file.exists():
+        pytest.skip(f"no {file}")
+    result, out = run("stock", path=file)
+    assert isinstance(result, stock.Stock)
+    assert result.first_target == pytest.approx(0.16053716, abs=5e-9)
+    assert "0.16053716" in out
+    assert "newest first" in out
+    assert result.today == pytest.approx(7.968, abs=5e-4)
+    own, training, *_ = result.ways.values()
+    assert own.rmse == pytest.approx(8.05, abs=0.2)
+    assert 8.5 < training.rmse < 10.5
+    assert result.given_away == pytest.approx((668.26, 835.67), abs=0.01)
+
+
+def test_vanishing(tmp_path: Path) -> None:
+    result, out = run("vanishing", out=tmp_path)
+    assert isinstance(result, vanishing.Vanishing)
+    rnn, gru, lstm, gru_open, lstm_open = result.layers.values()
+    for each in (rnn, gru, lstm, gru_open, lstm_open):
+        assert each.median[0] == 1
+        assert len(each.median) == vanishing.STEPS
+        assert all(map(math.isfinite, each.highest))
+        for low, middle, high in zip(each.lowest, each.median, each.highest, strict=True):
+            assert low <= middle <= high
+    assert rnn.median[50] < gru.median[50] < 1e-9 < 0.01 < gru_open.median[50]
+    assert lstm.median[50] < 1e-9 < 0.1 < lstm_open.median[50]
+    tanh, relu = result.radii["tanh"], result.radii["relu"]
+    assert all(each.state < 8 for each in tanh.values())
+    assert relu[2.0].state > 1e6
+    assert relu[1.2].median[100] < tanh[1.2].median[100] / 1e3
+    assert relu[2.0].median[100] > tanh[2.0].median[100] * 1e3
+    for found in (tanh, relu):
+        reached = [each.median[100] for each in found.values()]
+        assert reached == sorted(reached)
+    assert "Why tanh and not ReLU?" in out
+    assert {path.name for path in tmp_path.iterdir()} == {"vanishing.png", "vanishing-radius.png"}
+
+
+@pytest.mark.parametrize("radius", [0.5, 2.0])
+def test_a_matrix_has_the_radius_asked_for(radius: float) -> None:
+    weight = vanishing.scaled("relu", radius).get_parameter("weight_hh_l0").detach()
+    assert float(torch.linalg.eigvals(weight).abs().max()) == pytest.approx(radius)
+
+
+def test_a_gradient_by_distance_is_that_of_the_cell() -> None:
+    """One unit without a curve in its way: each step back is multiplied by the same weight."""
+    layer = RNN(vanishing.FEATURES, 1, nonlinearity="relu", dtype=torch.float64)
+    with torch.no_grad():
+        layer.get_parameter("weight_hh_l0").fill_(0.9)
+        layer.get_parameter("bias_ih_l0").fill_(100)
+    share, _ = vanishing.by_distance(layer)
+    expected = 0.9 ** torch.arange(vanishing.STEPS)
+    torch.testing.assert_close(share, expected.double())
 
 
 def test_packed(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The compiled kernels, or why there are none.
 
-They take addresses and sizes and check nothing: `arrays.py` (NumPy) and `core/native_path.py`
-(torch) are their only callers, and check all.
+They take addresses and sizes and check nothing: `arrays.py` (NumPy), `core/native_path.py` and
+`core/again.py` (torch) are their only callers, and check all.
 """
 
 from __future__ import annotations
