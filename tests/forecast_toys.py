@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recurra.data.frequency import Frequency
 from recurra.tasks.series.data import SeriesData
 from recurra.tasks.series.panel import Panel
-from recurra.tasks.series.past import Origins
+from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.scale import Scale
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from recurra.tasks.series.baselines import Baseline, series_baselines
 from recurra.tasks.series.data import SeriesData
 from recurra.tasks.series.forecasts import INTERVALS
 from recurra.tasks.series.naive2 import decomposed, is_seasonal
-from recurra.tasks.series.past import Origins, Past
+from recurra.tasks.series.forecasts import Origins, Past
 
 
 def several(log: bool = False) -> SeriesData:

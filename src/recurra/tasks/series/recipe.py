@@ -77,7 +77,7 @@ def design(
     if len(kinds) > 1 and seconds is not None:
         losses = {
             kind: tried(
-                trainee(network := _network(each, device), data, each.settings | seed),
+                trainee(network := drawn(each, device), data, each.settings | seed),
                 network,
                 each.rates,
                 precision,
@@ -93,7 +93,7 @@ def design(
         best = kinds[0]
     plan = found[best]
     if options.members is None and seconds is not None:
-        network = _network(plan, device)
+        network = drawn(plan, device)
         step = step_seconds(
             trainee(network, data, plan.settings | seed), network, precision, within=0.02 * seconds
         )
@@ -216,6 +216,6 @@ def seconds_to_judge(network: SeriesNetwork, data: SeriesData) -> float:
     return 2.0 + ONE_BY_ONE * one + taken(piece) / piece * windows + 2e-6 * windows * data.horizon
 
 
-def _network(plan: Design, device: torch.device) -> SeriesNetwork:
+def drawn(plan: Design, device: torch.device) -> SeriesNetwork:
     with seeded(0, 0):
         return SeriesNetwork(Architecture(**plan.architecture)).to(device)

@@ -69,7 +69,8 @@ class Reader:
     def __init__(
         self, panel: Panel, scale: Scale, *, context: int, horizon: int, numbers: Counts
     ) -> None:
-        self.panel, self.context, self.horizon, self.numbers = panel, context, horizon, numbers
+        self.panel, self.scale, self.numbers = panel, scale, numbers
+        self.context, self.horizon = context, horizon
         owners = np.repeat(np.arange(len(panel)), panel.lengths)
         present = np.isfinite(panel.values)
         scaled = scale.scale(np.where(present, panel.values, scale.centre[owners]), owners)
@@ -83,11 +84,6 @@ class Reader:
         last = int((panel.starts + panel.lengths + panel.ahead).max()) + horizon
         steps = np.arange(self._first, last + 1)
         self._calendar = torch.from_numpy(calendar.features(panel.frequency, steps))
-
-    @property
-    def width(self) -> int:
-        """K, columns known of a step beforehand, the calendar's included."""
-        return self._known.shape[1] + self._calendar.shape[1]
 
     def windows(self, origins: Origins) -> Windows:
         """The windows (B,) from these origins."""
