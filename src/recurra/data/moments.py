@@ -53,11 +53,14 @@ def looks_like_moments(frame: Frame, name: str) -> bool:
     """Whether the first values of a column are dates."""
     column = frame.columns[name]
     if column.dtype.is_temporal():
-        return not column.dtype.is_(_polars().Time) and not column.dtype.is_(_polars().Duration)
+        return column.dtype not in (_polars().Time, _polars().Duration)
     if column.dtype != _polars().String:
         return False
     head = _unzoned(frame.texts(name).drop_nulls().head(20))[0]
-    return bool(len(head)) and not _whole(head) and _spelling(head)[1] == len(head)
+    if not len(head) or _whole(head):
+        return False
+    spelling, count = _spelling(head)
+    return count > 0 and not _second_reading(head, spelling, _read(head, spelling))[1].null_count()
 
 
 def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
