@@ -134,7 +134,7 @@ class Frame:
         """The values (N,) of a column as text without blanks around it; null where missing."""
         polars = _polars()
         found = self.columns[name].cast(polars.String).str.strip_chars()
-        return found.set(found.str.to_lowercase().is_in(list(MISSING)), None)
+        return kept(found, ~found.str.to_lowercase().is_in(list(MISSING)))
 
 
 def read_frame(path: Path) -> Frame:
@@ -168,6 +168,13 @@ def of_table(table: Table) -> Frame:
         polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)),
         table.where,
     )
+
+
+def kept(values: polars.Series, which: polars.Series) -> polars.Series:
+    """The values (N,) where `which` (N,) is true; null elsewhere."""
+    polars = _polars()
+    found: Any = polars.select(polars.when(which).then(values)).to_series()
+    return found  # type: ignore[no-any-return,unused-ignore]
 
 
 def stacked(frames: Sequence[Frame]) -> Frame:
