@@ -134,7 +134,7 @@ class Frame:
         """The values (N,) of a column as text without blanks around it; null where missing."""
         polars = _polars()
         found = self.columns[name].cast(polars.String).str.strip_chars()
-        return found.set(found.str.to_lowercase().is_in(list(MISSING)), None)
+        return kept(found, ~found.str.to_lowercase().is_in(list(MISSING)))
 
 
 def read_frame(path: Path) -> Frame:
@@ -168,6 +168,13 @@ def of_table(table: Table) -> Frame:
         polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)),
         table.where,
     )
+
+
+def kept(values: polars.Series, which: polars.Series) -> polars.Series:
+    """The values (N,) where `which` (N,) is true; null elsewhere."""
+    polars = _polars()
+    found: Any = polars.select(polars.when(which).then(values)).to_series()
+    return found  # type: ignore[no-any-return,unused-ignore]
 
 
 def stacked(frames: Sequence[Frame]) -> Frame:
@@ -225,6 +232,10 @@ def _csv(data: bytes, path: Path) -> Frame | None:
     if delimiter == "\t" and b'"' in data:
         return None
     begins = _nth_line(data, skipped)
+    if skipped:
+        decoded(data[:begins], str(path))  # the names as well are UTF-8
+    if data and not data[begins:].strip():
+        raise no_rows(str(path))
     columns = _quietly(
         lambda: _polars().read_csv(
             data[begins:],
@@ -254,12 +265,13 @@ def _slowly(data: bytes, path: Path) -> Table:
     """A table read by Python's own means, which name the line of what is wrong."""
     if path.suffix.lower() not in (".csv", ".tsv", ".tab") or foreign(data[:8192]):
         return read_table(path)
-    skipped, names, _ = _head(data, path)
+    decoded(data, str(path))
     data = data.removeprefix(BOM)
-    rest = data[_nth_line(data, skipped) :]
+    skipped, names, delimiter = _head(data, path)
     head = io.StringIO()
-    csv.writer(head, delimiter=_head(data, path)[2]).writerow(names)
-    text = head.getvalue().strip("\r\n") + "\n" + decoded(rest, str(path))
+    csv.writer(head, delimiter=delimiter).writerow(names)
+    rest = data[_nth_line(data, skipped) :].decode()
+    text = head.getvalue().strip("\r\n") + "\n" + rest
     return table_of(text, path, first=skipped)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.frames import Frame
+from recurra.data.frames import Frame, kept
 from recurra.data.frequency import DAY, Ordinals, Stamps
 from recurra.errors import DataError
 
@@ -53,11 +53,14 @@ def looks_like_moments(frame: Frame, name: str) -> bool:
     """Whether the first values of a column are dates."""
     column = frame.columns[name]
     if column.dtype.is_temporal():
-        return not column.dtype.is_(_polars().Time) and not column.dtype.is_(_polars().Duration)
+        return column.dtype not in (_polars().Time, _polars().Duration)
     if column.dtype != _polars().String:
         return False
     head = _unzoned(frame.texts(name).drop_nulls().head(20))[0]
-    return bool(len(head)) and not _whole(head) and _spelling(head)[1] == len(head)
+    if not len(head) or _whole(head):
+        return False
+    spelling, count = _spelling(head)
+    return count > 0 and not _second_reading(head, spelling, _read(head, spelling))[1].null_count()
 
 
 def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
@@ -196,7 +199,7 @@ def _read(texts: polars.Series, spelling: str) -> polars.Series:
     # polars reads "24-01-31" as the year 24.
     years = r"(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)" if spelling[:6] != "%Y%m%d" else r"^[0-9]{8}"
     read = texts.str.to_datetime(spelling, strict=False, time_unit="us")
-    return read.set(~texts.str.contains(years).fill_null(False), None)
+    return kept(read, texts.str.contains(years).fill_null(False))
 
 
 def _unzoned(texts: polars.Series) -> tuple[polars.Series, NDArray[np.float64] | None]:
@@ -204,7 +207,7 @@ def _unzoned(texts: polars.Series) -> tuple[polars.Series, NDArray[np.float64] |
     polars = _polars()
     timed = texts.str.contains(":") | texts.str.contains(r"T\d{6}")
     parts = texts.str.extract_groups(_ZONE).struct.unnest()
-    zones = parts["2"].set(~timed.fill_null(False), None)
+    zones = kept(parts["2"], timed.fill_null(False))
     if zones.null_count() == len(zones):
         return texts, None
     bare = polars.DataFrame({"bare": parts["1"], "text": texts, "zone": zones}).select(

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recurra.bundle import Run
-from recurra.errors import DataError, OptionError
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.series.context import (
     check_known,
     joined,
@@ -359,3 +359,172 @@ def test_every_option_is_used() -> None:
     assert all(
         name in data.told() for name in itertools.chain(["season 3", "horizon 4"], ["'price'"])
     )
+
+
+def test_series_that_say_little_are_kept() -> None:
+    one = [str(day) for day in days(60)]
+    frame = polars.DataFrame(
+        {
+            "unique_id": ["one", *["zero"] * 60, *["same"] * 60, *["none"] * 60, *["ok"] * 60],
+            "ds": [one[5], *one * 4],
+            "y": [1.0, *[0.0] * 60, *[7.0] * 60, *[None] * 60, *map(float, range(60))],
+        }
+    )
+    data = from_python(frame, SeriesOptions())
+    assert data.panel.ids == ("one", "zero", "same", "ok")
+    assert data.panel.lengths.tolist() == [1, 60, 60, 60]
+    assert {key: data.found[key] for key in ("short", "constant", "empty")} == {
+        "short": 1,
+        "constant": 3,
+        "empty": 1,
+    }
+    assert "1 series without any value (left out)" in data.told()
+    assert np.isfinite(data.scale.scale(data.panel.values[1:], np.repeat([1, 2, 3], 60))).all()
+    series, _ = origins(data, "test")
+    assert set(series.tolist()) == {1, 2, 3}
+
+
+def test_a_static_column_says_one_thing_of_a_series() -> None:
+    frame = panel_frame({"a": 60, "b": 50})
+    regions = frame["region"].to_list()
+    regions[70] = "r9"
+    error = refusal(frame.with_columns(region=polars.Series(regions)), static="region")
+    assert "given[70] (series 'b'): column 'region' is 'r9', but 'r1' in given[60]" in error.got
+    numbers = frame.with_columns(size=polars.col("unique_id").replace_strict({"a": 3.0, "b": 5.0}))
+    panel = from_python(numbers, SeriesOptions(horizon=7, static="size")).panel
+    assert panel.static.tolist() == [[-1], [1]]
+
+
+def test_columns_are_used_once() -> None:
+    frame = panel_frame({"a": 60})
+    assert "two things" in refusal(frame, known="price", past="price").got
+    assert "something else" in refusal(frame, target="price", known="price").got
+    assert "--past pric" in refusal(frame, past="pric").got
+    assert refusal(frame, past="pric").fix == "did you mean price?"
+    assert "one column" in refusal(frame, time="ds,price").expected
+    wide = frame.drop("unique_id")
+    assert "side by side" in refusal(wide, target="y,price", static="region").got
+
+
+def test_columns_are_found_by_what_they_hold() -> None:
+    frame = panel_frame({"a": 60}).select("y", Tag="ds").with_columns(id=polars.int_range(60))
+    data = from_python(frame, SeriesOptions())
+    # An id that differs in each row is no series; a date is a time, whatever it is called.
+    assert (data.columns["time"], data.columns["id"]) == ("Tag", None)
+    assert data.columns["unused"] == ["id"]
+    values = polars.DataFrame({"when": ["x"] * 60, "y": np.arange(60.0)})
+    data = from_python(values, SeriesOptions())
+    assert "no column of times" in data.told()
+    comma = polars.DataFrame({"a,b": np.arange(60.0), "c": np.arange(60.0)})
+    assert from_python(comma, SeriesOptions(target="a,b")).columns["target"] == ["a,b"]
+    newer = more(comma, form_of(from_python(comma, SeriesOptions(target="a,b"))))
+    assert newer.ids == ("a,b",)
+    nothing = polars.DataFrame({"a": ["x"] * 60, "b": ["y"] * 60})
+    assert "no column of numbers" in refusal(nothing).got
+
+
+def test_a_grid_that_is_none() -> None:
+    draw = np.random.default_rng(0)
+    seconds = np.sort(draw.choice(10**6, 300, replace=False))
+    stamps = np.array("2024-01-01", "datetime64[s]").astype(np.int64) + seconds
+    frame = polars.DataFrame(
+        {"ds": stamps.astype("datetime64[s]").astype("datetime64[us]"), "y": np.arange(300.0)}
+    )
+    assert "lies at no even distance" in refusal(frame).got
+    far = {"ds": np.append(days(60), days(1, "2999-01-01")), "y": np.arange(61.0)}
+    error = refusal(far)
+    assert "given[60]: 357,514 steps after the row before it" in error.got
+    daily = polars.DataFrame({"ds": days(60), "y": np.arange(60.0)})
+    for told in ("W", "M"):
+        assert refusal(daily, frequency=told).fix.endswith("most rows say daily")
+    hourly = from_python(daily, SeriesOptions(frequency="h"))
+    assert hourly.found["gaps"] == 59 * 23
+    one = polars.DataFrame({"ds": days(1), "y": [1.0]})
+    assert "each series has one step" in refusal(one).got
+    assert "a horizon of 10 steps: the longest series has 1" in refusal(one, frequency="D").got
+
+
+def test_a_damaged_context_is_refused(tmp_path: Path) -> None:
+    data = from_python(panel_frame({"a": 60, "b": 50}), SeriesOptions(horizon=7, known="price"))
+    run = run_of(tmp_path, data)
+    write_context(run, data, 20)
+    told = run.read_json("series.json")
+    changes: list[dict[str, Any]] = [{"ids": ["a"]}, {"covariates": {}}, {"frequency": None}]
+    for change in changes:
+        run.write_json("series.json", told | change)
+        with pytest.raises(BundleError, match=r"series\.json|context\.safetensors"):
+            read_context(run)
+    run.write_json("series.json", {key: told[key] for key in told if key != "columns"})
+    with pytest.raises(BundleError, match=r"series\.json"):
+        read_form(run)
+    run.write_json("series.json", told)
+    (run.path / "context.safetensors").unlink()
+    with pytest.raises(BundleError, match=r"context\.safetensors"):
+        read_context(run)
+
+
+def test_the_copy_is_needed_where_there_is_no_file(tmp_path: Path) -> None:
+    data = from_python(panel_frame({"a": 60}), SeriesOptions(horizon=7))
+    run = run_of(tmp_path, data)
+    with pytest.raises(DataError, match="copy of the data is gone"):
+        read_again(run, data.facts())
+    path = tmp_path / "a.csv"
+    panel_frame({"a": 60}).write_csv(path)
+    data = read([path], SeriesOptions(horizon=7))
+    store_input(run, data)
+    assert not list(run.path.rglob("*"))
+    path.unlink()
+    with pytest.raises(DataError, match="no such file"):
+        read_again(run, data.facts())
+    default_ = default(SeriesOptions(horizon=20))
+    assert read_again(run, default_.facts()).facts() == default_.facts()
+
+
+def test_zones_of_newer_data() -> None:
+    hours = [f"2024-01-{hour // 24 + 1:02}T{hour % 24:02}:00" for hour in range(200)]
+    values = np.arange(200.0)
+    zoned = {"ds": [each + "+01:00" for each in hours], "y": values}
+    data = from_python(zoned, SeriesOptions())
+    assert "times kept at +01:00" in data.told()
+    summer = {"ds": [each + "+02:00" for each in hours], "y": values}
+    assert more(summer, form_of(data)).starts[0] == data.panel.starts[0] - 1
+    with pytest.raises(DataError, match="no time zone"):
+        more({"ds": hours, "y": values}, form_of(data))
+    with pytest.raises(DataError, match="has a time zone"):
+        more(zoned, form_of(from_python({"ds": hours, "y": values}, SeriesOptions())))
+    with pytest.raises(DataError, match="a number as the time"):
+        more(
+            {"ds": np.arange(200), "y": values},
+            form_of(from_python({"ds": hours, "y": values}, SeriesOptions())),
+        )
+
+
+REAL = [
+    ("univariate/AirPassengers.csv", {}, "monthly (1949-01-01 to 1960-12-01)", 1, 144, True),
+    ("univariate/monthly-sunspots.csv", {}, "monthly", 1, 2820, False),
+    ("univariate/daily-min-temperatures.csv", {}, "daily", 1, 3652, False),
+    ("etth1/ETTh1.csv", {"target": "OT", "past": "HUFL,HULL"}, "hourly", 1, 17420, False),
+    ("etth1/ETTh1.csv", {"target": "all"}, "hourly", 7, 7 * 17420, False),
+    ("stock-google/data-02-stock_daily.csv", {"target": "Close"}, "numbered steps", 1, 732, None),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "told", "series", "steps", "log"), REAL)
+def test_real_data(
+    data_folder: Path,
+    name: str,
+    options: dict[str, Any],
+    told: str,
+    series: int,
+    steps: int,
+    log: bool | None,
+) -> None:
+    path = data_folder / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    data = read([path], SeriesOptions(**options))
+    assert told in data.told()
+    assert (len(data.panel), int(data.panel.lengths.sum())) == (series, steps)
+    assert log is None or data.scale.log is log
+    # Neither 1984 nor 1988 has its 29 February.
+    assert data.found["gaps"] == (2 if "temperatures" in name else 0)

@@ -72,7 +72,7 @@ def _listed(values: Any) -> bool:
 def _without_index(values: Any) -> Any:
     """A pandas object whose index, where it says something, is a column."""
     index = getattr(values, "index", None)
-    if not type(values).__module__.startswith("pandas.") or index is None:
+    if type(values).__module__.split(".")[0] != "pandas" or index is None:
         return values
     kind = type(index).__name__
     if kind == "PeriodIndex":

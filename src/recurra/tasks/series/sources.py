@@ -180,7 +180,7 @@ def _targets(frame: Frame, reading: Reading, taken: Sequence[str]) -> list[str]:
             )
         return target
     if reading.target is None and (named := _called(free, ["y"])):
-        return named[:1]
+        return [frame.pick(named[0], "target")]
     shares = {name: _numeric(frame, name) for name in free}
     numeric = [name for name, share in shares.items() if share > 0.5]
     numeric = numeric or [name for name, share in shares.items() if np.isnan(share)]

@@ -14,6 +14,7 @@ from recurra.tasks.series.covariates import Covariates, encoded
 from recurra.tasks.series.panel import Counts, Panel, shown
 from recurra.tasks.series.sources import Rows
 
+_IRREGULAR: Final = 5  # where more than a fifth of the rows are beside a grid, it is none
 _SPARSE: Final = 20  # steps for each row, beyond which the rows lie on no grid that is one
 
 
@@ -58,15 +59,18 @@ def steps_of(rows: Rows, frequency: str | Frequency | None = None, *, empty: boo
     Raises:
         DataError: a row lies beside the grid, two stand for one step, or no row has a target.
     """
+    told = frequency
     if not isinstance(frequency, Frequency):
-        frequency = Frequency.infer(rows.stamps, rows.series, frequency)
+        frequency = _inferred(rows, frequency)
     off = np.flatnonzero(frequency.off(rows.stamps))
     if len(off):
-        raise _beside(rows, frequency, off)
+        raise _beside(rows, frequency, off, told)
     ordinals = frequency.ordinals(rows.stamps)
     order, found = _ordered(rows, ordinals)
     series, ordinals = rows.series[order], ordinals[order]
-    _once(rows, frequency, order, series, ordinals)
+    same = np.flatnonzero((np.diff(series) == 0) & (np.diff(ordinals) == 0))
+    if len(same):
+        raise _twice(rows, frequency, order[same[0] : same[0] + 2], len(same), told)
     given = ~np.isnan(rows.values[order])
     count = len(rows.ids)
     first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
@@ -200,37 +204,69 @@ def _ordered(rows: Rows, ordinals: Counts) -> tuple[Counts, dict[str, int]]:
     }
 
 
-def _once(
-    rows: Rows, frequency: Frequency, order: Counts, series: Counts, ordinals: Counts
-) -> None:
-    """Refuse two rows for one step of a series."""
-    same = np.flatnonzero((np.diff(series) == 0) & (np.diff(ordinals) == 0))
-    if not len(same):
-        return
-    first, again = sorted(int(row) for row in order[same[0] : same[0] + 2])
+def _inferred(rows: Rows, told: str | None) -> Frequency:
+    try:
+        return Frequency.infer(rows.stamps, rows.series, told)
+    except DataError as error:
+        raise DataError(
+            f"{rows.frame.name}: {error.got}", expected=error.expected, fix=error.fix
+        ) from None
+
+
+def _twice(
+    rows: Rows, frequency: Frequency, pair: Counts, count: int, told: str | Frequency | None
+) -> DataError:
+    """What is said of two rows for one step of a series."""
+    first, again = sorted(int(row) for row in pair)
     stamps = [shown(rows.stamps[row]) for row in (first, again)]
-    more = f" (and {len(same) - 1:,} more such rows)" if len(same) > 1 else ""
+    more = f" (and {count - 1:,} more such rows)" if count > 1 else ""
     what = "the same time" if stamps[0] == stamps[1] else "the same step"
-    raise DataError(
+    if isinstance(told, str) and stamps[0] != stamps[1]:
+        fix = _without(rows)
+    elif rows.columns.get("id") is None:
+        fix = "name the column that says the series with --id; or drop or join such rows"
+    else:
+        fix = "drop or join such rows"
+    if frequency.unit in ("h", "min", "s") and stamps[0] == stamps[1]:
+        fix += "; where clocks went back, give the times with their offset, or as UTC"
+    return DataError(
         f"{rows.where(again)}: {what} as in {rows.frame.where(int(rows.row[first]))}, "
         f"{stamps[1]}{more}",
         expected=f"each step once in a series; steps are {frequency.told}",
-        fix="name the column that says the series with --id; or drop or join such rows"
-        if rows.columns.get("id") is None
-        else "drop or join such rows",
+        fix=fix,
     )
 
 
-def _beside(rows: Rows, frequency: Frequency, off: Counts) -> DataError:
+def _without(rows: Rows) -> str:
+    """The fix where a frequency was told that the rows do not have."""
+    found = Frequency.infer(rows.stamps, rows.series)
+    return f"leave --frequency out: most rows say {found.told}"
+
+
+def _beside(
+    rows: Rows, frequency: Frequency, off: Counts, told: str | Frequency | None
+) -> DataError:
     row = int(off[0])
     more = f" (and {len(off) - 1:,} more rows)" if len(off) > 1 else ""
+    stamp = shown(rows.stamps[row])
+    if told is None and _IRREGULAR * len(off) > len(rows.stamps):
+        return DataError(
+            f"{rows.where(row)}: {stamp} lies at no even distance from the other rows{more}",
+            expected="rows on a grid, every hour or every day; some may be missing",
+            fix="sum or average them to one",
+        )
     on = np.flatnonzero(~frequency.off(rows.stamps))
+    example = f", as {shown(rows.stamps[on[0]])} is one" if len(on) else ""
+    fix = "bring these rows to the grid or drop them"
+    if isinstance(told, str):
+        fix = _without(rows)
+    elif told is None and frequency.unit != "step":
+        fix += "; or name a finer one, with gaps: --frequency min"
     return DataError(
-        f"{rows.where(row)}: {shown(rows.stamps[row])} lies beside the grid of the other rows, "
+        f"{rows.where(row)}: {stamp} lies beside the grid of the other rows, "
         f"{frequency.told}{more}",
-        expected=f"steps that are {frequency.told}, as {shown(rows.stamps[on[0]])} is one",
-        fix="bring these rows to the grid or drop them; or name a finer one, with gaps: "
-        "--frequency min",
+        expected=f"steps that are {frequency.told}{example}",
+        fix=fix,
     )
 
 
