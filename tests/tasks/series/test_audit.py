@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.forecast_toys import HOURLY, cut, panel_of
 
 from recurra.errors import TrainingError
 from recurra.tasks.series import audit, recipe
@@ -17,7 +18,6 @@ from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
 from recurra.training.precision import Precision
-from tests.forecast_toys import HOURLY, cut, panel_of
 
 
 @pytest.fixture(params=["segments", "autoregressive"])

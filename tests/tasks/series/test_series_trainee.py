@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.forecast_toys import HOURLY, cut, panel_of
 
 from recurra.tasks.series import recipe
 from recurra.tasks.series.forecasts import Origins
@@ -14,7 +15,6 @@ from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.trainee import Carry, SeriesTrainee, packed_widths
 from recurra.training.precision import Precision
-from tests.forecast_toys import HOURLY, cut, panel_of
 
 HORIZON = 5
 

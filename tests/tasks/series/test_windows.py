@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.forecast_toys import HOURLY, panel_of
 
 from recurra.data.frequency import Frequency
 from recurra.tasks.series import calendar
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
-from tests.forecast_toys import HOURLY, panel_of
 
 CONTEXT, HORIZON = 6, 4
 

@@ -29,8 +29,8 @@ from recurra.tasks.series.model import Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.scale import Scale
-from recurra.tasks.series.tables import frame_of
 from recurra.tasks.series.stream import Stream
+from recurra.tasks.series.tables import frame_of
 from recurra.tasks.series.trainee import SeriesTrainee, packed_widths
 from recurra.tasks.series.windows import Reader
 from recurra.training import checkpoint, session
