@@ -245,6 +245,10 @@ def forecast(
     command.forecast(
         run, data or [], horizon=horizon, out=out, plot=plot, stream=stream, as_json=as_json
     )
+    if plot:
+        from recurra.show.series import ahead
+
+        print(ahead(run), file=sys.stderr)
 
 
 @app.command()

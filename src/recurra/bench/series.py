@@ -233,9 +233,7 @@ def _many(made: Path) -> Iterator[dict[str, Any]]:
             level = draw.lognormal(3)
             season = 1 + 0.3 * np.sin(2 * np.pi * (steps + draw.integers(7)) / 7)
             values = level * season * draw.lognormal(sigma=0.1, size=points)
-            rows = "".join(
-                f"s{number},{a},{b:.2f}\n" for a, b in zip(stamps, values, strict=True)
-            )
+            rows = "".join(f"s{number},{a},{b:.2f}\n" for a, b in zip(stamps, values, strict=True))
             out.write(rows)
             if number < 100:
                 short.write(rows)

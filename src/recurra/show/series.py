@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
@@ -13,7 +15,7 @@ from recurra.data.frequency import Frequency
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
 from recurra.tasks.series.baselines import NAIVE, SEASONAL
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
-from recurra.tasks.series.report import INFLUENCE, SCORED
+from recurra.tasks.series.report import AHEAD, INFLUENCE, SCORED
 from recurra.tasks.series.truth import NAMES
 
 if TYPE_CHECKING:
@@ -38,26 +40,38 @@ def draw(run: Run) -> list[str]:
     if run.has(REPORT):
         report = run.read_json(REPORT)
         if run.has(SCORED):
-            recorded = _Recorded.of(run)
+            recorded = _Recorded.of(run, SCORED)
             names += [_forecast(run, recorded), _backtest(run, recorded)]
         names.append(_horizon(run, report))
+    if run.has(AHEAD):
+        names.append(_forecast(run, _Recorded.of(run, AHEAD), "ahead"))
     if run.has(INFLUENCE):
         names.append(_influence(run, run.read_json(INFLUENCE)))
     return names
 
 
+def ahead(path: str | PathLike[str]) -> Path:
+    """Draw the last forecast of steps to come into the run's figures; returns the file.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    run = Run.open(path, task="series")
+    return run.path / _forecast(run, _Recorded.of(run, AHEAD), "ahead")
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class _Recorded:
-    """What the run has kept of the windows of the test part."""
+    """What the run has kept of windows: those of the test part, or of steps to come."""
 
     arrays: dict[str, NDArray[Any]]
     facts: dict[str, Any]
     frequency: Frequency
 
     @classmethod
-    def of(cls, run: Run) -> _Recorded:
-        arrays, facts = run.read_arrays(SCORED)
+    def of(cls, run: Run, name: str) -> _Recorded:
+        arrays, facts = run.read_arrays(name)
         return cls(dict(arrays), facts, Frequency.from_json(facts["frequency"]))
 
     def windows(self, place: int) -> NDArray[np.int64]:
@@ -86,8 +100,11 @@ class _Recorded:
 # -- forecasts ----------------------------------------------------------------------------------
 
 
-def _forecast(run: Run, recorded: _Recorded) -> str:
-    """The last window of each pictured series: what came before, what was said, what came."""
+def _forecast(run: Run, recorded: _Recorded, name: str = "forecast") -> str:
+    """The last window of each pictured series: what came before, what was said, what came.
+
+    What has not come yet is not drawn.
+    """
     count, horizon = len(recorded.facts["pictured"]), recorded.horizon
     columns = 1 if count == 1 else 2
     rows = -(-count // columns)
@@ -110,12 +127,12 @@ def _forecast(run: Run, recorded: _Recorded) -> str:
             axes.plot(*_dotted(ahead, line), color=ORANGE, label=recorded.facts["baseline"])
         _begun(axes, recorded, place, origin)
         if count > 1:
-            name = str(recorded.facts["ids"][place]) if font else f"series {place + 1}"
-            axes.set_title(name[:40], fontsize=9, fontfamily=font)
+            title = str(recorded.facts["ids"][place]) if font else f"series {place + 1}"
+            axes.set_title(title[:40], fontsize=9, fontfamily=font)
         _dated(axes, recorded)
     handles, labels = panels[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
-    return write(run, "figures/forecast.png", drawn)
+    return write(run, f"figures/{name}.png", drawn)
 
 
 def _backtest(run: Run, recorded: _Recorded) -> str:

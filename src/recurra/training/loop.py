@@ -166,8 +166,8 @@ def train(
             if not progress.finishing and step >= plan.steps * (1.0 - settings.finish):
                 if progress.stale > 1:
                     # These weights have been learning by heart: the ones to finish are the best.
-                    arrays, _ = run.read_arrays(WEIGHTS)
-                    network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
+                    best_yet, _ = run.read_arrays(WEIGHTS)
+                    network.load_state_dict({k: torch.from_numpy(v) for k, v in best_yet.items()})
                 carry, progress = trainee.finish(carry), replace(progress, finishing=True)
                 watcher.says("from here on the selection part, having chosen, is trained on too")
             for optimiser, peak in zip(optimisers, peaks, strict=True):

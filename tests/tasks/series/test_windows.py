@@ -60,9 +60,7 @@ def test_known_columns_reach_over_the_horizon_and_no_further_than_they_are_given
     panel = reader.panel
     found = reader.windows(Origins(np.array([0, 1]), np.array([30, 11])))
     steps = np.arange(1030 - CONTEXT, 1030 + HORIZON)
-    np.testing.assert_array_equal(
-        found.known[0, :, 2:].numpy(), calendar.features(HOURLY, steps)
-    )
+    np.testing.assert_array_equal(found.known[0, :, 2:].numpy(), calendar.features(HOURLY, steps))
     begin = int(panel.known_begins[0]) + 30 - CONTEXT
     np.testing.assert_array_equal(
         found.known[0, :, :2].numpy(), panel.known[begin : begin + CONTEXT + HORIZON]

@@ -67,7 +67,11 @@ def forecast(
     stream: bool,
     as_json: bool,
 ) -> None:
-    """`recurra forecast`: a row for each step to come, or with `stream` after each value."""
+    """`recurra forecast`: a row for each step to come, or with `stream` after each value.
+
+    Args:
+        plot: record what a picture of it is made from.
+    """
     model = SeriesModel.load(path)
     if stream:
         if sources:
@@ -76,9 +80,9 @@ def forecast(
         return
     panel, found = model.ahead(list(sources) or None, horizon=horizon)
     if plot:
-        from recurra.show.series import ahead
-
-        print(ahead(model.run, panel, found), file=sys.stderr)
+        config = model.run.config()["data"]
+        target = ", ".join(config["columns"]["target"])
+        report.write_ahead(model.run, panel, found, target=target, period=config["period"])
     if out is not None:
         write(panel, found, out)
         print(out)

@@ -27,7 +27,8 @@ from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.model import Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
-from recurra.tasks.series.panel import Panel, SeriesData
+from recurra.tasks.series.panel import Counts, Panel, SeriesData
+from recurra.tasks.series.parts import origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.stream import Stream
 from recurra.tasks.series.tables import frame_of
@@ -149,9 +150,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         )
         run.write_json(report.INFLUENCE, recorded(network, reader, test))
         told, sentence = network.told(), widths.told()
-        report.write(
-            run, read, of_test, of_held, told, progress, epochs, calibrated=sentence
-        )
+        report.write(run, read, of_test, of_held, told, progress, epochs, calibrated=sentence)
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> SeriesData:
@@ -220,11 +219,39 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         Raises:
             DataError: the data cannot be used, or are shorter than the horizon and a step.
         """
-        read = data.examined(X, self._form, self.run.config()["data"], self._context, self._scale)
-        reader, scale = self._reader(read.panel)
-        windows = recipe.judged(read)[1]
-        found = forecasts(self.network, reader, scale, self.widths, windows)
-        return report.examined(read, found, part="all of it")
+        newer = data.more(X, self._form)
+        panel = joined(self._context, newer).chosen(newer.ids)
+        reader, scale = self._reader(panel)
+        begins = self._unseen(newer, panel)
+        read = SeriesData(
+            name="other data",
+            files=(),
+            panel=panel,
+            train_ends=begins,
+            select_ends=begins,
+            horizon=reader.horizon,
+            period=self.network.architecture.period,
+            scale=scale,
+            covariates=self._form.covariates,
+            found={},
+            columns=self._form.columns,
+            origin={},
+        )
+        found = forecasts(
+            self.network, reader, scale, self.widths, origins(read, "test", most=recipe.JUDGED)
+        )
+        return report.examined(read, found, part="the steps that training had not")
+
+    def _unseen(self, newer: Panel, panel: Panel) -> Counts:
+        """The first step (S,) of each series that training had not, or has enough before it."""
+        a, known = self.network.architecture, self._context
+        number = {each: at for at, each in enumerate(known.ids)}
+        begins = np.clip(panel.lengths - a.horizon, 1, a.context)
+        for at, name in enumerate(newer.ids):
+            if name in number:
+                old = number[name]
+                begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
+        return np.minimum(begins, panel.lengths)
 
     def stream(self) -> Stream:
         """The next value's forecast after each value; see `recurra.tasks.series.stream.Stream`.

@@ -177,10 +177,7 @@ def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) 
 
 def judged(data: SeriesData) -> tuple[Origins, Origins]:
     """The windows of the selection and of the test part that the report is of."""
-    return (
-        origins(data, "select", most=JUDGED // 2),
-        origins(data, "test", most=JUDGED),
-    )
+    return origins(data, "select", most=JUDGED // 2), origins(data, "test", most=JUDGED)
 
 
 def settle(network: SeriesNetwork, data: SeriesData) -> None:

@@ -14,7 +14,7 @@ from recurra.data.files import name_of
 from recurra.tasks.series import evaluate, terminal
 from recurra.tasks.series.baselines import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
-from recurra.tasks.series.panel import SeriesData
+from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.terminal import told
 from recurra.tasks.series.truth import NAMES, Truth
 from recurra.training import session
@@ -29,11 +29,13 @@ __all__ = [
     "told",
     "told_baselines",
     "write",
+    "write_ahead",
     "write_baselines",
 ]
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
+AHEAD: Final = "traces/ahead.safetensors"
 INFLUENCE: Final = "traces/influence.json"
 """Lags and their shares in the forecasts: "lags" (1 is the step before the origin), "shares"."""
 
@@ -214,6 +216,31 @@ def scored(
         "baseline": best,
     }
     return arrays, facts
+
+
+def write_ahead(run: Run, panel: Panel, found: Forecasts, *, target: str, period: int) -> None:
+    """Keep forecasts of steps to come, and what came before them, for a picture."""
+    pictured = np.linspace(0, len(panel) - 1, min(PICTURED, len(panel))).astype(int).tolist()
+    horizon = found.quantiles.shape[1]
+    context = max(3 * horizon, min(2 * period, 6 * horizon), 24)
+    firsts = [max(0, int(panel.lengths[series]) - context) for series in pictured]
+    arrays = {"series": found.series, "origins": found.origins, "quantiles": found.quantiles}
+    values = {
+        f"values.{series}": panel.of(series)[first:]
+        for series, first in zip(pictured, firsts, strict=True)
+    }
+    rows = np.isin(found.series, pictured)
+    facts = {
+        "frequency": panel.frequency.to_json(),
+        "ids": [panel.ids[series] for series in pictured],
+        "pictured": pictured,
+        "starts": [int(panel.starts[series]) for series in pictured],
+        "firsts": firsts,
+        "context": context,
+        "target": target,
+        "baseline": None,
+    }
+    run.write_arrays(AHEAD, {k: v[rows] for k, v in arrays.items()} | values, facts)
 
 
 def _pictured(truth: Truth, test: Forecasts) -> list[int]:

@@ -1,2 +1,4 @@
 """The next value's forecast after each value, in constant memory."""
+
+
 class Stream: ...

@@ -105,9 +105,8 @@ class SeriesTrainee:
 
     def widths(self, network: SeriesNetwork) -> Widths:
         """What makes the intervals hold on the selection part."""
-        windows = self.chosen
-        when = self.reader.panel.starts[windows.series] + windows.origins
-        return calibrate(quantiles(network, self.reader, windows), self._came(), when)
+        chosen, said = self.chosen, quantiles(network, self.reader, self.chosen)
+        return calibrate(said, self._came(), chosen.origins, chosen.series)
 
     def _came(self) -> NDArray[np.float64]:
         """What came of the windows that choose, (W, H), scaled; NaN where missing."""

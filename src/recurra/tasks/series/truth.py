@@ -68,7 +68,7 @@ class Truth:
             raise DataError(
                 f"{len(windows):,} windows without an actual value", expected="at least one"
             )
-        ends = panel.begins + data.train_ends
+        ends = panel.begins + data.select_ends
         scale, squared = metrics.naive_scale(panel.values, panel.begins, ends, data.period)
         times = panel.starts[series] + windows.origins
         return cls(windows, actuals, scale[series], squared[series], times)
