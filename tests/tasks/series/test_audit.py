@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.forecast_toys import HOURLY, cut, panel_of
 
+from forecast_toys import HOURLY, cut, panel_of
 from recurra.errors import TrainingError
 from recurra.tasks.series import audit, recipe
 from recurra.tasks.series.forecasts import Origins

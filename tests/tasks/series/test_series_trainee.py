@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.forecast_toys import HOURLY, cut, panel_of
 
+from forecast_toys import HOURLY, cut, panel_of
 from recurra.tasks.series import recipe
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.intervals import Widths

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.forecast_toys import HOURLY, panel_of
 
+from forecast_toys import HOURLY, panel_of
 from recurra.data.frequency import Frequency
 from recurra.tasks.series import calendar
 from recurra.tasks.series.forecasts import Origins
