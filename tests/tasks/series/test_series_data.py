@@ -167,6 +167,8 @@ def test_a_horizon_that_is_too_long_says_the_longest() -> None:
     frame = panel_frame({"a": 61})
     assert from_python(frame, SeriesOptions(horizon=20)).train_ends.tolist() == [21]
     assert refusal(frame, horizon=21).fix.endswith("--horizon 20")
+    # A horizon to train on needs a step before it.
+    assert refusal(panel_frame({"a": 60}), horizon=20).fix.endswith("--horizon 19")
     assert "--test 5" in refusal(frame, horizon=6, test="5").got
     # Asked for nothing, it is as long as the data allow.
     assert from_python(panel_frame({"a": 16}), SeriesOptions()).horizon == 5
