@@ -128,7 +128,7 @@ class Segments(nn.Module):
             targets: (B, H) what came.
             there: (B, H) bool, whether it is known. A row of which nothing is has loss 0.
         """
-        errors = torch.where(there, targets, 0.0)[..., None] - self(windows)
+        errors = targets[..., None] - self(windows)
         losses = 2 * torch.maximum(self.levels * errors, (self.levels - 1) * errors).mean(-1)
         found: Tensor = torch.where(there, losses, 0.0).sum(1) / there.sum(1).clamp(min=1)
         return found
