@@ -20,6 +20,7 @@ class Windows:
         known: (B, T + H, K) what is known of a step beforehand, the calendar among it.
         static: (B, D) what holds for all steps of a series.
         series: (B,) number of the series, -1 for one that training had not.
+        unit: (B,) real units that one scaled unit stands for; counts are read in them.
     """
 
     values: Tensor
@@ -28,3 +29,4 @@ class Windows:
     known: Tensor
     static: Tensor
     series: Tensor
+    unit: Tensor
