@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recurra.tasks.series.panel import Counts
 
@@ -57,3 +59,13 @@ class Forecasts:
     def point(self) -> NDArray[np.float32]:
         """The medians (W, H)."""
         return self.quantiles[..., LEVELS.index(0.5)]
+
+
+def quantiles(paths: Tensor) -> Tensor:
+    """Quantiles (B, H, Q) at LEVELS of sample paths (B, count, H); linear between samples."""
+    order = paths.sort(1).values
+    places = torch.tensor(LEVELS, device=paths.device, dtype=paths.dtype) * (paths.shape[1] - 1)
+    below = places.floor().long()
+    above = (below + 1).clamp(max=paths.shape[1] - 1)
+    share = (places - below)[None, :, None]
+    return torch.lerp(order[:, below], order[:, above], share).transpose(1, 2)
