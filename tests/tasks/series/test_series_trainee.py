@@ -101,7 +101,7 @@ def test_the_selection_loss_is_of_the_selection_part_alone(data: SeriesData) -> 
 def test_it_learns(data: SeriesData, kind: str) -> None:
     trainee = trainee_of(data, kind)
     network: SeriesNetwork = trainee.network
-    recipe.settle(network, data)
+    recipe.settled(network, data)
     optimiser = torch.optim.Adam(network.parameters(), 1e-2)
     carry, losses = trainee.first(), []
     for _ in range(80):

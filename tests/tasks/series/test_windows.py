@@ -16,6 +16,7 @@ from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
 
 CONTEXT, HORIZON = 6, 4
+TURNS = calendar.turns_of(HOURLY)
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def reader() -> Reader:
         static=draw.normal(size=(2, 3)).astype(np.float32),
     )
     scale = Scale.of(panel, panel.lengths, False)
-    return Reader(panel, scale, context=CONTEXT, horizon=HORIZON, numbers=np.array([0, -1]))
+    return Reader(
+        panel, scale, context=CONTEXT, horizon=HORIZON, turns=TURNS, numbers=np.array([0, -1])
+    )
 
 
 def test_windows_hold_what_stands_before_the_origin(reader: Reader) -> None:
@@ -92,6 +95,7 @@ def test_nothing_from_the_origin_on_is_read(reader: Reader) -> None:
         reader.scale,
         context=CONTEXT,
         horizon=HORIZON,
+        turns=TURNS,
         numbers=reader.numbers,
     )
     before, after = reader.windows(at), other.windows(at)
@@ -102,5 +106,5 @@ def test_nothing_from_the_origin_on_is_read(reader: Reader) -> None:
 def test_numbered_steps_have_no_calendar() -> None:
     panel = panel_of([np.arange(9.0)], Frequency("step", 1, 0))
     scale = Scale.of(panel, panel.lengths, False)
-    reader = Reader(panel, scale, context=3, horizon=2, numbers=np.arange(1))
+    reader = Reader(panel, scale, context=3, horizon=2, turns=[], numbers=np.arange(1))
     assert reader.windows(Origins(np.array([0]), np.array([5]))).known.shape == (1, 5, 0)

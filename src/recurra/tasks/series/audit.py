@@ -16,8 +16,8 @@ from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.parts import origins
+from recurra.tasks.series.recipe import reader
 from recurra.tasks.series.scale import Scale
-from recurra.tasks.series.windows import Reader
 from recurra.training.loop import seeded
 
 LOOKED_AT: Final = 8
@@ -89,7 +89,7 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
         cut = data.panel.lengths.copy()
         cut[series] = one.origins[0]
         before, after = (
-            quantiles(shaken, reader_of(panel, data, network), one)
+            quantiles(shaken, reader(shaken, replace(data, panel=panel)), one)
             for panel in (data.panel, _changed(data.panel, cut))
         )
         if not np.array_equal(before, after):
@@ -98,13 +98,6 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
                 "follows from values that come after it"
             )
     return len(chosen)
-
-
-def reader_of(panel: Panel, data: SeriesData, network: SeriesNetwork) -> Reader:
-    """Windows of a panel that has the series of the training, as the network reads them."""
-    a = network.architecture
-    numbers = np.arange(len(panel))
-    return Reader(panel, data.scale, context=a.context, horizon=a.horizon, numbers=numbers)
 
 
 def _changed(panel: Panel, ends: Counts) -> Panel:

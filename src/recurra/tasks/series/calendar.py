@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,21 +13,55 @@ from recurra.data.frequency import DAY, Frequency, Ordinals
 _HOUR = DAY // 24
 
 
-def names(frequency: Frequency) -> tuple[str, ...]:
-    """What the columns of `features` say, (C,)."""
-    return tuple(f"{part} of {turn}" for turn in _turns(frequency) for part in ("sine", "cosine"))
+_DAYS: Final = {
+    "minute": 1 / 24,
+    "hour": 1.0,
+    "weekday": 7.0,
+    "day of the year": 365.25,
+    "month": 365.25,
+}
+"""How long each turn takes."""
+
+FEW: Final = 1000
+"""Training steps below which a season is left to the values: a calendar would learn it by heart."""
 
 
-def features(frequency: Frequency, ordinals: Ordinals) -> NDArray[np.float32]:
+def worth(frequency: Frequency, start: int, steps: int, *, period: int, total: int) -> list[str]:
+    """The turns that training can learn from: it sees them twice, and not by heart.
+
+    Args:
+        start, steps: ordinal and steps of the longest series' training part.
+        period: steps of a season.
+        total: training steps of all series.
+    """
+    turns = turns_of(frequency)
+    if not turns:
+        return []
+    stamps = frequency.stamps(np.array([start, start + period, start + steps]))
+    season, span = (stamps[1:] - stamps[0]) / np.timedelta64(1, "D")
+    return [
+        turn
+        for turn in turns
+        if span >= 2 * _DAYS[turn]
+        and not (total < FEW and abs(season - _DAYS[turn]) < 0.05 * _DAYS[turn])
+    ]
+
+
+def features(
+    frequency: Frequency, ordinals: Ordinals, turns: Sequence[str] | None = None
+) -> NDArray[np.float32]:
     """Where steps (n,) stand in each turn that varies at this frequency, (n, C) float32.
 
     Sine and cosine of the angle: of the minute in the hour below half an hour, of the hour in the
     day below a day, of the weekday and the day in the year below a week, of the day in the year for
     weeks, of the month for months and quarters; none (C = 0) for years and numbered steps.
+
+    Args:
+        turns: some of those, by their names; None: all of them.
     """
-    turns = _turns(frequency)
+    turns = turns_of(frequency) if turns is None else turns
     found = np.empty((len(ordinals), 2 * len(turns)), np.float32)
-    if not turns:
+    if not len(turns):
         return found
     stamps = frequency.stamps(ordinals)
     for number, turn in enumerate(turns):
@@ -34,7 +71,8 @@ def features(frequency: Frequency, ordinals: Ordinals) -> NDArray[np.float32]:
     return found
 
 
-def _turns(frequency: Frequency) -> tuple[str, ...]:
+def turns_of(frequency: Frequency) -> tuple[str, ...]:
+    """The turns that vary at this frequency."""
     if frequency.unit in ("step", "Y"):
         return ()
     if frequency.unit in ("M", "Q"):

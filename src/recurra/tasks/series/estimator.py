@@ -109,8 +109,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     def _trainee(
         self, network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
     ) -> SeriesTrainee:
-        recipe.settle(network, read)
-        return recipe.trainee(network, read, settings)
+        return recipe.trainee(recipe.settled(network, read), read, settings)
 
     def _prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
         network = self._built(run.config()["architecture"])
@@ -211,7 +210,10 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         number = {each: at for at, each in enumerate(known)}
         numbers = np.array([number.get(each, -1) for each in panel.ids], np.int64)
         scale = self._scale.extended(known, panel)
-        return Reader(panel, scale, context=a.context, horizon=a.horizon, numbers=numbers), scale
+        reader = Reader(
+            panel, scale, context=a.context, horizon=a.horizon, turns=a.turns, numbers=numbers
+        )
+        return reader, scale
 
     def evaluate(self, X: Any) -> dict[str, Any]:
         """The report on other data, a frame or files: forecasts from origin after origin.
@@ -259,7 +261,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         Raises:
             OptionError: the model reads the past in pieces.
         """
-        return Stream(self.network, self._scale, self._context)
+        return Stream(self.network, self._scale, self._context, self.widths)
 
     def _panel(self, X: Any) -> Panel:
         """What forecasts go on from: newer data behind the context, of the series in them."""

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.intervals import Widths, apply
-from recurra.tasks.series.model import SeriesNetwork
+from recurra.tasks.series.model import PATHS, SeriesNetwork
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
 
 AT_ONCE: Final = 512
 """Windows forecast together."""
+
+MANY: Final = 2000
+"""Windows beyond which half the paths are drawn of each."""
 
 
 def quantiles(network: SeriesNetwork, reader: Reader, windows: Origins) -> NDArray[np.float32]:
@@ -31,7 +34,8 @@ def quantiles(network: SeriesNetwork, reader: Reader, windows: Origins) -> NDArr
         for begin in range(0, len(windows), AT_ONCE):
             rows = slice(begin, begin + AT_ONCE)
             generator = torch.Generator(device).manual_seed(begin)
-            said = network(reader.windows(windows.rows(rows)).to(device), generator)
+            read = reader.windows(windows.rows(rows)).to(device)
+            said = network(read, generator, paths=PATHS if len(windows) <= MANY else PATHS // 2)
             found[rows] = said.float().cpu().numpy()
     network.train(training)
     return found

@@ -55,6 +55,10 @@ class Widths:
         zero = np.zeros((len(INTERVALS), horizon))
         return cls((KINDS[0],) * len(INTERVALS), zero, zero, 0)
 
+    def first(self, steps: int) -> Widths:
+        """Those of the first steps."""
+        return Widths(self.kinds, self.low[:, :steps], self.high[:, :steps], self.windows)
+
     def told(self) -> str:
         """What was done, in a sentence."""
         if not self.windows:

@@ -12,6 +12,7 @@ from recurra.errors import OptionError
 from recurra.tasks.model import Network
 from recurra.tasks.series import autoregressive, segments
 from recurra.tasks.series.autoregressive import Autoregressive
+from recurra.tasks.series.forecasts import quantiles
 from recurra.tasks.series.segments import Segments
 from recurra.tasks.series.windows import Windows
 
@@ -20,7 +21,7 @@ S = TypeVar("S", segments.Sizes, autoregressive.Sizes)
 KINDS: Final = ("segments", "autoregressive")
 
 PATHS: Final = 200
-"""Sample paths of all members together."""
+"""Sample paths, those of all members together."""
 
 
 @final
@@ -43,6 +44,7 @@ class Architecture:
         dropout: share dropped around the recurrent layers.
         noise: what training adds to what is read; of the autoregressive kind alone.
         family: of distributions; of the autoregressive kind alone.
+        turns: of the calendar, those that are read.
         members: M, networks whose quantiles are averaged.
     """
 
@@ -61,6 +63,7 @@ class Architecture:
     dropout: float
     noise: float
     family: str
+    turns: list[str]
     members: int
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ def _sizes(kind: type[S], a: Architecture) -> S:
 
 @final
 class SeriesNetwork(Network):
-    """M members, whose quantiles are averaged level by level."""
+    """M members, whose quantiles are averaged level by level, or their paths mixed."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -108,13 +111,17 @@ class SeriesNetwork(Network):
         assert isinstance(found, Segments | Autoregressive)
         return found
 
-    def forward(self, windows: Windows, generator: Generator | None = None) -> Tensor:
+    def forward(
+        self, windows: Windows, generator: Generator | None = None, *, paths: int = PATHS
+    ) -> Tensor:
         """Quantiles (B, H, Q) at `recurra.tasks.series.forecasts.LEVELS`, scaled."""
-        said = []
-        for number in range(len(self.members)):
-            member = self.member(number)
-            if isinstance(member, Autoregressive):
-                said.append(member(windows, max(PATHS // len(self.members), 50), generator))
-            else:
-                said.append(member(windows))
-        return torch.stack(said).mean(0)
+        members = [self.member(number) for number in range(len(self.members))]
+        share = -(-paths // len(members))
+        drawn = [
+            member.paths(windows, share, generator)
+            for member in members
+            if isinstance(member, Autoregressive)
+        ]
+        if drawn:
+            return quantiles(torch.cat(drawn, 1))
+        return torch.stack([member(windows) for member in members]).mean(0)

@@ -15,7 +15,7 @@ from recurra.tasks.series.autoregressive import Autoregressive
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.influence import ONE_BY_ONE
-from recurra.tasks.series.model import Architecture, SeriesNetwork
+from recurra.tasks.series.model import KINDS, Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.parts import origins
@@ -36,7 +36,13 @@ JUDGED: Final = 4096
 """Windows of the test part that report, at most."""
 
 SETTLING: Final = 200
-"""Series that a linear forecast is fitted to, about."""
+"""Windows that a linear forecast is fitted to, at most."""
+
+LONGEST: Final = 48
+"""Steps of a segment, at most, of which it is a part of a season."""
+
+MOST_READ: Final = 512
+"""Steps that are read step by step, at most."""
 
 TRIED: Final = 0.15
 """Share of the budget in which the kinds of networks are tried against each other."""
@@ -45,7 +51,11 @@ TRIED: Final = 0.15
 @final
 @dataclass(frozen=True)
 class Size:
-    """What works for a kind of network, chosen on selection parts (docs/tried.md)."""
+    """What works for a kind of network, chosen on selection parts (docs/tried.md).
+
+    Args:
+        steps: optimiser steps after which more do not help.
+    """
 
     hidden: int
     layers: int
@@ -56,10 +66,22 @@ class Size:
     rates: Rates
 
 
-SIZES: Final = {
-    "segments": Size(128, 1, 0.3, 0.0, 64, 4000, Rates(0.02, 2e-3)),
-    "autoregressive": Size(24, 1, 0.1, 0.1, 16, 1500, Rates(0.01, 2e-3)),
-}
+def size_for(kind: str, data: SeriesData) -> Size:
+    """The size for a kind of network, by how much there is to learn from."""
+    steps = int(data.train_ends.sum())
+    if kind == "autoregressive":
+        few = steps < calendar.FEW
+        return Size(
+            hidden=16 if few else 32,
+            layers=1,
+            dropout=0.3,
+            noise=0.2,
+            batch=8 if few else 32,
+            steps=150 if few else 400,
+            rates=Rates(0.005, 2e-3),
+        )
+    worth = min(max(230 * len(data.panel) ** 0.5, 400), 5000)
+    return Size(128, 1, 0.3, 0.0, 64, int(worth), Rates(0.02, 2e-3))
 
 
 def design(
@@ -70,14 +92,14 @@ def design(
     Raises:
         OptionError: no such kind.
     """
-    kinds = [options.model] if options.model is not None else list(SIZES)
+    kinds = [options.model] if options.model is not None else list(KINDS)
     found = {kind: _of_kind(kind, options, data) for kind in kinds}
     seconds, seed = options.seconds, {"seed": options.seed}
     reason = "as asked" if options.model is not None else "without a time to spend"
     if len(kinds) > 1 and seconds is not None:
         losses = {
             kind: tried(
-                trainee(network := drawn(each, device), data, each.settings | seed),
+                trainee(network := settled(drawn(each, device), data), data, each.settings | seed),
                 network,
                 each.rates,
                 precision,
@@ -106,21 +128,27 @@ def design(
 def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
     """The design of one kind, single options overriding; one member."""
     panel = data.panel
-    base = SIZES[kind] if kind in SIZES else SIZES["segments"]
+    turns = calendar.worth(
+        panel.frequency,
+        int(panel.starts[longest := int(data.train_ends.argmax())]),
+        int(data.train_ends[longest]),
+        period=data.period,
+        total=int(data.train_ends.sum()),
+    )
     names = ("hidden", "layers", "dropout", "batch")
     given: dict[str, Any] = {n: v for n in names if (v := getattr(options, n)) is not None}
     if options.rate is not None:
         given["rates"] = Rates(options.rate, options.rate / 10)
-    size = replace(base, **given)
+    size = replace(size_for(kind, data), **given)
     architecture = Architecture(
         kind=kind,
         context=options.context or context(kind, data),
         horizon=data.horizon,
         period=data.period,
-        known=panel.known.shape[1] + len(calendar.names(panel.frequency)),
+        known=panel.known.shape[1] + 2 * len(turns),
         past=panel.past.shape[1],
         static=panel.static.shape[1],
-        series=len(panel) if 1 < len(panel) <= 2000 else 0,
+        series=0,
         segment=segment(data),
         embedding=8,
         hidden=size.hidden,
@@ -128,6 +156,7 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
         dropout=size.dropout,
         noise=size.noise,
         family=options.distribution,
+        turns=turns,
         members=options.members or 1,
     )
     settings = {"batch": size.batch, "most_steps": size.steps}
@@ -137,28 +166,37 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
 
 
 def context(kind: str, data: SeriesData) -> int:
-    """Steps to read: two weeks of hours, and as much of other seasons, as far as there are any."""
+    """Steps to read: fourteen seasons, or step by step some more of short series, as far as any."""
+    period, horizon, longest = data.period, data.horizon, int(data.train_ends.max())
     if kind == "autoregressive":
-        # What it keeps does not grow with what it reads; short windows are filled up.
-        return int(min(data.panel.lengths.max(), 512))
-    longest = int(data.train_ends.max()) - data.horizon
-    asked = max(14 * data.period if data.period <= 24 else 2 * data.period, 3 * data.horizon, 32)
-    return max(1, min(asked, longest))
+        # What it keeps does not grow with what it reads, and short windows are filled up.
+        whole = int(data.panel.lengths.max())
+        return min(whole, MOST_READ, max(128, 2 * period + 2) if whole > calendar.FEW else whole)
+    asked = max(min(14 * period, 1024), 3 * horizon, 32)
+    return max(1, min(asked, longest - horizon))
 
 
 def segment(data: SeriesData) -> int:
-    """Steps of a piece: a season, or a part of one."""
-    if data.period == 1:
-        return min(8, data.horizon)
-    parts = -(-data.period // 48)
-    return -(-data.period // parts)
+    """Steps of a piece: a season, some of them where the horizon is long, or a part of one."""
+    period, horizon = data.period, data.horizon
+    if period == 1:
+        return min(max(horizon // 2, 1), 16)
+    asked = period * max(1, horizon // (2 * period))
+    return asked if asked <= LONGEST else -(-period // -(-period // LONGEST))
 
 
 def reader(network: SeriesNetwork, data: SeriesData) -> Reader:
     """Windows of the training's series, as this network reads them."""
     a, panel = network.architecture, data.panel
     numbers = np.arange(len(panel))
-    return Reader(panel, data.scale, context=a.context, horizon=a.horizon, numbers=numbers)
+    return Reader(
+        panel,
+        data.scale,
+        context=a.context,
+        horizon=a.horizon,
+        turns=a.turns,
+        numbers=numbers,
+    )
 
 
 def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) -> SeriesTrainee:
@@ -180,20 +218,30 @@ def judged(data: SeriesData) -> tuple[Origins, Origins]:
     return origins(data, "select", most=JUDGED // 2), origins(data, "test", most=JUDGED)
 
 
-def settle(network: SeriesNetwork, data: SeriesData) -> None:
-    """Give members that begin from a linear forecast its weights, by the training part."""
+def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
+    """Give members that begin from a linear forecast its weights, by the training part: themselves."""
     a = network.architecture
     if a.kind != "autoregressive":
-        return
-    read = reader(network, data)
-    ends = np.where(data.train_ends >= 2, data.train_ends, 0)
-    some = np.flatnonzero(ends)[:: max(1, len(data.panel) // SETTLING)]
-    windows = Origins(some, np.maximum(ends[some] - a.horizon, 1))
-    values, there = read.targets(windows, ends)
-    for number in range(len(network.members)):
+        return network
+    read, windows = reader(network, data), pieces(data, a.context)
+    values, there = read.targets(windows, data.train_ends)
+    held = len(windows) * (a.context + a.horizon) / int(data.train_ends.sum())
+    for number in range(a.members):
         member = network.member(number)
         assert isinstance(member, Autoregressive)
-        member.settle(read.windows(windows), values, there)
+        member.settle(read.windows(windows), values, there, min(1.0, held))
+    return network
+
+
+def pieces(data: SeriesData, context: int) -> Origins:
+    """Windows of the training part that do not overlap, from its end backwards; at most some."""
+    each, horizon = context + data.horizon, data.horizon
+    counts = np.where(data.train_ends >= 2, np.maximum(-(-data.train_ends // each), 1), 0)
+    series = np.repeat(np.arange(len(counts)), counts)
+    back = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+    origins = np.maximum(data.train_ends[series] - horizon - back * each, 1)
+    chosen = np.unique(np.linspace(0, len(series) - 1, SETTLING).astype(np.int64))
+    return Origins(series, origins).rows(chosen)
 
 
 def seconds_to_judge(network: SeriesNetwork, data: SeriesData) -> float:
@@ -208,11 +256,12 @@ def seconds_to_judge(network: SeriesNetwork, data: SeriesData) -> float:
 
     taken(1)
     one, piece = taken(1), min(64, len(test))
-    # The selection part is forecast twice, for widths and for the report; lags are looked at singly.
+    # The selection part is forecast twice, for widths and for the report; lags one by one.
     windows = 2 * len(held) + len(test)
     return 2.0 + ONE_BY_ONE * one + taken(piece) / piece * windows + 2e-6 * windows * data.horizon
 
 
 def drawn(plan: Design, device: torch.device) -> SeriesNetwork:
+    """The network of a design, its weights drawn from a seed of its own."""
     with seeded(0, 0):
         return SeriesNetwork(Architecture(**plan.architecture)).to(device)

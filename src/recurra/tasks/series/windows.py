@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, final
 
@@ -63,11 +64,19 @@ class Reader:
     """Cuts windows out of a panel; everything it gives of an origin was known before it.
 
     Args:
+        turns: of the calendar, those that are read.
         numbers: (S,) what each series was called in training, -1 for those it had not.
     """
 
     def __init__(
-        self, panel: Panel, scale: Scale, *, context: int, horizon: int, numbers: Counts
+        self,
+        panel: Panel,
+        scale: Scale,
+        *,
+        context: int,
+        horizon: int,
+        turns: Sequence[str],
+        numbers: Counts,
     ) -> None:
         self.panel, self.scale, self.numbers = panel, scale, numbers
         self.context, self.horizon = context, horizon
@@ -83,7 +92,7 @@ class Reader:
         self._first = int(panel.starts.min()) - context
         last = int((panel.starts + panel.lengths + panel.ahead).max()) + horizon
         steps = np.arange(self._first, last + 1)
-        self._calendar = torch.from_numpy(calendar.features(panel.frequency, steps))
+        self._calendar = torch.from_numpy(calendar.features(panel.frequency, steps, turns))
 
     def windows(self, origins: Origins) -> Windows:
         """The windows (B,) from these origins."""
