@@ -10,7 +10,7 @@ import torch
 
 from forecast_toys import HOURLY, cut, panel_of
 from recurra.errors import TrainingError
-from recurra.tasks.series import audit, recipe
+from recurra.tasks.series import audit, calendar, recipe
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
@@ -78,11 +78,11 @@ def test_a_window_that_reaches_into_another_part_is_found(
 
 def test_a_calendar_that_looks_around_is_found(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data, network = toys(kind)
-    features = audit.calendar.features
+    features = calendar.features
 
     def leaky(frequency: Any, ordinals: Any) -> Any:
         return features(frequency, ordinals) - features(frequency, ordinals).mean(0)
 
-    monkeypatch.setattr(audit.calendar, "features", leaky)
+    monkeypatch.setattr(calendar, "features", leaky)
     with pytest.raises(TrainingError, match="calendar of a step follows from other steps"):
         audit.examine(data, network)

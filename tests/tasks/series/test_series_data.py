@@ -153,9 +153,9 @@ def test_parts_lie_one_behind_the_other() -> None:
 
 def test_origins_are_thinned_from_the_end() -> None:
     data = from_python(panel_frame({"a": 300}), SeriesOptions(horizon=7, test="50"))
-    _, steps = origins(data, "test", stride=10)
+    steps = origins(data, "test", stride=10).origins
     assert steps.tolist() == [253, 263, 273, 283, 293]
-    _, steps = origins(data, "test", most=5)
+    steps = origins(data, "test", most=5).origins
     assert len(steps) <= 5
     assert steps[-1] == 293
     assert len(set(np.diff(steps).tolist())) == 1
@@ -382,7 +382,7 @@ def test_series_that_say_little_are_kept() -> None:
     }
     assert "1 series without any value (left out)" in data.told()
     assert np.isfinite(data.scale.scale(data.panel.values[1:], np.repeat([1, 2, 3], 60))).all()
-    series, _ = origins(data, "test")
+    series = origins(data, "test").series
     assert set(series.tolist()) == {1, 2, 3}
 
 

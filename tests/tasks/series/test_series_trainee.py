@@ -29,8 +29,8 @@ def data() -> SeriesData:
     return found
 
 
-def trainee_of(data: SeriesData, kind: str = "segments", **options: int) -> SeriesTrainee:
-    given = SeriesOptions(steps=5, model=kind, hidden=8, batch=16, members=2, **options)
+def trainee_of(data: SeriesData, kind: str = "segments") -> SeriesTrainee:
+    given = SeriesOptions(steps=5, model=kind, hidden=8, batch=16, members=2)
     found = recipe.design(given, data, Precision(False, "as asked"), torch.device("cpu"))
     network = recipe.drawn(found, torch.device("cpu"))
     return recipe.trainee(network, data, found.settings | {"seed": 3})

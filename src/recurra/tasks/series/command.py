@@ -91,14 +91,18 @@ def forecast(
 
 
 def _stream(model: SeriesModel, *, as_json: bool) -> None:
-    """After each value, the forecast of the next one; an empty line is a missing value."""
+    """After each value, the forecast of the next one; an empty line is a missing value.
+
+    A line has the stamp, the median, and the ends of the interval of 80 %.
+    """
     stream = model.stream()
     for number, line in enumerate(_lines(), 1):
         said = stream.step(_value(line, number))
         if as_json:
             print(json.dumps(said))
         else:
-            print("\t".join(f"{value:.6g}" for value in said.values()))
+            low, high = said["recurra-lo-80"], said["recurra-hi-80"]
+            print(f"{said['ds']}\t{said['recurra']:.6g}\t{low:.6g}\t{high:.6g}")
         sys.stdout.flush()
 
 

@@ -37,7 +37,7 @@ class Architecture:
         period: steps of a season; 1 where there is none.
         known, past, static: columns K, P and D of the windows.
         series: S, series that have a vector of their own; 0: none has.
-        segment: steps of a piece; of segments alone.
+        segments: steps of a piece, of one member after the other; of segments alone.
         embedding: size of a series' vector.
         hidden: units of the recurrent layers.
         layers: L; of the autoregressive kind alone.
@@ -56,7 +56,7 @@ class Architecture:
     past: int
     static: int
     series: int
-    segment: int
+    segments: list[int]
     embedding: int
     hidden: int
     layers: int
@@ -75,15 +75,16 @@ class Architecture:
         return asdict(self)
 
 
-def _member(a: Architecture) -> Segments | Autoregressive:
+def _member(a: Architecture, number: int) -> Segments | Autoregressive:
+    own = asdict(a) | {"segment": a.segments[number % len(a.segments)]}
+
+    def sizes(kind: type[S]) -> S:
+        """Those of the sizes that a kind of member has."""
+        return kind(**{each.name: own[each.name] for each in fields(kind)})
+
     if a.kind == "segments":
-        return Segments(_sizes(segments.Sizes, a))
-    return Autoregressive(_sizes(autoregressive.Sizes, a))
-
-
-def _sizes(kind: type[S], a: Architecture) -> S:
-    """Those of the sizes that a kind of member has."""
-    return kind(**{each.name: getattr(a, each.name) for each in fields(kind)})
+        return Segments(sizes(segments.Sizes))
+    return Autoregressive(sizes(autoregressive.Sizes))
 
 
 @final
@@ -93,13 +94,16 @@ class SeriesNetwork(Network):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.members = nn.ModuleList(_member(architecture) for _ in range(architecture.members))
+        self.members = nn.ModuleList(
+            _member(architecture, number) for number in range(architecture.members)
+        )
 
     def told(self) -> str:
         """Its layers and its size in a few words."""
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""
-        how = f"in pieces of {a.segment} steps" if a.kind == "segments" else "step by step"
+        pieces = " or ".join(map(str, a.segments[: a.members]))
+        how = f"in pieces of {pieces} steps" if a.kind == "segments" else "step by step"
         return (
             f"{times}{a.layers} x GRU({a.hidden}) reading {a.context:,} steps {how}, "
             f"{weights:,} weights"

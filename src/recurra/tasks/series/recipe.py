@@ -80,7 +80,7 @@ def size_for(kind: str, data: SeriesData) -> Size:
             steps=150 if few else 400,
             rates=Rates(0.005, 2e-3),
         )
-    worth = min(max(230 * len(data.panel) ** 0.5, 400), 5000)
+    worth = min(max(170 * len(data.panel) ** 0.6, 400), 7000)
     return Size(128, 1, 0.3, 0.0, 64, int(worth), Rates(0.02, 2e-3))
 
 
@@ -149,7 +149,7 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
         past=panel.past.shape[1],
         static=panel.static.shape[1],
         series=0,
-        segment=segment(data),
+        segments=segments(data),
         embedding=8,
         hidden=size.hidden,
         layers=size.layers,
@@ -176,13 +176,18 @@ def context(kind: str, data: SeriesData) -> int:
     return max(1, min(asked, longest - horizon))
 
 
-def segment(data: SeriesData) -> int:
-    """Steps of a piece: a season, some of them where the horizon is long, or a part of one."""
+def segments(data: SeriesData) -> list[int]:
+    """Steps of a piece, of one member after the other: those that differ err differently.
+
+    A season, or some where the horizon is long, or a part of one that is long itself.
+    """
     period, horizon = data.period, data.horizon
     if period == 1:
-        return min(max(horizon // 2, 1), 16)
+        return [min(max(horizon // 2, 1), 16)]
     asked = period * max(1, horizon // (2 * period))
-    return asked if asked <= LONGEST else -(-period // -(-period // LONGEST))
+    if period > LONGEST:
+        return [-(-period // -(-period // LONGEST))]
+    return [asked, period] if period < asked <= LONGEST else [period]
 
 
 def reader(network: SeriesNetwork, data: SeriesData) -> Reader:
@@ -219,7 +224,7 @@ def judged(data: SeriesData) -> tuple[Origins, Origins]:
 
 
 def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
-    """Give members that begin from a linear forecast its weights, by the training part: themselves."""
+    """The network; members that begin from a linear forecast have its weights, as training tells."""
     a = network.architecture
     if a.kind != "autoregressive":
         return network

@@ -224,7 +224,11 @@ def write_ahead(run: Run, panel: Panel, found: Forecasts, *, target: str, period
     horizon = found.quantiles.shape[1]
     context = max(3 * horizon, min(2 * period, 6 * horizon), 24)
     firsts = [max(0, int(panel.lengths[series]) - context) for series in pictured]
-    arrays = {"series": found.series, "origins": found.origins, "quantiles": found.quantiles}
+    arrays: dict[str, NDArray[Any]] = {
+        "series": found.series,
+        "origins": found.origins,
+        "quantiles": found.quantiles,
+    }
     values = {
         f"values.{series}": panel.of(series)[first:]
         for series, first in zip(pictured, firsts, strict=True)

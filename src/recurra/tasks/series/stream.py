@@ -67,10 +67,8 @@ class Stream:
         stamp = self._panel.frequency.stamps(np.array([self._place]))[0]
         found: dict[str, Any] = {"ds": shown(stamp), "recurra": float(real[LEVELS.index(0.5)])}
         for size, (low, high) in INTERVALS.items():
-            found |= {
-                f"recurra-lo-{size}": float(real[low]),
-                f"recurra-hi-{size}": float(real[high]),
-            }
+            found[f"recurra-lo-{size}"] = float(real[low])
+            found[f"recurra-hi-{size}"] = float(real[high])
         return found
 
     def step(self, value: float) -> dict[str, Any]:
