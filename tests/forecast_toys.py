@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.frequency import Frequency
-from recurra.tasks.series.data import SeriesData
-from recurra.tasks.series.panel import Panel
+from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.past import Origins
 from recurra.tasks.series.scale import Scale
 
@@ -63,7 +62,7 @@ def cut(
         scale=Scale.of(panel, train_ends, log),
         covariates=covariates,
         found={},
-        columns={"target": "sales"},
+        columns={"target": ["sales"]},
         origin={},
     )
 

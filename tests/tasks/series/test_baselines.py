@@ -16,9 +16,9 @@ from recurra.judge import forecasts as metrics
 from recurra.judge.forecasts import Sums
 from recurra.tasks.series import naive2, smoothing
 from recurra.tasks.series.baselines import Baseline, series_baselines
-from recurra.tasks.series.data import SeriesData
 from recurra.tasks.series.forecasts import INTERVALS
 from recurra.tasks.series.naive2 import decomposed, is_seasonal
+from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.past import Origins, Past
 
 
@@ -256,9 +256,9 @@ def test_ten_thousand_windows_take_seconds() -> None:
     data = cut(panel_of(rows), 12, 12, select=31, test=31)
     held, test = windows(data, "select"), windows(data, "test")
     assert len(test) == 10_000
-    began = time.perf_counter()
+    began = time.process_time()
     series_baselines(data, held, test, seconds=2)
-    assert time.perf_counter() - began < 15
+    assert time.process_time() - began < 15
 
 
 def hourly(folder: Path) -> tuple[SeriesData, NDArray[np.float64]]:

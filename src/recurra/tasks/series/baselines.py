@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from recurra.errors import DataError
 from recurra.tasks.series import lags, naive2, smoothing
-from recurra.tasks.series.data import SeriesData
 from recurra.tasks.series.forecasts import LEVELS, Forecasts
 from recurra.tasks.series.intervals import pooled
+from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.past import Origins, Past, pieces
 from recurra.tasks.series.scale import Scale
 
@@ -25,6 +25,7 @@ SECONDS: Final = 60.0
 """What all baselines together may take on one core, unless told otherwise."""
 
 NAIVE: Final = "naive forecast"
+SEASONAL: Final = "seasonal naive forecast"
 NAIVE2: Final = "Naive2"
 
 _ALIKE: Final = 10  # windows that the mean error of all steps counts as, at each step
@@ -91,7 +92,7 @@ def series_baselines(
     found = [judged(NAIVE, "the last value", lambda w: _naive(past, w, horizon))]
     last = f"the value {period:,} steps before"
     if seasonal:
-        found.append(judged("seasonal naive forecast", last, lambda w: _seasonal(past, w, horizon)))
+        found.append(judged(SEASONAL, last, lambda w: _seasonal(past, w, horizon)))
     growth = "factor" if data.scale.log else "change"
     found.append(
         judged(
