@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,37 @@ def test_on_other_windows_intervals_hold_what_they_promise(factor: float) -> Non
     assert (
         {"as they are"} == set(widths.kinds) if factor == 1 else "as they are" not in widths.kinds
     )
+
+
+def overlapping(count: int, seed: int, factor: float) -> tuple[Any, Any, Any]:
+    """Naive forecasts of a random walk from each of its steps: quantiles, values, origins."""
+    walk = np.cumsum(np.random.default_rng(seed).normal(size=count + 6))
+    origins = np.arange(count)
+    true = walk[origins[:, None] + 1 + np.arange(6)]
+    spread = factor * np.sqrt(np.arange(6) + 1.0)
+    said = walk[:count, None, None] + spread[:, None] * Z
+    return said.astype(np.float32), true, origins
+
+
+@pytest.mark.parametrize("count", [3, 13, 25, 60])
+def test_windows_that_overlap_are_no_proof_of_each_other(count: int) -> None:
+    """Right ones stay right, over draws; where each is taken for a proof they do not."""
+    held: list[list[float]] = []
+    for seed in range(40):
+        given = overlapping(count, seed, 1.0)
+        said, true, _ = overlapping(300, 1000 + seed, 1.0)
+        found = [Widths.none(6), intervals.calibrate(*given), intervals.calibrate(*given[:2])]
+        held.append([coverage(intervals.apply(said, each), true, 80) for each in found])
+    before, after, fooled = np.abs(np.array(held) - 0.8).mean(0)
+    assert after < before + 0.015
+    if 3 < count < 60:
+        assert fooled > after + 0.015
+    # Windows of as many series at once are.
+    alone = [overlapping(1, seed, 0.4) for seed in range(40)]
+    said, true, origins = (np.concatenate(each) for each in zip(*alone, strict=True))
+    assert "as they are" in intervals.calibrate(said, true, origins).kinds
+    widths = intervals.calibrate(said, true, origins, np.arange(40))
+    assert "as they are" not in widths.kinds
 
 
 def test_what_is_off_to_one_side_is_moved_on_that_side() -> None:
@@ -102,8 +134,9 @@ def test_steps_are_pooled_where_windows_are_few() -> None:
 def test_the_order_of_windows_is_theirs_in_time() -> None:
     said, true = windows(50, 3, seed=4, factor=0.6)
     mixed = np.random.default_rng(0).permutation(50)
-    first = intervals.calibrate(said, true, np.arange(50))
-    again = intervals.calibrate(said[mixed], true[mixed], mixed)
+    first = intervals.calibrate(said, true, 3 * np.arange(50))
+    again = intervals.calibrate(said[mixed], true[mixed], 3 * mixed)
+    assert first.kinds != ("as they are",) * 3
     np.testing.assert_allclose(first.low, again.low, rtol=1e-5)
     assert first.kinds == again.kinds
 

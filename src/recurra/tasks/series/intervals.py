@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal, final
@@ -14,6 +14,7 @@ from recurra.errors import BundleError, DataError
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 Quantiles = NDArray[np.float32]
 Kind = Literal["as they are", "symmetric", "asymmetric"]
 
@@ -22,10 +23,11 @@ KINDS: Final[tuple[Kind, ...]] = ("as they are", "symmetric", "asymmetric")
 ENOUGH: Final = 200
 """Errors that an end of an interval is corrected by; steps side by side are pooled for so many."""
 
-FEWEST: Final = 8
-"""Windows below which nothing is corrected: what they have in common would be chance."""
+FEWEST: Final = 3
+"""Windows side by side below which nothing is corrected: their errors are one event."""
 
 _FOLDS: Final = 4
+_SURE: Final = 1.5  # standard deviations from what an interval promises, of the share it holds
 _GAIN: Final = 0.005  # of the score, out of sample, that a correction has to be worth
 _MEDIAN: Final = LEVELS.index(0.5)
 
@@ -105,20 +107,30 @@ class Widths:
         return cls(kinds, low, high, windows)
 
 
-def calibrate(quantiles: Quantiles, actuals: ArrayLike, order: ArrayLike | None = None) -> Widths:
+def calibrate(
+    quantiles: Quantiles,
+    actuals: ArrayLike,
+    order: ArrayLike | None = None,
+    series: ArrayLike | None = None,
+) -> Widths:
     """The widths that make intervals hold, from free-running forecasts of the selection part.
 
     Conformalised quantile regression (Romano, Patterson & Candès 2019): an end is moved by that
     quantile of its errors of which so many stay inside. Symmetric moves both ends alike, asymmetric
-    each by its own errors (their Theorem 2). For each interval the one is taken, or no correction,
-    that scores best on windows which it was not found on: by the interval score (Gneiting & Raftery
-    2007, equation 43), which counts both the misses and the width. Errors are taken over the mean
-    width at their step, so that steps can be pooled: as many side by side as `ENOUGH` asks for.
+    each by its own errors (their Theorem 2). Errors are taken over the mean width at their step, so
+    that steps can be pooled: as many side by side as `ENOUGH` asks for.
+
+    Windows that overlap tell the same twice, and their theorem is not about such: what counts is
+    how many of them lie side by side. An interval is left as it is unless it holds too often or too
+    rarely for so few to be chance, and unless the correction scores better on windows which it was
+    not found on and which do not overlap those: by the interval score (Gneiting & Raftery 2007,
+    equation 43), of misses and of width.
 
     Args:
         quantiles: (W, H, Q) at LEVELS, scaled, so that one error can stand for any series.
         actuals: (W, H) scaled, NaN where missing.
-        order: (W,) when each window begins: those that are close in time are tried together.
+        order: (W,) at which step each window begins; default: H apart, none overlaps another.
+        series: (W,) which series each is of; default: all of one.
 
     Raises:
         DataError: shapes do not fit.
@@ -129,21 +141,55 @@ def calibrate(quantiles: Quantiles, actuals: ArrayLike, order: ArrayLike | None 
             f"quantiles of shape {said.shape} of values of shape {true.shape}",
             expected=f"(windows, steps, {len(LEVELS)}) and (windows, steps)",
         )
-    there = ~np.isnan(true).all(1)
-    said, true = said[there], true[there]
     windows, horizon = true.shape
-    if windows < FEWEST:
+    begins = np.arange(windows) * horizon if order is None else np.asarray(order, np.int64)
+    owners = np.zeros(windows, np.int64) if series is None else np.asarray(series, np.int64)
+    there = np.flatnonzero(~np.isnan(true).all(1))
+    there = there[np.argsort(begins[there], kind="stable")]
+    said, true, begins, owners = said[there], true[there], begins[there], owners[there]
+    apart = _apart(begins, owners, horizon)
+    if apart < FEWEST:
         return Widths.none(horizon)
-    if order is not None:
-        placed = np.argsort(np.asarray(order)[there], kind="stable")
-        said, true = said[placed], true[placed]
     kinds, low, high = [], np.zeros((len(INTERVALS), horizon)), np.zeros((len(INTERVALS), horizon))
+    folds = list(_folds(begins, owners, horizon))
     for place, (size, (bottom, top)) in enumerate(INTERVALS.items()):
-        errors = _Errors.of(said[..., bottom], said[..., top], true)
-        kind = _best(errors, size / 100)
+        errors = _Errors.of(said[..., bottom], said[..., top], true, apart)
+        kind = KINDS[0]
+        if errors.missed(size / 100):
+            kind = _best(errors, folds, size / 100)
         low[place], high[place] = errors.moves(kind, size / 100)
         kinds.append(kind)
-    return Widths(tuple(kinds), low, high, windows)
+    return Widths(tuple(kinds), low, high, len(there))
+
+
+def _apart(begins: Places, owners: Places, horizon: int) -> int:
+    """How many windows, in order, lie side by side without overlap, in all series together."""
+    ends: dict[int, int] = {}
+    found = 0
+    for begin, owner in zip(begins.tolist(), owners.tolist(), strict=True):
+        if begin >= ends.get(owner, begin):
+            ends[owner] = begin + horizon
+            found += 1
+    return found
+
+
+def _folds(
+    begins: Places, owners: Places, horizon: int
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Windows to try corrections on, and those to find them on, which overlap none of them (W,)."""
+    windows = len(begins)
+    fold = np.arange(windows) * _FOLDS // windows
+    for held in range(_FOLDS):
+        tried = fold == held
+        first = np.full(int(owners.max()) + 1, np.iinfo(np.int64).max)
+        last = np.full(len(first), np.iinfo(np.int64).min)
+        np.minimum.at(first, owners[tried], begins[tried])
+        np.maximum.at(last, owners[tried], begins[tried])
+        before = begins + horizon <= first[owners]
+        after = begins - horizon >= last[owners]
+        found = before | after
+        if tried.any() and found.any():
+            yield tried, found
 
 
 def apply(quantiles: Quantiles, widths: Widths) -> Quantiles:
@@ -178,23 +224,41 @@ class _Errors:
         above: (W, H) how far above the upper end.
         wide: (W, H) from the lower to the upper end.
         unit: (H,) the mean width, by which all of them are divided.
+        apart: windows without overlap.
     """
 
     below: Floats
     above: Floats
     wide: Floats
     unit: Floats
+    apart: float
 
     @classmethod
-    def of(cls, low: Floats, high: Floats, true: Floats) -> _Errors:
+    def of(cls, low: Floats, high: Floats, true: Floats, apart: float) -> _Errors:
         unit = (high - low).mean(0)
         unit = np.where(unit > 1e-9, unit, 1.0)
         wide = np.where(np.isnan(true), np.nan, high - low)
-        return cls((low - true) / unit, (true - high) / unit, wide / unit, unit)
+        return cls((low - true) / unit, (true - high) / unit, wide / unit, unit, apart)
 
     def rows(self, rows: NDArray[np.bool_]) -> _Errors:
         """Those of some windows."""
-        return _Errors(self.below[rows], self.above[rows], self.wide[rows], self.unit)
+        apart = max(1.0, self.apart * float(rows.mean()))
+        return _Errors(self.below[rows], self.above[rows], self.wide[rows], self.unit, apart)
+
+    def missed(self, share: float) -> bool:
+        """Whether values lie outside, on either side or on both, more or less often than chance."""
+        outside = [
+            float(np.nanmean(np.where(np.isnan(e), np.nan, e > 0)))
+            for e in (self.below, self.above)
+        ]
+        rates = [
+            (outside[0] + outside[1], 1 - share),
+            *((each, (1 - share) / 2) for each in outside),
+        ]
+        return any(
+            abs(rate - wanted) > _SURE * np.sqrt(wanted * (1 - wanted) / self.apart)
+            for rate, wanted in rates
+        )
 
     def moves(self, kind: Kind, share: float) -> tuple[Floats, Floats]:
         """By how much the lower and the upper end (H,) each go outwards."""
@@ -202,13 +266,14 @@ class _Errors:
         low, high = np.zeros(horizon), np.zeros(horizon)
         if kind == "as they are":
             return low, high
-        for steps in pooled((~np.isnan(self.below)).sum(0)):
+        counts = (~np.isnan(self.below)).sum(0) * self.apart / len(self.below)
+        for steps in pooled(counts.astype(np.int64)):
             below, above = self.below[:, steps], self.above[:, steps]
             if kind == "symmetric":
-                low[steps] = high[steps] = _reach(np.maximum(below, above), share)
+                low[steps] = high[steps] = _reach(np.maximum(below, above), share, self.apart)
             else:
-                low[steps] = _reach(below, (1 + share) / 2)
-                high[steps] = _reach(above, (1 + share) / 2)
+                low[steps] = _reach(below, (1 + share) / 2, self.apart)
+                high[steps] = _reach(above, (1 + share) / 2, self.apart)
         return low * self.unit, high * self.unit
 
     def score(self, low: Floats, high: Floats, share: float) -> float:
@@ -232,24 +297,24 @@ def pooled(counts: NDArray[np.int64]) -> Iterator[slice]:
         yield slice(first, end)
 
 
-def _reach(errors: Floats, share: float) -> float:
-    """The error that so many stay under, of one more as well that is like them; 0 of none."""
+def _reach(errors: Floats, share: float, apart: float) -> float:
+    """The error that so many stay under, of one window more as well; 0 of none."""
     found = np.sort(errors[~np.isnan(errors)])
     if not len(found):
         return 0.0
-    place = int(np.ceil((len(found) + 1) * share)) - 1
+    place = int(np.ceil(len(found) * share * (1 + 1 / apart))) - 1
     return float(found[min(place, len(found) - 1)])
 
 
-def _best(errors: _Errors, share: float) -> Kind:
-    """The correction that scores best on each quarter of the windows when found on the others."""
-    windows = len(errors.below)
-    fold = np.arange(windows) * _FOLDS // windows
+def _best(
+    errors: _Errors, folds: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]], share: float
+) -> Kind:
+    """The correction that scores best on windows that it was not found on."""
     scores = dict.fromkeys(KINDS, 0.0)
-    for held in range(_FOLDS):
-        found, tried = errors.rows(fold != held), errors.rows(fold == held)
+    for tried, found in folds:
+        known, asked = errors.rows(found), errors.rows(tried)
         for kind in KINDS:
-            scores[kind] += tried.score(*found.moves(kind, share), share)
+            scores[kind] += asked.score(*known.moves(kind, share), share)
     best = min(KINDS, key=lambda kind: scores[kind])
     # What is hardly better is better by chance.
     return best if scores[best] < (1 - _GAIN) * scores[KINDS[0]] else KINDS[0]
