@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from forecast_toys import HOURLY, MONTHLY, cut, panel_of, seasonal, windows
@@ -20,6 +22,7 @@ from recurra.tasks.series.forecasts import INTERVALS, Origins
 from recurra.tasks.series.naive2 import decomposed, is_seasonal
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.past import Past
+from recurra.tasks.series.scale import Scale
 
 
 def several(log: bool = False) -> SeriesData:
@@ -68,6 +71,61 @@ def test_none_of_them_looks_at_what_it_forecasts(log: bool) -> None:
     for old, new in zip(before, series_baselines(changed, held, test, seconds=2), strict=True):
         if "ridge" not in old.name:
             np.testing.assert_array_equal(old.held[first], new.held[first], err_msg=old.name)
+
+
+def test_what_is_fitted_ends_before_the_test_part() -> None:
+    data = several()
+    panel, held, test = data.panel, windows(data, "select", 17), windows(data, "test", 500)
+    test = Origins(test.series, data.select_ends[test.series])  # its first steps
+    step = np.arange(len(panel.values)) - np.repeat(panel.begins, panel.lengths)
+    late = step >= np.repeat(data.select_ends, panel.lengths)
+    values = np.where(late, 1e6, panel.values)
+    changed = dataclasses.replace(data, panel=dataclasses.replace(panel, values=values))
+    found = [series_baselines(each, held, test, seconds=2) for each in (data, changed)]
+    for old, new in zip(*found, strict=True):
+        np.testing.assert_array_equal(old.point, new.point, err_msg=old.name)
+        np.testing.assert_array_equal(old.moves, new.moves, err_msg=old.name)
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.floats(0.0, 0.97))
+def test_the_past_of_an_origin_is_before_it(seed: int, period: int, missing: float) -> None:
+    """Whatever comes later, and wherever values are missing."""
+    generator = np.random.default_rng(seed)
+    rows = [generator.normal(size=length) for length in (30, 9, 21)]
+    for row in rows:
+        row[generator.random(len(row)) < missing] = np.nan
+    panel = panel_of(rows)
+    scale = Scale(np.zeros(3), np.ones(3), False)
+    series = generator.integers(0, 3, 8)
+    origins = generator.integers(0, panel.lengths[series] + 1)
+    for number in range(8):
+        at = Origins(series[[number]], origins[[number]])
+        begin = panel.begins[at.series[0]]
+        later = panel.values.copy()
+        later[begin + at.origins[0] : begin + panel.lengths[at.series[0]]] = 99.0
+        found = []
+        for values in (panel.values, later):
+            past = Past(dataclasses.replace(panel, values=values), scale, period)
+            methods = (past.last_step, past.level, past.season, past.change)
+            found.append([*(method(at) for method in methods), past.before(at, 5)])
+        for mine, other in zip(*found, strict=True):
+            np.testing.assert_array_equal(mine, other)
+        own = panel.of(int(at.series[0]))[: at.origins[0]]
+        there = own[~np.isnan(own)]
+        assert found[0][1][0] == pytest.approx(there[-1] if len(there) else 0.0, rel=1e-6)
+
+
+def test_seasons_are_counted_from_the_first_value() -> None:
+    """A series is forecast alike whether the steps before its first value are there or not."""
+    row = seasonal(120, 12, seed=0)
+    said = []
+    for late in (0, 5):
+        data = cut(
+            panel_of([np.concatenate([np.full(late, np.nan), row])]), 12, 12, select=24, test=24
+        )
+        said.append([each.point for each in named(data).values()])
+    for mine, other in zip(*said, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4)
 
 
 def test_all_of_them_answer_whatever_the_series_are_like() -> None:

@@ -82,6 +82,19 @@ def test_windows_that_overlap_are_no_proof_of_each_other(count: int) -> None:
     assert "as they are" not in widths.kinds
 
 
+def test_corrections_are_tried_on_windows_that_do_not_overlap_those_they_come_from() -> None:
+    generator = np.random.default_rng(0)
+    begins, owners = np.sort(generator.integers(0, 200, 90)), generator.integers(0, 3, 90)
+    parts = list(intervals.folds(begins, owners, 7))
+    assert len(parts) == 4
+    assert (np.sum([tried for tried, _ in parts], axis=0) == 1).all()
+    for tried, found in parts:
+        for owner in range(3):
+            here, there = (begins[each & (owners == owner)] for each in (tried, found))
+            assert (np.abs(here[:, None] - there) >= 7).all()
+        assert found.sum() > 40
+
+
 def test_what_is_off_to_one_side_is_moved_on_that_side() -> None:
     said, true = windows(600, 4, seed=1, shift=2.0)
     widths = intervals.calibrate(said, true)

@@ -186,7 +186,7 @@ def _judged(
 
 
 def _moves(errors: Floats) -> Floats:
-    """From the point to each quantile (H, Q), by errors (V, H) of the past; the median stays.
+    """From the point to each quantile (H, Q), by errors (V, H) of the past.
 
     Steps side by side are pooled where windows are few, over the mean error at each.
     """
@@ -203,21 +203,20 @@ def _moves(errors: Floats) -> Floats:
         some = (errors[:, steps] / unit[steps])[there[:, steps]]
         if len(some):
             moves[steps] = np.multiply.outer(unit[steps], np.quantile(some, LEVELS))
-    # Where it is always too low, its median is still what it says.
-    moves[:, :_MEDIAN] = np.minimum(moves[:, :_MEDIAN], 0)
-    moves[:, _MEDIAN] = 0
-    moves[:, _MEDIAN + 1 :] = np.maximum(moves[:, _MEDIAN + 1 :], 0)
     return moves
 
 
 def around(point: Points, moves: Floats, scale: Scale, windows: Origins) -> Points:
-    """Quantiles (W, H, Q) in real units, so far from the points (W, H) on their scales."""
+    """Quantiles (W, H, Q) in real units, so far from the points (W, H) on their scales.
+
+    The median is the point itself, and no end lies on its wrong side.
+    """
     found = np.empty((*point.shape, len(LEVELS)), np.float32)
     for piece in pieces(len(point), point.shape[1] * len(LEVELS)):
         series = windows.series[piece]
         middle = scale.scale(point[piece], series).astype(np.float64)
         said = scale.restore(middle[..., None] + moves, series).astype(np.float32)
-        # The point to the digit, which rounding may have put on the other side of an end.
+        # Where it is always too low, its median is still what it says.
         own = point[piece][..., None]
         said[..., :_MEDIAN] = np.minimum(said[..., :_MEDIAN], own)
         said[..., _MEDIAN + 1 :] = np.maximum(said[..., _MEDIAN + 1 :], own)

@@ -155,12 +155,12 @@ def calibrate(
     if apart < FEWEST:
         return Widths.none(horizon)
     kinds, low, high = [], np.zeros((len(INTERVALS), horizon)), np.zeros((len(INTERVALS), horizon))
-    folds = list(_folds(begins, owners, horizon))
+    parts = list(folds(begins, owners, horizon))
     for place, (size, (bottom, top)) in enumerate(INTERVALS.items()):
         errors = _Errors.of(said[..., bottom], said[..., top], true, apart)
         kind = KINDS[0]
         if errors.missed(size / 100):
-            kind = _best(errors, folds, size / 100)
+            kind = _best(errors, parts, size / 100)
         low[place], high[place] = errors.moves(kind, size / 100)
         kinds.append(kind)
     return Widths(tuple(kinds), low, high, len(there))
@@ -177,7 +177,7 @@ def _apart(begins: Places, owners: Places, horizon: int) -> int:
     return found
 
 
-def _folds(
+def folds(
     begins: Places, owners: Places, horizon: int
 ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Windows to try corrections on, and those to find them on, which overlap none of them (W,)."""

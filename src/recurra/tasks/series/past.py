@@ -102,17 +102,20 @@ class Past:
 
     def change(self, windows: Origins) -> Floats:
         """(W,) the mean change from one season to the next, over all steps before each origin."""
-        m, values = self.period, self.values
-        step = np.arange(len(values)) - self.panel.begins[self.owner]
-        change = np.zeros(len(values))
-        change[m:] = np.where(step[m:] >= m, values[m:] - values[:-m], 0.0)
-        there = (step >= m) & ~np.isnan(change)
-        sums = np.concatenate([[0.0], np.cumsum(np.where(there, change, 0.0))])
-        counts = np.concatenate([[0], np.cumsum(there)])
-        begins = self.panel.begins[windows.series]
-        ends = begins + windows.origins
-        mean: Floats = (sums[ends] - sums[begins]) / np.maximum(counts[ends] - counts[begins], 1)
-        return mean
+        m, found = self.period, np.zeros(len(windows))
+        order = np.argsort(windows.series, kind="stable")
+        owners, firsts = np.unique(windows.series[order], return_index=True)
+        # Series by series: in one running sum over all, a large one would take others' digits.
+        for owner, rows in zip(owners.tolist(), np.split(order, firsts[1:]), strict=True):
+            begin = self.panel.begins[owner]
+            values = self.values[begin : begin + self.panel.lengths[owner]]
+            change = values[m:] - values[:-m]
+            there = ~np.isnan(change)
+            sums = np.concatenate([[0.0], np.cumsum(np.where(there, change, 0.0))])
+            counts = np.concatenate([[0], np.cumsum(there)])
+            ends = np.maximum(windows.origins[rows] - m, 0)
+            found[rows] = sums[ends] / np.maximum(counts[ends], 1)
+        return found
 
     def ahead(self, windows: Origins, horizon: int) -> Floats:
         """(W, H) what came: for errors and fits of the past, never for a forecast of it."""

@@ -224,7 +224,7 @@ def judged(data: SeriesData) -> tuple[Origins, Origins]:
 
 
 def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
-    """The network; members that begin from a linear forecast have its weights, as training tells."""
+    """The network, its members begun from a linear forecast where they are of that kind."""
     a = network.architecture
     if a.kind != "autoregressive":
         return network
