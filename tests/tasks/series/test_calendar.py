@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recurra.data.frequency import Frequency
-from recurra.tasks.series.calendar import features, names
+from recurra.tasks.series.calendar import FEW, features, turns_of, worth
 
 
 def at(frequency: Frequency, *moments: str) -> NDArray[np.float32]:
@@ -31,7 +31,10 @@ def test_only_what_varies(frequency: Frequency, turns: list[str]) -> None:
     found = features(frequency, np.arange(-10_000, 30_000))
     assert found.dtype == np.float32
     assert found.shape == (40_000, 2 * len(turns))
-    assert names(frequency) == tuple(f"{part} of {t}" for t in turns for part in ("sine", "cosine"))
+    assert list(turns_of(frequency)) == turns
+    if len(turns) > 1:
+        some = features(frequency, np.arange(100), turns[1:])
+        np.testing.assert_array_equal(some, features(frequency, np.arange(100))[:, 2:])
     for turn in range(len(turns)):
         pair = found[:, 2 * turn : 2 * turn + 2]
         np.testing.assert_allclose((pair**2).sum(1), 1, rtol=1e-5)
@@ -69,3 +72,19 @@ def test_steps_know_each_other() -> None:
     np.testing.assert_array_equal(
         features(frequency, ordinals), features(frequency, np.arange(1000))[ordinals]
     )
+
+
+def test_a_turn_is_worth_reading_once_training_saw_it_twice() -> None:
+    hourly = Frequency("h", 1, 0)
+    year = 8766
+    assert worth(hourly, 0, year, period=24, total=year) == ["hour", "weekday"]
+    assert "day of the year" in worth(hourly, 0, 2 * year + 24, period=24, total=2 * year)
+    assert worth(hourly, 0, 40, period=24, total=FEW) == []
+    assert worth(Frequency("step", 1, 0), 0, 5000, period=24, total=5000) == []
+
+
+def test_a_short_series_leaves_its_own_season_to_the_values() -> None:
+    monthly = Frequency("M", 1, 1)
+    assert worth(monthly, 0, 72, period=12, total=72) == []
+    assert worth(monthly, 0, 72, period=12, total=FEW) == ["month"]
+    assert worth(monthly, 0, 72, period=1, total=72) == ["month"]

@@ -79,11 +79,11 @@ def test_a_constant_series_is_left_out_of_what_is_scaled_and_counted() -> None:
     assert math.isfinite(figures["mase"])
 
 
-def test_errors_are_scaled_by_the_training_part_alone() -> None:
+def test_errors_are_scaled_by_what_was_before_the_test_part_alone() -> None:
     data = many()
     test, panel = windows(data, "test"), data.panel
     step = np.arange(len(panel.values)) - np.repeat(panel.begins, panel.lengths)
-    late = step >= np.repeat(data.train_ends, panel.lengths)
+    late = step >= np.repeat(data.select_ends, panel.lengths)
     values = np.where(late, 10 * panel.values + step, panel.values)
     other = dataclasses.replace(data, panel=dataclasses.replace(panel, values=values))
     for name in ("scale", "squared"):

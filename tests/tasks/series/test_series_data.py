@@ -139,7 +139,8 @@ def test_parts_lie_one_behind_the_other() -> None:
     assert data.found["short"] == 1
     parts: tuple[Part, ...] = ("train", "select", "test")
     for part in parts:
-        series, steps = origins(data, part)
+        found = origins(data, part)
+        series, steps = found.series, found.origins
         low, high = {
             "train": (np.ones(4), data.train_ends),
             "select": (data.train_ends, data.select_ends),
