@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.units import MOST_LETTERS, SHAPE, Bags, Text, Units, normal
+from recurra.data.units import BEGIN, MOST_LETTERS, SHAPE, Bags, Text, Units, normal
 from recurra.errors import BundleError, OptionError
 
 TEXTS = [
@@ -27,7 +27,7 @@ TEXTS = [
     "2024-11-05: 12:30",
     "🙂🙂 ok",
 ] * 2
-WAYS = ["words", "characters", "bpe:300"]
+WAYS = ["words", "characters", "characters:3", "bpe:300"]
 KNOWN = {how: Units.learn(TEXTS, how) for how in WAYS}
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -161,6 +161,30 @@ def test_what_occurs_once_is_not_learnt_and_the_commonest_come_first() -> None:
     assert rows_of(Units.learn([], "words").encode(["a b"])) == [[[], []]]
 
 
+def test_characters_with_the_n_grams_that_end_in_them() -> None:
+    units = Units.learn(["anna", "hanna", "na"] * 2, "characters:3")
+    assert units.cut("anna") == ["a", "n", "n", "a"]
+    assert names(units, "anna") == [
+        [f"{BEGIN}a", "a"],
+        [f"{BEGIN}an", "an", "n"],
+        ["ann", "nn", "n"],
+        ["nna", "na", "a"],
+    ]
+    # What is new has the parts that are known.
+    assert names(units, "xan") == [[], ["a"], ["an", "n"]]
+    assert names(units, tuple("anna")) == names(units, "anna")
+    # One character at most is what characters are without a number.
+    plain = Units.learn(TEXTS, "characters:1")
+    assert plain.to_json() == KNOWN["characters"].to_json()
+    assert KNOWN["characters"].to_json()["longest"] == 1
+
+
+def test_a_vocabulary_without_its_longest_is_of_single_characters() -> None:
+    value = KNOWN["characters"].to_json()
+    del value["longest"]
+    assert Units.from_json(value).to_json() == KNOWN["characters"].to_json()
+
+
 def test_very_long_words_have_a_bounded_bag() -> None:
     word = "lo" * 50_000
     units = Units.learn([word, word], "words")
@@ -201,12 +225,17 @@ def test_subwords_say_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", ["word", "bpe", "bpe:", "bpe:x", "bpe:299", "bpe:-400", "words:3", "", "bpe:1000001"]
+    "how",
+    [
+        *["word", "bpe", "bpe:", "bpe:x", "bpe:299", "bpe:-400", "words:3", "", "bpe:1000001"],
+        *["characters:0", "characters:9", "characters:x", "characters:-1"],
+    ],
 )
 def test_no_such_way(how: str) -> None:
     with pytest.raises(OptionError, match="--tokens") as caught:
         Units.learn(TEXTS, how)
     assert "bpe:N" in caught.value.expected
+    assert "characters:N" in caught.value.expected
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -220,6 +249,9 @@ def test_no_such_way(how: str) -> None:
         {"features": ["a", 3]},
         {"features": {"a": 1}},
         {"tokenizer": 5},
+        {"longest": 0},
+        {"longest": "3"},
+        {"longest": True},
     ],
 )
 def test_damage_is_told(how: str, change: dict[str, Any]) -> None:

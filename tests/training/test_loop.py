@@ -196,6 +196,18 @@ def test_the_last_steps_read_the_selection_part_too(tmp_path: Path) -> None:
     assert watcher.bests[-1] == 100
 
 
+def test_a_trainee_with_nothing_more_to_read_keeps_its_last_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Toy, "finish", lambda _, carry: carry)
+    run, watcher = Run.create(tmp_path), Witness()
+    settings = replace(SETTINGS, finish=0.3)
+    progress, network = fitted(run, Toy(), Plan(100, 10), settings, watcher)
+    assert progress.best_step == 100
+    assert same_weights(run, network)
+    assert watcher.said == ["from here on nothing chooses: the last weights are kept"]
+
+
 def test_cut_off_while_finishing_the_chosen_weights_are_kept(tmp_path: Path) -> None:
     settings = replace(SETTINGS, finish=0.3)
     run = Run.create(tmp_path / "cut")

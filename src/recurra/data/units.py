@@ -29,8 +29,14 @@ WORD: Final = re.compile(rf"\w[\w{_MARKS}]*|[^\w\s]")
 LONGEST: Final = 5
 """The longest n-gram of a word, its marked ends counted."""
 
+MOST_CHARACTERS: Final = 8
+"""The longest n-gram of characters that can be asked for."""
+
 MOST_LETTERS: Final = 40
 """Letters of a word that are looked at: what is longer is no word."""
+
+BEGIN: Final = "\x02"
+"""Comes before a text's first character in n-grams of characters."""
 
 SHAPE: Final = "\x00"
 """Comes before a word's shape, so that it is no n-gram."""
@@ -90,13 +96,15 @@ class Units:
     words       runs of letters and digits, other characters one by one; a word's features are
                 itself, its shape, and its n-grams with its ends marked (Bojanowski et al., 2017,
                 arXiv:1607.04606), all but the shape in lower case
-    characters  each its own feature
+    characters  each its own feature, or where `longest` is above 1 all n-grams of so many
+                characters at most that end in it, the text's beginning marked
     subwords    byte-pair encoding, each its own feature; `tokenizer` is the JSON of tokenizers
     """
 
     kind: str
     features: tuple[str, ...]
     tokenizer: str | None = None
+    longest: int = 1
 
     def __len__(self) -> int:
         """How many ids there are, 0 included."""
@@ -108,7 +116,8 @@ class Units:
 
         Args:
             texts: of the training part.
-            how: "words", "characters", or "bpe:N" for N subwords.
+            how: "words", "characters", "characters:N" for their n-grams of up to N, or "bpe:N"
+                for N subwords.
 
         Raises:
             OptionError: no such way.
@@ -117,18 +126,25 @@ class Units:
         kind, _, size = how.partition(":")
         if kind == "bpe" and size.isdecimal() and 300 <= int(size) <= 1_000_000:
             return cls(*_learn_subwords(texts, int(size)))
+        longest = 1
+        if kind == "characters" and size.isdecimal() and 1 <= int(size) <= MOST_CHARACTERS:
+            longest, size = int(size), ""
         if size or kind not in ("words", "characters"):
             raise OptionError(
-                f"--tokens {how}", expected="words, characters, or bpe:N for N subwords, N >= 300"
+                f"--tokens {how}",
+                expected="words, characters, characters:N for their n-grams, "
+                f"1 <= N <= {MOST_CHARACTERS}, or bpe:N for N subwords, N >= 300",
             )
-        units = Counter(itertools.chain.from_iterable(_cut(text, kind) for text in texts))
+        cut = (_reaching(_cut(text, kind), longest) for text in texts)
+        units = Counter(itertools.chain.from_iterable(cut))
         found: Counter[str] = Counter()
         for unit, count in units.items():
             for feature in _features(unit, kind):
                 found[feature] += count
         # Of equals the first in order, so that the same texts give the same features anywhere.
         ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-        return cls(kind, tuple(feature for feature, count in ranked[:most] if count > 1))
+        known = tuple(feature for feature, count in ranked[:most] if count > 1)
+        return cls(kind, known, longest=longest)
 
     def encode(self, texts: Sequence[Text]) -> Bags:
         """Cut texts and look their features up; a text of nothing becomes one unit of nothing."""
@@ -137,8 +153,10 @@ class Units:
         for row, text in enumerate(texts):
             units = self.cut(text) or [""]
             lengths[row] = len(units)
-            whole = self.kind == "subwords" and not isinstance(text, str)
-            bags += map(self._whole if whole else self._bag, units)
+            if self.kind == "subwords" and not isinstance(text, str):
+                bags += map(self._whole, units)
+            else:
+                bags += map(self._bag, _reaching(units, self.longest))
         counts = np.fromiter(map(len, bags), np.int64, len(bags))
         ids = np.fromiter(itertools.chain.from_iterable(bags), np.int64, int(counts.sum()))
         # What was looked up once is one object from then on.
@@ -159,7 +177,12 @@ class Units:
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes it from."""
-        return {"kind": self.kind, "features": list(self.features), "tokenizer": self.tokenizer}
+        return {
+            "kind": self.kind,
+            "features": list(self.features),
+            "tokenizer": self.tokenizer,
+            "longest": self.longest,
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Units:
@@ -169,20 +192,22 @@ class Units:
             BundleError: these are none.
         """
         kind, features, tokenizer = (value.get(k) for k in ("kind", "features", "tokenizer"))
+        longest = value.get("longest", 1)  # runs of before there were n-grams have none
         if (
             kind not in ("words", "characters", "subwords")
             or not (isinstance(features, list) and all(isinstance(each, str) for each in features))
             or not isinstance(tokenizer, str if kind == "subwords" else type(None))
+            or not (type(longest) is int and 1 <= longest <= MOST_CHARACTERS)
         ):
             raise BundleError("the vocabulary is damaged", expected='a "kind" and its "features"')
-        return cls(kind, tuple(features), tokenizer)
+        return cls(kind, tuple(features), tokenizer, longest)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {feature: k for k, feature in enumerate(self.features, 1)}
 
     @cached_property
-    def _bag(self) -> Callable[[str], tuple[int, ...]]:
+    def _bag(self) -> Callable[[str | tuple[str, ...]], tuple[int, ...]]:
         """The ids of a unit's features, remembered: most units come again."""
         get, kind = self._ids.get, self.kind
         return lru_cache(_REMEMBERED)(
@@ -217,7 +242,17 @@ def _cut(text: Text, kind: str) -> list[str]:
     return list(text) if kind == "characters" else WORD.findall(text)
 
 
-def _features(unit: str, kind: str) -> list[str]:
+def _reaching(units: list[str], longest: int) -> Sequence[str | tuple[str, ...]]:
+    """Each unit after those that its n-grams reach back to; alone where it has none."""
+    if longest == 1:
+        return units
+    marked = (BEGIN, *units)
+    return [marked[max(0, end - longest) : end] for end in range(2, len(marked) + 1)]
+
+
+def _features(unit: str | tuple[str, ...], kind: str) -> list[str]:
+    if isinstance(unit, tuple):
+        return ["".join(unit[start:]) for start in range(len(unit))]
     if kind != "words":
         return [unit]
     if not unit:

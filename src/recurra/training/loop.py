@@ -69,7 +69,10 @@ class Trainee(Protocol[Carry]):
         """The loss on the selection part; lower is better."""
 
     def finish(self, carry: Carry) -> Carry:
-        """The carry with which the selection part, having chosen, is read for training too."""
+        """The carry with which the selection part, having chosen, is read for training too.
+
+        The same one where it never is.
+        """
 
     def pack(self, carry: Carry) -> Mapping[str, Tensor]:
         """The carry as named arrays."""
@@ -109,7 +112,9 @@ class Settings:
         warm_up: the share of the steps over which the rates rise.
         patience: reports without a better selection loss after which the training ends.
         finish: the share of the steps, at the end, that read the selection part as well. By then
-            it has chosen: what it says of weights trained on it is no longer asked.
+            it has chosen: what it says of weights trained on it is no longer asked. A trainee that
+            goes on with the carry it had trains on nothing more; its last weights are kept.
+        back: whether what finishes are the best weights so far, where two reports were worse.
     """
 
     seed: int = 0
@@ -118,6 +123,7 @@ class Settings:
     warm_up: float = 0.1
     patience: int = 5
     finish: float = 0.0
+    back: bool = False
 
 
 def train(
@@ -164,12 +170,17 @@ def train(
             started = time.perf_counter()
             step, plan = progress.step, progress.plan
             if not progress.finishing and step >= plan.steps * (1.0 - settings.finish):
-                if progress.stale > 1:
-                    # These weights have been learning by heart: the ones to finish are the best.
+                if settings.back and progress.stale > 1:
+                    # These weights have been learning by heart.
                     best_yet, _ = run.read_arrays(WEIGHTS)
                     network.load_state_dict({k: torch.from_numpy(v) for k, v in best_yet.items()})
-                carry, progress = trainee.finish(carry), replace(progress, finishing=True)
-                watcher.says("from here on the selection part, having chosen, is trained on too")
+                before, carry = carry, trainee.finish(carry)
+                progress = replace(progress, finishing=True)
+                watcher.says(
+                    "from here on nothing chooses: the last weights are kept"
+                    if carry is before
+                    else "from here on the selection part, having chosen, is trained on too"
+                )
             for optimiser, peak in zip(optimisers, peaks, strict=True):
                 for group, value in zip(optimiser.param_groups, peak, strict=True):
                     group["lr"] = value * rate((step + 1) / plan.steps, warm_up=settings.warm_up)

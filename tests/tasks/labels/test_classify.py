@@ -19,7 +19,8 @@ from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.inputs import Encoder
-from toy_labels import KINDS, network, prepared
+from recurra.tasks.labels.recipe import Prepared
+from toy_labels import KINDS, label_data, network, prepared
 
 chosen_rows = st.lists(st.integers(0, 199), min_size=1, max_size=12)
 
@@ -175,6 +176,26 @@ def test_a_stream_tells_the_class_after_each_step(kind: str) -> None:
         until = np.asarray(steps[: t + 1]) if kind == "numbers" else tuple(steps[: t + 1])
         said = classify.scores(net, of.encoder.encode([until]), np.zeros(1, np.int64))
         (expected,) = probabilities(said[-1:], 2.0)
+        assert label == of.data.classes[int(expected.argmax())]
+        assert p == pytest.approx(expected.max(), rel=1e-5)
+
+
+def test_a_stream_remembers_what_n_grams_reach_back_to() -> None:
+    of = Prepared.of(label_data("text"), "characters:3")
+    assert of.encoder.reach == 2
+    net = network("text", features=of.encoder.size, members=2, bidirectional=False, direct=3.0)
+    with torch.no_grad():
+        for m in range(2):
+            direct = net.member(m).direct
+            assert direct is not None
+            direct.weight.copy_(torch.linspace(-2, 2, direct.weight.numel()).view_as(direct.weight))
+            direct.weight[::2, :1] *= -1
+    stream = Stream(net, of.encoder, np.array(of.data.classes), 1.0)
+    text = "a great film"
+    for t, letter in enumerate(text):
+        label, p = stream.step(letter)
+        said = classify.scores(net, of.encoder.encode([text[: t + 1]]), np.zeros(1, np.int64))
+        (expected,) = probabilities(said, 1.0)
         assert label == of.data.classes[int(expected.argmax())]
         assert p == pytest.approx(expected.max(), rel=1e-5)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
+from recurra.tasks.labels.influence import influence
 from recurra.tasks.labels.inputs import Batch
 from recurra.tasks.labels.model import CELLS, Architecture, LabelNetwork, Member, StreamState
 from recurra.training.loop import seeded
@@ -125,6 +126,78 @@ def test_a_units_vector_is_the_mean_of_its_features() -> None:
     batch = Batch(torch.tensor([3]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
     expected = torch.stack([(weight[2] + 2 * weight[5]) / 3, 0 * weight[0], weight[7]])
     torch.testing.assert_close(member.steps(batch).detach(), expected)
+
+
+# -- features that speak directly -------------------------------------------------------------
+
+
+def speaking(kind: str = "text", **sizes: Any) -> LabelNetwork:
+    """A network whose features speak for the classes directly, each in its own way."""
+    net = network(kind, direct=3.0, **sizes).eval()
+    with torch.no_grad(), seeded(0, 1):
+        for m in range(len(net.members)):
+            direct = net.member(m).direct
+            assert direct is not None
+            direct.weight[1:] = torch.randn_like(direct.weight[1:])
+    return net
+
+
+def test_direct_scores_are_those_of_a_vector_of_length_one() -> None:
+    member = speaking().member(0)
+    plain = network("text").member(0).eval()
+    assert member.direct is not None
+    weight = member.direct.weight.detach()
+    batch = Batch(torch.tensor([2, 1]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
+    with torch.no_grad():
+        found = member(batch) - plain(batch)
+    first = 3 * (weight[2] + 2 * weight[5]) / 3**0.5
+    torch.testing.assert_close(found, torch.stack([first, 3 * weight[7]]), atol=1e-5, rtol=1e-5)
+
+
+def test_features_that_have_learnt_nothing_say_nothing() -> None:
+    batch = batch_of("text", [0, 1, 2, 3])
+    with torch.no_grad():
+        found = network("text", direct=3.0).eval()(batch)
+        assert torch.equal(found, network("text").eval()(batch))
+
+
+def test_a_row_does_not_see_what_its_neighbours_features_say() -> None:
+    net, rows = speaking(), [3, 14, 15, 92, 65]
+    inputs = prepared("text").inputs
+    with torch.no_grad():
+        together = net(batch_of("text", rows))
+        for row, expected in zip(rows, together, strict=True):
+            torch.testing.assert_close(net(batch_of("text", [row]))[0], expected)
+        torch.testing.assert_close(net(inputs.batch(np.array(rows), distinct=True)), together)
+
+
+def test_what_features_say_directly_counts_as_influence() -> None:
+    net = speaking()
+    member = net.member(0)
+    with torch.no_grad():
+        member.head.weight.zero_()
+    batch = batch_of("text", [3, 14])
+    chosen = torch.tensor([1, 0])
+    said = member.said_directly(batch).detach()
+    ends = torch.split(said, batch.lengths.tolist())
+    for found, each, label in zip(influence(net, batch, chosen), ends, chosen, strict=True):
+        expected = each[:, label].abs().double()
+        np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-5)
+
+
+def test_scores_of_either_precision_have_direct_ones_added() -> None:
+    net, batch = speaking(), batch_of("text", [0, 1, 2, 3])
+    with torch.no_grad():
+        expected = net(batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = net(batch)
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "tags"])
+def test_only_texts_of_one_class_have_features_that_speak(kind: str) -> None:
+    with pytest.raises(OptionError, match="direct 3"):
+        network(kind, direct=3.0)
 
 
 # -- what training leaves out -----------------------------------------------------------------

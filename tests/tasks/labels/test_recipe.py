@@ -17,7 +17,15 @@ from recurra.tasks.labels import recipe
 from recurra.tasks.labels.data import from_python
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
-from recurra.tasks.labels.recipe import CHARACTERS, MOST_MEMBERS, NUMBERS, TAGS, TEXT, Prepared
+from recurra.tasks.labels.recipe import (
+    CHARACTERS,
+    MOST_MEMBERS,
+    NAMES,
+    NUMBERS,
+    TAGS,
+    TEXT,
+    Prepared,
+)
 from recurra.tasks.model import Design
 from recurra.training.optimiser import Rates
 from recurra.training.precision import Precision
@@ -193,10 +201,15 @@ def test_texts_of_a_word_or_two_are_read_by_their_characters() -> None:
     data = from_python(names, ["a", "b"] * 20)
     found = Prepared.of(data, None)
     assert found.encoder.units is not None
-    assert found.encoder.units.kind == "characters"
+    assert (found.encoder.units.kind, found.encoder.units.longest) == ("characters", 4)
     made = recipe.design(LabelOptions(members=1), found, FLOAT32, CPU)
-    assert made.architecture["hidden"] == CHARACTERS.hidden
-    assert made.architecture["hidden_features"] == 0
+    assert made.architecture["direct"] == NAMES.direct > 0
+    assert made.architecture["hidden_features"] == recipe.HIDDEN_FEATURES
+    alone = recipe.design(
+        LabelOptions(members=1), Prepared.of(data, "characters"), FLOAT32, CPU
+    ).architecture
+    assert (alone["hidden"], alone["dropout"]) == (CHARACTERS.hidden, CHARACTERS.dropout)
+    assert (alone["direct"], alone["hidden_features"]) == (0, 0)
     asked = Prepared.of(data, "words")
     assert asked.encoder.units is not None
     assert asked.encoder.units.kind == "words"

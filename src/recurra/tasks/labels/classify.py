@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
@@ -99,6 +100,7 @@ class Stream:
         self._network, self._encoder = network.eval(), encoder
         self._classes, self._temperature = classes, temperature
         self._states: list[StreamState | None] = [None] * len(network.members)
+        self._before: deque[Any] = deque(maxlen=encoder.reach)
 
     def step(self, value: Any) -> tuple[Any, float]:
         """The class after one more step and how probable it is.
@@ -106,8 +108,12 @@ class Stream:
         Args:
             value: the channels' values, (C,), or a token.
         """
-        step = np.asarray([value], np.float32) if self._encoder.scale is not None else (value,)
-        batch = self._encoder.encode([step]).batch(np.zeros(1, np.int64))
+        numbers = self._encoder.scale is not None
+        steps = np.asarray([value], np.float32) if numbers else (*self._before, value)
+        batch = self._encoder.encode([steps]).batch(np.zeros(1, np.int64))
+        if self._before:
+            batch = batch.last()
+        self._before.append(value)
         said = []
         with torch.inference_mode():
             for m, state in enumerate(self._states):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.tasks.labels.inputs import Batch, Encoder, Inputs, Rows
-from recurra.tasks.labels.model import LabelNetwork
+from recurra.tasks.labels.model import LabelNetwork, rows_of
 from recurra.tasks.labels.parts import LabelData
 
 LOOKED: Final = "traces/looked.json"
@@ -39,6 +39,10 @@ def influence(network: LabelNetwork, batch: Batch, chosen: Tensor) -> list[NDArr
         scores = member.read(steps, batch.lengths).gather(1, chosen[:, None])
         (slope,) = torch.autograd.grad(scores.sum(), steps)
         found += (steps * slope).sum(1).detach().cpu()
+        if member.direct is not None:
+            rows = rows_of(batch, chosen.device)
+            direct = member.said_directly(batch).gather(1, chosen[rows, None])
+            found += direct[:, 0].detach().cpu()
     shares = []
     for row in torch.split(found.abs().double(), batch.lengths.tolist()):
         total = row.sum()

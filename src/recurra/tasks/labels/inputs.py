@@ -35,6 +35,13 @@ class Batch:
     values: Tensor | None = None
     places: Tensor | None = None
 
+    def last(self) -> Batch:
+        """The last step of the only row of features that there is."""
+        assert self.ids is not None
+        assert self.counts is not None
+        ids = self.ids[len(self.ids) - int(self.counts[-1]) :]
+        return Batch(torch.ones_like(self.lengths), ids, self.counts[-1:])
+
     def to(self, device: torch.device) -> Batch:
         """The rows on a device; lengths stay on the CPU, where layers want them."""
         every = (self.ids, self.counts, self.values, self.places)
@@ -142,9 +149,14 @@ class Encoder:
         return len(self.scale.mean)
 
     @property
+    def reach(self) -> int:
+        """How many steps before it the features of a step look back to."""
+        return 0 if self.units is None else self.units.longest - 1
+
+    @property
     def has_many_features(self) -> bool:
         """Whether a unit is known by several features, as words are."""
-        return self.units is not None and self.units.kind == "words"
+        return self.units is not None and (self.units.kind == "words" or self.reach > 0)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes it from."""

@@ -43,6 +43,8 @@ class Architecture:
         hidden_features: share of a unit's features that training hides: a word is to be known by
             any of its parts.
         members: M, networks whose scores are averaged.
+        direct: how much all features of a text, read by a linear map alone, count beside what the
+            recurrent layers read (Cheng et al., 2016, arXiv:1606.07792); 0 where they do not.
     """
 
     features: int
@@ -59,6 +61,7 @@ class Architecture:
     noise: float
     hidden_features: float
     members: int
+    direct: float = 0.0
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -67,6 +70,8 @@ class Architecture:
             raise OptionError(
                 f"{self.features} features and {self.channels} channels", expected="one of both"
             )
+        if self.direct and (self.tagged or not self.features):
+            raise OptionError(f"direct {self.direct:g}", expected="0, but for classes of texts")
 
     def to_json(self) -> dict[str, Any]:
         """The sizes as plain values."""
@@ -76,10 +81,14 @@ class Architecture:
 @final
 @dataclass(frozen=True, eq=False)
 class StreamState:
-    """Where a stream of one member stands: its layers' state, and what its steps amount to."""
+    """Where a stream of one member stands: its layers' state, and what its steps amount to.
+
+    `direct` is (B, K + 1): what features said directly, summed, and how many they were.
+    """
 
     layers: State
     pooled: Pooled
+    direct: Tensor | None = None
 
 
 @final
@@ -105,6 +114,12 @@ class Member(nn.Module):
         width = a.hidden * self.recurrent.directions
         self.pool = Pool(width, a.pooling.split("+"), directions=self.recurrent.directions)
         self.head = nn.Linear(width if a.tagged else self.pool.size, a.classes)
+        self.direct, self.share = None, a.direct
+        if a.direct:
+            nothing = torch.zeros(a.features, a.classes)  # drawn, it would change all the others
+            self.direct = nn.EmbeddingBag.from_pretrained(
+                nothing, freeze=False, mode="sum", padding_idx=0, sparse=True
+            )
         self.chain = Chain(a.classes) if a.tagged else None
         self.dropout, self.noise = a.dropout, a.noise
         self.hidden_features = a.hidden_features
@@ -116,6 +131,8 @@ class Member(nn.Module):
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=0.5)
             self.embedding.weight[0].zero_()
+        if self.direct is not None:
+            self.direct.weight.zero_()
         reset_orthogonal(self.recurrent)
 
     def steps(self, batch: Batch) -> Tensor:
@@ -138,7 +155,32 @@ class Member(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores (B, K), or where steps are tagged (N, K)."""
-        return self.read(self.steps(batch), batch.lengths)
+        scores = self.read(self.steps(batch), batch.lengths)
+        if self.direct is None:
+            return scores
+        said = self.said_directly(batch)
+        # Not into the scores themselves, which may be of another precision.
+        summed = torch.zeros_like(scores, dtype=said.dtype)
+        return scores + summed.index_add(0, rows_of(batch, said.device), said)
+
+    def said_directly(self, batch: Batch) -> Tensor:
+        """What the features of each step add to the scores of its row, (N, K).
+
+        As of vectors of length one: the more features a row has, the less each of them says.
+        """
+        said = self._summed(batch)
+        rows = rows_of(batch, said.device)
+        many = said.new_zeros(len(batch.lengths)).index_add(0, rows, said[:, -1])
+        return self.share * said[:, :-1] / many.clamp(min=1).sqrt()[rows, None]
+
+    def _summed(self, batch: Batch) -> Tensor:
+        """The direct weights of each step's features, summed, and how many they are, (N, K + 1)."""
+        assert self.direct is not None
+        assert batch.ids is not None
+        assert batch.counts is not None
+        units = self.direct(batch.ids, batch.counts.cumsum(0) - batch.counts)
+        said = torch.cat([units, batch.counts[:, None].to(units.dtype)], 1)
+        return said if batch.places is None else said[batch.places]
 
     def read(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Scores of rows of steps (N, F) that follow one another, of these lengths (B,)."""
@@ -152,7 +194,19 @@ class Member(nn.Module):
         x = self.steps(batch)
         output, layers = self.recurrent.step(x, None if state is None else state.layers)
         pooled, after = self.pool.step(output, None if state is None else state.pooled)
-        return self.head(output if self.chain is not None else pooled), StreamState(layers, after)
+        scores = self.head(output if self.chain is not None else pooled)
+        if self.direct is None:
+            return scores, StreamState(layers, after)
+        said = self._summed(batch)
+        if state is not None and state.direct is not None:
+            said = said + state.direct
+        direct = self.share * said[:, :-1] / said[:, -1:].clamp(min=1).sqrt()
+        return scores + direct, StreamState(layers, after, said)
+
+
+def rows_of(batch: Batch, device: torch.device) -> Tensor:
+    """The row (N,) that each step of a batch belongs to."""
+    return torch.repeat_interleave(batch.lengths).to(device)
 
 
 @final

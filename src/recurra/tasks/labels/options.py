@@ -21,7 +21,9 @@ class LabelOptions(TrainingOptions):
     time: str | None = option(None, "Column that orders the steps of a --sequence.")
     tag: bool = option(False, "One label a step: CoNLL files, a token and its tag a line.")
     tokens: str | None = option(
-        None, "How texts are cut: words, characters, or bpe:4096; default: words, if not too few."
+        None,
+        "How texts are cut: words, characters, characters:4 with their n-grams, or bpe:4096; "
+        "default: words; characters:4 where there are but one or two.",
     )
     cell: str = option("gru", "rnn, gru or lstm.")
     hidden: int | None = option(None, "Hidden units in a direction.", least=1, most=16384)

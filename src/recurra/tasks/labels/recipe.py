@@ -46,6 +46,10 @@ class Size:
     Args:
         steps: optimiser steps after which more do not help, of small data.
         epochs: passes after which more do not help, of large data.
+        direct: see `recurra.tasks.labels.model.Architecture`.
+        finish: the share of the steps, at the end, after which the last weights are kept, whatever
+            the folds say: rare classes are learnt last, when what is said of the others has long
+            become too sure, which costs nats and is put right by the temperature.
     """
 
     hidden: int
@@ -57,10 +61,13 @@ class Size:
     steps: int
     epochs: int
     rates: Rates
+    direct: float = 0.0
+    finish: float = 0.0
 
 
 TEXT: Final = Size(64, 1, 64, "max", 0.5, 32, 4400, 8, Rates(0.02, 5e-3))
 CHARACTERS: Final = Size(128, 1, 64, "max", 0.4, 32, 8800, 16, Rates(0.02, 5e-3))
+NAMES: Final = Size(128, 1, 64, "max+mean", 0.3, 32, 3300, 6, Rates(0.005, 5e-3), 3.0, 0.3)
 TAGS: Final = Size(64, 1, 64, "last", 0.5, 32, 2200, 4, Rates(0.02, 5e-3))
 NUMBERS: Final = Size(96, 1, 0, "max+mean", 0.3, 32, 2500, 12, Rates(0.02, 2e-3))
 
@@ -81,7 +88,7 @@ class Prepared:
         inputs = [examples.inputs[k] for k in data.learn[data.folds != 0]]
         if tokens is None:
             short = examples.kind == "text" and words_of(inputs) < FEW_WORDS
-            tokens = "characters" if short else "words"
+            tokens = "characters:4" if short else "words"
         encoder = Encoder.learn(examples.kind, inputs, tokens)
         return cls(data, encoder, encoder.encode(examples.inputs))
 
@@ -135,6 +142,7 @@ def design(
         noise=noise(len(data.learn)) if numbers else 0.0,
         hidden_features=HIDDEN_FEATURES if encoder.has_many_features else 0.0,
         members=1,
+        direct=0.0 if tagged else size.direct,
     )
     batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
     most = max(size.steps, size.epochs * batches)
@@ -154,15 +162,28 @@ def design(
             reason = f"what {options.seconds / 60:g} minutes allow"
     architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
-    return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
+    return Design(
+        architecture.to_json(),
+        settings,
+        size.rates,
+        reason,
+        finish=size.finish,
+        patience=REPORTS,
+    )
 
 
 def size_for(encoder: Encoder, tagged: bool) -> Size:
-    """The size for a kind of input: characters need more units, and more steps, than words."""
+    """The size for a kind of input: characters need more units, and more steps, than words.
+
+    Their n-grams are as good as words to some classes: a linear reading beside them learns what is
+    rare from few examples.
+    """
     if encoder.kind == "numbers":
         return NUMBERS
     if tagged:
         return TAGS
+    if encoder.reach:
+        return NAMES
     return TEXT if encoder.has_many_features else CHARACTERS
 
 

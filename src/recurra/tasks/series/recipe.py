@@ -161,7 +161,13 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
     )
     settings = {"batch": size.batch, "most_steps": size.steps}
     return Design(
-        architecture.to_json(), settings, size.rates, "", finish=options.finish, patience=REPORTS
+        architecture.to_json(),
+        settings,
+        size.rates,
+        "",
+        finish=options.finish,
+        patience=REPORTS,
+        back=True,
     )
 
 
