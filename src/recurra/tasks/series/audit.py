@@ -32,7 +32,7 @@ def examine(data: SeriesData, network: SeriesNetwork) -> str:
     """
     select, test = origins(data, "select"), origins(data, "test")
     _parts(data, select, test)
-    _scale(data)
+    _scale(data, network.architecture.family == "counts")
     _calendar(data)
     count = _future(data, network, test)
     return (
@@ -59,11 +59,12 @@ def _parts(data: SeriesData, select: Origins, test: Origins) -> None:
             )
 
 
-def _scale(data: SeriesData) -> None:
+def _scale(data: SeriesData, counts: bool) -> None:
     """The scale of each series is that of its training part, whatever comes after."""
-    changed = Scale.of(
-        _changed(data.panel, data.train_ends), data.train_ends, data.scale.log, period=data.period
-    )
+    panel = _changed(data.panel, data.train_ends)
+    changed = Scale.of(panel, data.train_ends, data.scale.log, period=data.period)
+    if counts:
+        changed = Scale.of_counts(panel, data.train_ends)
     for name in ("centre", "spread"):
         if not np.array_equal(getattr(changed, name), getattr(data.scale, name)):
             raise _failed(f"the {name} of the scale follows from values after the training part")

@@ -155,11 +155,14 @@ class Autoregressive(nn.Module):
         """Draw the weights: at first the network says what its reference says."""
         reset_orthogonal(self.recurrent)
         nn.init.zeros_(self.head.weight)
-        # Five degrees of freedom: an outlier now and then.
-        self.head.bias.copy_(torch.tensor([0.0, 0.0, 3.0]))
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=0.1)
             self.embedding.weight[0].zero_()
+        self._reset_reference()
+
+    def _reset_reference(self) -> None:
+        # Five degrees of freedom: an outlier now and then.
+        self.head.bias.copy_(torch.tensor([0.0, 0.0, 3.0]))
         self.unevenness.zero_()
         self.unevenness[: len(SIZES)] = UNEVEN
         for buffer in (self.units, self.size, self.spread, self.steps):
@@ -182,7 +185,7 @@ class Autoregressive(nn.Module):
                 there (B, H) as in `loss`.
             share: the share of the training part that they are.
         """
-        self.reset_parameters()
+        self._reset_reference()
         look, values, scored = self._looks(windows, targets, there)
         surprise = (values - look.reference)[scored].double()
         if not len(surprise):

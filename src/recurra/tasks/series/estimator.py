@@ -91,6 +91,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
             read = data.read(X if isinstance(X, list | tuple) else [X], self)
         else:
             read = data.from_python(X, self)
+        read = recipe.scaled_for(self.distribution, read)
         files = (*read.files, *read.test_files)
         return self._begin(read, files, read.told(), out, overwrite, watcher or Silence(), clock)
 
@@ -153,7 +154,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> SeriesData:
-        return data.read_again(run, config["data"])
+        read = data.read_again(run, config["data"])
+        return recipe.scaled_for(config["options"]["distribution"], read)
 
     @staticmethod
     def _facts(read: SeriesData) -> dict[str, Any]:

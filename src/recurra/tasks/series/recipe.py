@@ -9,9 +9,10 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
+from recurra.errors import DataError, OptionError
 from recurra.tasks.model import Design
 from recurra.tasks.series import calendar
-from recurra.tasks.series.autoregressive import Autoregressive
+from recurra.tasks.series.autoregressive import FAMILIES, Autoregressive
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.influence import ONE_BY_ONE
@@ -19,6 +20,7 @@ from recurra.tasks.series.model import KINDS, Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.parts import origins
+from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.tasks.series.windows import Reader
 from recurra.training.calibration import step_seconds, tried
@@ -90,9 +92,15 @@ def design(
     """The kind that says more of the selection part, its sizes, and what the time allows.
 
     Raises:
-        OptionError: no such kind.
+        OptionError: no such kind, or one that gives no distribution of counts.
     """
+    if options.distribution == "counts" and options.model not in (None, "autoregressive"):
+        raise OptionError(
+            f"--distribution counts with --model {options.model}", expected="--model autoregressive"
+        )
     kinds = [options.model] if options.model is not None else list(KINDS)
+    if options.distribution == "counts":
+        kinds = ["autoregressive"]
     found = {kind: _of_kind(kind, options, data) for kind in kinds}
     seconds, seed = options.seconds, {"seed": options.seed}
     reason = "as asked" if options.model is not None else "without a time to spend"
@@ -227,6 +235,30 @@ def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) 
 def judged(data: SeriesData) -> tuple[Origins, Origins]:
     """The windows of the selection and of the test part that the report is of."""
     return origins(data, "select", most=JUDGED // 2), origins(data, "test", most=JUDGED)
+
+
+def scaled_for(distribution: str, data: SeriesData) -> SeriesData:
+    """The series on the scale that a distribution needs: counts as they are, over their mean.
+
+    Raises:
+        OptionError: no such distribution.
+        DataError: values that are no counts.
+    """
+    if distribution not in FAMILIES:
+        raise OptionError(f"--distribution {distribution}", expected=" or ".join(FAMILIES))
+    if distribution != "counts":
+        return data
+    panel = data.panel
+    wrong = np.flatnonzero((panel.values < 0) | (panel.values != np.floor(panel.values)))
+    wrong = wrong[~np.isnan(panel.values[wrong])]
+    if len(wrong):
+        at = int(np.searchsorted(panel.begins, wrong[0], side="right")) - 1
+        raise DataError(
+            f"{data.name}: {panel.values[wrong[0]]:g} in series {panel.ids[at]!r} is no count",
+            expected="whole numbers from 0 on, for --distribution counts",
+            fix="leave --distribution out",
+        )
+    return replace(data, scale=Scale.of_counts(panel, data.train_ends))
 
 
 def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:

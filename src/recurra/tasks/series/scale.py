@@ -62,6 +62,20 @@ class Scale:
             log = _grows(series, step // block, values, block)
         return cls(*_centred(series, values, len(panel), log), log)
 
+    @classmethod
+    def of_counts(cls, panel: Panel, ends: Counts) -> Self:
+        """Counts over the mean of each series before `ends` (S,); 1 where it is 0 or none is there.
+
+        As in DeepAR (Salinas et al. 2020, section 3.3).
+        """
+        series = np.repeat(np.arange(len(panel)), panel.lengths)
+        step = np.arange(len(panel.values)) - panel.begins[series]
+        seen = (step < ends[series]) & ~np.isnan(panel.values)
+        counts = np.bincount(series[seen], minlength=len(panel))
+        sums = np.bincount(series[seen], panel.values[seen], len(panel))
+        mean = sums / np.maximum(counts, 1)
+        return cls(np.zeros(len(panel)), np.where(mean > 0, mean, 1.0), False)
+
     def scale(self, values: NDArray[Any], series: Counts) -> NDArray[np.float32]:
         """Values (W, ...) of series (W,) on their scales; missing ones stay NaN."""
         centre, spread = self._of(series, values.ndim)
