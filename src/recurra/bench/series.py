@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from recurra.bench.machine import described
 from recurra.bench.series_peer import stock_seconds
 from recurra.bench.trained import train
 from recurra.errors import OptionError
+from recurra.tasks.series.baselines import SEASONAL
 
 MANY: Final = (10_000, 200)
 """Series and points of each that are read, checked and forecast."""
@@ -100,8 +100,8 @@ def _of_report(*names: str) -> Callable[[Path, dict[str, Any]], dict[str, float]
         model = report["model"]
         found = {name: float(model[name]) for name in names}
         for number, third in enumerate(model["thirds"], 1):
-            found[f"cover {number}"] = third["intervals"]["80"]["coverage"]
-        naive = next(each for each in report["baselines"] if each["name"] == "seasonal naive")
+            found[f"cover {number}"] = third["coverage"]["80"]
+        naive = next(each for each in report["baselines"] if each["name"] == SEASONAL)
         found["crps of naive"] = model["crps"] / naive["crps"]
         return found
 
@@ -246,10 +246,19 @@ def _many(made: Path) -> Iterator[dict[str, Any]]:
         check=True,
     )
     seconds = time.perf_counter() - start
-    # The largest of all that were waited for; no training here is as large.
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    memory = _most_memory()
     print(
         f"{count:,} series x {points} points forecast in {seconds:.1f} s and {memory:.2f} GB; to "
         "reach: 60 s, 2 GB"
     )
     yield {"kind": "many", "seconds": seconds, "gigabytes": memory}
+
+
+def _most_memory() -> float:
+    """Gigabytes of the largest process that was waited for; NaN where nothing tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    found = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return found / (2**30 if sys.platform == "darwin" else 2**20)
