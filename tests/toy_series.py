@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.tasks.series.autoregressive import Autoregressive, Sizes
+from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
 from recurra.tasks.series.windows import Windows
 
 SIZES: dict[str, Any] = {

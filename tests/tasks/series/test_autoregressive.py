@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from recurra.errors import OptionError
-from recurra.tasks.series.autoregressive import Autoregressive, Sizes
-from recurra.tasks.series.beside import Beside
-from recurra.tasks.series.distributions import NegativeBinomial
 from recurra.tasks.series.forecasts import LEVELS
+from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
+from recurra.tasks.series.networks.beside import Beside
+from recurra.tasks.series.networks.distributions import NegativeBinomial
 from recurra.tasks.series.windows import Windows
 from recurra.training.optimiser import Rates, build
 from toy_series import network, plain, windows

@@ -9,7 +9,7 @@ import pytest
 
 from recurra.data.frames import Frame
 from recurra.errors import BundleError, DataError
-from recurra.tasks.series.covariates import Covariates, Encoder, encoded
+from recurra.tasks.series.reading.covariates import Covariates, Encoder, encoded
 
 
 def frame(**columns: Any) -> Frame:

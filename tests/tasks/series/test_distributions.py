@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from recurra.tasks.series.distributions import (
+from recurra.tasks.series.networks.distributions import (
     FLOOR,
     Distribution,
     NegativeBinomial,

@@ -9,9 +9,9 @@ import pytest
 
 from recurra.errors import DataError
 from recurra.tasks.series.data import from_python
-from recurra.tasks.series.given import frame_of
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
+from recurra.tasks.series.reading.given import frame_of
 
 VALUES = np.random.default_rng(0).normal(10, 2, 60)
 DAYS = pandas.date_range("2024-01-01", periods=60)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recurra.tasks.series.history import CENTRE, SURPRISE, History, Look, looks
+from recurra.tasks.series.networks.history import CENTRE, SURPRISE, History, Look, looks
 
 SIZE = torch.tensor(0.7, dtype=torch.float64)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recurra.errors import OptionError
 from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.segments import Segments, Sizes
+from recurra.tasks.series.networks.segments import Segments, Sizes
 from recurra.tasks.series.windows import Windows
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build, clip

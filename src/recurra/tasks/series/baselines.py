@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError
-from recurra.tasks.series import lags, naive2, smoothing
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.intervals import pooled
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.past import Past, pieces
+from recurra.tasks.series.rivals import lags, naive2, smoothing
+from recurra.tasks.series.rivals.past import Past, pieces
 from recurra.tasks.series.scale import Scale
 
 Floats = NDArray[np.float64]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from recurra.bundle import Run
 from recurra.data.frequency import Frequency
 from recurra.errors import DataError, counted
-from recurra.tasks.series.covariates import Covariates
-from recurra.tasks.series.form import Form
 from recurra.tasks.series.panel import Counts, Panel, SeriesData, shown, stretches
+from recurra.tasks.series.reading.covariates import Covariates
+from recurra.tasks.series.reading.form import Form
 
 CONTEXT: Final = "context.safetensors"
 SERIES: Final = "series.json"

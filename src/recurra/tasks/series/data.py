@@ -14,16 +14,16 @@ from recurra.bundle import Run
 from recurra.data.files import STANDARD_INPUT, given_once, name_of
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import DataError, MissingExtra, OptionError, counted
-from recurra.tasks.series import stored
-from recurra.tasks.series.covariates import Covariates, Encoder
-from recurra.tasks.series.form import Form, more
-from recurra.tasks.series.given import frame_of
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.parts import cut, horizon_of, origins, season_of, size_of
+from recurra.tasks.series.reading import stored
+from recurra.tasks.series.reading.covariates import Covariates, Encoder
+from recurra.tasks.series.reading.form import Form, more
+from recurra.tasks.series.reading.given import frame_of
+from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
+from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
 from recurra.tasks.series.scale import Scale
-from recurra.tasks.series.sources import Reading, Rows, rows_of
-from recurra.tasks.series.steps import Steps, panel_of, static_rows, steps_of
 
 __all__ = [
     "Form",

@@ -10,10 +10,10 @@ from torch import Generator, Tensor, nn
 
 from recurra.errors import OptionError
 from recurra.tasks.model import Network
-from recurra.tasks.series import autoregressive, segments
-from recurra.tasks.series.autoregressive import Autoregressive
 from recurra.tasks.series.forecasts import quantiles
-from recurra.tasks.series.segments import Segments
+from recurra.tasks.series.networks import autoregressive, segments
+from recurra.tasks.series.networks.autoregressive import Autoregressive
+from recurra.tasks.series.networks.segments import Segments
 from recurra.tasks.series.windows import Windows
 
 S = TypeVar("S", segments.Sizes, autoregressive.Sizes)

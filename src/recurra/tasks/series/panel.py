@@ -17,7 +17,7 @@ from recurra.data.frequency import Frequency
 from recurra.errors import counted
 
 if TYPE_CHECKING:
-    from recurra.tasks.series.covariates import Covariates
+    from recurra.tasks.series.reading.covariates import Covariates
     from recurra.tasks.series.scale import Scale
 
 Counts = NDArray[np.int64]

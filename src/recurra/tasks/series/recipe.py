@@ -12,11 +12,11 @@ import torch
 from recurra.errors import DataError, OptionError
 from recurra.tasks.model import Design
 from recurra.tasks.series import calendar
-from recurra.tasks.series.autoregressive import FAMILIES, Autoregressive
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.influence import ONE_BY_ONE
 from recurra.tasks.series.model import KINDS, Architecture, SeriesNetwork
+from recurra.tasks.series.networks.autoregressive import FAMILIES, Autoregressive
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.parts import origins

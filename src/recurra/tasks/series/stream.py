@@ -10,11 +10,11 @@ from torch import Tensor
 
 from recurra.errors import OptionError
 from recurra.tasks.series import calendar
-from recurra.tasks.series.autoregressive import Autoregressive, StreamState
-from recurra.tasks.series.beside import Beside
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.intervals import Widths, apply
 from recurra.tasks.series.model import SeriesNetwork
+from recurra.tasks.series.networks.autoregressive import Autoregressive, StreamState
+from recurra.tasks.series.networks.beside import Beside
 from recurra.tasks.series.panel import Panel, shown
 from recurra.tasks.series.scale import Scale
 

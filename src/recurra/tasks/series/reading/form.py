@@ -11,11 +11,11 @@ from recurra.data.files import given_once
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.data.frequency import Frequency
 from recurra.errors import BundleError, DataError, did_you_mean
-from recurra.tasks.series.covariates import Covariates
-from recurra.tasks.series.given import frame_of
 from recurra.tasks.series.panel import Panel, shown
-from recurra.tasks.series.sources import Reading, Rows, rows_of
-from recurra.tasks.series.steps import panel_of, steps_of
+from recurra.tasks.series.reading.covariates import Covariates
+from recurra.tasks.series.reading.given import frame_of
+from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
+from recurra.tasks.series.reading.steps import panel_of, steps_of
 
 _TELLING: Final = 3  # gaps between rows, below which they say nothing of the frequency
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from recurra.data.frequency import Frequency
 from recurra.errors import DataError, counted
-from recurra.tasks.series.covariates import Covariates, encoded
 from recurra.tasks.series.panel import Counts, Panel, shown
-from recurra.tasks.series.sources import Rows
+from recurra.tasks.series.reading.covariates import Covariates, encoded
+from recurra.tasks.series.reading.sources import Rows
 
 _IRREGULAR: Final = 5  # where more than a fifth of the rows are beside a grid, it is none
 _SPARSE: Final = 20  # steps for each row, beyond which the rows lie on no grid that is one

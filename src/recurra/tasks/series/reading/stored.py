@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from recurra.bundle import Run
 from recurra.data.frequency import Frequency
-from recurra.tasks.series.covariates import Covariates
 from recurra.tasks.series.panel import Panel, SeriesData
+from recurra.tasks.series.reading.covariates import Covariates
 from recurra.tasks.series.scale import Scale
 
 INPUT: Final = "checkpoint/input.safetensors"

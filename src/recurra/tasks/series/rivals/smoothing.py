@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from recurra.errors import MissingExtra
 from recurra.tasks.series.forecasts import Origins
-from recurra.tasks.series.naive2 import decomposed
 from recurra.tasks.series.panel import Counts
-from recurra.tasks.series.past import Past
+from recurra.tasks.series.rivals.naive2 import decomposed
+from recurra.tasks.series.rivals.past import Past
 
 Floats = NDArray[np.float64]
 

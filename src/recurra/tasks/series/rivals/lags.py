@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts
-from recurra.tasks.series.past import Past, pieces
+from recurra.tasks.series.rivals.past import Past, pieces
 
 Floats = NDArray[np.float64]
 

@@ -20,10 +20,10 @@ from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU
 from recurra.core.state import HiddenState, State
 from recurra.errors import OptionError
-from recurra.tasks.series.beside import Beside
-from recurra.tasks.series.distributions import Distribution, NegativeBinomial, StudentT
 from recurra.tasks.series.forecasts import quantiles
-from recurra.tasks.series.history import (
+from recurra.tasks.series.networks.beside import Beside
+from recurra.tasks.series.networks.distributions import Distribution, NegativeBinomial, StudentT
+from recurra.tasks.series.networks.history import (
     CENTRE,
     FEATURES,
     LINEAR,
