@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from recurra.tasks import load, resume, train
     from recurra.tasks.labels.estimator import LabelModel
+    from recurra.tasks.series.estimator import SeriesModel
     from recurra.tasks.text.estimator import TextModel
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "OptionError",
     "Ragged",
     "RecurraError",
+    "SeriesModel",
     "TextModel",
     "TrainingError",
     "accelerate",
@@ -54,6 +56,7 @@ _HOMES = {
     "Accelerated": "recurra.core.swap",
     "LabelModel": "recurra.tasks.labels.estimator",
     "Ragged": "recurra.core.ragged",
+    "SeriesModel": "recurra.tasks.series.estimator",
     "TextModel": "recurra.tasks.text.estimator",
     "accelerate": "recurra.core.swap",
     "load": "recurra.tasks",

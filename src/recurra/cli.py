@@ -17,6 +17,7 @@ import typer
 from recurra import __version__
 from recurra.errors import RecurraError
 from recurra.tasks.labels.options import LabelOptions
+from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.text.options import TextOptions
 from recurra.training.budget import TrainingOptions
 
@@ -107,8 +108,31 @@ def _train_labels(
     command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
 
+def _train_series(
+    options: SeriesOptions,
+    *,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATA",
+            help="A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon "
+            "dioxide of Mauna Loa, week by week.",
+        ),
+    ] = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a forecaster of one time series or of many."""
+    from recurra.tasks.series import command
+
+    command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
 train.command("text")(_training_command(TextOptions, _train_text))
 train.command("labels")(_training_command(LabelOptions, _train_labels))
+train.command("series")(_training_command(SeriesOptions, _train_series))
 
 
 @app.command()
@@ -194,6 +218,37 @@ def classify(
     from recurra.tasks.labels import command
 
     command.classify(run, texts or [], stream=stream, as_json=as_json)
+
+
+@app.command()
+def forecast(
+    run: RunPath,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="DATA", help="Newer data; without any, what was trained on."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(help="Steps, at most those that were trained for.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A file: .csv, .parquet, .json or .jsonl.")
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw it into the run's figures.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Lines are values: forecast the next after each.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what comes next of each series: a median, and intervals of 50, 80 and 95 %."""
+    from recurra.tasks.series import command
+
+    command.forecast(
+        run, data or [], horizon=horizon, out=out, plot=plot, stream=stream, as_json=as_json
+    )
+    if plot:
+        from recurra.show.series import ahead
+
+        print(ahead(run), file=sys.stderr)
 
 
 @app.command()

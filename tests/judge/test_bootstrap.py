@@ -285,3 +285,32 @@ def test_many_disagreements_have_the_interval_of_their_mean() -> None:
     for one, other in (([], []), ([True], [True, False])):
         with pytest.raises(DataError):
             paired_shares(one, other)
+
+
+def test_counts_in_blocks_are_means_in_blocks() -> None:
+    values = moving_average(400, 20, seed=3)
+    whole = block_bootstrap(values, block=20, seed=1)
+    counted = counts_bootstrap(
+        np.stack([values, np.ones(400)], 1), lambda sums: sums[:, 0] / sums[:, 1], block=20
+    )
+    assert counted.estimate == pytest.approx(whole.estimate)
+    assert counted.low == pytest.approx(whole.low, abs=0.15 * (whole.high - whole.low))
+    assert counted.high == pytest.approx(whole.high, abs=0.15 * (whole.high - whole.low))
+    alone = counts_bootstrap(
+        np.stack([values, np.ones(400)], 1), lambda sums: sums[:, 0] / sums[:, 1]
+    )
+    assert counted.high - counted.low > 2 * (alone.high - alone.low)
+
+
+def test_every_draw_in_blocks_has_as_many_rows() -> None:
+    sizes: list[npt.NDArray[np.float64]] = []
+
+    def figure(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        sizes.append(sums[:, 0])
+        return sums[:, 0]
+
+    counts_bootstrap(np.ones((103, 1)), figure, block=7, repeats=50)
+    assert (np.concatenate(sizes) == 103).all()
+    assert not counts_bootstrap(np.ones((69, 1)), lambda sums: sums[:, 0], block=7).known
+    with pytest.raises(OptionError, match="block = 0"):
+        counts_bootstrap(np.ones((20, 1)), lambda sums: sums[:, 0], block=0)

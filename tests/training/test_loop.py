@@ -208,6 +208,35 @@ def test_a_trainee_with_nothing_more_to_read_keeps_its_last_weights(
     assert watcher.said == ["from here on nothing chooses: the last weights are kept"]
 
 
+@pytest.mark.parametrize(
+    ("back", "selects", "goes_back"),
+    [
+        (True, (1.0, 0.5, 0.6, 0.7), True),
+        (True, (1.0, 0.9, 0.5, 0.7), False),
+        (False, (1.0, 0.5, 0.6, 0.7), False),
+    ],
+)
+def test_finishing_goes_back_to_the_best_weights_where_two_reports_were_worse(
+    back: bool,
+    selects: tuple[float, ...],
+    goes_back: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, network, was_best = Run.create(tmp_path), line(), []
+    finish = Toy.finish
+
+    def looked_at(self: Toy, carry: Any) -> Any:
+        was_best.append(same_weights(run, network))
+        return finish(self, carry)
+
+    monkeypatch.setattr(Toy, "finish", looked_at)
+    settings = replace(SETTINGS, finish=0.6, back=back)
+    toy = Toy(selects=selects)
+    train(toy, network, Plan(100, 10), settings, FLOAT32, run, Witness(), Clock())
+    assert was_best == [goes_back]
+
+
 def test_cut_off_while_finishing_the_chosen_weights_are_kept(tmp_path: Path) -> None:
     settings = replace(SETTINGS, finish=0.3)
     run = Run.create(tmp_path / "cut")

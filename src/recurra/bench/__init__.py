@@ -55,10 +55,20 @@ def _labels(options: BenchOptions) -> None:
     labels.run(options)
 
 
+def _series(options: BenchOptions) -> None:
+    from recurra.bench import series
+
+    series.run(options)
+
+
 BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
     "text": ("loss on the test part of a text after --minutes, over --repeats seeds", _text),
     "labels": ("labels after --minutes, training steps against torch.nn, lines a second", _labels),
     "layers": ("steps of recurrent layers against torch.nn and ONNX Runtime", _layers),
+    "series": (
+        "forecasts after --minutes at most, the stock lab against torch, many series",
+        _series,
+    ),
     "start": ("time to the first help line and the first character; memory of a stream", _start),
 }
 

@@ -27,7 +27,8 @@ def read_csv(text: str, name: str) -> Rows:
         DataError: a row has too few or too many fields, or quotes are out of place; the line is
             named.
     """
-    head = text[: text.find("\n") + 1] or text
+    head = text.lstrip("\r\n")
+    head = head[: head.find("\n") + 1] or head
     # Where commas are decimal marks, spreadsheets write semicolons: they show in the header.
     delimiter = next((each for each in ",;\t" if each in head), ",")
     return _quoted(text, name, delimiter)
@@ -135,7 +136,8 @@ def _quotes(text: str) -> Literal["inside", "around", "either"]:
     """Whether quotes belong to the fields of a TSV file, or stand around them."""
     if '"' not in text:
         return "inside"
-    head = text[: text.find("\n") + 1] or text
+    head = text.lstrip("\r\n")
+    head = head[: head.find("\n") + 1] or head
     if all(_QUOTED.fullmatch(each) for each in head.rstrip("\r\n").split("\t")):
         return "around"
     spans = False

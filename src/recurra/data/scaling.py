@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recurra.errors import BundleError
 
 Values = NDArray[np.float32]
+Reals = NDArray[np.float32] | NDArray[np.float64]
 
 
 @final
@@ -22,7 +23,7 @@ class Standard:
     spread: NDArray[np.float64]
 
     @classmethod
-    def of(cls, values: Values) -> Self:
+    def of(cls, values: Reals) -> Self:
         """The scale of values (N, C), which are the training part's.
 
         A channel that is constant but for rounding is divided by its size, or by 1 if that is more:
@@ -34,7 +35,7 @@ class Standard:
         constant = spread <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
         return cls(mean, np.where(constant, np.maximum(np.abs(mean), 1.0), spread))
 
-    def scale(self, values: Values) -> Values:
+    def scale(self, values: Reals) -> Values:
         """Values (..., C) on the scale of the training part."""
         scaled: Values = ((values - self.mean) / self.spread).astype(np.float32)
         return scaled

@@ -15,7 +15,7 @@ from recurra.errors import DataError, MissingExtra, OptionError, did_you_mean
 
 TABLE_SUFFIXES: Final = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet"})
 
-_EXPECTED: Final = "a table: .csv, .tsv, .tab, .jsonl, .ndjson or .parquet"
+EXPECTED: Final = "a table: .csv, .tsv, .tab, .jsonl, .ndjson or .parquet"
 
 
 @final
@@ -116,22 +116,43 @@ def read_table(path: Path) -> Table:
         MissingExtra: Parquet, and polars is not installed.
     """
     name, suffix = str(path), path.suffix.lower()
-    data = bytes_of(path, _EXPECTED)
+    data = bytes_of(path, EXPECTED)
     if suffix == ".parquet":
         return _of_parquet(data, name)
     if suffix in (".csv", ".tsv", ".tab"):
-        read = read_csv if suffix == ".csv" else read_tsv
-        names, columns, lines = read(decoded(data, name), name)
-        _check_names(names, name)
-        if not lines:
-            raise _no_rows(name)
-        return Table(name, dict(zip(names, columns, strict=True)), lines)
+        return table_of(decoded(data, name), path)
     if suffix in (".jsonl", ".ndjson"):
         return _of_json_lines(decoded(data, name), name)
-    raise DataError(f"{name}: suffix {suffix!r} says nothing of its form", expected=_EXPECTED)
+    raise DataError(f"{name}: suffix {suffix!r} says nothing of its form", expected=EXPECTED)
 
 
-def _check_names(names: Sequence[str], name: str) -> None:
+def table_of(text: str, path: Path, *, first: int = 1) -> Table:
+    """The table in the text of a CSV or TSV file.
+
+    Args:
+        text: a line of column names, and rows.
+        path: says by its suffix which of the two it is.
+        first: the line of the file that the first line of the text is.
+
+    Raises:
+        DataError: no rows, or broken; the line is named.
+    """
+    name = str(path)
+    read = read_csv if path.suffix.lower() == ".csv" else read_tsv
+    # Blank lines above the names, so that the lines of messages are those of the file.
+    names, columns, lines = read("\n" * (first - 1) + text, name)
+    check_names(names, name)
+    if not lines:
+        raise no_rows(name)
+    return Table(name, dict(zip(names, columns, strict=True)), lines)
+
+
+def check_names(names: Sequence[str], name: str) -> None:
+    """Refuse columns without a name, or two of one name.
+
+    Raises:
+        DataError: there are such.
+    """
     if not names:
         raise DataError(f"{name}: no column names", expected="a line of column names, then rows")
     for number, each in enumerate(names, 1):
@@ -147,7 +168,8 @@ def _check_names(names: Sequence[str], name: str) -> None:
             )
 
 
-def _no_rows(name: str) -> DataError:
+def no_rows(name: str) -> DataError:
+    """What is said of a table without rows."""
     return DataError(f"{name}: no rows", expected="column names, and rows below them")
 
 
@@ -175,8 +197,8 @@ def _of_json_lines(text: str, name: str) -> Table:
             column.append(_json_text(value))
         lines.append(number)
     if not lines:
-        raise _no_rows(name)
-    _check_names(list(columns) or [""], name)
+        raise no_rows(name)
+    check_names(list(columns) or [""], name)
     for column in columns.values():
         column.extend([None] * (len(lines) - len(column)))
     return Table(name, columns, lines, nested=nested)
@@ -247,6 +269,6 @@ def _of_parquet(data: bytes, name: str) -> Table:
             raise DataError(f"{name}: damaged: {what}", expected="a Parquet file") from error
         raise
     if not columns or not len(frame):
-        raise _no_rows(name)
-    _check_names(list(columns), name)
+        raise no_rows(name)
+    check_names(list(columns), name)
     return Table(name, columns, range(1, len(frame) + 1), "row", nested)

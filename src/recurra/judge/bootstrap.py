@@ -143,11 +143,27 @@ def _drawn(
     return np.array(rows, np.float64)
 
 
+def _drawn_in_blocks(generator: np.random.Generator, n: int, block: int, repeats: int) -> Floats:
+    """How often each of n rows in a circle is in blocks of neighbours, n in all: (repeats, n)."""
+    whole, rest = divmod(n, block)
+    ends = np.zeros((repeats, n + block + 1))  # +1 where a block begins, -1 behind its end
+    rows = np.arange(repeats)[:, None]
+    starts = generator.integers(0, n, (repeats, whole + 1))
+    lengths = np.full(whole + 1, block)
+    lengths[whole] = rest
+    np.add.at(ends, (rows, starts), 1)
+    np.add.at(ends, (rows, starts + lengths), -1)
+    often = ends.cumsum(1)[:, :-1]
+    often[:, :block] += often[:, n:]  # over the end into the beginning
+    return often[:, :n]
+
+
 def counts_bootstrap(
     counts: npt.ArrayLike,
     figure: Callable[[Floats], Floats],
     *,
     times: npt.ArrayLike | None = None,
+    block: int = 1,
     repeats: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -161,13 +177,15 @@ def counts_bootstrap(
         counts: what each independent example counts, (N, S); of dependent ones, their sum.
         figure: from sums (R, S) of counts to R figures.
         times: how many examples have each row of counts, (N,); one, unless given.
+        block: rows that are drawn together, where they stand in order and neighbours depend on
+            each other, as in `block_bootstrap`.
         repeats: how often as many examples are drawn as there are.
         seed: of the draws; the same seed gives the same interval.
         level: how much of the figures lies inside.
 
     Raises:
         DataError: there is no example, or shapes do not fit.
-        OptionError: repeats or level out of range.
+        OptionError: block, repeats or level out of range, or blocks of rows with `times`.
     """
     values = np.asarray(counts, np.float64)
     if values.ndim != 2 or not len(values):
@@ -175,18 +193,24 @@ def counts_bootstrap(
     often = np.ones(len(values), np.int64) if times is None else np.asarray(times, np.int64)
     if often.shape != values.shape[:1] or often.min() < 0 or not often.any():
         raise DataError(f"times of shape {often.shape}", expected="how often each row occurs")
+    if block < 1 or (block > 1 and times is not None):
+        raise OptionError(f"block = {block}", expected="1 or more, and 1 with `times`")
     if repeats < 1:
         raise OptionError(f"repeats = {repeats}", expected="1 or more")
     _check_level(level)
     n = int(often.sum())
     estimate = float(figure((often @ values)[None])[0])
-    if n < FEWEST:
+    if n // block < FEWEST:
         return Interval(-math.inf, math.inf, estimate, level)
     generator = np.random.default_rng(seed)
     found = np.empty(repeats)
     group = max(1, _AT_ONCE // len(values))
     for first in range(0, repeats, group):
-        drawn = _drawn(generator, None if times is None else often, n, min(group, repeats - first))
+        few = min(group, repeats - first)
+        if block > 1:
+            drawn = _drawn_in_blocks(generator, n, block, few)
+        else:
+            drawn = _drawn(generator, None if times is None else often, n, few)
         found[first : first + len(drawn)] = figure(drawn @ values)
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), estimate, level)

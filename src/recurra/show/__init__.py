@@ -16,7 +16,7 @@ def draw(path: str | PathLike[str]) -> list[Path]:
         BundleError: no run, or one that has recorded nothing yet.
         MissingExtra: matplotlib is not installed.
     """
-    from recurra.show import curves, labels
+    from recurra.show import curves, labels, series
 
     run = Run.open(path)
     if not run.has(HISTORY):
@@ -24,6 +24,8 @@ def draw(path: str | PathLike[str]) -> list[Path]:
             f"{run.path}: nothing is recorded yet", fix="train it to its first report at least"
         )
     names = [curves.draw(run)]
-    if run.config()["task"] == "labels":
-        names += labels.draw(run)
+    of_task = {"labels": labels.draw, "series": series.draw}
+    task = run.config()["task"]
+    if task in of_task:
+        names += of_task[task](run)
     return [run.path / name for name in names]

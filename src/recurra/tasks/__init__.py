@@ -15,7 +15,11 @@ from recurra.errors import BundleError, OptionError, did_you_mean
 if TYPE_CHECKING:
     from recurra.tasks.model import Model
 
-CLASSES: Final[dict[str, str]] = {"text": "TextModel", "labels": "LabelModel"}
+CLASSES: Final[dict[str, str]] = {
+    "text": "TextModel",
+    "labels": "LabelModel",
+    "series": "SeriesModel",
+}
 """The tasks, and the class of each one's models in its `estimator`."""
 
 

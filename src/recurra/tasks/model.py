@@ -55,7 +55,7 @@ class Design:
         architecture: what the network is made from, as plain values.
         settings: what the trainee needs beside the data, as plain values.
         rates: peak rates of the optimisers.
-        finish, patience: see `recurra.training.loop.Settings`.
+        finish, patience, back: see `recurra.training.loop.Settings`.
         reason: why this one, in a few words.
     """
 
@@ -65,6 +65,7 @@ class Design:
     reason: str
     finish: float = 0.0
     patience: int = 5
+    back: bool = False
 
 
 class Model(ABC, Generic[Data, Net]):
@@ -193,6 +194,7 @@ class Model(ABC, Generic[Data, Net]):
                 "rates": asdict(design.rates),
                 "finish": design.finish,
                 "patience": design.patience,
+                "back": design.back,
                 "seed": options.seed,
                 "bfloat16": precision.bfloat16,
                 "bfloat16_reason": precision.reason,
@@ -258,6 +260,7 @@ class Model(ABC, Generic[Data, Net]):
             rates=Rates(**settings["rates"]),
             finish=settings["finish"],
             patience=settings["patience"],
+            back=settings.get("back", False),  # runs of before it was there did not go back
         )
         if new:
             progress = session.begin(

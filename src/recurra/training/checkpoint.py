@@ -118,6 +118,16 @@ def weights(run: Run) -> tuple[int, dict[str, Tensor]]:
     return int(facts["step"]), _under("network/", arrays)
 
 
+def carried(run: Run) -> dict[str, Tensor]:
+    """The carry in the checkpoint, as the trainee packed it.
+
+    Raises:
+        BundleError: there is no checkpoint, or it is damaged.
+    """
+    arrays, _ = run.read_arrays(CHECKPOINT)
+    return _under("carry/", arrays)
+
+
 def _array(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
     array: np.ndarray[Any, np.dtype[Any]] = tensor.detach().cpu().numpy()
     return array

@@ -114,6 +114,7 @@ class Settings:
         finish: the share of the steps, at the end, that read the selection part as well. By then
             it has chosen: what it says of weights trained on it is no longer asked. A trainee that
             goes on with the carry it had trains on nothing more; its last weights are kept.
+        back: whether what finishes are the best weights so far, where two reports were worse.
     """
 
     seed: int = 0
@@ -122,6 +123,7 @@ class Settings:
     warm_up: float = 0.1
     patience: int = 5
     finish: float = 0.0
+    back: bool = False
 
 
 def train(
@@ -168,6 +170,10 @@ def train(
             started = time.perf_counter()
             step, plan = progress.step, progress.plan
             if not progress.finishing and step >= plan.steps * (1.0 - settings.finish):
+                if settings.back and progress.stale > 1:
+                    # These weights have been learning by heart.
+                    best_yet, _ = run.read_arrays(WEIGHTS)
+                    network.load_state_dict({k: torch.from_numpy(v) for k, v in best_yet.items()})
                 before, carry = carry, trainee.finish(carry)
                 progress = replace(progress, finishing=True)
                 watcher.says(

@@ -79,8 +79,7 @@ def begin(
             most=most,
         )
         if plan.steps == most:
-            passes = most / trainee.steps_an_epoch
-            watcher.says(f"the data are small: {passes:.0f} passes take less than the time given")
+            watcher.says(f"{most:,} steps are all that would help: less than the time given")
     return train(trainee, network, plan, settings, precision, run, watcher, clock)
 
 

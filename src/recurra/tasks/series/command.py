@@ -1,0 +1,127 @@
+"""The series task on the command line: calls, and what is printed of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from recurra.bundle import free_path
+from recurra.data.lines import standard_input_lines
+from recurra.data.sequences import number_of
+from recurra.errors import DataError, OptionError
+from recurra.tasks import terminal
+from recurra.tasks.series import report
+from recurra.tasks.series.estimator import SeriesModel
+from recurra.tasks.series.options import SeriesOptions
+from recurra.tasks.series.tables import write
+from recurra.training.loop import Watcher
+
+
+def train(
+    options: SeriesOptions,
+    sources: Sequence[str],
+    out: Path | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """`recurra train series`."""
+    model = SeriesModel(**vars(options))
+    if out is None:
+        out = free_path("series", Path(sources[0]).stem if sources else "co2")
+    watcher = _watcher(quiet)
+    watcher.says(f"run: {out}")
+
+    def fit() -> SeriesModel:
+        return model.fit(list(sources) or None, out=out, overwrite=overwrite, watcher=watcher)
+
+    terminal.trained(out, fit, report.told, as_json=as_json)
+
+
+def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
+    """`recurra resume`."""
+
+    def fit() -> SeriesModel:
+        return SeriesModel.resume(path, watcher=_watcher(quiet))
+
+    terminal.trained(path, fit, report.told, as_json=as_json)
+
+
+def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+    """`recurra evaluate`."""
+    model = SeriesModel.load(path)
+    found = model.evaluate(list(sources)) if sources else model.report
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.told(found))
+
+
+def forecast(
+    path: Path,
+    sources: Sequence[str],
+    *,
+    horizon: int | None,
+    out: Path | None,
+    plot: bool,
+    stream: bool,
+    as_json: bool,
+) -> None:
+    """`recurra forecast`: a row for each step to come, or with `stream` after each value.
+
+    Args:
+        plot: record what a picture of it is made from.
+    """
+    model = SeriesModel.load(path)
+    if stream:
+        if sources:
+            raise OptionError("--stream and DATA", expected="values from standard input")
+        _stream(model, as_json=as_json)
+        return
+    panel, found = model.ahead(list(sources) or None, horizon=horizon)
+    if plot:
+        config = model.run.config()["data"]
+        target = ", ".join(config["columns"]["target"])
+        report.write_ahead(model.run, panel, found, target=target, period=config["period"])
+    if out is not None:
+        write(panel, found, out)
+        print(out)
+        return
+    write(panel, found, sys.stdout, form="json" if as_json else "csv")
+
+
+def _stream(model: SeriesModel, *, as_json: bool) -> None:
+    """After each value, the forecast of the next one; an empty line is a missing value.
+
+    A line has the stamp, the median, and the ends of the interval of 80 %.
+    """
+    stream = model.stream()
+    for number, line in enumerate(_lines(), 1):
+        said = stream.step(_value(line, number))
+        if as_json:
+            print(json.dumps(said))
+        else:
+            low, high = said["recurra-lo-80"], said["recurra-hi-80"]
+            print(f"{said['ds']}\t{said['recurra']:.6g}\t{low:.6g}\t{high:.6g}")
+        sys.stdout.flush()
+
+
+def _lines() -> Iterator[str]:
+    for group in standard_input_lines():
+        yield from group
+
+
+def _value(line: str, number: int) -> float:
+    if not line.strip():
+        return float("nan")
+    value = number_of(line.strip())
+    if value is None:
+        raise DataError(
+            f"standard input, line {number:,}: {line.strip()[:40]!r} is no number",
+            expected="one value a line; an empty line where it is missing",
+        )
+    return value
+
+
+def _watcher(quiet: bool) -> Watcher:
+    return terminal.watcher(quiet, unit="windows", measure="scaled loss a step")

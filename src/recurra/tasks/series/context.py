@@ -1,0 +1,185 @@
+"""Where forecasts go on from: the tail of each series, in the run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.bundle import Run
+from recurra.data.frequency import Frequency
+from recurra.errors import DataError, counted
+from recurra.tasks.series.panel import Counts, Panel, SeriesData, shown, stretches
+from recurra.tasks.series.reading.covariates import Covariates
+from recurra.tasks.series.reading.form import Form
+
+CONTEXT: Final = "context.safetensors"
+SERIES: Final = "series.json"
+
+_ARRAYS: Final = ("values", "past", "ahead", "known", "static", "starts", "lengths")
+
+
+def write_context(run: Run, data: SeriesData, steps: int) -> None:
+    """Write the last steps of each series, and what is known ahead of them."""
+    panel = tail(data.panel, steps)
+    run.write_arrays(CONTEXT, {name: getattr(panel, name) for name in _ARRAYS})
+    run.write_json(
+        SERIES,
+        {
+            "ids": list(panel.ids),
+            "frequency": panel.frequency.to_json(),
+            "columns": data.columns,
+            "covariates": data.covariates.to_json(),
+        },
+    )
+
+
+def read_context(run: Run) -> Panel:
+    """The panel that `write_context` wrote.
+
+    Raises:
+        BundleError: it is missing or damaged.
+    """
+    told = run.read_json(SERIES)
+    with run.intact(SERIES):
+        ids, frequency = tuple(map(str, told["ids"])), Frequency.from_json(told["frequency"])
+        covariates = Covariates.from_json(told["covariates"])
+    arrays, _ = run.read_arrays(CONTEXT)
+    with run.intact(CONTEXT):
+        panel = Panel(ids, frequency, **{name: arrays[name] for name in _ARRAYS})
+        steps = int(panel.lengths.sum())
+        widths = {kind: len(parts) for kind, parts in covariates.parts.items()}
+        shapes = {
+            "starts": (len(ids),),
+            "lengths": (len(ids),),
+            "ahead": (len(ids),),
+            "values": (steps,),
+            "past": (steps, widths["past"]),
+            "known": (steps + int(panel.ahead.sum()), widths["known"]),
+            "static": (len(ids), widths["static"]),
+        }
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} of shape {arrays[name].shape}, not {shape}")
+    return panel
+
+
+def read_form(run: Run) -> Form:
+    """What newer data for the run must look like.
+
+    Raises:
+        BundleError: it is missing or damaged.
+    """
+    told = run.read_json(SERIES)
+    with run.intact(SERIES):
+        return Form.from_json(told)
+
+
+def tail(panel: Panel, steps: int) -> Panel:
+    """The last `steps` steps of each series; all of those that have fewer."""
+    lengths = np.minimum(panel.lengths, steps)
+    dropped = panel.lengths - lengths
+    rows = stretches(panel.begins + dropped, lengths)
+    known = stretches(panel.known_begins + dropped, lengths + panel.ahead)
+    return Panel(
+        panel.ids,
+        panel.frequency,
+        panel.starts + dropped,
+        lengths,
+        panel.values[rows],
+        panel.past[rows],
+        panel.ahead,
+        panel.known[known],
+        panel.static,
+    )
+
+
+def joined(context: Panel, newer: Panel) -> Panel:
+    """A context with newer data behind it: S series, those of the context first.
+
+    Where both have a step, the newer one stands. Steps between the two are missing. What is known
+    of steps to come is taken from the newer data where they have some, else from the context; it
+    counts as far as it follows the last target without a gap.
+    """
+    number = {each: at for at, each in enumerate(context.ids)}
+    new = [each for each in newer.ids if each not in number]
+    ids = (*context.ids, *new)
+    number |= {each: at for at, each in enumerate(new, len(context))}
+    # Each series as steps of either panel: (series, ordinal, value, past), the newer ones later.
+    parts = [(context, np.arange(len(context))), (newer, _places(newer, number))]
+    starts, ends = np.full(len(ids), _MOST), np.full(len(ids), -_MOST)
+    reach = ends.copy()
+    for panel, place in parts:
+        np.minimum.at(starts, place, panel.starts)
+        np.maximum.at(ends, place, panel.starts + panel.lengths)
+        np.maximum.at(reach, place, panel.starts + panel.lengths + panel.ahead)
+    lengths, total = ends - starts, reach - starts
+    values = np.full(int(lengths.sum()), np.nan)
+    past = np.zeros((len(values), context.past.shape[1]), np.float32)
+    known = np.zeros((int(total.sum()), context.known.shape[1]), np.float32)
+    told = np.zeros(len(known), bool)
+    static = np.zeros((len(ids), context.static.shape[1]), np.float32)
+    begins, known_begins = np.cumsum(lengths) - lengths, np.cumsum(total) - total
+    for panel, place in parts:
+        shift = panel.starts - starts[place]
+        rows = stretches(begins[place] + shift, panel.lengths)
+        given = ~np.isnan(panel.values)
+        values[rows[given]] = panel.values[given]
+        past[rows] = panel.past
+        ahead = stretches(known_begins[place] + shift, panel.lengths + panel.ahead)
+        known[ahead], told[ahead] = panel.known, True
+        static[place] = panel.static
+    follows = _following(told, known_begins + lengths, total - lengths)
+    return Panel(
+        ids,
+        context.frequency,
+        starts,
+        lengths,
+        values,
+        past,
+        follows,
+        known[stretches(known_begins, lengths + follows)],
+        static,
+    )
+
+
+_MOST: Final = np.iinfo(np.int64).max // 4
+
+
+def check_known(panel: Panel, form: Form, horizon: int) -> None:
+    """Refuse a forecast of steps of which not all is known that the model was trained to know.
+
+    Raises:
+        DataError: of some series too few steps are known; the first that lacks is named.
+    """
+    short = np.flatnonzero(panel.ahead < horizon)
+    if not form.covariates.known or not len(short):
+        return
+    at = int(short[0])
+    have = int(panel.ahead[at])
+    ordinal = np.array([panel.starts[at] + panel.lengths[at] + have])
+    names = ", ".join(repr(each.name) for each in form.covariates.known)
+    several = f" (and of {len(short) - 1:,} more series)" if len(short) > 1 else ""
+    raise DataError(
+        f"{names} of series {panel.ids[at]!r}: known {counted(have, 'step')} ahead{several}",
+        expected=f"{counted(horizon, 'step')} ahead, the horizon: the next is "
+        f"{shown(panel.frequency.stamps(ordinal)[0])}",
+        fix="give rows for the steps to come, with these columns and no target; or a shorter "
+        "--horizon",
+    )
+
+
+def _places(panel: Panel, number: dict[str, int]) -> Counts:
+    return np.array([number[each] for each in panel.ids], np.int64)
+
+
+def _following(told: NDArray[np.bool_], at: Counts, most: Counts) -> Counts:
+    """How many steps (S,) from a row on are told without a gap, at most so many (S,)."""
+    rows = stretches(at, most)
+    series = np.repeat(np.arange(len(most)), most)
+    rank = np.arange(len(rows)) - np.repeat(np.cumsum(most) - most, most)
+    found = most.copy()
+    gaps = ~told[rows]
+    np.minimum.at(found, series[gaps], rank[gaps])
+    return found

@@ -1,0 +1,287 @@
+"""Raw files and Python values -> series on one frequency, and which steps train, choose, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recurra.bundle import Run
+from recurra.data.files import STANDARD_INPUT, given_once, name_of
+from recurra.data.frames import Frame, read_frame, stacked
+from recurra.errors import DataError, MissingExtra, OptionError, counted
+from recurra.tasks.series.options import SeriesOptions
+from recurra.tasks.series.panel import Counts, Panel, SeriesData
+from recurra.tasks.series.parts import cut, horizon_of, origins, season_of, size_of
+from recurra.tasks.series.reading import stored
+from recurra.tasks.series.reading.covariates import Covariates, Encoder
+from recurra.tasks.series.reading.form import Form, more
+from recurra.tasks.series.reading.given import frame_of
+from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
+from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
+from recurra.tasks.series.scale import Scale
+
+__all__ = [
+    "Form",
+    "Panel",
+    "SeriesData",
+    "default",
+    "from_python",
+    "more",
+    "origins",
+    "read",
+    "read_again",
+    "store_input",
+]
+
+_OPTIONS = ("target", "horizon", "time", "id", "known", "past", "static", "frequency", "season")
+_PARTS = ("test", "select")
+
+
+def read(sources: Sequence[str | Path], options: SeriesOptions) -> SeriesData:
+    """Read and check what the options name; carbon dioxide of Mauna Loa where no source is given.
+
+    Raises:
+        DataError: a file is missing or broken, or what it holds cannot be learnt from.
+        OptionError: a column does not exist, or an option does not suit the files.
+        MissingExtra: a package that the files need is not installed.
+    """
+    return _read(list(sources), _told(options))
+
+
+def from_python(frame: Any, options: SeriesOptions, name: str = "given") -> SeriesData:
+    """Check series that were given as a frame of pandas or polars, columns by name, or numbers.
+
+    Raises:
+        DataError: they are none, or cannot be learnt from.
+        OptionError: a column does not exist, or `--test` names a file.
+    """
+    told = _told(options)
+    if _test_file(told) is not None:
+        raise OptionError(
+            f"--test {options.test}", expected="steps or a share where the data are no files"
+        )
+    return _of_frame(frame_of(frame, name), told, name)
+
+
+def default(options: SeriesOptions) -> SeriesData:
+    """Weekly carbon dioxide of Mauna Loa, 1958 to 2001, which statsmodels carries.
+
+    Raises:
+        MissingExtra: statsmodels is not installed.
+    """
+    return _default(_told(options))
+
+
+def is_files(given: Any) -> bool:
+    """Whether these are paths, and no values."""
+    listed = given if isinstance(given, list | tuple) else [given]
+    return bool(listed) and all(isinstance(each, str | PathLike) for each in listed)
+
+
+def _told(options: SeriesOptions) -> dict[str, Any]:
+    """The options that say how data are read and cut."""
+    return {name: getattr(options, name) for name in (*_OPTIONS, *_PARTS)}
+
+
+def _reading(told: dict[str, Any]) -> Reading:
+    return Reading(**{each.name: told[each.name] for each in fields(Reading) if each.name in told})
+
+
+def _test_file(told: dict[str, Any]) -> Path | None:
+    test = told["test"]
+    return Path(test) if test is not None and size_of(test, "test") is None else None
+
+
+def _read(
+    sources: Sequence[str | Path], told: dict[str, Any], name: str | None = None
+) -> SeriesData:
+    test = _test_file(told)
+    if not sources:
+        if test is not None:
+            raise DataError(f"{test}: to report on, but no data to train on")
+        return _default(told)
+    if any(str(each) == STANDARD_INPUT for each in sources):
+        raise DataError(
+            "series are not read from standard input",
+            expected="a table: .csv, .tsv, .jsonl, .ndjson or .parquet",
+        )
+    files = tuple(Path(each) for each in sources)
+    test_files = () if test is None else (test,)
+    given_once([*files, *test_files])
+    frames = [read_frame(path) for path in (*files, *test_files)]
+    held = sum(map(len, frames[: len(files)])) if test_files else None
+    return _of_frame(stacked(frames), told, name or name_of(sources), files, test_files, held)
+
+
+def _default(told: dict[str, Any]) -> SeriesData:
+    try:
+        from statsmodels.datasets import co2
+    except ImportError as error:
+        raise MissingExtra(
+            "the default data of series come with statsmodels, which is not installed",
+            fix='pip install "recurra[series]", or give data of your own',
+        ) from error
+    values = co2.load_pandas().data["co2"]
+    columns = {"ds": values.index.to_numpy(), "co2": values.to_numpy()}
+    data = _of_frame(frame_of(columns, "co2"), told, "co2")
+    return replace(data, origin=data.origin | {"default": True})
+
+
+def _of_frame(
+    frame: Frame,
+    told: dict[str, Any],
+    name: str,
+    files: tuple[Path, ...] = (),
+    test_files: tuple[Path, ...] = (),
+    held: int | None = None,
+) -> SeriesData:
+    """Rows -> steps -> parts -> what is fitted on the training part -> a panel.
+
+    Args:
+        held: the first row of a given test part.
+    """
+    rows = rows_of(frame, _reading(told))
+    steps = steps_of(rows, told["frequency"])
+    lengths = steps.lengths
+    test = size_of(told["test"], "test") if held is None else _held(steps, held)
+    select = size_of(told["select"], "select")
+    if told["select"] is not None and select is None:
+        raise OptionError(f"--select {told['select']}", expected="steps, or a share below 1")
+    period = season_of(steps.frequency, lengths, told["season"])
+    horizon = horizon_of(lengths, period, told["horizon"], test, select)
+    train_ends, select_ends = cut(lengths, horizon, test, select)
+    covariates = _fitted(rows, steps, train_ends)
+    panel = panel_of(steps, covariates)
+    scale = Scale.of(panel, train_ends, period=period)
+    found = steps.found | {
+        "trimmed": steps.found["trimmed"] - int(panel.ahead.sum()),
+        "ahead": int(panel.ahead.sum()),
+        "short": int((select_ends == lengths).sum()),
+        "constant": _constant(panel, train_ends),
+    }
+    return SeriesData(
+        name,
+        files,
+        panel,
+        train_ends,
+        select_ends,
+        horizon,
+        period,
+        scale,
+        covariates,
+        found,
+        rows.columns,
+        {"told": told},
+        test_files,
+    )
+
+
+def _held(steps: Steps, held: int) -> Counts:
+    """Steps (S,) of each series that lie in the test file.
+
+    Raises:
+        DataError: one does not follow the steps of the other files, or nothing leads up to it.
+    """
+    rows = steps.rows
+    reports = rows.row[steps.order] >= held
+    count = len(steps.kept)
+    first, last = steps.lengths.copy(), np.full(count, -1)
+    np.minimum.at(first, steps.series[reports], steps.step[reports])
+    np.maximum.at(last, steps.series[~reports], steps.step[~reports])
+    wrong = np.flatnonzero((first < steps.lengths) & (last >= first))
+    if len(wrong):
+        at = np.flatnonzero(reports & (steps.series == wrong[0]))[0]
+        raise DataError(
+            f"{rows.where(int(steps.order[at]))}: lies before steps of the data to train on",
+            expected="a test file whose rows follow those of the other files",
+        )
+    alone = np.flatnonzero(last < 0)
+    if len(alone):
+        named = rows.ids[int(steps.kept[alone[0]])]
+        raise DataError(
+            f"series {named!r} is in the test file alone ({counted(len(alone), 'such series')})"
+            if len(alone) == 1
+            else f"{len(alone):,} series are in the test file alone: {named!r} ...",
+            expected="steps in the data to train on that lead up to those of the test file",
+        )
+    return steps.lengths - first
+
+
+def _fitted(rows: Rows, steps: Steps, train_ends: Counts) -> Covariates:
+    """The encoders of the columns beside the target, fitted on rows that train."""
+    of_training = np.zeros(len(rows.frame), bool)
+    of_training[rows.row[steps.order[steps.step < train_ends[steps.series]]]] = True
+    trains = np.flatnonzero(of_training)
+    static = rows.columns["static"]
+    of_series = static_rows(rows, static)[steps.kept] if static else trains
+    return Covariates(
+        *(
+            tuple(
+                Encoder.of(rows.frame, name, of_series if kind == "static" else trains)
+                for name in rows.columns[kind]
+            )
+            for kind in ("known", "past", "static")
+        )
+    )
+
+
+def _constant(panel: Panel, ends: Counts) -> int:
+    """How many series have one value in training."""
+    series = np.repeat(np.arange(len(panel)), panel.lengths)
+    step = np.arange(len(panel.values)) - panel.begins[series]
+    seen = (step < ends[series]) & ~np.isnan(panel.values)
+    low, high = np.full(len(panel), np.inf), np.full(len(panel), -np.inf)
+    np.minimum.at(low, series[seen], panel.values[seen])
+    np.maximum.at(high, series[seen], panel.values[seen])
+    return int((low == high).sum())
+
+
+# -- resuming --------------------------------------------------------------------------------------
+
+
+def store_input(run: Run, data: SeriesData) -> None:
+    """Keep a copy of what cannot be read again: what came from Python, or through a pipe."""
+    files = (*data.files, *data.test_files)
+    if not data.origin.get("default") and not (files and all(map(Path.is_file, files))):
+        stored.write(run, data)
+
+
+def read_again(run: Run, facts: dict[str, Any]) -> SeriesData:
+    """The data that a run was begun with.
+
+    Raises:
+        DataError: a file is missing or has changed since.
+        BundleError: the copy in the run is damaged.
+    """
+    if stored.is_kept(run):
+        data = stored.read(run, facts)
+    elif facts["origin"].get("default"):
+        data = _default(facts["origin"]["told"])
+    elif facts["files"]:
+        told = dict(facts["origin"]["told"])
+        if facts["test_files"]:
+            told["test"] = facts["test_files"][0]
+        data = _read(facts["files"], told, facts["name"])
+    else:
+        raise DataError(
+            f"{facts['name']}: the run's copy of the data is gone",
+            expected=f"{stored.INPUT}, since the data came from no file",
+            fix="restore the run from a copy, or train again",
+        )
+    if data.digest != facts["sha256"]:
+        raise DataError(
+            f"{facts['name']}: the data have changed since the training began",
+            expected=f"the same {facts['steps']:,} steps",
+            fix="put the old files back, or train a new run",
+        )
+    return replace(data, origin=facts["origin"])
+
+
+def form_of(data: SeriesData) -> Form:
+    """What newer data of these series must look like."""
+    return Form(data.panel.frequency, data.columns, data.covariates)

@@ -1,0 +1,259 @@
+"""What forecasts are worth: figures on steps that nothing was fitted to, baselines beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import DataError
+from recurra.judge.verdict import Verdict, verdict
+from recurra.tasks.series.baselines import NAIVE, NAIVE2, Baseline
+from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
+from recurra.tasks.series.panel import SeriesData, shown
+from recurra.tasks.series.truth import NAMES, Metric, Truth, plain
+
+WEIGHTS: Final = tuple(tenths / 10 for tenths in range(11))
+"""What the model may weigh in the mean of two."""
+
+WRONG: Final = 20
+"""Windows in the list of those that it is most wrong about."""
+
+_MEDIAN: Final = LEVELS.index(0.5)
+
+
+def judge(
+    data: SeriesData,
+    test: Forecasts,
+    baselines: Sequence[Baseline] = (),
+    held: Forecasts | None = None,
+) -> dict[str, Any]:
+    """Every figure of the forecasts and of the baselines beside them, as plain values.
+
+    All are free-running: H steps from an origin, from nothing but what was before it.
+
+    Args:
+        data: what the model was trained on.
+        test: of windows of the test part.
+        baselines: of the same windows.
+        held: the model's forecasts of the selection part, of the windows that the baselines have
+            of it; they choose what the average weighs.
+
+    Raises:
+        DataError: shapes do not fit, or a forecast is not finite.
+    """
+    windows = Origins.of(test)
+    _check(data, test, held, baselines)
+    truth = Truth.of(data, windows)
+    others = [each.forecasts(data.scale, windows) for each in baselines]
+    naive2 = _naive2(truth, baselines, others)
+    metric = truth.metric
+    best, closest = (_best(truth, others, each) for each in (metric, truth.interval_metric))
+    found: dict[str, Any] = {
+        "metric": metric,
+        "model": truth.figures(test, naive2),
+        "baselines": [
+            {"name": each.name, "note": each.note} | truth.figures(said, naive2)
+            for each, said in zip(baselines, others, strict=True)
+        ],
+        "verdict": _against(truth, metric, test, baselines, others, best),
+        "interval_verdict": _against(
+            truth, truth.interval_metric, test, baselines, others, closest
+        ),
+        "averaged": None,
+        "better_on": None,
+        "wrong": _wrong(data, truth, test, None if best is None else others[best]),
+    }
+    if best is None:
+        return found
+    found["better_on"] = _better_on(truth, test, others[best])
+    if held is not None and len(held.series) and found["verdict"]["better"] is not True:
+        mean = average(data, truth, test, held, baselines[best], others[best])
+        found["averaged"] = mean.to_json(truth, others[best])
+    return found
+
+
+def _naive2(
+    truth: Truth, baselines: Sequence[Baseline], others: Sequence[Forecasts]
+) -> tuple[float, float] | None:
+    """sMAPE and MASE of Naive2; without a season that is the naive forecast."""
+    names = [each.name for each in baselines]
+    for name in (NAIVE2, NAIVE):
+        if name in names:
+            figures = truth.figures(others[names.index(name)])
+            if figures["mase"] is None:
+                return None
+            return figures["smape"], figures["mase"]
+    return None
+
+
+# -- the verdict --------------------------------------------------------------------------------
+
+
+def _best(truth: Truth, others: Sequence[Forecasts], metric: Metric) -> int | None:
+    """The number of the baseline that is best by a metric, the first of equals."""
+    costs = [truth.exact(metric, each) for each in others]
+    if not costs or np.isnan(costs).any():
+        return None
+    return int(np.argmin(costs))
+
+
+def _against(
+    truth: Truth,
+    metric: Metric,
+    test: Forecasts,
+    baselines: Sequence[Baseline],
+    others: Sequence[Forecasts],
+    best: int | None,
+) -> dict[str, Any] | None:
+    """The verdict against the baseline that is best by the metric; None where there is none."""
+    if best is None:
+        return None
+    interval, drawn = truth.advantage(metric, test, others[best])
+    found: Verdict = verdict(
+        truth.exact(metric, test),
+        truth.exact(metric, others[best]),
+        interval,
+        name=baselines[best].name,
+        unit=f"in {NAMES[metric]}",
+    )
+    return found.to_json() | {"baseline": baselines[best].name, "metric": metric, "drawn": drawn}
+
+
+def _better_on(truth: Truth, test: Forecasts, other: Forecasts) -> dict[str, int] | None:
+    """On how many series the model is better, where there are several."""
+    numbers, series = np.unique(truth.windows.series, return_inverse=True)
+    if len(numbers) == 1:
+        return None
+    gain = truth.cells("mae", other) - truth.cells("mae", test)
+    sums = np.bincount(series, np.where(np.isnan(gain), 0.0, gain).sum(1))
+    return {"series": int((sums > 0).sum()), "of": len(numbers)}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Average:
+    """The mean of the quantiles of a model and of a baseline.
+
+    Args:
+        baseline: its name.
+        weight: what the model's weigh; the baseline's weigh the rest.
+        said: of the windows of the test part.
+    """
+
+    baseline: str
+    weight: float
+    said: Forecasts
+
+    def to_json(self, truth: Truth, other: Forecasts) -> dict[str, Any]:
+        """Its figures, and by how much they are better than the baseline's."""
+        metric = truth.metric
+        interval, _ = truth.advantage(metric, self.said, other)
+        return {
+            "baseline": self.baseline,
+            "weight": self.weight,
+            "mae": plain(truth.exact("mae", self.said)),
+            "mase": plain(truth.exact("mase", self.said)),
+            "crps": plain(truth.exact("crps", self.said)),
+            "advantage": interval.to_json(),
+        }
+
+
+def average(
+    data: SeriesData,
+    truth: Truth,
+    test: Forecasts,
+    held: Forecasts,
+    baseline: Baseline,
+    other: Forecasts,
+) -> Average:
+    """Average with a baseline, by the weight that does best on the selection part.
+
+    Args:
+        truth: of the test part.
+        test: the model's forecasts of it.
+        held: the model's of the selection part.
+        baseline: which has its own of both.
+        other: the baseline's forecasts of the test part.
+    """
+    chooses = Truth.of(data, Origins.of(held))
+    mine, theirs = held.point.astype(np.float64), baseline.held.astype(np.float64)
+    # By the unit of the verdict on the test part, whatever the sizes in the selection part.
+    size = np.ones(len(mine)) if truth.metric == "mae" else chooses.scale
+
+    def cost(weight: float) -> float:
+        off = np.abs(weight * mine + (1 - weight) * theirs - chooses.actuals) / size[:, None]
+        return float(np.nansum(off))
+
+    weight = min(reversed(WEIGHTS), key=cost)
+    mean = weight * test.quantiles.astype(np.float64) + (1 - weight) * other.quantiles
+    said = Forecasts(test.series, test.origins, mean.astype(np.float32))
+    return Average(baseline.name, weight, said)
+
+
+# -- where it is wrong --------------------------------------------------------------------------
+
+
+def _wrong(
+    data: SeriesData, truth: Truth, test: Forecasts, other: Forecasts | None
+) -> list[dict[str, Any]]:
+    """The windows of the largest mean error, no two of a series overlapping."""
+    metric, panel = truth.metric, data.panel
+    mine = _by_window(truth.cells(metric, test))
+    theirs = None if other is None else _by_window(truth.cells(metric, other))
+    taken: dict[int, list[int]] = {}
+    found: list[dict[str, Any]] = []
+    for window in np.argsort(np.where(np.isnan(mine), -np.inf, mine), kind="stable")[::-1].tolist():
+        series, origin = int(test.series[window]), int(test.origins[window])
+        near = taken.setdefault(series, [])
+        if np.isnan(mine[window]) or any(abs(origin - each) < truth.horizon for each in near):
+            continue
+        near.append(origin)
+        first = int(panel.starts[series]) + origin
+        ends = panel.frequency.stamps(np.array([first, first + truth.horizon - 1], np.int64))
+        found.append(
+            {
+                "series": panel.ids[series],
+                "from": shown(ends[0]).replace("T", " "),
+                "to": shown(ends[1]).replace("T", " "),
+                metric: plain(mine[window]),
+                "baseline": None if theirs is None else plain(theirs[window]),
+            }
+        )
+        if len(found) == WRONG:
+            break
+    return found
+
+
+def _by_window(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    there = ~np.isnan(cells)
+    sums = np.where(there, cells, 0.0).sum(1)
+    mean: NDArray[np.float64] = sums / np.maximum(there.sum(1), 1)
+    return np.where(there.any(1), mean, np.nan)
+
+
+def _check(
+    data: SeriesData, test: Forecasts, held: Forecasts | None, baselines: Sequence[Baseline]
+) -> None:
+    for said, part in ((test, "test"), (held, "selection")):
+        if said is None:
+            continue
+        wanted = (len(said.series), data.horizon, len(LEVELS))
+        if said.quantiles.shape != wanted or said.origins.shape != said.series.shape:
+            raise DataError(
+                f"forecasts of the {part} part of shape {said.quantiles.shape}",
+                expected=f"{wanted}: quantiles of each step from each origin",
+            )
+        if not np.isfinite(said.quantiles).all():
+            raise DataError(f"a forecast of the {part} part is not finite", expected="numbers")
+    for each in baselines:
+        sizes = [len(each.point), len(each.held)]
+        wanted_sizes = [len(test.series), len(each.held) if held is None else len(held.series)]
+        if sizes != wanted_sizes:
+            raise DataError(
+                f"the {each.name} has {sizes[0]:,} windows to report on, {sizes[1]:,} to choose by",
+                expected=f"{wanted_sizes[0]:,} and {wanted_sizes[1]:,}, as the model",
+            )

@@ -1,0 +1,50 @@
+"""Forecasts of a network from any origin, free-running: nothing from the origin on is read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
+from recurra.tasks.series.intervals import Widths, apply
+from recurra.tasks.series.model import PATHS, SeriesNetwork
+from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.windows import Reader
+
+AT_ONCE: Final = 512
+"""Windows forecast together."""
+
+MANY: Final = 2000
+"""Windows beyond which half the paths are drawn of each."""
+
+
+def quantiles(network: SeriesNetwork, reader: Reader, windows: Origins) -> NDArray[np.float32]:
+    """Quantiles (W, H, Q) at LEVELS, scaled, not corrected by any errors.
+
+    Paths, where they are drawn, follow from the place of a window among these.
+    """
+    device = next(network.parameters()).device
+    found = np.empty((len(windows), reader.horizon, len(LEVELS)), np.float32)
+    training = network.training
+    network.eval()
+    with torch.inference_mode():
+        for begin in range(0, len(windows), AT_ONCE):
+            rows = slice(begin, begin + AT_ONCE)
+            generator = torch.Generator(device).manual_seed(begin)
+            read = reader.windows(windows.rows(rows)).to(device)
+            said = network(read, generator, paths=PATHS if len(windows) <= MANY else PATHS // 2)
+            found[rows] = said.float().cpu().numpy()
+    network.train(training)
+    return found
+
+
+def forecasts(
+    network: SeriesNetwork, reader: Reader, scale: Scale, widths: Widths, windows: Origins
+) -> Forecasts:
+    """Forecasts in real units, their intervals corrected by these widths."""
+    said = apply(quantiles(network, reader, windows), widths)
+    real = scale.restore(said, windows.series).astype(np.float32)
+    return Forecasts(windows.series, windows.origins, real)

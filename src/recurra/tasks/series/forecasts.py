@@ -1,0 +1,71 @@
+"""What is said of the steps to come: quantiles from an origin on, in real units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recurra.tasks.series.panel import Counts
+
+LEVELS: Final = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Levels of the quantiles: the median, and the ends of the intervals of 50, 80 and 95 %."""
+
+INTERVALS: Final = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
+"""Percent of each interval, and the places of its ends among the levels."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Where forecasts begin: series (W,), and the first step (W,) that is forecast of each."""
+
+    series: Counts
+    origins: Counts
+
+    @classmethod
+    def of(cls, forecasts: Forecasts) -> Origins:
+        """Those that forecasts are of."""
+        return cls(forecasts.series, forecasts.origins)
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def rows(self, rows: Counts | slice) -> Origins:
+        """Some of them."""
+        return Origins(self.series[rows], self.origins[rows])
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Forecasts of H steps from each of W origins.
+
+    Args:
+        series: (W,) which series.
+        origins: (W,) the first step that is forecast; those before it were known.
+        quantiles: (W, H, Q) at LEVELS, ascending, in real units.
+    """
+
+    series: Counts
+    origins: Counts
+    quantiles: NDArray[np.float32]
+
+    @property
+    def point(self) -> NDArray[np.float32]:
+        """The medians (W, H)."""
+        return self.quantiles[..., LEVELS.index(0.5)]
+
+
+def quantiles(paths: Tensor) -> Tensor:
+    """Quantiles (B, H, Q) at LEVELS of sample paths (B, count, H); linear between samples."""
+    order = paths.sort(1).values
+    places = torch.tensor(LEVELS, device=paths.device, dtype=paths.dtype) * (paths.shape[1] - 1)
+    below = places.floor().long()
+    above = (below + 1).clamp(max=paths.shape[1] - 1)
+    share = (places - below)[None, :, None]
+    return torch.lerp(order[:, below], order[:, above], share).transpose(1, 2)

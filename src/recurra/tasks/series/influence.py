@@ -1,0 +1,79 @@
+"""How much each lag counts: the forecast's change when the value there is another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recurra.tasks.series.forecasts import LEVELS, Origins
+from recurra.tasks.series.model import SeriesNetwork
+from recurra.tasks.series.panel import Counts
+from recurra.tasks.series.windows import Reader, Windows
+
+LOOKED_AT: Final = 4
+"""Windows that are looked at, spread over those given."""
+
+LAGS: Final = 48
+"""Lags that are looked at, at most."""
+
+ONE_BY_ONE: Final = LOOKED_AT * (LAGS + 1)
+"""Windows that this forecasts, one by one."""
+
+
+def recorded(network: SeriesNetwork, reader: Reader, windows: Origins) -> dict[str, Any]:
+    """The lags that were looked at, and the share of each: `lags`, `shares`, `note`.
+
+    A value is moved up by the mean size of its window's; a lag's part is the mean absolute change
+    of the medians, over windows and steps.
+    """
+    lags = spread(reader.context, network.architecture.period)
+    places = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
+    changes = np.zeros(len(lags))
+    for place in places:
+        changes += _changes(network, reader.windows(windows.rows(np.array([place]))), lags)
+    total = changes.sum()
+    return {
+        "lags": lags.tolist(),
+        "shares": (changes / total if total else changes).tolist(),
+        "note": f"of {len(places)} windows, by moving one value at a time",
+    }
+
+
+def spread(context: int, period: int) -> Counts:
+    """At most LAGS of the lags 1 .. T: the nearest ones, whole seasons, the rest even."""
+    if context <= LAGS:
+        return np.arange(1, context + 1)
+    near = np.arange(1, LAGS // 2 + 1)
+    seasons = np.arange(period, context + 1, period)[: LAGS // 4] if period > 1 else near[:0]
+    left = LAGS - len(np.union1d(near, seasons))
+    even = np.linspace(LAGS // 2 + 1, context, left).astype(np.int64)
+    return np.union1d(np.union1d(near, seasons), even)
+
+
+def _changes(network: SeriesNetwork, one: Windows, lags: Counts) -> NDArray[np.float64]:
+    """The mean change (n,) of the medians of one window for each lag; 0 where nothing stands."""
+    size = float(one.values[one.present].abs().mean()) if one.present.any() else 1.0
+    before = _medians(network, one)
+    found = np.zeros(len(lags))
+    for number, lag in enumerate(lags.tolist()):
+        if one.present[0, -lag]:
+            values = one.values.clone()
+            values[0, -lag] += size
+            moved = _medians(network, replace(one, values=values))
+            found[number] = np.abs(moved - before).mean()
+    return found
+
+
+def _medians(network: SeriesNetwork, one: Windows) -> NDArray[np.float32]:
+    """Medians (H,) of one window; paths are drawn from the same numbers every time."""
+    device = next(network.parameters()).device
+    generator = torch.Generator(device).manual_seed(0)
+    with torch.inference_mode():
+        said: Tensor = network(one.to(device), generator)
+    found: NDArray[np.float32] = said[0, :, LEVELS.index(0.5)].float().cpu().numpy()
+    return found

@@ -1,0 +1,1 @@
+"""The networks that forecast: by segments, or step by step."""

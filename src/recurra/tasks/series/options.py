@@ -1,0 +1,54 @@
+"""What a series training can be told. No torch, so that the command line can list it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recurra.training.budget import TrainingOptions, option
+
+
+@dataclass(kw_only=True)
+class SeriesOptions(TrainingOptions):
+    """What a series training can be told; columns that are None are found by their names."""
+
+    target: str | None = option(
+        None, "Column to forecast; several of a wide table joined by commas, or all."
+    )
+    horizon: int | None = option(
+        None, "Steps to forecast; default: a season, or 10.", least=1, most=100_000
+    )
+    time: str | None = option(None, "Column of dates, times or step numbers.")
+    id: str | None = option(None, "Column that says which series a row is of.")
+    known: str | None = option(
+        None, "Columns known of steps to come, joined by commas: prices, holidays."
+    )
+    past: str | None = option(None, "Columns known only afterwards, joined by commas: weather.")
+    static: str | None = option(None, "Columns that hold for a whole series, joined by commas.")
+    frequency: str | None = option(
+        None, "h, 15min, D, B, W, M, Q, Y ...; default: what most rows say."
+    )
+    season: int | None = option(
+        None, "Steps of a season, 1 for none; default: what is usual.", least=1, most=1_000_000
+    )
+    test: str | None = option(
+        None, "Steps, share or file that reports; default: the last tenth of each series."
+    )
+    select: str | None = option(
+        None, "Steps or share before that which chooses; default: as many as report."
+    )
+    model: str | None = option(
+        None, "segments or autoregressive; default: what is better on the selection part."
+    )
+    context: int | None = option(None, "Steps read before a forecast.", least=1, most=100_000)
+    hidden: int | None = option(None, "Units of the recurrent layers.", least=1, most=16384)
+    layers: int | None = option(None, "Recurrent layers, step by step.", least=1, most=64)
+    dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
+    distribution: str = option("student", "Of a step: student, or counts (from 0 on).")
+    batch: int | None = option(None, "Windows between updates.", least=1, most=65536)
+    members: int | None = option(
+        None, "Networks that are averaged; default: what the time allows.", least=1, most=10
+    )
+    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
+    finish: float = option(
+        0.2, "Share of the steps, at the end, that read the selection part too.", least=0, below=1
+    )

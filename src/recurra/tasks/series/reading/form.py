@@ -1,0 +1,153 @@
+"""What newer data for a trained model must look like, and reading them by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, Self, final
+
+from recurra.data.files import given_once
+from recurra.data.frames import Frame, read_frame, stacked
+from recurra.data.frequency import Frequency
+from recurra.errors import BundleError, DataError, did_you_mean
+from recurra.tasks.series.panel import Panel, shown
+from recurra.tasks.series.reading.covariates import Covariates
+from recurra.tasks.series.reading.given import frame_of
+from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
+from recurra.tasks.series.reading.steps import panel_of, steps_of
+
+_TELLING: Final = 3  # gaps between rows, below which they say nothing of the frequency
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Form:
+    """The frequency, columns and encoders of a training.
+
+    Args:
+        frequency: of all its series.
+        columns: which column is what, as `rows_of` tells it.
+        covariates: how columns beside the target become numbers.
+    """
+
+    frequency: Frequency
+    columns: dict[str, Any]
+    covariates: Covariates
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields as plain values."""
+        return {
+            "frequency": self.frequency.to_json(),
+            "columns": self.columns,
+            "covariates": self.covariates.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `to_json` wrote.
+
+        Raises:
+            BundleError: it is none.
+        """
+        try:
+            columns = value["columns"]
+            for kind in ("target", "known", "past", "static"):
+                if not all(isinstance(each, str) for each in columns[kind]):
+                    raise TypeError
+            return cls(
+                Frequency.from_json(value["frequency"]),
+                columns,
+                Covariates.from_json(value["covariates"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise BundleError(
+                "the form of the data is damaged", expected='"frequency", "columns", "covariates"'
+            ) from error
+
+
+def more(given: Any, form: Form) -> Panel:
+    """Newer data as a panel: the same columns, encoded as in training; other series are allowed.
+
+    Rows without a target, beyond the last one, say what is known of steps to come. A series may
+    have such rows alone, and a table without the target such rows only.
+
+    Args:
+        given: a file, several, or what `from_python` takes.
+        form: what the training read.
+
+    Raises:
+        DataError: a column is missing, the frequency is another, or what `read` raises.
+        MissingExtra: as `read`.
+    """
+    listed = given if isinstance(given, list | tuple) else [given]
+    if listed and all(isinstance(each, str | PathLike) for each in listed):
+        paths = [Path(each) for each in listed]
+        given_once(paths)
+        frame = stacked([read_frame(path) for path in paths])
+    else:
+        frame = frame_of(given)
+    columns = form.columns
+    frame = _with_columns(frame, columns)
+    target, time, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
+    reading = Reading(target, time, id_, known, past, static, columns["zone"], exact=True)
+    rows = rows_of(frame, reading)
+    if columns["time"] is not None:
+        _same_frequency(rows, form.frequency)
+    return panel_of(steps_of(rows, form.frequency, empty=True), form.covariates)
+
+
+def _names(given: str | list[str] | None) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _with_columns(frame: Frame, columns: dict[str, Any]) -> Frame:
+    """The frame, if it has the columns of the training."""
+    import polars
+
+    told = {each: kind for kind in _KINDS for each in _names(columns[kind])}
+    missing = [name for name in told if name not in frame.columns.columns]
+    optional = {name for name in told if told[name] in ("target", "past")}
+    if columns["known"] and missing and not set(columns["target"]) - set(missing):
+        # Of steps to come there is neither a target nor what is known only afterwards.
+        gone = [
+            polars.lit(None, polars.Float64).alias(name) for name in missing if name in optional
+        ]
+        frame = Frame(frame.name, frame.columns.with_columns(gone), frame.where)
+        missing = [name for name in missing if name not in optional]
+    if missing:
+        listed = ", ".join(map(repr, frame.columns.columns))
+        raise DataError(
+            f"{frame.name}: no column {missing[0]!r}, the {told[missing[0]]} of the training; it "
+            f"has {listed}",
+            expected="the columns of the training: " + ", ".join(map(repr, told)),
+            fix=did_you_mean(missing[0], frame.columns.columns),
+        )
+    return frame
+
+
+_KINDS: Final = ("target", "time", "id", "known", "past", "static")
+
+
+def _same_frequency(rows: Rows, frequency: Frequency) -> None:
+    """Refuse data whose steps are longer or shorter than those of the training."""
+    dates = rows.stamps.dtype.kind == "M"
+    if dates == (frequency.unit == "step"):
+        raise DataError(
+            f"{rows.where(0)}: {'a date' if dates else 'a number'} as the time, "
+            f"{shown(rows.stamps[0])}",
+            expected="numbers, as in the training" if dates else "dates, as in the training",
+        )
+    if len(rows.stamps) - len(rows.ids) < _TELLING:
+        return
+    found = Frequency.infer(rows.stamps, rows.series)
+    # Whole days may be business days, and the other way round, where no weekend is there to tell.
+    if found.same(frequency) or {found.unit, frequency.unit} == {"B", "D"}:
+        return
+    if frequency.off(rows.stamps).any() or found.step != frequency.step:
+        raise DataError(
+            f"{rows.frame.name}: steps that are {found.told}; the model was trained on others, "
+            f"{frequency.told}",
+            expected=f"steps that are {frequency.told}",
+            fix="bring the data to them, or train a model on these",
+        )

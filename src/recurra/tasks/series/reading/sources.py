@@ -1,0 +1,242 @@
+"""Tables -> rows: which column is the time, the series, the target, and what each row says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data.frames import Frame
+from recurra.data.frequency import Stamps
+from recurra.data.moments import looks_like_moments, moments
+from recurra.errors import DataError, OptionError
+from recurra.tasks.series.panel import Counts
+
+TIME_COLUMNS: Final = ("ds", "date", "datetime", "timestamp", "time")
+NUMBERED_COLUMNS: Final = ("year", "step", "t")
+ID_COLUMNS: Final = ("unique_id", "id", "series", "series_id", "item_id")
+ALL: Final = "all"
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """The columns that were named, as the command line gives them; what is None is found.
+
+    Args:
+        zone: what became of a time zone in the training; "any" decides.
+        exact: names are given one by one, and what has none is not looked for.
+    """
+
+    target: str | tuple[str, ...] | None = None
+    time: str | tuple[str, ...] | None = None
+    id: str | tuple[str, ...] | None = None
+    known: str | tuple[str, ...] | None = None
+    past: str | tuple[str, ...] | None = None
+    static: str | tuple[str, ...] | None = None
+    zone: str | None = "any"
+    exact: bool = False
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What the rows of a frame say: N of them, or N = k times as many for k series side by side.
+
+    Args:
+        frame: whence they are, its covariates among it.
+        row: (N,) row of the frame.
+        series: (N,) number of the series, in the order of their first rows.
+        ids: (S,) their names.
+        stamps: (N,) moments, or numbers.
+        values: (N,) targets; NaN where missing.
+        columns: which column is what; what became of a time zone.
+    """
+
+    frame: Frame
+    row: Counts
+    series: Counts
+    ids: tuple[str, ...]
+    stamps: Stamps
+    values: NDArray[np.float64]
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    def where(self, number: int) -> str:
+        """Where a row stands, for messages; which series, where there are several."""
+        told = self.frame.where(int(self.row[number]))
+        return told if len(self.ids) == 1 else f"{told} (series {self.ids[self.series[number]]!r})"
+
+
+def rows_of(frame: Frame, reading: Reading) -> Rows:
+    """Find the columns of a frame, and read them.
+
+    Raises:
+        OptionError: a column that was named does not exist, or is to be two things.
+        DataError: no column, or several, could be the target; a value is broken, the row is named.
+    """
+    taken = _taken(frame, reading)
+    target = _targets(frame, reading, [name for names in taken.values() for name in names])
+    columns: dict[str, Any] = {"target": target} | {
+        kind: taken[kind] for kind in ("known", "past", "static")
+    }
+    time = columns["time"] = next(iter(taken["time"]), None)
+    id_ = columns["id"] = next(iter(taken["id"]), None)
+    used = {*target, *(name for names in taken.values() for name in names)}
+    columns["unused"] = [name for name in frame.columns.columns if name not in used]
+    if len(target) > 1:
+        _wide_only(target, id_, taken["static"])
+    count, wide = len(frame), len(target)
+    if id_ is None:
+        series, ids = np.repeat(np.arange(wide), count), tuple(target)
+    else:
+        series, ids = _series(frame, id_)
+    if time is None:
+        stamps: Stamps = _turns(series)
+        columns["zone"], columns["spelt"] = None, None
+    else:
+        found = moments(frame, time, reading.zone)
+        stamps = np.concatenate([found.stamps] * wide)  # type: ignore[assignment,unused-ignore]
+        columns["zone"], columns["spelt"] = found.zone, found.spelt
+    values = np.concatenate([frame.numbers(name) for name in target])
+    return Rows(frame, np.tile(np.arange(count), wide), series, ids, stamps, values, columns)
+
+
+def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
+    """Which columns are the time, the series and covariates."""
+    found = {
+        kind: [] if given is None else _listed(frame, given, kind)
+        for kind in ("time", "id", "known", "past", "static")
+        for given in [getattr(reading, kind)]
+    }
+    for kind in ("time", "id"):
+        if len(found[kind]) > 1:
+            raise OptionError(f"--{kind} {getattr(reading, kind)}", expected="one column")
+    names = [name for each in found.values() for name in each]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise OptionError(
+            f"column {twice!r} is to be two things",
+            expected="a column once among --time, --id, --known, --past and --static",
+        )
+    if reading.exact:
+        return found
+    free = [name for name in frame.columns.columns if name not in names]
+    if reading.target is not None and reading.target != ALL:
+        free = [name for name in free if name not in _listed(frame, reading.target, "target")]
+    if reading.id is None:
+        found["id"] = [name for name in _called(free, ID_COLUMNS) if _repeats(frame, name)][:1]
+        free = [name for name in free if name not in found["id"]]
+    if reading.time is None:
+        found["time"] = (
+            _called(free, TIME_COLUMNS)
+            or [name for name in free if looks_like_moments(frame, name)]
+            or [name for name in _called(free, NUMBERED_COLUMNS) if _numeric(frame, name) == 1]
+        )[:1]
+    return found
+
+
+def _listed(frame: Frame, given: str | tuple[str, ...], what: str) -> list[str]:
+    """Columns out of names joined by commas; a name may hold commas itself."""
+    if isinstance(given, tuple):
+        return [frame.pick(name, what) for name in given]
+    if frame.like(given) is not None:
+        return [frame.pick(given, what)]
+    names = [frame.pick(each.strip(), what) for each in given.split(",") if each.strip()]
+    if not names:
+        raise OptionError(f"--{what} {given!r}", expected="names of columns, joined by commas")
+    return list(dict.fromkeys(names))
+
+
+def _called(free: Sequence[str], likely: Sequence[str]) -> list[str]:
+    """Those columns that have a likely name, likeliest first."""
+    return [name for word in likely for name in free if name.lower() == word]
+
+
+def _repeats(frame: Frame, name: str) -> bool:
+    """Whether a column may name series: a row number says another thing in each row."""
+    column = frame.columns[name]
+    return not column.dtype.is_float() and column.n_unique() < len(frame)
+
+
+def _numeric(frame: Frame, name: str) -> float:
+    kind = frame.columns[name].dtype
+    return 0.0 if kind.is_nested() else frame.share_of_numbers(name)
+
+
+def _targets(frame: Frame, reading: Reading, taken: Sequence[str]) -> list[str]:
+    free = [name for name in frame.columns.columns if name not in taken]
+    if reading.target is not None and (
+        reading.target != ALL or frame.like(ALL) is not None  # a column may be called so
+    ):
+        target = _listed(frame, reading.target, "target")
+        double = next((name for name in target if name in taken), None)
+        if double is not None:
+            raise OptionError(
+                f"column {double!r} is to be the target and something else",
+                expected="a column once among --target, --time, --id, --known, --past and --static",
+            )
+        return target
+    if reading.target is None and (named := _called(free, ["y"])):
+        return [frame.pick(named[0], "target")]
+    shares = {name: _numeric(frame, name) for name in free}
+    numeric = [name for name, share in shares.items() if share > 0.5]
+    numeric = numeric or [name for name, share in shares.items() if np.isnan(share)]
+    listed = ", ".join(map(repr, frame.columns.columns))
+    if not numeric:
+        raise DataError(
+            f"{frame.name}: no column of numbers to forecast: it has {listed}",
+            expected="a column y, or the one that --target names",
+        )
+    if len(numeric) > 1 and reading.target is None:
+        some = ",".join(numeric[:2])
+        raise DataError(
+            f"{frame.name}: which column is the target? Numbers are in "
+            + ", ".join(map(repr, numeric)),
+            expected="a column y, or one column of numbers alone",
+            fix=f"name it: --target {numeric[-1]}; or several, a series each: --target {some} or "
+            f"--target {ALL}",
+        )
+    return numeric
+
+
+def _wide_only(target: Sequence[str], id_: str | None, static: Sequence[str]) -> None:
+    if id_ is not None:
+        raise OptionError(
+            f"--target {','.join(target)}: several, and column {id_!r} says the series",
+            expected="one target where a column says which series a row is of",
+        )
+    if static:
+        raise OptionError(
+            f"--static {','.join(static)}: the series stand side by side",
+            expected="columns that hold for a whole series where each row is of one",
+        )
+
+
+def _series(frame: Frame, name: str) -> tuple[Counts, tuple[str, ...]]:
+    """The number of each row's series, in the order of their first rows, and their names."""
+    import polars
+
+    texts = frame.columns[name].cast(polars.String).str.strip_chars()
+    missing = np.flatnonzero((texts.is_null() | (texts == "")).fill_null(True).to_numpy())
+    if len(missing):
+        more = f" (and in {len(missing) - 1:,} more rows)" if len(missing) > 1 else ""
+        raise DataError(
+            f"{frame.where(int(missing[0]))}: no value in column {name!r}{more}",
+            expected="the name of a series in every row",
+            fix="fill them, or drop these rows",
+        )
+    once = texts.unique(maintain_order=True)
+    numbers = texts.replace_strict(once, polars.int_range(len(once), eager=True))
+    return numbers.to_numpy().astype(np.int64), tuple(once.to_list())
+
+
+def _turns(series: Counts) -> Counts:
+    """How many rows of its series stand before each row (N,)."""
+    order = np.argsort(series, kind="stable")
+    counts = np.bincount(series)
+    found = np.empty(len(series), np.int64)
+    found[order] = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return found

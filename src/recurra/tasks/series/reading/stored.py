@@ -1,0 +1,66 @@
+"""A copy of the series in a run, for data that cannot be read again when it is resumed."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from recurra.bundle import Run
+from recurra.data.frequency import Frequency
+from recurra.tasks.series.panel import Panel, SeriesData
+from recurra.tasks.series.reading.covariates import Covariates
+from recurra.tasks.series.scale import Scale
+
+INPUT: Final = "checkpoint/input.safetensors"
+
+ARRAYS: Final = ("starts", "lengths", "values", "past", "ahead", "known", "static")
+
+
+def is_kept(run: Run) -> bool:
+    """Whether the run holds a copy."""
+    return run.has(INPUT)
+
+
+def write(run: Run, data: SeriesData) -> None:
+    """Write the copy: the panel and its parts as arrays, the rest in the header."""
+    panel = data.panel
+    run.write_arrays(
+        INPUT,
+        {name: getattr(panel, name) for name in ARRAYS}
+        | {
+            "train_ends": data.train_ends,
+            "select_ends": data.select_ends,
+            "centre": data.scale.centre,
+            "spread": data.scale.spread,
+        },
+        {
+            "ids": list(panel.ids),
+            "log": data.scale.log,
+            "covariates": data.covariates.to_json(),
+        },
+    )
+
+
+def read(run: Run, facts: dict[str, Any]) -> SeriesData:
+    """The data of the copy.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    arrays, told = run.read_arrays(INPUT)
+    with run.intact(INPUT):
+        frequency = Frequency.from_json(facts["frequency"])
+        panel = Panel(tuple(told["ids"]), frequency, **{name: arrays[name] for name in ARRAYS})
+        return SeriesData(
+            facts["name"],
+            (),
+            panel,
+            arrays["train_ends"],
+            arrays["select_ends"],
+            facts["horizon"],
+            facts["period"],
+            Scale(arrays["centre"], arrays["spread"], told["log"]),
+            Covariates.from_json(told["covariates"]),
+            facts["found"],
+            facts["columns"],
+            facts["origin"],
+        )

@@ -1,0 +1,319 @@
+"""The report of a series run: numbers for programs, sentences for people, the model card."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.bundle import CARD, REPORT, Run
+from recurra.data.files import name_of
+from recurra.tasks.series import evaluate, terminal
+from recurra.tasks.series.baselines import Baseline
+from recurra.tasks.series.forecasts import Forecasts, Origins
+from recurra.tasks.series.panel import Panel, SeriesData
+from recurra.tasks.series.terminal import told
+from recurra.tasks.series.truth import NAMES, Truth
+from recurra.training import session
+from recurra.training.checkpoint import Progress
+
+__all__ = [
+    "card",
+    "examined",
+    "read_baselines",
+    "result",
+    "scored",
+    "told",
+    "told_baselines",
+    "write",
+    "write_ahead",
+    "write_baselines",
+]
+
+BASELINES: Final = "traces/baselines.safetensors"
+SCORED: Final = "traces/test.safetensors"
+AHEAD: Final = "traces/ahead.safetensors"
+INFLUENCE: Final = "traces/influence.json"
+"""Lags and their shares in the forecasts: "lags" (1 is the step before the origin), "shares"."""
+
+PICTURED: Final = 4
+"""Series that pictures are drawn of: from the best forecast one to the worst."""
+
+_MOST: Final = 1 << 25  # bytes of forecasts, beyond which only those of pictured series are kept
+
+
+def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
+    """Keep what the baselines say of the test and of the selection part."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, each in enumerate(found):
+        arrays[f"{number}.point"] = each.point
+        arrays[f"{number}.held"] = each.held
+        arrays[f"{number}.moves"] = each.moves
+    facts = [{"name": each.name, "note": each.note} for each in found]
+    run.write_arrays(BASELINES, arrays, {"baselines": facts})
+
+
+def read_baselines(run: Run) -> tuple[Baseline, ...]:
+    """The baselines that `write_baselines` kept."""
+    arrays, facts = run.read_arrays(BASELINES)
+    return tuple(
+        Baseline(
+            each["name"],
+            each["note"],
+            *(arrays[f"{number}.{name}"] for name in ("point", "held", "moves")),
+        )
+        for number, each in enumerate(facts["baselines"])
+    )
+
+
+def told_baselines(data: SeriesData, test: Origins, found: Sequence[Baseline]) -> str:
+    """The baselines in one line.
+
+    Args:
+        test: the windows of the test part that they are of.
+    """
+    truth, figures = Truth.of(data, test), []
+    for each in found:
+        off = truth.exact(truth.metric, each.forecasts(data.scale, test))
+        figures.append(f"{each.name} {terminal.figure(off)}")
+    return f"{NAMES[truth.metric]}: {', '.join(figures)}"
+
+
+def result(
+    data: SeriesData,
+    test: Forecasts,
+    held: Forecasts | None,
+    baselines: Sequence[Baseline],
+    *,
+    calibrated: str = "",
+    teacher_forced: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the report says of the model on the test part, all but how it was trained.
+
+    Args:
+        data: what it was trained on.
+        test: the model's forecasts of windows of the test part.
+        held: the model's of windows of the selection part.
+        baselines: of the same windows.
+        calibrated: how the intervals were corrected, in a sentence.
+        teacher_forced: figures of one step at a time, each from the true steps before it, with a
+            "sentence"; never mixed with those of forecasts.
+    """
+    part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
+    found = examined(data, test, baselines, held=held, part=part)
+    found["data"]["found"] = dict(data.found)
+    found["calibrated"] = calibrated
+    found["teacher_forced"] = teacher_forced
+    return found
+
+
+def examined(
+    data: SeriesData,
+    test: Forecasts,
+    baselines: Sequence[Baseline] = (),
+    *,
+    held: Forecasts | None = None,
+    part: str = "the test part",
+) -> dict[str, Any]:
+    """What a report says of forecasts of any series whose values are known.
+
+    Args:
+        data: the series; figures are scaled by the steps before their `train_ends`.
+        test: what the model says.
+        baselines: what they say of the same windows.
+        held: what the model says of windows that choose.
+        part: which part of the data it is.
+    """
+    about = {
+        "name": data.name,
+        "part": part,
+        "series": len(np.unique(test.series)),
+        "windows": len(test.series),
+        "horizon": data.horizon,
+        "period": data.period,
+        "frequency": data.panel.frequency.told,
+        "target": ", ".join(data.columns.get("target") or []),
+        "found": {},
+    }
+    judged = evaluate.judge(data, test, baselines, held)
+    return {"data": about} | judged | {"calibrated": "", "teacher_forced": None}
+
+
+def write(
+    run: Run,
+    data: SeriesData,
+    test: Forecasts,
+    held: Forecasts | None,
+    network: str,
+    progress: Progress,
+    epochs: float,
+    *,
+    calibrated: str = "",
+    teacher_forced: dict[str, Any] | None = None,
+) -> None:
+    """Judge what a trained model says of the test part; write the report and the model card.
+
+    Args:
+        run: which has the configuration, and the baselines by `write_baselines`.
+        data: what it was trained on.
+        test: its forecasts of the windows of the test part that the baselines have.
+        held: its forecasts of the windows of the selection part that the baselines have.
+        network: the model in a few words.
+        progress: how far the training went.
+        epochs: passes over the training part that the progress amounts to.
+        calibrated: how the intervals were corrected, in a sentence.
+        teacher_forced: figures of one step at a time, with a "sentence".
+    """
+    config, baselines = run.config(), read_baselines(run)
+    found = result(
+        data, test, held, baselines, calibrated=calibrated, teacher_forced=teacher_forced
+    )
+    found["training"] = session.facts(progress, epochs, config["training"])
+    run.write_arrays(SCORED, *scored(data, test, baselines, found))
+    run.write_text(CARD, card(run.path.name, found, config, network))
+    run.write_json(REPORT, found)
+
+
+# -- what pictures are made from ----------------------------------------------------------------
+
+
+def scored(
+    data: SeriesData, test: Forecasts, baselines: Sequence[Baseline], report: dict[str, Any]
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """What pictures of the test part are made from: arrays, and what they are of."""
+    panel, horizon, windows = data.panel, data.horizon, Origins.of(test)
+    pictured = _pictured(Truth.of(data, windows), test)
+    rows = np.arange(len(windows))
+    if test.quantiles.nbytes > _MOST:
+        rows = np.flatnonzero(np.isin(test.series, pictured))
+    arrays: dict[str, NDArray[Any]] = {
+        "series": test.series[rows],
+        "origins": test.origins[rows],
+        "quantiles": test.quantiles[rows],
+    }
+    best = None
+    if report["verdict"] is not None:
+        best = report["verdict"]["baseline"]
+        arrays["baseline"] = next(each for each in baselines if each.name == best).point[rows]
+    firsts, context = [], max(3 * horizon, min(2 * data.period, 6 * horizon), 24)
+    for series in pictured:
+        # As much of the past as makes the season, and the way it came, plain to see.
+        own = test.origins[test.series == series]
+        first = max(0, int(own.min()) - context)
+        arrays[f"values.{series}"] = panel.of(series)[first : int(own.max()) + horizon]
+        firsts.append(first)
+    facts = {
+        "frequency": panel.frequency.to_json(),
+        "ids": [panel.ids[series] for series in pictured],
+        "pictured": pictured,
+        "starts": [int(panel.starts[series]) for series in pictured],
+        "firsts": firsts,
+        "context": context,
+        "target": report["data"]["target"],
+        "baseline": best,
+    }
+    return arrays, facts
+
+
+def write_ahead(run: Run, panel: Panel, found: Forecasts, *, target: str, period: int) -> None:
+    """Keep forecasts of steps to come, and what came before them, for a picture."""
+    pictured = np.linspace(0, len(panel) - 1, min(PICTURED, len(panel))).astype(int).tolist()
+    horizon = found.quantiles.shape[1]
+    context = max(3 * horizon, min(2 * period, 6 * horizon), 24)
+    firsts = [max(0, int(panel.lengths[series]) - context) for series in pictured]
+    arrays: dict[str, NDArray[Any]] = {
+        "series": found.series,
+        "origins": found.origins,
+        "quantiles": found.quantiles,
+    }
+    values = {
+        f"values.{series}": panel.of(series)[first:]
+        for series, first in zip(pictured, firsts, strict=True)
+    }
+    rows = np.isin(found.series, pictured)
+    facts = {
+        "frequency": panel.frequency.to_json(),
+        "ids": [panel.ids[series] for series in pictured],
+        "pictured": pictured,
+        "starts": [int(panel.starts[series]) for series in pictured],
+        "firsts": firsts,
+        "context": context,
+        "target": target,
+        "baseline": None,
+    }
+    run.write_arrays(AHEAD, {k: v[rows] for k, v in arrays.items()} | values, facts)
+
+
+def _pictured(truth: Truth, test: Forecasts) -> list[int]:
+    """Series evenly from the best forecast one to the worst."""
+    numbers, place = np.unique(test.series, return_inverse=True)
+    cells = truth.cells(truth.metric, test)
+    there = ~np.isnan(cells)
+    counts = np.bincount(place, there.sum(1))
+    sums = np.bincount(place, np.where(there, cells, 0.0).sum(1))
+    usable = np.flatnonzero(counts > 0)
+    ranked = usable[np.argsort(sums[usable] / counts[usable], kind="stable")]
+    chosen = np.linspace(0, len(ranked) - 1, min(PICTURED, len(ranked))).round().astype(int)
+    return [int(number) for number in numbers[ranked[chosen]]]
+
+
+# -- the model card -----------------------------------------------------------------------------
+
+
+def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str) -> str:
+    """The model card, Markdown."""
+    about = report["data"]
+    keys = ["mae", "rmse", "mase", "smape", "crps", "owa"]
+    rows = [("this model", report["model"])]
+    rows += [(each["name"], each) for each in report["baselines"]]
+    table = "\n".join(
+        f"| {who} | {' | '.join(terminal.figure(f[key]) for key in keys)} |" for who, f in rows
+    )
+    intervals = "\n".join(
+        f"| {size} % | {terminal.percent(each['coverage'])} | {terminal.figure(each['width'])} |"
+        for size, each in report["model"]["intervals"].items()
+    )
+    sentences = ""
+    if report["verdict"]:
+        sentences = report["verdict"]["sentence"]
+        sentences += f"\n\nIts intervals: {report['interval_verdict']['sentence']}"
+    if report["averaged"]:
+        sentences += f"\n\n{terminal.averaged(report)}"
+    extra = "".join(
+        f"\n{sentence}\n"
+        for sentence in (report["calibrated"], (report["teacher_forced"] or {}).get("sentence"))
+        if sentence
+    )
+    series = f"{about['series']:,} series" if about["series"] > 1 else "one series"
+    season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"
+    text = f"""# {name}
+
+The past of a series in, its next {about["horizon"]:,} steps with intervals out: a recurrent model \
+made by recurra {config["recurra"]} ({network}), trained on {about["name"]} ({about["frequency"]}, \
+{season}).
+
+{sentences}
+
+On {about["windows"]:,} windows of {about["horizon"]:,} steps, of {series}, after all that it was \
+trained on or chosen by; MAE, RMSE and CRPS in the unit of the data, sMAPE in percent:
+
+| | MAE | RMSE | MASE | sMAPE | CRPS | OWA |
+|---|---|---|---|---|---|---|
+{table}
+
+| interval | holds | mean width |
+|---|---|---|
+{intervals}
+{extra}
+{report["training"]["sentence"]}
+
+    recurra forecast {name}
+    recurra evaluate {name} newer data
+
+Its intervals say how far it was off before. They know of no change that the past has not had.
+"""
+    lines = (textwrap.fill(line, 99) if line[:1].isalnum() else line for line in text.split("\n"))
+    return "\n".join(lines)

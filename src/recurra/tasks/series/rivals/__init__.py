@@ -1,0 +1,1 @@
+"""The forecasters that a network has to beat, where they take more than a line."""

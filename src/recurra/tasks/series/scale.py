@@ -1,0 +1,200 @@
+"""Each series brought to one scale by its own past, and its forecasts back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import BundleError
+from recurra.tasks.series.panel import Counts, Panel
+
+Floats = NDArray[np.float64]
+
+_FAR: Final = 8.0  # spreads from the centre, beyond which a logarithm goes on as its tangent
+_BLOCKS: Final = 4  # seasons that a series must have for its levels to be compared
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Each series less its centre, over its spread; after the logarithm where `log`.
+
+    Centre is the median, spread the mean distance from it: one value far off moves neither much,
+    and a series that is zero most of the time still has a spread. Eight spreads from the centre and
+    farther the logarithm goes on as its tangent: zeros and negative values that training had not
+    have a place, a forecast far off grows no faster than in proportion, and all is inverted.
+
+    Args:
+        centre: (S,) of values, or of their logarithms.
+        spread: (S,) above 0.
+        log: whether values are compared by their ratios.
+    """
+
+    centre: Floats
+    spread: Floats
+    log: bool
+
+    @classmethod
+    def of(
+        cls, panel: Panel, ends: Counts, log: bool | None = None, *, period: int | None = None
+    ) -> Self:
+        """The scale of each series from its steps before `ends` (S,) alone.
+
+        A series that is constant there has its size as spread, or 1 where that is more or where
+        logarithms are compared; one without values has centre 0 and spread 1.
+
+        Args:
+            log: None decides: values are all above 0, and in most series the spread of a season
+                keeps a steadier proportion to its level than to nothing (Guerrero, 1993: the
+                smaller coefficient of variation, of lambda 0 and lambda 1).
+            period: steps of a season; default that of the frequency.
+        """
+        series = np.repeat(np.arange(len(panel)), panel.lengths)
+        step = np.arange(len(panel.values)) - panel.begins[series]
+        seen = (step < ends[series]) & ~np.isnan(panel.values)
+        series, step, values = series[seen], step[seen], panel.values[seen]
+        if log is None:
+            block = max(panel.frequency.season if period is None else period, _BLOCKS)
+            log = _grows(series, step // block, values, block)
+        return cls(*_centred(series, values, len(panel), log), log)
+
+    @classmethod
+    def of_counts(cls, panel: Panel, ends: Counts) -> Self:
+        """Counts over the mean of each series before `ends` (S,); 1 where it is 0 or none is there.
+
+        As in DeepAR (Salinas et al. 2020, section 3.3).
+        """
+        series = np.repeat(np.arange(len(panel)), panel.lengths)
+        step = np.arange(len(panel.values)) - panel.begins[series]
+        seen = (step < ends[series]) & ~np.isnan(panel.values)
+        counts = np.bincount(series[seen], minlength=len(panel))
+        sums = np.bincount(series[seen], panel.values[seen], len(panel))
+        mean = sums / np.maximum(counts, 1)
+        return cls(np.zeros(len(panel)), np.where(mean > 0, mean, 1.0), False)
+
+    def scale(self, values: NDArray[Any], series: Counts) -> NDArray[np.float32]:
+        """Values (W, ...) of series (W,) on their scales; missing ones stay NaN."""
+        centre, spread = self._of(series, values.ndim)
+        values = values.astype(np.float64)
+        if self.log:
+            values = _logarithm(values, centre, spread)
+        return ((values - centre) / spread).astype(np.float32)
+
+    def restore(self, scaled: NDArray[Any], series: Counts) -> Floats:
+        """The values (W, ...) that `scale` was given; ascending ones stay ascending."""
+        centre, spread = self._of(series, scaled.ndim)
+        scaled = scaled.astype(np.float64)
+        if not self.log:
+            straight: Floats = scaled * spread + centre
+            return straight
+        near = np.clip(scaled, -_FAR, _FAR)
+        found: Floats = np.exp(near * spread + centre)
+        found *= 1 + (scaled - near) * spread
+        return found
+
+    def extended(self, ids: Sequence[str], panel: Panel) -> Scale:
+        """The scale of another panel's series: those in `ids` keep theirs, others from their steps.
+
+        Args:
+            ids: (S,) the series of this scale.
+            panel: the panel that is asked about; all its steps count as past.
+        """
+        number = {each: at for at, each in enumerate(ids)}
+        known = np.array([number.get(each, -1) for each in panel.ids], np.int64)
+        if (known >= 0).all():
+            return Scale(self.centre[known], self.spread[known], self.log)
+        own = Scale.of(panel, panel.lengths, self.log)
+        return Scale(
+            np.where(known < 0, own.centre, self.centre[known]),
+            np.where(known < 0, own.spread, self.spread[known]),
+            self.log,
+        )
+
+    def _of(self, series: Counts, dimensions: int) -> tuple[Floats, Floats]:
+        shape = (-1,) + (1,) * (dimensions - 1)
+        return self.centre[series].reshape(shape), self.spread[series].reshape(shape)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields as plain values."""
+        return {
+            "centre": self.centre.tolist(),
+            "spread": self.spread.tolist(),
+            "log": self.log,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The scale that `to_json` wrote.
+
+        Raises:
+            BundleError: it is none.
+        """
+        damaged = BundleError("the scale is damaged", expected='"centre", "spread" and "log"')
+        try:
+            centre, spread = (np.array(value[name], np.float64) for name in ("centre", "spread"))
+            log = value["log"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged from error
+        fits = centre.ndim == 1 and centre.shape == spread.shape and type(log) is bool
+        if not (fits and np.isfinite([centre, spread]).all() and (spread > 0).all()):
+            raise damaged
+        return cls(centre, spread, log)
+
+
+def _logarithm(values: Floats, centre: Floats, spread: Floats) -> Floats:
+    """Logarithms; their tangents where that is far from the centre."""
+    low, high = (np.exp(centre + side * _FAR * spread) for side in (-1, 1))
+    near = np.clip(values, low, high)
+    found: Floats = np.log(near) + (values - near) / near
+    return found
+
+
+def _centred(series: Counts, values: Floats, count: int, log: bool) -> tuple[Floats, Floats]:
+    """Median (S,) and mean distance from it (S,) of each series."""
+    if log:  # a series that training had not may have others
+        above = values > 0
+        series, values = series[above], np.log(values[above])
+    order = np.lexsort((values, series))
+    counts = np.bincount(series, minlength=count)
+    begins = np.cumsum(counts) - counts
+    centre, some = np.zeros(count), counts > 0
+    low, high = (begins + (counts - 1) // 2)[some], (begins + counts // 2)[some]
+    ranked = values[order]
+    centre[some] = ranked[low] / 2 + ranked[high] / 2
+    spread = np.bincount(series, np.abs(values - centre[series]), count) / np.maximum(counts, 1)
+    # Rounding leaves a constant series a spread of 1e-16 of its size.
+    constant = spread <= 1e-12 * np.abs(centre)
+    size = 1.0 if log else np.maximum(np.abs(centre), 1.0)
+    return centre, np.where(constant | (counts == 0), size, spread)
+
+
+def _grows(series: Counts, block: Counts, values: Floats, size: int) -> bool:
+    """Whether the spread of seasons grows with their level, in most series that can tell."""
+    if not len(values) or values.min() <= 0:
+        return False
+    # Blocks of all series, end to end; those of which a half is missing say little.
+    key = series * (int(block.max()) + 1) + block
+    _, number, counts = np.unique(key, return_inverse=True, return_counts=True)
+    mean = np.bincount(number, values) / counts
+    spread = np.sqrt(np.bincount(number, (values - mean[number]) ** 2) / counts)
+    first = np.zeros(len(counts), np.int64)
+    first[number] = series
+    full = 2 * counts > size
+    steady = [_variation(first[full], each[full]) for each in (spread, spread / mean)]
+    told = ~np.isnan(steady[0]) & ~np.isnan(steady[1])
+    return bool(told.any()) and 2 * int((steady[1] < steady[0])[told].sum()) > int(told.sum())
+
+
+def _variation(groups: Counts, values: Floats) -> Floats:
+    """Coefficient of variation of the values of each group; NaN where there are too few."""
+    counts = np.bincount(groups)
+    mean = np.bincount(groups, values) / np.maximum(counts, 1)
+    spread = np.sqrt(np.bincount(groups, (values - mean[groups]) ** 2) / np.maximum(counts, 1))
+    found: Floats = np.where(
+        (counts >= _BLOCKS) & (mean > 0), spread / np.where(mean > 0, mean, 1), np.nan
+    )
+    return found

@@ -1,0 +1,167 @@
+"""What the loop trains: every member on windows drawn from the training part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from recurra.judge.forecasts import pinball
+from recurra.judge.loss import LossSum
+from recurra.tasks.series.forecast import quantiles
+from recurra.tasks.series.forecasts import LEVELS, Origins
+from recurra.tasks.series.intervals import Widths, calibrate
+from recurra.tasks.series.model import SeriesNetwork
+from recurra.tasks.series.panel import Counts
+from recurra.tasks.series.windows import Reader
+from recurra.training.loop import Loss
+
+
+@final
+@dataclass(frozen=True)
+class Carry:
+    """Where a training stands.
+
+    Args:
+        step: draws so far.
+        widths: of the intervals, by errors on the selection part, once that is trained on too.
+    """
+
+    step: int = 0
+    widths: Widths | None = None
+
+
+@final
+class SeriesTrainee:
+    """The members' losses on windows drawn at random, every one as likely as any other.
+
+    Args:
+        train_ends: (S,) targets before these steps train.
+        select_ends: (S,) targets before these steps train in the end.
+        chosen: windows of the selection part.
+        most_steps: steps beyond which more time would not help.
+    """
+
+    unit = "windows"
+    ceiling = 1e3
+
+    def __init__(
+        self,
+        network: SeriesNetwork,
+        reader: Reader,
+        train_ends: Counts,
+        select_ends: Counts,
+        chosen: Origins,
+        *,
+        batch: int,
+        seed: int,
+        most_steps: int,
+    ) -> None:
+        self.network, self.reader, self.chosen = network, reader, chosen
+        self.train, self.all = _Part.of(train_ends, reader), _Part.of(select_ends, reader)
+        self.batch, self.seed, self.most_steps = batch, seed, most_steps
+
+    @property
+    def steps_an_epoch(self) -> float:
+        """Draws that hold as many windows as the training part has."""
+        return max(1.0, self.train.count / self.batch)
+
+    def first(self) -> Carry:
+        """The first draw."""
+        return Carry()
+
+    def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
+        """The mean losses of the members, on a draw of windows each."""
+        assert isinstance(network, SeriesNetwork)
+        part = self.train if carry.widths is None else self.all
+        mean, total = torch.zeros((), device=self._device), LossSum()
+        for number in range(len(network.members)):
+            random = np.random.default_rng((self.seed, number, carry.step))
+            drawn = part.draw(random, self.batch)
+            windows = self.reader.windows(drawn).to(self._device)
+            values, there = self.reader.targets(drawn, part.ends)
+            losses = network.member(number).loss(
+                windows, values.to(self._device), there.to(self._device)
+            )
+            mean = mean + losses.mean()
+            total = total + LossSum(losses.sum().item(), len(drawn))
+        return Loss(mean, total, replace(carry, step=carry.step + 1))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def select(self, network: nn.Module) -> LossSum:
+        """Twice the pinball loss of free-running forecasts of the selection part, scaled."""
+        assert isinstance(network, SeriesNetwork)
+        errors = pinball(self._came(), quantiles(network, self.reader, self.chosen), LEVELS)
+        return LossSum(float(np.nansum(errors)), int(np.isfinite(errors).sum()))
+
+    def widths(self, network: SeriesNetwork) -> Widths:
+        """What makes the intervals hold on the selection part."""
+        chosen, said = self.chosen, quantiles(network, self.reader, self.chosen)
+        return calibrate(said, self._came(), chosen.origins, chosen.series)
+
+    def _came(self) -> NDArray[np.float64]:
+        """What came of the windows that choose, (W, H), scaled; NaN where missing."""
+        values, there = self.reader.targets(self.chosen, self.all.ends)
+        return np.where(there, values, np.nan)
+
+    def finish(self, carry: Carry) -> Carry:
+        """From here on the selection part trains too; its errors are taken before that."""
+        return replace(carry, widths=self.widths(self.network))
+
+    def pack(self, carry: Carry) -> Mapping[str, Tensor]:
+        """The carry as named arrays."""
+        text = "" if carry.widths is None else json.dumps(carry.widths.to_json())
+        return {
+            "step": torch.tensor(carry.step),
+            "widths": torch.tensor(list(text.encode()), dtype=torch.uint8),
+        }
+
+    def unpack(self, arrays: Mapping[str, Tensor]) -> Carry:
+        """The carry that `pack` took apart."""
+        return Carry(int(arrays["step"]), packed_widths(arrays))
+
+
+def packed_widths(arrays: Mapping[str, Tensor]) -> Widths | None:
+    """The widths in a packed carry."""
+    text = bytes(arrays["widths"].tolist()).decode()
+    return Widths.from_json(json.loads(text)) if text else None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Origins whose targets lie before `ends` (S,): from `first` (S,) to `last` (S,) of each."""
+
+    ends: Counts
+    first: Counts
+    last: Counts
+
+    @classmethod
+    def of(cls, ends: Counts, reader: Reader) -> _Part:
+        # A series shorter than the horizon and a step lends what targets it has. Of one that lacks
+        # a whole context, the later half of the origins is drawn from.
+        last = np.maximum(ends - reader.horizon, 1)
+        first = np.clip(last // 2, 1, reader.context)
+        return cls(ends, first, np.where(ends >= 2, last, first - 1))
+
+    @property
+    def count(self) -> int:
+        """How many origins there are."""
+        return int((self.last - self.first + 1).sum())
+
+    def draw(self, random: np.random.Generator, size: int) -> Origins:
+        """So many of them."""
+        until = np.cumsum(self.last - self.first + 1)
+        picked = random.integers(until[-1], size=size)
+        series = np.searchsorted(until, picked, side="right")
+        back: Counts = until[series] - 1 - picked
+        return Origins(series, self.last[series] - back)

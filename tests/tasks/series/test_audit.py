@@ -1,0 +1,88 @@
+"""The audit: it holds on what is right, and fails on each leak put in by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from forecast_toys import HOURLY, cut, panel_of
+from recurra.errors import TrainingError
+from recurra.tasks.series import audit, calendar, recipe
+from recurra.tasks.series.forecasts import Origins
+from recurra.tasks.series.model import SeriesNetwork
+from recurra.tasks.series.options import SeriesOptions
+from recurra.tasks.series.panel import SeriesData
+from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.windows import Reader
+from recurra.training.precision import Precision
+
+
+@pytest.fixture(params=["segments", "autoregressive"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def toys(kind: str) -> tuple[SeriesData, SeriesNetwork]:
+    draw = np.random.default_rng(0)
+    rows = [10 + np.sin(np.arange(n) / 4) + draw.normal(0, 0.1, n) for n in (90, 70)]
+    data = cut(panel_of(rows, HOURLY), 5, 8, select=12, test=12)
+    options = SeriesOptions(steps=1, model=kind, hidden=8)
+    found = recipe.design(options, data, Precision(False, "as asked"), torch.device("cpu"))
+    return data, recipe.drawn(found, torch.device("cpu"))
+
+
+def test_it_holds_and_says_what_it_looked_at(kind: str) -> None:
+    told = audit.examine(*toys(kind))
+    assert "8 forecasts stay the same" in told
+    assert "do not overlap" in told
+
+
+def test_a_scale_that_knows_the_future_is_found(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = Scale.of
+
+    def leaky(panel: Any, ends: Any, *given: Any, **more: Any) -> Scale:
+        return of(panel, panel.lengths, *given, **more)
+
+    monkeypatch.setattr(Scale, "of", leaky)
+    data, network = toys(kind)
+    with pytest.raises(TrainingError, match="of the scale follows from values after"):
+        audit.examine(data, network)
+
+
+def test_a_window_that_reads_its_first_target_is_found(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, network = toys(kind)
+    windows = Reader.windows
+
+    def leaky(self: Reader, origins: Origins) -> Any:
+        return windows(self, Origins(origins.series, origins.origins + 1))
+
+    monkeypatch.setattr(Reader, "windows", leaky)
+    with pytest.raises(TrainingError, match="follows from values that come after it"):
+        audit.examine(data, network)
+
+
+def test_a_window_that_reaches_into_another_part_is_found(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, network = toys(kind)
+    late = Origins(np.array([0]), data.select_ends[:1] - data.horizon + 1)
+    monkeypatch.setattr(audit, "origins", lambda *_: late)
+    with pytest.raises(TrainingError, match="of the select part reaches into another part"):
+        audit.examine(data, network)
+
+
+def test_a_calendar_that_looks_around_is_found(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, network = toys(kind)
+    features = calendar.features
+
+    def leaky(frequency: Any, ordinals: Any) -> Any:
+        return features(frequency, ordinals) - features(frequency, ordinals).mean(0)
+
+    monkeypatch.setattr(calendar, "features", leaky)
+    with pytest.raises(TrainingError, match="calendar of a step follows from other steps"):
+        audit.examine(data, network)

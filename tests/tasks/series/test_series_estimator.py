@@ -1,0 +1,164 @@
+"""SeriesModel: frames in, frames out; kept, loaded, gone on with."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import recurra
+from recurra.errors import DataError, OptionError
+from recurra.tasks.series.estimator import SeriesModel
+from recurra.training.progress import Silence
+
+pl = pytest.importorskip("polars")
+pandas = pytest.importorskip("pandas")
+
+LESS: dict[str, Any] = {"steps": 20, "hidden": 8, "batch": 8, "threads": 1, "horizon": 4}
+KINDS = ["segments", "autoregressive"]
+
+
+def columns(days: int = 120, series: int = 2) -> dict[str, Any]:
+    draw = np.random.default_rng(0)
+    steps = np.tile(np.arange(days), series)
+    number = np.repeat(np.arange(series), days)
+    values = 10 * (number + 1) + 3 * np.sin(2 * np.pi * steps / 7) + draw.normal(0, 0.2, len(steps))
+    stamps = np.datetime64("2024-01-01", "us") + steps * np.timedelta64(1, "D")
+    return {"unique_id": [f"s{each}" for each in number], "ds": stamps, "y": values}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def model(request: pytest.FixtureRequest) -> SeriesModel:
+    return SeriesModel(model=request.param, **LESS).fit(pl.DataFrame(columns()))
+
+
+def test_a_frame_comes_back_as_it_was_given(model: SeriesModel) -> None:
+    mine = model.predict()
+    assert isinstance(mine, pl.DataFrame)
+    theirs = model.predict(pandas.DataFrame(columns()))
+    assert isinstance(theirs, pandas.DataFrame)
+    assert list(theirs.columns) == mine.columns
+    assert mine["unique_id"].to_list() == ["s0"] * 4 + ["s1"] * 4
+    np.testing.assert_allclose(theirs["recurra"], mine["recurra"], rtol=1e-4)
+    assert (
+        model.predict(horizon=2)["recurra"]
+        == mine.group_by("unique_id", maintain_order=True).head(2)["recurra"]
+    ).all()
+
+
+def test_it_is_the_same_once_loaded(model: SeriesModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "kept")
+    again = recurra.load(tmp_path / "kept")
+    assert again.predict().equals(model.predict())
+    assert again.report == model.report
+
+
+def test_wide_frames_and_single_columns(tmp_path: Path) -> None:
+    wide = pl.DataFrame(columns()).pivot(on="unique_id", index="ds", values="y")
+    fitted = SeriesModel(model="segments", target="s0,s1", **LESS).fit(wide, out=tmp_path / "wide")
+    assert fitted.predict()["unique_id"].unique(maintain_order=True).to_list() == ["s0", "s1"]
+    trained = recurra.train("series", fitted_csv(tmp_path), model="segments", **LESS)
+    assert len(trained.predict()) == 4
+
+
+def fitted_csv(folder: Path) -> Path:
+    path = folder / "one.csv"
+    pl.DataFrame(columns(series=1)).drop("unique_id").write_csv(path)
+    return path
+
+
+def test_a_series_not_seen_is_forecast_from_its_own_past(model: SeriesModel) -> None:
+    given = columns(series=1)
+    other = pl.DataFrame(given | {"unique_id": ["new"] * 120, "y": 1000 + 10 * given["y"]})
+    said = model.predict(other)
+    assert said["unique_id"].unique().to_list() == ["new"]
+    assert abs(said["recurra"].mean() - (1000 + 10 * 10)) < 60
+    assert model.evaluate(other)["data"]["series"] == 1
+
+
+def test_missing_values_are_masked(model: SeriesModel) -> None:
+    given = columns()
+    holes = given["y"].copy()
+    holes[[5, 100, 150, 230]] = np.nan
+    said = model.predict(
+        pl.DataFrame(given | {"y": holes}).with_columns(pl.col("y").fill_nan(None))
+    )
+    assert said["recurra"].is_finite().all()
+
+
+class Pressed(Silence):  # type: ignore[misc]
+    """Presses Ctrl-C at a step."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def stepped(self, step: int, *_: Any) -> None:
+        if step == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("at", [7, 18])
+@pytest.mark.parametrize("kind", KINDS)
+def test_going_on_is_as_never_having_stopped(kind: str, at: int, tmp_path: Path) -> None:
+    frame = pl.DataFrame(columns())
+    options = LESS | {"model": kind, "members": 2, "dropout": 0.3}
+    whole = SeriesModel(**options).fit(frame, out=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        SeriesModel(**options).fit(frame, out=tmp_path / "cut", watcher=Pressed(at))
+    cut = recurra.resume(tmp_path / "cut")
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(cut.network.state_dict()[name], weight), name
+    for key in ("model", "baselines", "verdict", "calibrated"):
+        assert whole.report[key] == cut.report[key], key
+
+
+def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
+    given = columns(series=1)
+    fitted = SeriesModel(model="autoregressive", members=2, **LESS).fit(pl.DataFrame(given))
+    first = fitted.stream().next()
+    said = fitted.predict(horizon=1)
+    assert first["ds"] == str(said["ds"][0])
+    # One is exact, the other the quantiles of paths.
+    assert abs(first["recurra"] - said["recurra"][0]) < 0.3
+    stream = fitted.stream()
+    more = 10 + 3 * np.sin(2 * np.pi * np.arange(120, 127) / 7)
+    for value in more:
+        after = stream.step(float(value))
+    newer = columns(days=127, series=1)
+    newer["y"][120:] = more
+    moved = fitted.predict(pl.DataFrame(newer), horizon=1)
+    assert after["ds"] == str(moved["ds"][0])
+    assert abs(after["recurra"] - moved["recurra"][0]) < 0.3
+    with pytest.raises(OptionError, match="value of inf"):
+        stream.step(float("inf"))
+
+
+def test_what_cannot_be_is_refused(model: SeriesModel) -> None:
+    with pytest.raises(OptionError, match="--horizon 9"):
+        model.predict(horizon=9)
+    with pytest.raises(OptionError, match="--model linear"):
+        SeriesModel(model="linear", **LESS).fit(pl.DataFrame(columns()))
+    with pytest.raises(OptionError, match="distribution"):
+        SeriesModel(distribution="normal", model="autoregressive", **LESS).fit(
+            pl.DataFrame(columns())
+        )
+    with pytest.raises(OptionError, match="not fitted"):
+        SeriesModel(**LESS).predict()
+    with pytest.raises(DataError, match="no column"):
+        model.predict(pl.DataFrame(columns()).rename({"y": "z"}))
+
+
+def test_counts_are_forecast_as_counts() -> None:
+    draw = np.random.default_rng(0)
+    given = columns()
+    given["y"] = draw.poisson(3.0, len(given["y"])).astype(float)
+    fitted = SeriesModel(model="autoregressive", distribution="counts", **LESS).fit(
+        pl.DataFrame(given)
+    )
+    said = fitted.predict()
+    assert (said["recurra-lo-95"] >= 0).all()
+    assert 1 <= said["recurra"].mean() <= 6

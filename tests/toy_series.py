@@ -1,0 +1,78 @@
+"""Windows of made series for the tests of the series task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
+from recurra.tasks.series.windows import Windows
+
+SIZES: dict[str, Any] = {
+    "period": 3,
+    "known": 2,
+    "past": 2,
+    "static": 1,
+    "series": 4,
+    "embedding": 3,
+    "hidden": 6,
+    "layers": 1,
+    "dropout": 0.0,
+    "noise": 0.0,
+    "family": "student",
+}
+
+
+def network(seed: int = 0, **sizes: Any) -> Autoregressive:
+    """A network whose weights are all at work, none at zero."""
+    torch.manual_seed(seed)
+    found = Autoregressive(Sizes(**{**SIZES, **sizes})).eval()
+    with torch.no_grad():
+        for parameter in (found.head.weight, found.slopes, found.unevenness):
+            parameter.add_(0.2 * torch.randn_like(parameter))
+        found.size.fill_(0.7)
+        found.centred.fill_(1.0)
+        found.units.uniform_(0.5, 2.0)
+    return found
+
+
+def windows(
+    sizes: Sizes, rows: int = 4, steps: int = 12, horizon: int = 5, seed: int = 0
+) -> tuple[Windows, Tensor, Tensor]:
+    """Random windows with missing steps, one filled up on the left, with targets and `there`."""
+    g = torch.Generator().manual_seed(seed)
+    values = torch.randn(rows, steps + horizon, generator=g).cumsum(1)
+    present = torch.rand(rows, steps + horizon, generator=g) > 0.2
+    present[0] = True
+    if rows > 1:
+        present[1, : steps // 2] = False
+    if sizes.family == "counts":
+        values = values.abs().round()
+    values = torch.where(present, values, 0.0)
+    found = Windows(
+        values[:, :steps],
+        present[:, :steps],
+        torch.randn(rows, steps, sizes.past, generator=g),
+        torch.randn(rows, steps + horizon, sizes.known, generator=g),
+        torch.randn(rows, sizes.static, generator=g),
+        torch.arange(rows) % (sizes.series + 1) - 1,
+        torch.full((rows,), 1.0 if sizes.family == "student" else 3.0),
+    )
+    return found, values[:, steps:], present[:, steps:]
+
+
+def plain(values: Tensor, horizon: int) -> tuple[Windows, Tensor, Tensor]:
+    """Windows of values (B, T + H) alone, all present, the last H of them targets."""
+    rows, steps = values.shape[0], values.shape[1] - horizon
+    found = Windows(
+        values[:, :steps],
+        torch.ones(rows, steps, dtype=torch.bool),
+        torch.zeros(rows, steps, 0),
+        torch.zeros(rows, steps + horizon, 0),
+        torch.zeros(rows, 0),
+        torch.full((rows,), -1),
+        torch.ones(rows),
+    )
+    return found, values[:, steps:], torch.ones(rows, horizon, dtype=torch.bool)
