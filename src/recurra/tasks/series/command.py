@@ -124,4 +124,4 @@ def _value(line: str, number: int) -> float:
 
 
 def _watcher(quiet: bool) -> Watcher:
-    return terminal.watcher(quiet, unit="windows", measure="scaled loss a step")
+    return terminal.watcher(quiet, unit="windows", measure="scaled CRPS a step")

@@ -115,6 +115,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     def _prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
         network = self._built(run.config()["architecture"])
         watcher.says(audit.examine(read, network))
+        if network.architecture.kind == "autoregressive":
+            watcher.says("training is told in nats a step, selection as the CRPS of sample paths")
         run.write_json(SCALE, read.scale.to_json())
         write_context(run, read, network.architecture.context)
         data.store_input(run, read)
