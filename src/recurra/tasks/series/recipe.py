@@ -30,6 +30,7 @@ from recurra.training.plan import REPORTS
 from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
+"""Members that a time budget is spent on; beyond, twice the units are worth more."""
 
 CHOOSING: Final = 512
 """Windows of the selection part that choose, at most."""
@@ -122,15 +123,22 @@ def design(
     else:
         best = kinds[0]
     plan = found[best]
-    if options.members is None and seconds is not None:
-        network = drawn(plan, device)
+    if options.members is not None or seconds is None:
+        return replace(plan, reason=reason)
+    larger = plan.architecture | {"hidden": 2 * plan.architecture["hidden"]}
+    plans = [plan]
+    if best == "segments" and options.hidden is None:
+        plans.insert(0, replace(plan, architecture=larger))
+    for each in plans:
+        network = drawn(each, device)
         step = step_seconds(
-            trainee(network, data, plan.settings | seed), network, precision, within=0.02 * seconds
+            trainee(network, data, each.settings | seed), network, precision, within=0.02 * seconds
         )
-        fit = int(0.6 * seconds / (step * plan.settings["most_steps"]))
-        members = max(1, min(MOST_MEMBERS, fit))
-        plan = replace(plan, architecture=plan.architecture | {"members": members})
-    return replace(plan, reason=reason)
+        members = int(0.6 * seconds / (step * each.settings["most_steps"]))
+        if members >= MOST_MEMBERS:
+            break
+    members = max(1, min(MOST_MEMBERS, members))
+    return replace(each, architecture=each.architecture | {"members": members}, reason=reason)
 
 
 def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
