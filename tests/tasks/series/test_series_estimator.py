@@ -137,6 +137,15 @@ def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
         stream.step(float("inf"))
 
 
+def test_a_stream_of_counts_is_in_counts() -> None:
+    given = columns(series=1)
+    given["y"] = np.random.default_rng(0).poisson(30.0, len(given["y"])).astype(float)
+    fitted = SeriesModel(distribution="counts", **LESS).fit(pl.DataFrame(given))
+    said, first = fitted.predict(horizon=1), fitted.stream().next()
+    for column in ("recurra", "recurra-lo-80", "recurra-hi-80"):
+        assert abs(first[column] - said[column][0]) < 4, column
+
+
 def test_what_cannot_be_is_refused(model: SeriesModel) -> None:
     with pytest.raises(OptionError, match="--horizon 9"):
         model.predict(horizon=9)
