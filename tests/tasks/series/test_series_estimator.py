@@ -80,6 +80,20 @@ def test_a_series_not_seen_is_forecast_from_its_own_past(model: SeriesModel) -> 
     assert model.evaluate(other)["data"]["series"] == 1
 
 
+def test_the_forecast_of_a_series_not_seen_knows_nothing_of_what_it_is_judged_by(
+    model: SeriesModel,
+) -> None:
+    days = model.network.architecture.context + 4
+    given = columns(days=days, series=1) | {"unique_id": ["new"] * days}
+    width = {}
+    for factor in (1, 100):
+        given["y"][-4:] *= factor
+        report = model.evaluate(pl.DataFrame(given))
+        assert report["data"]["windows"] == 1
+        width[factor] = report["model"]["intervals"]["80"]["width"]
+    assert width[1] == width[100]
+
+
 def test_missing_values_are_masked(model: SeriesModel) -> None:
     given = columns()
     holes = given["y"].copy()
@@ -171,3 +185,8 @@ def test_counts_are_forecast_as_counts() -> None:
     said = fitted.predict()
     assert (said["recurra-lo-95"] >= 0).all()
     assert 1 <= said["recurra"].mean() <= 6
+    # A series by another name is read on the same scale, counts over their mean.
+    one = pl.DataFrame(given).filter(pl.col("unique_id") == "s0")
+    other = fitted.predict(one.with_columns(unique_id=pl.lit("new")))
+    assert (abs(other["recurra"] - fitted.predict(one)["recurra"]) <= 1).all()
+    assert (other["recurra-lo-95"] < said["recurra"].min()).all()

@@ -201,17 +201,20 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
                 fix=f"train again with --horizon {steps}",
             )
         check_known(panel, self._form, steps)
-        reader, scale = self._reader(panel)
+        reader, scale = self._reader(panel, panel.lengths)
         ends = Origins(np.arange(len(panel)), panel.lengths)
         found = forecasts(network, reader, scale, self.widths, ends)
         return panel, Forecasts(found.series, found.origins, found.quantiles[:, :steps])
 
-    def _reader(self, panel: Panel) -> tuple[Reader, Scale]:
-        """Windows of a panel, and its scale: series that training had keep theirs."""
+    def _reader(self, panel: Panel, ends: Counts) -> tuple[Reader, Scale]:
+        """Windows of a panel, and its scale.
+
+        Series that training had keep theirs; that of others follows from steps before `ends` (S,).
+        """
         a, known = self.network.architecture, self._context.ids
         number = {each: at for at, each in enumerate(known)}
         numbers = np.array([number.get(each, -1) for each in panel.ids], np.int64)
-        scale = self._scale.extended(known, panel)
+        scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
         reader = Reader(
             panel, scale, context=a.context, horizon=a.horizon, turns=a.turns, numbers=numbers
         )
@@ -225,8 +228,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         """
         newer = data.more(X, self._form)
         panel = joined(self._context, newer).chosen(newer.ids)
-        reader, scale = self._reader(panel)
         begins = self._unseen(newer, panel)
+        reader, scale = self._reader(panel, begins)
         read = SeriesData(
             name="other data",
             files=(),
