@@ -94,6 +94,24 @@ def test_the_forecast_of_a_series_not_seen_knows_nothing_of_what_it_is_judged_by
     assert width[1] == width[100]
 
 
+def test_nothing_to_go_on_from_is_said(model: SeriesModel) -> None:
+    with pytest.raises(DataError, match="0 steps that training had not"):
+        model.evaluate(pl.DataFrame(columns()))
+    ahead = pl.DataFrame(columns(days=3, series=1)).with_columns(
+        unique_id=pl.lit("new"), y=pl.lit(None, pl.Float64)
+    )
+    with pytest.raises(DataError, match="'new' is new, and has no value"):
+        model.predict(ahead)
+
+
+def test_rows_without_times_are_all_rows() -> None:
+    values = columns(days=130, series=1)["y"]
+    fitted = SeriesModel(model="segments", **LESS).fit(values[:120])
+    assert fitted.predict(values)["ds"][0] == 130
+    with pytest.raises(DataError, match="10 rows without times of series 'y', which had 120 steps"):
+        fitted.predict(values[120:])
+
+
 def test_missing_values_are_masked(model: SeriesModel) -> None:
     given = columns()
     holes = given["y"].copy()
