@@ -119,7 +119,7 @@ def test_newer_rows_move_the_origin(shop: Path, tmp_path: Path, call: Recurra) -
     report = json.loads(judged.out)
     assert report["data"]["windows"] == 3 * (9 - 5 + 1)
     assert "training had not" in report["data"]["part"]
-    refused(call("evaluate", shop, sales(tmp_path / "old.csv", days=100)), "window")
+    refused(call("evaluate", shop, sales(tmp_path / "old.csv", days=100)), "0 steps")
 
 
 def test_pictures_are_drawn(shop: Path, call: Recurra) -> None:

@@ -170,6 +170,33 @@ def check_known(panel: Panel, form: Form, horizon: int) -> None:
     )
 
 
+def check_begun(context: Panel, newer: Panel, form: Form) -> None:
+    """Refuse newer data that say nothing to go on from.
+
+    Raises:
+        DataError: a series that training had not has no value; or, where rows without times are
+            counted from the first, they end before the training did.
+    """
+    number = {each: at for at, each in enumerate(context.ids)}
+    ends = newer.starts + newer.lengths + newer.ahead
+    for at, name in enumerate(newer.ids):
+        if name not in number:
+            if not newer.lengths[at]:
+                raise DataError(
+                    f"series {name!r} is new, and has no value to go on from",
+                    expected="values of the steps before, of series that training had not",
+                )
+            continue
+        end = int(context.starts[number[name]] + context.lengths[number[name]])
+        if form.columns["time"] is None and ends[at] < end:
+            raise DataError(
+                f"{counted(int(ends[at]), 'row')} without times of series {name!r}, which had "
+                f"{counted(end, 'step')} in training",
+                expected="all rows from the first on, as without times they are counted from there",
+                fix="put the newer rows behind the old ones, or train with a column of times",
+            )
+
+
 def _places(panel: Panel, number: dict[str, int]) -> Counts:
     return np.array([number[each] for each in panel.ids], np.int64)
 

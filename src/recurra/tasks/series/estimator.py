@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from recurra.bundle import Run
-from recurra.errors import OptionError
+from recurra.errors import DataError, OptionError, counted
 from recurra.tasks.model import Design, Model
 from recurra.tasks.series import audit, baselines, data, recipe, report
 from recurra.tasks.series.baselines import series_baselines
 from recurra.tasks.series.context import (
+    check_begun,
     check_known,
     joined,
     read_context,
@@ -203,17 +204,20 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
                 fix=f"train again with --horizon {steps}",
             )
         check_known(panel, self._form, steps)
-        reader, scale = self._reader(panel)
+        reader, scale = self._reader(panel, panel.lengths)
         ends = Origins(np.arange(len(panel)), panel.lengths)
         found = forecasts(network, reader, scale, self.widths, ends)
         return panel, Forecasts(found.series, found.origins, found.quantiles[:, :steps])
 
-    def _reader(self, panel: Panel) -> tuple[Reader, Scale]:
-        """Windows of a panel, and its scale: series that training had keep theirs."""
+    def _reader(self, panel: Panel, ends: Counts) -> tuple[Reader, Scale]:
+        """Windows of a panel, and its scale.
+
+        Series that training had keep theirs; that of others follows from steps before `ends` (S,).
+        """
         a, known = self.network.architecture, self._context.ids
         number = {each: at for at, each in enumerate(known)}
         numbers = np.array([number.get(each, -1) for each in panel.ids], np.int64)
-        scale = self._scale.extended(known, panel)
+        scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
         reader = Reader(
             panel, scale, context=a.context, horizon=a.horizon, turns=a.turns, numbers=numbers
         )
@@ -225,10 +229,17 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         Raises:
             DataError: the data cannot be used, or are shorter than the horizon and a step.
         """
-        newer = data.more(X, self._form)
-        panel = joined(self._context, newer).chosen(newer.ids)
-        reader, scale = self._reader(panel)
-        begins = self._unseen(newer, panel)
+        panel = self._panel(X)
+        begins = self._unseen(panel)
+        most = int((panel.lengths - begins).max())
+        if most < self.network.architecture.horizon:
+            raise DataError(
+                f"other data: {counted(most, 'step')} that training had not",
+                expected=f"{counted(self.network.architecture.horizon, 'step')} or more, the "
+                "horizon, of a series",
+                fix="give data that go on after those of the training, or other series",
+            )
+        reader, scale = self._reader(panel, begins)
         read = SeriesData(
             name="other data",
             files=(),
@@ -248,12 +259,12 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         )
         return report.examined(read, found, part="the steps that training had not")
 
-    def _unseen(self, newer: Panel, panel: Panel) -> Counts:
+    def _unseen(self, panel: Panel) -> Counts:
         """The first step (S,) of each series that training had not, or has enough before it."""
         a, known = self.network.architecture, self._context
         number = {each: at for at, each in enumerate(known.ids)}
         begins = np.clip(panel.lengths - a.horizon, 1, a.context)
-        for at, name in enumerate(newer.ids):
+        for at, name in enumerate(panel.ids):
             if name in number:
                 old = number[name]
                 begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
@@ -272,5 +283,5 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         if X is None:
             return self._context
         newer = data.more(X, self._form)
-        every = joined(self._context, newer)
-        return every if len(newer) == len(every) else every.chosen(newer.ids)
+        check_begun(self._context, newer, self._form)
+        return joined(self._context, newer).chosen(newer.ids)

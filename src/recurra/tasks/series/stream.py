@@ -15,6 +15,7 @@ from recurra.tasks.series.intervals import Widths, apply
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.networks.autoregressive import Autoregressive, StreamState
 from recurra.tasks.series.networks.beside import Beside
+from recurra.tasks.series.networks.distributions import Distribution, scaled
 from recurra.tasks.series.panel import Panel, shown
 from recurra.tasks.series.scale import Scale
 
@@ -90,7 +91,7 @@ class Stream:
                 state = self._states[number]
                 assert state is not None
                 one, self._states[number] = member.step(given, present, beside, state)
-                said.append(one.quantile(self._levels))
+                said.append(self._quantiles(one, beside))
         self._said = torch.stack(said).mean(0)
         return self.next()
 
@@ -100,8 +101,12 @@ class Stream:
             for number, member in enumerate(self._members):
                 assert isinstance(member, Autoregressive)
                 one, self._states[number] = member.begin(beside)
-                said.append(one.quantile(self._levels))
+                said.append(self._quantiles(one, beside))
         return torch.stack(said).mean(0)
+
+    def _quantiles(self, said: Distribution, beside: Beside) -> Tensor:
+        """Of one member, (1, Q), scaled."""
+        return scaled(said, said.quantile(self._levels), beside.unit[:, None])
 
     def _beside(self) -> Beside:
         """What is known of the step to come."""

@@ -22,7 +22,12 @@ from recurra.core.state import HiddenState, State
 from recurra.errors import OptionError
 from recurra.tasks.series.forecasts import quantiles
 from recurra.tasks.series.networks.beside import Beside
-from recurra.tasks.series.networks.distributions import Distribution, NegativeBinomial, StudentT
+from recurra.tasks.series.networks.distributions import (
+    Distribution,
+    NegativeBinomial,
+    StudentT,
+    scaled,
+)
 from recurra.tasks.series.networks.history import (
     CENTRE,
     FEATURES,
@@ -326,8 +331,7 @@ class Autoregressive(nn.Module):
             phase = history.phase(h).select(forked) if h < period else kept.pop(h)
             now = phase if after is None else phase.since(after)
             said, look, layers = self._next(now, layers, ahead.at(h))
-            value = said.sample(generator)
-            values.append(value if isinstance(said, StudentT) else value / ahead.unit)
+            values.append(scaled(said, said.sample(generator), ahead.unit))
             after = now.push(values[-1], present, look)
             if h + period < horizon:
                 kept[h + period] = after

@@ -154,3 +154,13 @@ class NegativeBinomial:
 
 
 Distribution = StudentT | NegativeBinomial
+
+
+def scaled(said: Distribution, found: Tensor, unit: Tensor) -> Tensor:
+    """Samples or quantiles (...) in scaled units; counts are drawn in their own.
+
+    Args:
+        said: what they are of.
+        unit: (...) what one scaled unit stands for.
+    """
+    return found if isinstance(said, StudentT) else found / unit
