@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Final, Self, final
 
@@ -22,10 +22,10 @@ from recurra.tasks.series.context import (
     read_form,
     write_context,
 )
-from recurra.tasks.series.forecast import forecasts
+from recurra.tasks.series.forecast import forecasts, quantiles, restored
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.influence import recorded
-from recurra.tasks.series.intervals import Widths
+from recurra.tasks.series.intervals import UNSTRETCHED, Widths, calibrate
 from recurra.tasks.series.model import Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
@@ -33,7 +33,7 @@ from recurra.tasks.series.parts import origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.stream import Stream
 from recurra.tasks.series.tables import frame_of
-from recurra.tasks.series.trainee import SeriesTrainee, packed_widths
+from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.tasks.series.windows import Reader
 from recurra.training import checkpoint, session
 from recurra.training.checkpoint import Progress
@@ -141,16 +141,18 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         epochs: float,
     ) -> None:
         held, test = recipe.judged(read)
-        # Once the selection part is trained on, its errors are too small: those from before stand.
-        widths = packed_widths(checkpoint.carried(run))
-        if widths is None:
-            widths = recipe.trainee(network, read, run.config()["training"]).widths(network)
+        reader = recipe.reader(network, read)
+        # Once the selection part is trained on, what is said of it is too good and too sure: for
+        # the intervals and for the average with a baseline stands what was said before.
+        now = quantiles(network, reader, held)
+        said = checkpoint.carried(run)["said"].numpy()
+        said = said if len(said) else now
+        came = reader.came(held, read.select_ends)
+        widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
         run.write_json(WIDTHS, widths.to_json())
         self.widths = widths
-        reader = recipe.reader(network, read)
-        of_held, of_test = (
-            forecasts(network, reader, read.scale, widths, windows) for windows in (held, test)
-        )
+        of_held = restored(said, read.scale, replace(widths, stretch=UNSTRETCHED), held)
+        of_test = forecasts(network, reader, read.scale, widths, test)
         run.write_json(report.INFLUENCE, recorded(network, reader, test))
         told, sentence = network.told(), widths.told()
         report.write(run, read, of_test, of_held, told, progress, epochs, calibrated=sentence)

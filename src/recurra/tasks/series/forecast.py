@@ -45,6 +45,12 @@ def forecasts(
     network: SeriesNetwork, reader: Reader, scale: Scale, widths: Widths, windows: Origins
 ) -> Forecasts:
     """Forecasts in real units, their intervals corrected by these widths."""
-    said = apply(quantiles(network, reader, windows), widths)
-    real = scale.restore(said, windows.series).astype(np.float32)
+    return restored(quantiles(network, reader, windows), scale, widths, windows)
+
+
+def restored(
+    said: NDArray[np.float32], scale: Scale, widths: Widths, windows: Origins
+) -> Forecasts:
+    """Forecasts in real units of quantiles (W, H, Q) that are scaled and not yet corrected."""
+    real = scale.restore(apply(said, widths), windows.series).astype(np.float32)
     return Forecasts(windows.series, windows.origins, real)

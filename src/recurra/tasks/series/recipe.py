@@ -33,7 +33,7 @@ MOST_MEMBERS: Final = 5
 """Members that a time budget is spent on; beyond, twice the units are worth more."""
 
 CHOOSING: Final = 512
-"""Windows of the selection part that choose, at most."""
+"""Windows of the selection part that choose, correct intervals and weigh averages, at most."""
 
 JUDGED: Final = 4096
 """Windows of the test part that report, at most."""
@@ -242,7 +242,7 @@ def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) 
 
 def judged(data: SeriesData) -> tuple[Origins, Origins]:
     """The windows of the selection and of the test part that the report is of."""
-    return origins(data, "select", most=JUDGED // 2), origins(data, "test", most=JUDGED)
+    return origins(data, "select", most=CHOOSING), origins(data, "test", most=JUDGED)
 
 
 def scaled_for(distribution: str, data: SeriesData) -> SeriesData:

@@ -121,6 +121,12 @@ class Reader:
         rows = _rows(steps, self.panel.begins[series], ends, len(self.panel.values))
         return Targets(self._values[rows], self._present[rows])
 
+    def came(self, origins: Origins, ends: Counts) -> NDArray[np.float64]:
+        """What `targets` gives as (B, H), NaN where there are none."""
+        values, there = self.targets(origins, ends)
+        found: NDArray[np.float64] = np.where(there, values, np.nan).astype(np.float64)
+        return found
+
 
 def _rows(steps: Counts, begins: Counts, ends: Counts, none: int) -> Tensor:
     """Rows of steps (B, n) of series that begin at rows (B,); `none` outside 0 .. ends."""
