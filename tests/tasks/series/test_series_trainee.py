@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,3 +113,21 @@ def test_it_learns(data: SeriesData, kind: str) -> None:
         carry = loss.carry
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) - 0.05
     assert isinstance(trainee.chosen, Origins)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "told"),
+    [
+        ({"model": "segments"}, "as asked", "2 times 1 x GRU(8) reading"),
+        ({"model": "autoregressive"}, "as asked", "2 times 3 x GRU(8) reading"),
+        ({"distribution": "counts"}, "the kind that gives counts", "steps step by step"),
+        ({}, "without a time to spend", "in pieces of"),
+    ],
+)
+def test_it_says_what_is_trained_and_why(
+    data: SeriesData, given: dict[str, Any], reason: str, told: str
+) -> None:
+    options = SeriesOptions(steps=5, hidden=8, layers=3, members=2, **given)
+    found = recipe.design(options, data, Precision(False, "as asked"), torch.device("cpu"))
+    assert found.reason == reason
+    assert told in recipe.drawn(found, torch.device("cpu")).told()

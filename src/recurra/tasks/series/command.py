@@ -74,8 +74,12 @@ def forecast(
     """
     model = SeriesModel.load(path)
     if stream:
-        if sources:
-            raise OptionError("--stream and DATA", expected="values from standard input")
+        given = {"DATA": sources, "--horizon": horizon, "--out": out, "--plot": plot}
+        if more := [name for name, value in given.items() if value]:
+            raise OptionError(
+                f"--stream and {' and '.join(more)}",
+                expected="values from standard input; the forecast of one step after each",
+            )
         _stream(model, as_json=as_json)
         return
     panel, found = model.ahead(list(sources) or None, horizon=horizon)

@@ -8,31 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import Run
-from recurra.data.frequency import Frequency
 from recurra.errors import DataError, counted
 from recurra.tasks.series.panel import Counts, Panel, SeriesData, shown, stretches
-from recurra.tasks.series.reading.covariates import Covariates
 from recurra.tasks.series.reading.form import Form
 
 CONTEXT: Final = "context.safetensors"
 SERIES: Final = "series.json"
 
-_ARRAYS: Final = ("values", "past", "ahead", "known", "static", "starts", "lengths")
-
 
 def write_context(run: Run, data: SeriesData, steps: int) -> None:
     """Write the last steps of each series, and what is known ahead of them."""
     panel = tail(data.panel, steps)
-    run.write_arrays(CONTEXT, {name: getattr(panel, name) for name in _ARRAYS})
-    run.write_json(
-        SERIES,
-        {
-            "ids": list(panel.ids),
-            "frequency": panel.frequency.to_json(),
-            "columns": data.columns,
-            "covariates": data.covariates.to_json(),
-        },
-    )
+    run.write_arrays(CONTEXT, panel.arrays)
+    run.write_json(SERIES, {"ids": list(panel.ids)} | Form.of(data).to_json())
 
 
 def read_context(run: Run) -> Panel:
@@ -43,13 +31,12 @@ def read_context(run: Run) -> Panel:
     """
     told = run.read_json(SERIES)
     with run.intact(SERIES):
-        ids, frequency = tuple(map(str, told["ids"])), Frequency.from_json(told["frequency"])
-        covariates = Covariates.from_json(told["covariates"])
+        ids, form = tuple(map(str, told["ids"])), Form.from_json(told)
     arrays, _ = run.read_arrays(CONTEXT)
     with run.intact(CONTEXT):
-        panel = Panel(ids, frequency, **{name: arrays[name] for name in _ARRAYS})
+        panel = Panel.from_arrays(ids, form.frequency, arrays)
         steps = int(panel.lengths.sum())
-        widths = {kind: len(parts) for kind, parts in covariates.parts.items()}
+        widths = {kind: len(parts) for kind, parts in form.covariates.parts.items()}
         shapes = {
             "starts": (len(ids),),
             "lengths": (len(ids),),

@@ -88,13 +88,13 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         clock = self._start()
         if X is None:
             read = data.default(self)
-        elif data.is_files(X):
-            read = data.read(X if isinstance(X, list | tuple) else [X], self)
+        elif files := data.files_of(X):
+            read = data.read(files, self)
         else:
             read = data.from_python(X, self)
         read = recipe.scaled_for(self.distribution, read)
-        files = (*read.files, *read.test_files)
-        return self._begin(read, files, read.told(), out, overwrite, watcher or Silence(), clock)
+        reading = (*read.files, *read.test_files)
+        return self._begin(read, reading, read.told(), out, overwrite, watcher or Silence(), clock)
 
     def _precision(self, device: torch.device) -> Precision:
         if self.precision == "auto" and device.type == "cpu":

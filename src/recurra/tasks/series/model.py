@@ -103,9 +103,11 @@ class SeriesNetwork(Network):
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""
         pieces = " or ".join(map(str, a.segments[: a.members]))
-        how = f"in pieces of {pieces} steps" if a.kind == "segments" else "step by step"
+        how, layers = f"in pieces of {pieces} steps", 1
+        if a.kind == "autoregressive":
+            how, layers = "step by step", a.layers
         return (
-            f"{times}{a.layers} x GRU({a.hidden}) reading {a.context:,} steps {how}, "
+            f"{times}{layers} x GRU({a.hidden}) reading {a.context:,} steps {how}, "
             f"{weights:,} weights"
         )
 

@@ -104,7 +104,11 @@ def design(
         kinds = ["autoregressive"]
     found = {kind: _of_kind(kind, options, data) for kind in kinds}
     seconds, seed = options.seconds, {"seed": options.seed}
-    reason = "as asked" if options.model is not None else "without a time to spend"
+    reason = "without a time to spend"
+    if options.model is not None:
+        reason = "as asked"
+    elif len(kinds) == 1:
+        reason = "the kind that gives counts"
     if len(kinds) > 1 and seconds is not None:
         losses = {
             kind: tried(
