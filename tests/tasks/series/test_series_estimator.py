@@ -208,3 +208,13 @@ def test_counts_are_forecast_as_counts() -> None:
     other = fitted.predict(one.with_columns(unique_id=pl.lit("new")))
     assert (abs(other["recurra"] - fitted.predict(one)["recurra"]) <= 1).all()
     assert (other["recurra-lo-95"] < said["recurra"].min()).all()
+
+
+def test_its_options_are_told_and_changed_as_scikit_learn_does() -> None:
+    model = SeriesModel(**LESS)
+    assert model.get_params()["horizon"] == 4
+    assert model.set_params(horizon=9).horizon == 9
+    with pytest.raises(OptionError, match="no option 'horizn'"):
+        model.set_params(horizn=3)
+    with pytest.raises(OptionError, match="--horizon 0"):
+        model.set_params(horizon=0)
