@@ -13,6 +13,7 @@ import torch
 import recurra
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.estimator import SeriesModel
+from recurra.tasks.series.intervals import Widths
 from recurra.training.progress import Silence
 
 pl = pytest.importorskip("polars")
@@ -203,6 +204,10 @@ def test_counts_are_forecast_as_counts() -> None:
     said = fitted.predict()
     assert (said["recurra-lo-95"] >= 0).all()
     assert 1 <= said["recurra"].mean() <= 6
+    wide = np.full((3, 4), 100.0)
+    fitted.widths = Widths(("symmetric",) * 3, wide, wide, 9)
+    assert fitted.predict()["recurra-lo-95"].to_list() == [0.0] * 8
+    fitted.widths = Widths.none(4)
     # A series by another name is read on the same scale, counts over their mean.
     one = pl.DataFrame(given).filter(pl.col("unique_id") == "s0")
     other = fitted.predict(one.with_columns(unique_id=pl.lit("new")))
