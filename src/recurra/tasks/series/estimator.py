@@ -213,12 +213,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         Series that training had keep theirs; that of others follows from steps before `ends` (S,).
         """
         a, known = self.network.architecture, self._context.ids
-        number = {each: at for at, each in enumerate(known)}
-        numbers = np.array([number.get(each, -1) for each in panel.ids], np.int64)
         scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
-        reader = Reader(
-            panel, scale, context=a.context, horizon=a.horizon, turns=a.turns, numbers=numbers
-        )
+        reader = Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
         return reader, scale
 
     def evaluate(self, X: Any) -> dict[str, Any]:

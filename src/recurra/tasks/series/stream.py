@@ -118,7 +118,6 @@ class Stream:
             np.zeros((1, 0), np.float32),
             np.ones(1, np.float32),
             self._panel.static,
-            np.zeros(1, np.int64),
             self._scale.spread.astype(np.float32),
         )
         return Beside(*(torch.from_numpy(each).to(self._device) for each in parts))
