@@ -163,13 +163,18 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         return read.facts()
 
     def _load_parts(self, run: Run, config: dict[str, Any], network: SeriesNetwork) -> None:  # noqa: ARG002
+        self._context, self._form = read_context(run), read_form(run)
         with run.intact(SCALE):
             self._scale = Scale.from_json(run.read_json(SCALE))
-        self.widths = Widths.none(network.architecture.horizon)
+            if len(self._scale.centre) != len(self._context):
+                raise ValueError(f"scales of other than {len(self._context):,} series")
+        horizon = network.architecture.horizon
+        self.widths = Widths.none(horizon)
         if run.has(WIDTHS):
             with run.intact(WIDTHS):
                 self.widths = Widths.from_json(run.read_json(WIDTHS))
-        self._context, self._form = read_context(run), read_form(run)
+                if self.widths.low.shape[1] != horizon:
+                    raise ValueError(f"widths of other than {horizon:,} steps")
 
     # -- use --------------------------------------------------------------------------------
 
