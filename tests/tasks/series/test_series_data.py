@@ -281,6 +281,22 @@ def test_context_and_newer_data_are_the_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.static, whole.panel.static)
 
 
+def test_steps_that_newer_data_leave_out_are_as_the_context_knows_them() -> None:
+    frame = panel_frame({"a": 60})
+    data = from_python(frame, SeriesOptions(horizon=7, known="price"))
+    # One value of before corrected, and the first of the steps after.
+    row = polars.int_range(polars.len())
+    later = frame.tail(1).with_columns(ds=polars.col("ds") + polars.duration(days=1))
+    newer = more(
+        polars.concat([frame.filter(row == 50).with_columns(y=polars.lit(-9.0)), later]),
+        Form.of(data),
+    )
+    found = joined(data.panel, newer)
+    np.testing.assert_array_equal(found.known[:60], data.panel.known)
+    assert found.values[50] == -9
+    np.testing.assert_array_equal(found.values[51:60], data.panel.values[51:])
+
+
 def test_known_steps_alone_follow_the_context() -> None:
     frame = panel_frame({"a": 60, "b": 50})
     turn = polars.int_range(polars.len()).over("unique_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 import torch
 
 import recurra
-from recurra.errors import DataError, OptionError
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.series.estimator import SeriesModel
+from recurra.tasks.series.intervals import Widths
 from recurra.training.progress import Silence
 
 pl = pytest.importorskip("polars")
@@ -55,6 +57,25 @@ def test_it_is_the_same_once_loaded(model: SeriesModel, tmp_path: Path) -> None:
     again = recurra.load(tmp_path / "kept")
     assert again.predict().equals(model.predict())
     assert again.report == model.report
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("scaler.json", {"centre": [1.0], "spread": [1.0], "log": False}),
+        (
+            "intervals.json",
+            {"kinds": ["symmetric"] * 3, "low": [[0.0]] * 3, "high": [[0.0]] * 3, "windows": 9},
+        ),
+    ],
+)
+def test_files_that_do_not_fit_the_network_are_named(
+    model: SeriesModel, tmp_path: Path, name: str, what: dict[str, Any]
+) -> None:
+    model.save(tmp_path / "kept")
+    (tmp_path / "kept" / name).write_text(json.dumps(what))
+    with pytest.raises(BundleError, match=name):
+        recurra.load(tmp_path / "kept").predict()
 
 
 def test_wide_frames_and_single_columns(tmp_path: Path) -> None:
@@ -203,6 +224,10 @@ def test_counts_are_forecast_as_counts() -> None:
     said = fitted.predict()
     assert (said["recurra-lo-95"] >= 0).all()
     assert 1 <= said["recurra"].mean() <= 6
+    wide = np.full((3, 4), 100.0)
+    fitted.widths = Widths(("symmetric",) * 3, wide, wide, 9)
+    assert fitted.predict()["recurra-lo-95"].to_list() == [0.0] * 8
+    fitted.widths = Widths.none(4)
     # A series by another name is read on the same scale, counts over their mean.
     one = pl.DataFrame(given).filter(pl.col("unique_id") == "s0")
     other = fitted.predict(one.with_columns(unique_id=pl.lit("new")))

@@ -85,9 +85,9 @@ def tail(panel: Panel, steps: int) -> Panel:
 def joined(context: Panel, newer: Panel) -> Panel:
     """A context with newer data behind it: S series, those of the context first.
 
-    Where both have a step, the newer one stands. Steps between the two are missing. What is known
-    of steps to come is taken from the newer data where they have some, else from the context; it
-    counts as far as it follows the last target without a gap.
+    Where both have a step, the newer one stands, if it says anything. Steps between the two are
+    missing. What is known of steps to come is taken from the newer data where they have some, else
+    from the context; it counts as far as it follows the last target without a gap.
     """
     number = {each: at for at, each in enumerate(context.ids)}
     new = [each for each in newer.ids if each not in number]
@@ -113,9 +113,13 @@ def joined(context: Panel, newer: Panel) -> Panel:
         rows = stretches(begins[place] + shift, panel.lengths)
         given = ~np.isnan(panel.values)
         values[rows[given]] = panel.values[given]
-        past[rows] = panel.past
+        # A step that no row stands for leaves what the other panel knows of it.
+        says = given | panel.past.any(1)
+        past[rows[says]] = panel.past[says]
         ahead = stretches(known_begins[place] + shift, panel.lengths + panel.ahead)
-        known[ahead], told[ahead] = panel.known, True
+        inside, says = stretches(panel.known_begins, panel.lengths), np.ones(len(ahead), bool)
+        says[inside] = given | panel.known[inside].any(1)
+        known[ahead[says]], told[ahead] = panel.known[says], True
         static[place] = panel.static
     follows = _following(told, known_begins + lengths, total - lengths)
     return Panel(

@@ -151,7 +151,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
         run.write_json(WIDTHS, widths.to_json())
         self.widths = widths
-        of_held = restored(said, read.scale, replace(widths, stretch=UNSTRETCHED), held)
+        of_held = restored(network, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
         of_test = forecasts(network, reader, read.scale, widths, test)
         run.write_json(report.INFLUENCE, recorded(network, reader, test))
         told, sentence = network.told(), widths.told()
@@ -167,13 +167,18 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         return read.facts()
 
     def _load_parts(self, run: Run, config: dict[str, Any], network: SeriesNetwork) -> None:  # noqa: ARG002
+        self._context, self._form = read_context(run), read_form(run)
         with run.intact(SCALE):
             self._scale = Scale.from_json(run.read_json(SCALE))
-        self.widths = Widths.none(network.architecture.horizon)
+            if len(self._scale.centre) != len(self._context):
+                raise ValueError(f"scales of other than {len(self._context):,} series")
+        horizon = network.architecture.horizon
+        self.widths = Widths.none(horizon)
         if run.has(WIDTHS):
             with run.intact(WIDTHS):
                 self.widths = Widths.from_json(run.read_json(WIDTHS))
-        self._context, self._form = read_context(run), read_form(run)
+                if self.widths.low.shape[1] != horizon:
+                    raise ValueError(f"widths of other than {horizon:,} steps")
 
     # -- use --------------------------------------------------------------------------------
 
@@ -217,12 +222,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         Series that training had keep theirs; that of others follows from steps before `ends` (S,).
         """
         a, known = self.network.architecture, self._context.ids
-        number = {each: at for at, each in enumerate(known)}
-        numbers = np.array([number.get(each, -1) for each in panel.ids], np.int64)
         scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
-        reader = Reader(
-            panel, scale, context=a.context, horizon=a.horizon, turns=a.turns, numbers=numbers
-        )
+        reader = Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
         return reader, scale
 
     def evaluate(self, X: Any) -> dict[str, Any]:

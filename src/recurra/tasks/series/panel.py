@@ -212,7 +212,7 @@ class SeriesData:
         notes = [
             f"{count:,} {words}" for key, words in _FOUND.items() if (count := self.found.get(key))
         ]
-        if self.columns.get("time") is None and not self.origin.get("default"):
+        if self.columns.get("time") is None:
             notes.insert(0, "no column of times: rows are steps, in the order they stand in")
         if self.columns.get("zone"):
             notes.insert(

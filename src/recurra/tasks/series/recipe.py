@@ -168,9 +168,7 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
         known=panel.known.shape[1] + 2 * len(turns),
         past=panel.past.shape[1],
         static=panel.static.shape[1],
-        series=0,
         segments=segments(data),
-        embedding=8,
         hidden=size.hidden,
         layers=size.layers,
         dropout=size.dropout,
@@ -218,16 +216,8 @@ def segments(data: SeriesData) -> list[int]:
 
 def reader(network: SeriesNetwork, data: SeriesData) -> Reader:
     """Windows of the training's series, as this network reads them."""
-    a, panel = network.architecture, data.panel
-    numbers = np.arange(len(panel))
-    return Reader(
-        panel,
-        data.scale,
-        context=a.context,
-        horizon=a.horizon,
-        turns=a.turns,
-        numbers=numbers,
-    )
+    a = network.architecture
+    return Reader(data.panel, data.scale, context=a.context, horizon=a.horizon, turns=a.turns)
 
 
 def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) -> SeriesTrainee:

@@ -47,11 +47,6 @@ class StudentT:
         scale = FLOOR + size * torch.exp(raw[..., 0].clamp(-12.0, 6.0))
         return cls(location, scale, LEAST_DEGREES + softplus(raw[..., 1]))
 
-    @property
-    def mean(self) -> Tensor:
-        """The expected value (...)."""
-        return self.location
-
     def nats(self, values: Tensor) -> Tensor:
         """-log of the density at values (...)."""
         nu = self.degrees
@@ -114,11 +109,6 @@ class NegativeBinomial:
         # Sharper than softplus alone: a mean well above 0 is left as the network says it.
         scaled = softplus(location, beta=8.0) + 1e-4
         return cls(scaled * unit, LEAST_DISPERSION + torch.exp(raw[..., 0].clamp(-12.0, 4.0)))
-
-    @property
-    def mean(self) -> Tensor:
-        """The expected count (...)."""
-        return self.average
 
     def nats(self, values: Tensor) -> Tensor:
         """-log of the probability of counts (...)."""
