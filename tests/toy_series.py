@@ -15,8 +15,6 @@ SIZES: dict[str, Any] = {
     "known": 2,
     "past": 2,
     "static": 1,
-    "series": 4,
-    "embedding": 3,
     "hidden": 6,
     "layers": 1,
     "dropout": 0.0,
@@ -57,7 +55,6 @@ def windows(
         torch.randn(rows, steps, sizes.past, generator=g),
         torch.randn(rows, steps + horizon, sizes.known, generator=g),
         torch.randn(rows, sizes.static, generator=g),
-        torch.arange(rows) % (sizes.series + 1) - 1,
         torch.full((rows,), 1.0 if sizes.family == "student" else 3.0),
     )
     return found, values[:, steps:], present[:, steps:]
@@ -72,7 +69,6 @@ def plain(values: Tensor, horizon: int) -> tuple[Windows, Tensor, Tensor]:
         torch.zeros(rows, steps, 0),
         torch.zeros(rows, steps + horizon, 0),
         torch.zeros(rows, 0),
-        torch.full((rows,), -1),
         torch.ones(rows),
     )
     return found, values[:, steps:], torch.ones(rows, horizon, dtype=torch.bool)

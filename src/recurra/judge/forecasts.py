@@ -167,7 +167,7 @@ def _same(true: Floats, said: Floats) -> None:
 def naive_scale(
     values: ArrayLike, begins: ArrayLike, ends: ArrayLike, period: int
 ) -> tuple[Floats, Floats]:
-    """How far the seasonal naive forecast is off within the training part of each series.
+    """How far the seasonal naive forecast is off within the first part of each series.
 
     The denominators of MASE (Hyndman & Koehler 2006) and, rooted, of RMSSE (the M5 competition).
     Not a number where no two values are a season apart, or where all of them are equal.
@@ -175,7 +175,7 @@ def naive_scale(
     Args:
         values: (N,) series end to end, NaN where missing.
         begins: (S,) where each begins in them.
-        ends: (S,) where its training part ends in them.
+        ends: (S,) where the part that is not reported on ends in them.
         period: steps a season; 1 where there is none.
 
     Returns:

@@ -8,14 +8,21 @@ from recurra.show.picture import BLUE, ORANGE, figure, write
 
 def draw(run: Run) -> str:
     """Draw the loss on the training and on the selection part over the steps."""
-    lines = run.history()
+    lines, config = run.history(), run.config()
+    # Step by step a network learns distributions, and is chosen by its free-running paths.
+    apart = config.get("architecture", {}).get("kind") == "autoregressive"
+    scaled = config["task"] == "series"
+    names = {
+        "train": "training, nats" if apart else "training",
+        "select": "selection, scaled CRPS" if apart else "selection",
+    }
     drawn = figure()
     axes = drawn.add_subplot()
-    for key, name, colour in (("train", "training", BLUE), ("select", "selection", ORANGE)):
+    for key, colour in (("train", BLUE), ("select", ORANGE)):
         points = [(line["step"], line[key]) for line in lines if line[key] is not None]
         if points:
             steps, losses = zip(*points, strict=True)
-            axes.plot(steps, losses, "o-", color=colour, markersize=3, label=name)
+            axes.plot(steps, losses, "o-", color=colour, markersize=3, label=names[key])
     chosen = [line for line in lines if line["select"] is not None]
     if chosen:
         best = min(chosen, key=lambda line: float(line["select"]))
@@ -28,8 +35,9 @@ def draw(run: Run) -> str:
             ha="center",
         )
     axes.set_xlabel("step")
-    axes.set_ylabel("loss, nats")
-    axes.set_ylim(bottom=0)
+    axes.set_ylabel("loss" if apart else "scaled CRPS" if scaled else "loss, nats")
+    if not apart:
+        axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return write(run, "figures/curves.png", drawn)

@@ -20,7 +20,7 @@ from torch import nn
 
 from recurra import __version__
 from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
-from recurra.errors import BundleError, OptionError, TrainingError
+from recurra.errors import BundleError, OptionError, TrainingError, did_you_mean
 from recurra.training import session
 from recurra.training.budget import TrainingOptions
 from recurra.training.checkpoint import Progress
@@ -351,6 +351,33 @@ class Model(ABC, Generic[Data, Net]):
         """The report of the training: figures, baselines, verdict."""
         found: dict[str, Any] = self.run.read_json(REPORT)
         return found
+
+    # -- as scikit-learn's estimators ---------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """The options, by name; `deep` changes nothing, as no option is an estimator."""
+        return {each.name: getattr(self, each.name) for each in fields(self._options)}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change options.
+
+        Raises:
+            OptionError: no such option, or a value out of its range.
+        """
+        known = [each.name for each in fields(self._options)]
+        for name, value in params.items():
+            if name not in known:
+                raise OptionError(
+                    f"no option {name!r}",
+                    expected=f"one of {', '.join(known)}",
+                    fix=did_you_mean(name, known),
+                )
+            setattr(self, name, value)
+        self._options.check()
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._network is not None
 
     def _unfitted(self) -> OptionError:
         return OptionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def toys(kind: str) -> tuple[SeriesData, SeriesNetwork]:
     draw = np.random.default_rng(0)
     rows = [10 + np.sin(np.arange(n) / 4) + draw.normal(0, 0.1, n) for n in (90, 70)]
     data = cut(panel_of(rows, HOURLY), 5, 8, select=12, test=12)
+    data = replace(data, scale=Scale.of(data.panel, data.train_ends, period=data.period))
     options = SeriesOptions(steps=1, model=kind, hidden=8)
     found = recipe.design(options, data, Precision(False, "as asked"), torch.device("cpu"))
     return data, recipe.drawn(found, torch.device("cpu"))
@@ -43,12 +45,47 @@ def test_it_holds_and_says_what_it_looked_at(kind: str) -> None:
 def test_a_scale_that_knows_the_future_is_found(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     of = Scale.of
 
-    def leaky(panel: Any, ends: Any, *given: Any, **more: Any) -> Scale:
-        return of(panel, panel.lengths, *given, **more)
+    def leaky(panel: Any, *_: Any, **__: Any) -> Scale:
+        return of(panel, panel.lengths, False)
 
     monkeypatch.setattr(Scale, "of", leaky)
     data, network = toys(kind)
     with pytest.raises(TrainingError, match="of the scale follows from values after"):
+        audit.examine(data, network)
+
+
+def test_logarithms_that_know_the_future_are_found(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = Scale.of
+
+    def leaky(panel: Any, ends: Any, log: bool | None = None, **more: Any) -> Scale:
+        # Taken where the last value of all, which no training sees, is below 12.
+        return of(panel, ends, bool(panel.values[-1] < 12) if log is None else log, **more)
+
+    data, network = toys(kind)
+    monkeypatch.setattr(Scale, "of", leaky)
+    data = replace(data, scale=Scale.of(data.panel, data.train_ends, period=data.period))
+    with pytest.raises(TrainingError, match="whether logarithms are taken follows from values"):
+        audit.examine(data, network)
+
+
+def test_whether_values_are_there_is_of_the_future_too(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, network = toys(kind)
+    values = data.panel.values.copy()
+    values[data.panel.begins[1] - 12 : data.panel.begins[1] : 2] = np.nan
+    data = replace(data, panel=replace(data.panel, values=values))
+    windows = Reader.windows
+
+    def leaky(self: Reader, origins: Origins) -> Any:
+        missing = torch.from_numpy(np.isnan(self.panel.actuals(origins.series, origins.origins, 1)))
+        read = windows(self, origins)
+        return replace(read, values=read.values + missing)
+
+    monkeypatch.setattr(Reader, "windows", leaky)
+    with pytest.raises(TrainingError, match="follows from values that come after it"):
         audit.examine(data, network)
 
 

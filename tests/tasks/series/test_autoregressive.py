@@ -20,7 +20,7 @@ from toy_series import network, plain, windows
 MADE: list[dict[str, Any]] = [
     {},
     {"period": 1, "layers": 2},
-    {"period": 7, "past": 0, "static": 0, "series": 0},
+    {"period": 7, "past": 0, "static": 0},
     {"family": "counts", "known": 0},
 ]
 
@@ -161,7 +161,7 @@ def walks(rows: int, steps: int, seed: int = 0) -> Tensor:
 
 def settled(values: Tensor, horizon: int, **sizes: Any) -> tuple[Autoregressive, Windows]:
     torch.manual_seed(0)
-    alone = {"known": 0, "past": 0, "static": 0, "series": 0}
+    alone = {"known": 0, "past": 0, "static": 0}
     net = Autoregressive(Sizes(**{**network().sizes.to_json(), **alone, **sizes})).eval()
     given, targets, there = plain(values, horizon)
     net.settle(given, targets, there)

@@ -106,4 +106,4 @@ def test_whatever_a_network_gives_nats_stay_finite() -> None:
 
 def test_a_mean_well_above_zero_is_left_as_it_is_and_counted_in_the_unit() -> None:
     said = NegativeBinomial.of(torch.tensor([2.0]), torch.zeros(1, 2), torch.tensor([30.0]))
-    torch.testing.assert_close(said.mean, torch.tensor([60.0]), rtol=1e-3, atol=0)
+    torch.testing.assert_close(said.average, torch.tensor([60.0]), rtol=1e-3, atol=0)

@@ -186,3 +186,21 @@ def test_shapes_have_to_fit() -> None:
         intervals.calibrate(said, true[:5])
     with pytest.raises(DataError, match="widths of 4 steps"):
         intervals.apply(said, Widths.none(4))
+
+
+def test_a_network_that_has_become_surer_is_widened_to_what_it_was() -> None:
+    draw = np.random.default_rng(0)
+    before = np.sort(draw.normal(size=(40, 6, len(LEVELS))), 2).astype(np.float32)
+    median = before[..., 3:4]
+    after = median + (before - median) * np.array([0.5, 0.8, 0.4, 0, 0.4, 0.8, 0.5], np.float32)
+    none = Widths.none(6)
+    widths = none.stretched(before, after)
+    np.testing.assert_allclose(widths.stretch, [2.5, 1.25, 2.0], rtol=1e-5)
+    np.testing.assert_allclose(intervals.apply(after, widths), before, rtol=1e-4, atol=1e-5)
+    assert none.stretched(after, before).stretch == (1.0, 1.0, 1.0), "never narrower"
+    assert "widened by up to 150 %" in widths.told()
+    assert "widened" not in none.told()
+    assert Widths.from_json(widths.to_json()).stretch == widths.stretch
+    assert widths.first(2).stretch == widths.stretch
+    with pytest.raises(BundleError):
+        Widths.from_json(widths.to_json() | {"stretch": [0.5, 1, 1]})

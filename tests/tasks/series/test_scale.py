@@ -145,12 +145,16 @@ def test_series_not_seen_in_training() -> None:
     one = panel(draw.normal(5, 1, 30), draw.normal(50, 9, 30), ids=("a", "b"))
     scale = Scale.of(one, ends(one), False)
     other = panel(draw.normal(0, 1, 9), np.arange(20.0), [], ids=("b", "new", "none"))
-    found = scale.extended(one.ids, other)
+    found = scale.extended(one.ids, other, ends(other))
     own = Scale.of(other, ends(other), False)
     assert (found.centre[0], found.spread[0]) == (scale.centre[1], scale.spread[1])
     assert (found.centre[1], found.spread[1]) == (own.centre[1], own.spread[1])
     assert (found.centre[2], found.spread[2]) == (0, 1)
-    assert scale.extended(one.ids, one).to_json() == scale.to_json()
+    assert scale.extended(one.ids, one, ends(one)).to_json() == scale.to_json()
+    early = scale.extended(one.ids, other, np.array([9, 10, 0]))
+    assert early.centre[1] == 4.5
+    counts = Scale.of_counts(one, ends(one)).extended(one.ids, other, ends(other), counts=True)
+    assert (counts.centre[1], counts.spread[1]) == (0, 9.5)
 
 
 def test_values_of_several_dimensions() -> None:

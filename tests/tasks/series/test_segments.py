@@ -60,7 +60,6 @@ def drawn(rows: int, sizes: Sizes = SIZES, seed: int = 0, longer: int = 0) -> Wi
         past=normal(rows, steps, sizes.past),
         known=normal(rows, steps + sizes.horizon, sizes.known),
         static=normal(rows, sizes.static),
-        series=torch.arange(rows),
         unit=torch.ones(rows),
     )
 
@@ -163,14 +162,14 @@ def test_what_is_known_of_a_segment_moves_that_segment_alone() -> None:
     assert moved.tolist() == [False] * 4 + [True] * 3
 
 
-def test_neither_other_rows_nor_numbers_nor_older_steps_matter() -> None:
+def test_neither_other_rows_nor_units_nor_older_steps_matter() -> None:
     net, windows = network(), drawn(5, longer=6)
     expected = said(net, windows)
     order = torch.tensor([4, 0, 3])
     picked = Windows(*(each[order] for each in windows.parts()))
     torch.testing.assert_close(said(net, picked), expected[order])
-    unseen = replace(windows, series=torch.full((5,), -1), unit=torch.full((5,), 9.0))
-    torch.testing.assert_close(said(net, unseen), expected, rtol=0, atol=0)
+    other = replace(windows, unit=torch.full((5,), 9.0))
+    torch.testing.assert_close(said(net, other), expected, rtol=0, atol=0)
     older = replace(
         windows,
         values=windows.values + (torch.arange(23) < 6),
@@ -233,7 +232,6 @@ def test_it_learns_a_sine_and_how_far_the_noise_goes() -> None:
             past=torch.empty(rows, 36, 0),
             known=torch.empty(rows, 54, 0),
             static=torch.empty(rows, 0),
-            series=torch.full((rows,), -1),
             unit=torch.ones(rows),
         )
         return windows, values[:, 36:], curve[:, 36:]

@@ -119,7 +119,7 @@ def test_newer_rows_move_the_origin(shop: Path, tmp_path: Path, call: Recurra) -
     report = json.loads(judged.out)
     assert report["data"]["windows"] == 3 * (9 - 5 + 1)
     assert "training had not" in report["data"]["part"]
-    refused(call("evaluate", shop, sales(tmp_path / "old.csv", days=100)), "window")
+    refused(call("evaluate", shop, sales(tmp_path / "old.csv", days=100)), "0 steps")
 
 
 def test_pictures_are_drawn(shop: Path, call: Recurra) -> None:
@@ -134,6 +134,8 @@ def test_pictures_are_drawn(shop: Path, call: Recurra) -> None:
 def test_what_cannot_be_forecast_is_refused(shop: Path, tmp_path: Path, call: Recurra) -> None:
     refused(call("forecast", shop, "--horizon", "6"), "--horizon 6", "5", "train again")
     refused(call("forecast", shop, "--out", tmp_path / "next.xls"), ".xls", ".csv")
+    nowhere = tmp_path / "nowhere" / "next.parquet"
+    refused(call("forecast", shop, "--out", nowhere), "next.parquet", "No such file")
     weekly = tmp_path / "weekly.csv"
     stamps = np.datetime_as_string(np.datetime64("2025-01-05") + 7 * np.arange(30))
     weekly.write_text("unique_id,ds,y\n" + "".join(f"s0,{each},3\n" for each in stamps))
@@ -179,3 +181,5 @@ def test_the_next_value_is_forecast_after_each(
     assert done.code == 2
     assert "line 2" in done.err
     refused(call("forecast", tmp_path / "segments", "--stream"), "segments", "autoregressive")
+    done = call("forecast", tmp_path / "autoregressive", "--stream", "--plot", "--horizon", "1")
+    refused(done, "--stream and --horizon and --plot")

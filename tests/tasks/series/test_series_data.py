@@ -22,7 +22,6 @@ from recurra.tasks.series.context import (
 )
 from recurra.tasks.series.data import (
     default,
-    form_of,
     from_python,
     more,
     origins,
@@ -32,6 +31,7 @@ from recurra.tasks.series.data import (
 )
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Part, SeriesData
+from recurra.tasks.series.reading.form import Form
 
 
 def days(count: int, begin: str = "2020-01-01") -> NDArray[np.datetime64]:
@@ -248,7 +248,7 @@ def test_what_is_known_ahead() -> None:
     holes = holes.filter((polars.col("unique_id") == "a") | (turn != 43))
     data = from_python(holes, SeriesOptions(horizon=7, known="price"))
     assert data.panel.ahead.tolist() == [4, 2]
-    form = form_of(data)
+    form = Form.of(data)
     with pytest.raises(DataError, match="known 4 steps ahead") as caught:
         check_known(data.panel, form, 5)
     assert "2020-02-25" in caught.value.expected
@@ -281,11 +281,27 @@ def test_context_and_newer_data_are_the_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.static, whole.panel.static)
 
 
+def test_steps_that_newer_data_leave_out_are_as_the_context_knows_them() -> None:
+    frame = panel_frame({"a": 60})
+    data = from_python(frame, SeriesOptions(horizon=7, known="price"))
+    # One value of before corrected, and the first of the steps after.
+    row = polars.int_range(polars.len())
+    later = frame.tail(1).with_columns(ds=polars.col("ds") + polars.duration(days=1))
+    newer = more(
+        polars.concat([frame.filter(row == 50).with_columns(y=polars.lit(-9.0)), later]),
+        Form.of(data),
+    )
+    found = joined(data.panel, newer)
+    np.testing.assert_array_equal(found.known[:60], data.panel.known)
+    assert found.values[50] == -9
+    np.testing.assert_array_equal(found.values[51:60], data.panel.values[51:])
+
+
 def test_known_steps_alone_follow_the_context() -> None:
     frame = panel_frame({"a": 60, "b": 50})
     turn = polars.int_range(polars.len()).over("unique_id")
     data = from_python(frame.filter(turn < 40), SeriesOptions(horizon=7, known="price"))
-    form = form_of(data)
+    form = Form.of(data)
     ahead = more(frame.filter((turn >= 40) & (turn < 48)).drop("y"), form)
     assert ahead.lengths.tolist() == [0, 0]
     found = joined(data.panel, ahead)
@@ -297,7 +313,7 @@ def test_known_steps_alone_follow_the_context() -> None:
 def test_newer_data_of_another_form_are_refused() -> None:
     frame = panel_frame({"a": 60, "b": 50})
     data = from_python(frame, SeriesOptions(horizon=7))
-    form = form_of(data)
+    form = Form.of(data)
     assert more(frame.filter(polars.col("unique_id") == "b"), form).ids == ("b",)
     assert more(frame.with_columns(unique_id=polars.lit("new")).head(50), form).ids == ("new",)
     with pytest.raises(DataError, match="no column 'y'"):
@@ -420,7 +436,7 @@ def test_columns_are_found_by_what_they_hold() -> None:
     assert "no column of times" in data.told()
     comma = polars.DataFrame({"a,b": np.arange(60.0), "c": np.arange(60.0)})
     assert from_python(comma, SeriesOptions(target="a,b")).columns["target"] == ["a,b"]
-    newer = more(comma, form_of(from_python(comma, SeriesOptions(target="a,b"))))
+    newer = more(comma, Form.of(from_python(comma, SeriesOptions(target="a,b"))))
     assert newer.ids == ("a,b",)
     nothing = polars.DataFrame({"a": ["x"] * 60, "b": ["y"] * 60})
     assert "no column of numbers" in refusal(nothing).got
@@ -490,15 +506,15 @@ def test_zones_of_newer_data() -> None:
     data = from_python(zoned, SeriesOptions())
     assert "times kept at +01:00" in data.told()
     summer = {"ds": [each + "+02:00" for each in hours], "y": values}
-    assert more(summer, form_of(data)).starts[0] == data.panel.starts[0] - 1
+    assert more(summer, Form.of(data)).starts[0] == data.panel.starts[0] - 1
     with pytest.raises(DataError, match="no time zone"):
-        more({"ds": hours, "y": values}, form_of(data))
+        more({"ds": hours, "y": values}, Form.of(data))
     with pytest.raises(DataError, match="has a time zone"):
-        more(zoned, form_of(from_python({"ds": hours, "y": values}, SeriesOptions())))
+        more(zoned, Form.of(from_python({"ds": hours, "y": values}, SeriesOptions())))
     with pytest.raises(DataError, match="a number as the time"):
         more(
             {"ds": np.arange(200), "y": values},
-            form_of(from_python({"ds": hours, "y": values}, SeriesOptions())),
+            Form.of(from_python({"ds": hours, "y": values}, SeriesOptions())),
         )
 
 

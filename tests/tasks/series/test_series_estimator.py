@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 import torch
 
 import recurra
-from recurra.errors import DataError, OptionError
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.series.estimator import SeriesModel
+from recurra.tasks.series.intervals import Widths
 from recurra.training.progress import Silence
 
 pl = pytest.importorskip("polars")
@@ -57,6 +59,25 @@ def test_it_is_the_same_once_loaded(model: SeriesModel, tmp_path: Path) -> None:
     assert again.report == model.report
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("scaler.json", {"centre": [1.0], "spread": [1.0], "log": False}),
+        (
+            "intervals.json",
+            {"kinds": ["symmetric"] * 3, "low": [[0.0]] * 3, "high": [[0.0]] * 3, "windows": 9},
+        ),
+    ],
+)
+def test_files_that_do_not_fit_the_network_are_named(
+    model: SeriesModel, tmp_path: Path, name: str, what: dict[str, Any]
+) -> None:
+    model.save(tmp_path / "kept")
+    (tmp_path / "kept" / name).write_text(json.dumps(what))
+    with pytest.raises(BundleError, match=name):
+        recurra.load(tmp_path / "kept").predict()
+
+
 def test_wide_frames_and_single_columns(tmp_path: Path) -> None:
     wide = pl.DataFrame(columns()).pivot(on="unique_id", index="ds", values="y")
     fitted = SeriesModel(model="segments", target="s0,s1", **LESS).fit(wide, out=tmp_path / "wide")
@@ -78,6 +99,38 @@ def test_a_series_not_seen_is_forecast_from_its_own_past(model: SeriesModel) -> 
     assert said["unique_id"].unique().to_list() == ["new"]
     assert abs(said["recurra"].mean() - (1000 + 10 * 10)) < 60
     assert model.evaluate(other)["data"]["series"] == 1
+
+
+def test_the_forecast_of_a_series_not_seen_knows_nothing_of_what_it_is_judged_by(
+    model: SeriesModel,
+) -> None:
+    days = model.network.architecture.context + 4
+    given = columns(days=days, series=1) | {"unique_id": ["new"] * days}
+    width = {}
+    for factor in (1, 100):
+        given["y"][-4:] *= factor
+        report = model.evaluate(pl.DataFrame(given))
+        assert report["data"]["windows"] == 1
+        width[factor] = report["model"]["intervals"]["80"]["width"]
+    assert width[1] == width[100]
+
+
+def test_nothing_to_go_on_from_is_said(model: SeriesModel) -> None:
+    with pytest.raises(DataError, match="0 steps that training had not"):
+        model.evaluate(pl.DataFrame(columns()))
+    ahead = pl.DataFrame(columns(days=3, series=1)).with_columns(
+        unique_id=pl.lit("new"), y=pl.lit(None, pl.Float64)
+    )
+    with pytest.raises(DataError, match="'new' is new, and has no value"):
+        model.predict(ahead)
+
+
+def test_rows_without_times_are_all_rows() -> None:
+    values = columns(days=130, series=1)["y"]
+    fitted = SeriesModel(model="segments", **LESS).fit(values[:120])
+    assert fitted.predict(values)["ds"][0] == 130
+    with pytest.raises(DataError, match="10 rows without times of series 'y', which had 120 steps"):
+        fitted.predict(values[120:])
 
 
 def test_missing_values_are_masked(model: SeriesModel) -> None:
@@ -137,6 +190,15 @@ def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
         stream.step(float("inf"))
 
 
+def test_a_stream_of_counts_is_in_counts() -> None:
+    given = columns(series=1)
+    given["y"] = np.random.default_rng(0).poisson(30.0, len(given["y"])).astype(float)
+    fitted = SeriesModel(distribution="counts", **LESS).fit(pl.DataFrame(given))
+    said, first = fitted.predict(horizon=1), fitted.stream().next()
+    for column in ("recurra", "recurra-lo-80", "recurra-hi-80"):
+        assert abs(first[column] - said[column][0]) < 4, column
+
+
 def test_what_cannot_be_is_refused(model: SeriesModel) -> None:
     with pytest.raises(OptionError, match="--horizon 9"):
         model.predict(horizon=9)
@@ -162,3 +224,22 @@ def test_counts_are_forecast_as_counts() -> None:
     said = fitted.predict()
     assert (said["recurra-lo-95"] >= 0).all()
     assert 1 <= said["recurra"].mean() <= 6
+    wide = np.full((3, 4), 100.0)
+    fitted.widths = Widths(("symmetric",) * 3, wide, wide, 9)
+    assert fitted.predict()["recurra-lo-95"].to_list() == [0.0] * 8
+    fitted.widths = Widths.none(4)
+    # A series by another name is read on the same scale, counts over their mean.
+    one = pl.DataFrame(given).filter(pl.col("unique_id") == "s0")
+    other = fitted.predict(one.with_columns(unique_id=pl.lit("new")))
+    assert (abs(other["recurra"] - fitted.predict(one)["recurra"]) <= 1).all()
+    assert (other["recurra-lo-95"] < said["recurra"].min()).all()
+
+
+def test_its_options_are_told_and_changed_as_scikit_learn_does() -> None:
+    model = SeriesModel(**LESS)
+    assert model.get_params()["horizon"] == 4
+    assert model.set_params(horizon=9).horizon == 9
+    with pytest.raises(OptionError, match="no option 'horizn'"):
+        model.set_params(horizn=3)
+    with pytest.raises(OptionError, match="--horizon 0"):
+        model.set_params(horizon=0)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from forecast_toys import HOURLY, cut, panel_of
 from recurra.tasks.series import recipe
-from recurra.tasks.series.forecasts import Origins
-from recurra.tasks.series.intervals import Widths
+from recurra.tasks.series.forecasts import LEVELS, Origins
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.trainee import Carry, SeriesTrainee, packed_widths
+from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.training.precision import Precision
 
 HORIZON = 5
@@ -51,21 +53,22 @@ def test_every_window_whose_targets_train_is_drawn_and_no_other(data: SeriesData
 def test_a_draw_follows_from_seed_member_and_step(data: SeriesData) -> None:
     trainee = trainee_of(data)
     with torch.no_grad():
-        first = trainee.loss(trainee.network, Carry(4)).total
-        again = trainee.loss(trainee.network, Carry(4)).total
-        other = trainee.loss(trainee.network, Carry(5)).total
+        first = trainee.loss(trainee.network, replace(trainee.first(), step=4)).total
+        again = trainee.loss(trainee.network, replace(trainee.first(), step=4)).total
+        other = trainee.loss(trainee.network, replace(trainee.first(), step=5)).total
     trainee.network.eval()
     assert first.count == again.count == 32
     assert first.total != other.total
 
 
-def test_finishing_takes_the_widths_first_and_then_reads_the_selection_part(
-    data: SeriesData,
-) -> None:
+def test_finishing_keeps_what_was_said_and_then_reads_the_selection_part(data: SeriesData) -> None:
     trainee = trainee_of(data)
-    carry = trainee.finish(Carry(7))
-    assert carry.widths is not None
+    first = trainee.first()
+    assert not first.finishing
+    carry = trainee.finish(replace(first, step=7))
+    assert carry.finishing
     assert carry.step == 7
+    assert carry.said.shape == (len(trainee.chosen), HORIZON, len(LEVELS))
     drawn = trainee.all.draw(np.random.default_rng(0), 20_000)
     reach = drawn.origins[drawn.series == 0].max() + HORIZON
     assert reach == data.select_ends[0] < data.panel.lengths[0]
@@ -73,14 +76,11 @@ def test_finishing_takes_the_widths_first_and_then_reads_the_selection_part(
 
 def test_a_carry_is_packed_and_unpacked(data: SeriesData) -> None:
     trainee = trainee_of(data)
-    begun = trainee.unpack(trainee.pack(Carry(3)))
-    assert begun == Carry(3)
-    widths = Widths.none(HORIZON)
-    packed = trainee.pack(Carry(9, widths))
-    again = packed_widths(packed)
-    assert again is not None
-    assert again.to_json() == widths.to_json()
-    assert trainee.unpack(packed).step == 9
+    for carry in (replace(trainee.first(), step=3), trainee.finish(trainee.first())):
+        again = trainee.unpack(trainee.pack(carry))
+        assert again.step == carry.step
+        assert torch.equal(again.said, carry.said)
+        assert again.finishing == carry.finishing
 
 
 def test_the_selection_loss_is_of_the_selection_part_alone(data: SeriesData) -> None:
@@ -113,3 +113,21 @@ def test_it_learns(data: SeriesData, kind: str) -> None:
         carry = loss.carry
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) - 0.05
     assert isinstance(trainee.chosen, Origins)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "told"),
+    [
+        ({"model": "segments"}, "as asked", "2 times 1 x GRU(8) reading"),
+        ({"model": "autoregressive"}, "as asked", "2 times 3 x GRU(8) reading"),
+        ({"distribution": "counts"}, "the kind that gives counts", "steps step by step"),
+        ({}, "without a time to spend", "in pieces of"),
+    ],
+)
+def test_it_says_what_is_trained_and_why(
+    data: SeriesData, given: dict[str, Any], reason: str, told: str
+) -> None:
+    options = SeriesOptions(steps=5, hidden=8, layers=3, members=2, **given)
+    found = recipe.design(options, data, Precision(False, "as asked"), torch.device("cpu"))
+    assert found.reason == reason
+    assert told in recipe.drawn(found, torch.device("cpu")).told()

@@ -35,9 +35,7 @@ def reader() -> Reader:
         static=draw.normal(size=(2, 3)).astype(np.float32),
     )
     scale = Scale.of(panel, panel.lengths, False)
-    return Reader(
-        panel, scale, context=CONTEXT, horizon=HORIZON, turns=TURNS, numbers=np.array([0, -1])
-    )
+    return Reader(panel, scale, context=CONTEXT, horizon=HORIZON, turns=TURNS)
 
 
 def test_windows_hold_what_stands_before_the_origin(reader: Reader) -> None:
@@ -54,7 +52,6 @@ def test_windows_hold_what_stands_before_the_origin(reader: Reader) -> None:
         begin = panel.begins[series] + origin - CONTEXT
         np.testing.assert_array_equal(found.past[row], panel.past[begin : begin + CONTEXT])
     np.testing.assert_array_equal(found.static.numpy(), panel.static)
-    assert found.series.tolist() == [0, -1]
 
 
 def test_known_columns_reach_over_the_horizon_and_no_further_than_they_are_given(
@@ -96,7 +93,6 @@ def test_nothing_from_the_origin_on_is_read(reader: Reader) -> None:
         context=CONTEXT,
         horizon=HORIZON,
         turns=TURNS,
-        numbers=reader.numbers,
     )
     before, after = reader.windows(at), other.windows(at)
     for one, two in zip(before.parts(), after.parts(), strict=True):
@@ -106,5 +102,5 @@ def test_nothing_from_the_origin_on_is_read(reader: Reader) -> None:
 def test_numbered_steps_have_no_calendar() -> None:
     panel = panel_of([np.arange(9.0)], Frequency("step", 1, 0))
     scale = Scale.of(panel, panel.lengths, False)
-    reader = Reader(panel, scale, context=3, horizon=2, turns=[], numbers=np.arange(1))
+    reader = Reader(panel, scale, context=3, horizon=2, turns=[])
     assert reader.windows(Origins(np.array([0]), np.array([5]))).known.shape == (1, 5, 0)

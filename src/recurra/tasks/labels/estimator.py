@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Self, final
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, Run
-from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.errors import BundleError, OptionError
 from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
 from recurra.tasks.labels.classify import Stream
@@ -288,28 +288,6 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
 
     # -- as scikit-learn's estimators -------------------------------------------------------
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """The options, by name; `deep` changes nothing, as no option is an estimator."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change options.
-
-        Raises:
-            OptionError: no such option, or a value out of its range.
-        """
-        known = [each.name for each in fields(self)]
-        for name, value in params.items():
-            if name not in known:
-                raise OptionError(
-                    f"no option {name!r}",
-                    expected=f"one of {', '.join(known)}",
-                    fix=did_you_mean(name, known),
-                )
-            setattr(self, name, value)
-        self.check()
-        return self
-
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn asks of an estimator."""
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
@@ -320,6 +298,3 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
             classifier_tags=ClassifierTags(),
             input_tags=InputTags(string=True, two_d_array=True, three_d_array=True),
         )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._network is not None

@@ -62,9 +62,12 @@ def _parts(data: SeriesData, select: Origins, test: Origins) -> None:
 def _scale(data: SeriesData, counts: bool) -> None:
     """The scale of each series is that of its training part, whatever comes after."""
     panel = _changed(data.panel, data.train_ends)
-    changed = Scale.of(panel, data.train_ends, data.scale.log, period=data.period)
     if counts:
         changed = Scale.of_counts(panel, data.train_ends)
+    else:
+        changed = Scale.of(panel, data.train_ends, period=data.period)
+    if changed.log != data.scale.log:
+        raise _failed("whether logarithms are taken follows from values after the training part")
     for name in ("centre", "spread"):
         if not np.array_equal(getattr(changed, name), getattr(data.scale, name)):
             raise _failed(f"the {name} of the scale follows from values after the training part")
@@ -84,15 +87,14 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
     """With all that comes from an origin on changed, forecasts from it stay as they are."""
     chosen = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
     shaken = _shaken(network)
+    as_it_is = reader(shaken, data)
     for place in chosen:
         one = windows.rows(np.array([place]))
         series = int(one.series[0])
         cut = data.panel.lengths.copy()
         cut[series] = one.origins[0]
-        before, after = (
-            quantiles(shaken, reader(shaken, replace(data, panel=panel)), one)
-            for panel in (data.panel, _changed(data.panel, cut))
-        )
+        changed = reader(shaken, replace(data, panel=_changed(data.panel, cut)))
+        before, after = (quantiles(shaken, each, one) for each in (as_it_is, changed))
         if not np.array_equal(before, after):
             raise _failed(
                 f"a forecast of series {data.panel.ids[series]!r} from step {one.origins[0]:,} "
@@ -106,8 +108,9 @@ def _changed(panel: Panel, ends: Counts) -> Panel:
     owners = np.repeat(np.arange(len(panel)), panel.lengths)
     steps = np.arange(len(panel.values)) - panel.begins[owners]
     later = steps >= ends[owners]
-    # Still positive where it was, so that a logarithm exists.
-    values = np.where(later, 3.0 * panel.values + 7.0 * np.abs(panel.values) + 1.0, panel.values)
+    # Still positive where it was, so that a logarithm exists; and there where it was missing.
+    moved = np.nan_to_num(3.0 * panel.values + 7.0 * np.abs(panel.values) + 1.0, nan=1.0)
+    values = np.where(later, moved, panel.values)
     past = np.where(later[:, None], panel.past + 5.0, panel.past).astype(np.float32)
     return replace(panel, values=values, past=past)
 

@@ -122,8 +122,7 @@ def series_baselines(
     if line is not None:
         found.append(judged("ridge regression on lags", line.note, line.early, line.late))
     smooth = smoothing.fit(past, data.train_ends, seconds=seconds * 2 / 3)
-    both = Origins(*(np.concatenate(each) for each in zip(_plain(held), _plain(test), strict=True)))
-    said = smooth(both, horizon)
+    said = smooth(held.then(test), horizon)
     found.append(
         judged(
             "exponential smoothing",
@@ -133,10 +132,6 @@ def series_baselines(
         )
     )
     return tuple(found)
-
-
-def _plain(windows: Origins) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return windows.series, windows.origins
 
 
 # -- the naive ones -----------------------------------------------------------------------------

@@ -74,8 +74,12 @@ def forecast(
     """
     model = SeriesModel.load(path)
     if stream:
-        if sources:
-            raise OptionError("--stream and DATA", expected="values from standard input")
+        given = {"DATA": sources, "--horizon": horizon, "--out": out, "--plot": plot}
+        if more := [name for name, value in given.items() if value]:
+            raise OptionError(
+                f"--stream and {' and '.join(more)}",
+                expected="values from standard input; the forecast of one step after each",
+            )
         _stream(model, as_json=as_json)
         return
     panel, found = model.ahead(list(sources) or None, horizon=horizon)
@@ -124,4 +128,4 @@ def _value(line: str, number: int) -> float:
 
 
 def _watcher(quiet: bool) -> Watcher:
-    return terminal.watcher(quiet, unit="windows", measure="scaled loss a step")
+    return terminal.watcher(quiet, unit="windows", measure="scaled CRPS a step")

@@ -8,31 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import Run
-from recurra.data.frequency import Frequency
 from recurra.errors import DataError, counted
 from recurra.tasks.series.panel import Counts, Panel, SeriesData, shown, stretches
-from recurra.tasks.series.reading.covariates import Covariates
 from recurra.tasks.series.reading.form import Form
 
 CONTEXT: Final = "context.safetensors"
 SERIES: Final = "series.json"
 
-_ARRAYS: Final = ("values", "past", "ahead", "known", "static", "starts", "lengths")
-
 
 def write_context(run: Run, data: SeriesData, steps: int) -> None:
     """Write the last steps of each series, and what is known ahead of them."""
     panel = tail(data.panel, steps)
-    run.write_arrays(CONTEXT, {name: getattr(panel, name) for name in _ARRAYS})
-    run.write_json(
-        SERIES,
-        {
-            "ids": list(panel.ids),
-            "frequency": panel.frequency.to_json(),
-            "columns": data.columns,
-            "covariates": data.covariates.to_json(),
-        },
-    )
+    run.write_arrays(CONTEXT, panel.arrays)
+    run.write_json(SERIES, {"ids": list(panel.ids)} | Form.of(data).to_json())
 
 
 def read_context(run: Run) -> Panel:
@@ -43,13 +31,12 @@ def read_context(run: Run) -> Panel:
     """
     told = run.read_json(SERIES)
     with run.intact(SERIES):
-        ids, frequency = tuple(map(str, told["ids"])), Frequency.from_json(told["frequency"])
-        covariates = Covariates.from_json(told["covariates"])
+        ids, form = tuple(map(str, told["ids"])), Form.from_json(told)
     arrays, _ = run.read_arrays(CONTEXT)
     with run.intact(CONTEXT):
-        panel = Panel(ids, frequency, **{name: arrays[name] for name in _ARRAYS})
+        panel = Panel.from_arrays(ids, form.frequency, arrays)
         steps = int(panel.lengths.sum())
-        widths = {kind: len(parts) for kind, parts in covariates.parts.items()}
+        widths = {kind: len(parts) for kind, parts in form.covariates.parts.items()}
         shapes = {
             "starts": (len(ids),),
             "lengths": (len(ids),),
@@ -98,9 +85,9 @@ def tail(panel: Panel, steps: int) -> Panel:
 def joined(context: Panel, newer: Panel) -> Panel:
     """A context with newer data behind it: S series, those of the context first.
 
-    Where both have a step, the newer one stands. Steps between the two are missing. What is known
-    of steps to come is taken from the newer data where they have some, else from the context; it
-    counts as far as it follows the last target without a gap.
+    Where both have a step, the newer one stands, if it says anything. Steps between the two are
+    missing. What is known of steps to come is taken from the newer data where they have some, else
+    from the context; it counts as far as it follows the last target without a gap.
     """
     number = {each: at for at, each in enumerate(context.ids)}
     new = [each for each in newer.ids if each not in number]
@@ -126,9 +113,13 @@ def joined(context: Panel, newer: Panel) -> Panel:
         rows = stretches(begins[place] + shift, panel.lengths)
         given = ~np.isnan(panel.values)
         values[rows[given]] = panel.values[given]
-        past[rows] = panel.past
+        # A step that no row stands for leaves what the other panel knows of it.
+        says = given | panel.past.any(1)
+        past[rows[says]] = panel.past[says]
         ahead = stretches(known_begins[place] + shift, panel.lengths + panel.ahead)
-        known[ahead], told[ahead] = panel.known, True
+        inside, says = stretches(panel.known_begins, panel.lengths), np.ones(len(ahead), bool)
+        says[inside] = given | panel.known[inside].any(1)
+        known[ahead[says]], told[ahead] = panel.known[says], True
         static[place] = panel.static
     follows = _following(told, known_begins + lengths, total - lengths)
     return Panel(
@@ -168,6 +159,33 @@ def check_known(panel: Panel, form: Form, horizon: int) -> None:
         fix="give rows for the steps to come, with these columns and no target; or a shorter "
         "--horizon",
     )
+
+
+def check_begun(context: Panel, newer: Panel, form: Form) -> None:
+    """Refuse newer data that say nothing to go on from.
+
+    Raises:
+        DataError: a series that training had not has no value; or, where rows without times are
+            counted from the first, they end before the training did.
+    """
+    number = {each: at for at, each in enumerate(context.ids)}
+    ends = newer.starts + newer.lengths + newer.ahead
+    for at, name in enumerate(newer.ids):
+        if name not in number:
+            if not newer.lengths[at]:
+                raise DataError(
+                    f"series {name!r} is new, and has no value to go on from",
+                    expected="values of the steps before, of series that training had not",
+                )
+            continue
+        end = int(context.starts[number[name]] + context.lengths[number[name]])
+        if form.columns["time"] is None and ends[at] < end:
+            raise DataError(
+                f"{counted(int(ends[at]), 'row')} without times of series {name!r}, which had "
+                f"{counted(end, 'step')} in training",
+                expected="all rows from the first on, as without times they are counted from there",
+                fix="put the newer rows behind the old ones, or train with a column of times",
+            )
 
 
 def _places(panel: Panel, number: dict[str, int]) -> Counts:

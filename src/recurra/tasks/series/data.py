@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from recurra.tasks.series.parts import cut, horizon_of, origins, season_of, size
 from recurra.tasks.series.reading import stored
 from recurra.tasks.series.reading.covariates import Covariates, Encoder
 from recurra.tasks.series.reading.form import Form, more
-from recurra.tasks.series.reading.given import frame_of
+from recurra.tasks.series.reading.given import files_of, frame_of
 from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
 from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
 from recurra.tasks.series.scale import Scale
@@ -30,6 +29,7 @@ __all__ = [
     "Panel",
     "SeriesData",
     "default",
+    "files_of",
     "from_python",
     "more",
     "origins",
@@ -75,12 +75,6 @@ def default(options: SeriesOptions) -> SeriesData:
         MissingExtra: statsmodels is not installed.
     """
     return _default(_told(options))
-
-
-def is_files(given: Any) -> bool:
-    """Whether these are paths, and no values."""
-    listed = given if isinstance(given, list | tuple) else [given]
-    return bool(listed) and all(isinstance(each, str | PathLike) for each in listed)
 
 
 def _told(options: SeriesOptions) -> dict[str, Any]:
@@ -280,8 +274,3 @@ def read_again(run: Run, facts: dict[str, Any]) -> SeriesData:
             fix="put the old files back, or train a new run",
         )
     return replace(data, origin=facts["origin"])
-
-
-def form_of(data: SeriesData) -> Form:
-    """What newer data of these series must look like."""
-    return Form(data.panel.frequency, data.columns, data.covariates)

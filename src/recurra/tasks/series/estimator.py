@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Final, Self, final
 
@@ -10,21 +10,22 @@ import numpy as np
 import torch
 
 from recurra.bundle import Run
-from recurra.errors import OptionError
+from recurra.errors import DataError, OptionError, counted
 from recurra.tasks.model import Design, Model
 from recurra.tasks.series import audit, baselines, data, recipe, report
 from recurra.tasks.series.baselines import series_baselines
 from recurra.tasks.series.context import (
+    check_begun,
     check_known,
     joined,
     read_context,
     read_form,
     write_context,
 )
-from recurra.tasks.series.forecast import forecasts
+from recurra.tasks.series.forecast import forecasts, quantiles, restored
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.influence import recorded
-from recurra.tasks.series.intervals import Widths
+from recurra.tasks.series.intervals import UNSTRETCHED, Widths, calibrate
 from recurra.tasks.series.model import Architecture, SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
@@ -32,7 +33,7 @@ from recurra.tasks.series.parts import origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.stream import Stream
 from recurra.tasks.series.tables import frame_of
-from recurra.tasks.series.trainee import SeriesTrainee, packed_widths
+from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.tasks.series.windows import Reader
 from recurra.training import checkpoint, session
 from recurra.training.checkpoint import Progress
@@ -87,13 +88,13 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         clock = self._start()
         if X is None:
             read = data.default(self)
-        elif data.is_files(X):
-            read = data.read(X if isinstance(X, list | tuple) else [X], self)
+        elif files := data.files_of(X):
+            read = data.read(files, self)
         else:
             read = data.from_python(X, self)
         read = recipe.scaled_for(self.distribution, read)
-        files = (*read.files, *read.test_files)
-        return self._begin(read, files, read.told(), out, overwrite, watcher or Silence(), clock)
+        reading = (*read.files, *read.test_files)
+        return self._begin(read, reading, read.told(), out, overwrite, watcher or Silence(), clock)
 
     def _precision(self, device: torch.device) -> Precision:
         if self.precision == "auto" and device.type == "cpu":
@@ -115,6 +116,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     def _prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
         network = self._built(run.config()["architecture"])
         watcher.says(audit.examine(read, network))
+        if network.architecture.kind == "autoregressive":
+            watcher.says("training is told in nats a step, selection as the CRPS of sample paths")
         run.write_json(SCALE, read.scale.to_json())
         write_context(run, read, network.architecture.context)
         data.store_input(run, read)
@@ -138,16 +141,18 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         epochs: float,
     ) -> None:
         held, test = recipe.judged(read)
-        # Once the selection part is trained on, its errors are too small: those from before stand.
-        widths = packed_widths(checkpoint.carried(run))
-        if widths is None:
-            widths = recipe.trainee(network, read, run.config()["training"]).widths(network)
+        reader = recipe.reader(network, read)
+        # Once the selection part is trained on, what is said of it is too good and too sure: for
+        # the intervals and for the average with a baseline stands what was said before.
+        now = quantiles(network, reader, held)
+        said = checkpoint.carried(run)["said"].numpy()
+        said = said if len(said) else now
+        came = reader.came(held, read.select_ends)
+        widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
         run.write_json(WIDTHS, widths.to_json())
         self.widths = widths
-        reader = recipe.reader(network, read)
-        of_held, of_test = (
-            forecasts(network, reader, read.scale, widths, windows) for windows in (held, test)
-        )
+        of_held = restored(network, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
+        of_test = forecasts(network, reader, read.scale, widths, test)
         run.write_json(report.INFLUENCE, recorded(network, reader, test))
         told, sentence = network.told(), widths.told()
         report.write(run, read, of_test, of_held, told, progress, epochs, calibrated=sentence)
@@ -162,13 +167,18 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         return read.facts()
 
     def _load_parts(self, run: Run, config: dict[str, Any], network: SeriesNetwork) -> None:  # noqa: ARG002
+        self._context, self._form = read_context(run), read_form(run)
         with run.intact(SCALE):
             self._scale = Scale.from_json(run.read_json(SCALE))
-        self.widths = Widths.none(network.architecture.horizon)
+            if len(self._scale.centre) != len(self._context):
+                raise ValueError(f"scales of other than {len(self._context):,} series")
+        horizon = network.architecture.horizon
+        self.widths = Widths.none(horizon)
         if run.has(WIDTHS):
             with run.intact(WIDTHS):
                 self.widths = Widths.from_json(run.read_json(WIDTHS))
-        self._context, self._form = read_context(run), read_form(run)
+                if self.widths.low.shape[1] != horizon:
+                    raise ValueError(f"widths of other than {horizon:,} steps")
 
     # -- use --------------------------------------------------------------------------------
 
@@ -201,20 +211,19 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
                 fix=f"train again with --horizon {steps}",
             )
         check_known(panel, self._form, steps)
-        reader, scale = self._reader(panel)
+        reader, scale = self._reader(panel, panel.lengths)
         ends = Origins(np.arange(len(panel)), panel.lengths)
         found = forecasts(network, reader, scale, self.widths, ends)
         return panel, Forecasts(found.series, found.origins, found.quantiles[:, :steps])
 
-    def _reader(self, panel: Panel) -> tuple[Reader, Scale]:
-        """Windows of a panel, and its scale: series that training had keep theirs."""
+    def _reader(self, panel: Panel, ends: Counts) -> tuple[Reader, Scale]:
+        """Windows of a panel, and its scale.
+
+        Series that training had keep theirs; that of others follows from steps before `ends` (S,).
+        """
         a, known = self.network.architecture, self._context.ids
-        number = {each: at for at, each in enumerate(known)}
-        numbers = np.array([number.get(each, -1) for each in panel.ids], np.int64)
-        scale = self._scale.extended(known, panel)
-        reader = Reader(
-            panel, scale, context=a.context, horizon=a.horizon, turns=a.turns, numbers=numbers
-        )
+        scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
+        reader = Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
         return reader, scale
 
     def evaluate(self, X: Any) -> dict[str, Any]:
@@ -223,10 +232,17 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         Raises:
             DataError: the data cannot be used, or are shorter than the horizon and a step.
         """
-        newer = data.more(X, self._form)
-        panel = joined(self._context, newer).chosen(newer.ids)
-        reader, scale = self._reader(panel)
-        begins = self._unseen(newer, panel)
+        panel = self._panel(X)
+        begins = self._unseen(panel)
+        most = int((panel.lengths - begins).max())
+        if most < self.network.architecture.horizon:
+            raise DataError(
+                f"other data: {counted(most, 'step')} that training had not",
+                expected=f"{counted(self.network.architecture.horizon, 'step')} or more, the "
+                "horizon, of a series",
+                fix="give data that go on after those of the training, or other series",
+            )
+        reader, scale = self._reader(panel, begins)
         read = SeriesData(
             name="other data",
             files=(),
@@ -246,12 +262,12 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         )
         return report.examined(read, found, part="the steps that training had not")
 
-    def _unseen(self, newer: Panel, panel: Panel) -> Counts:
+    def _unseen(self, panel: Panel) -> Counts:
         """The first step (S,) of each series that training had not, or has enough before it."""
         a, known = self.network.architecture, self._context
         number = {each: at for at, each in enumerate(known.ids)}
         begins = np.clip(panel.lengths - a.horizon, 1, a.context)
-        for at, name in enumerate(newer.ids):
+        for at, name in enumerate(panel.ids):
             if name in number:
                 old = number[name]
                 begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
@@ -270,5 +286,5 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         if X is None:
             return self._context
         newer = data.more(X, self._form)
-        every = joined(self._context, newer)
-        return every if len(newer) == len(every) else every.chosen(newer.ids)
+        check_begun(self._context, newer, self._form)
+        return joined(self._context, newer).chosen(newer.ids)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.intervals import Widths, apply
 from recurra.tasks.series.model import PATHS, SeriesNetwork
+from recurra.tasks.series.panel import Counts
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
 
@@ -45,6 +46,28 @@ def forecasts(
     network: SeriesNetwork, reader: Reader, scale: Scale, widths: Widths, windows: Origins
 ) -> Forecasts:
     """Forecasts in real units, their intervals corrected by these widths."""
-    said = apply(quantiles(network, reader, windows), widths)
-    real = scale.restore(said, windows.series).astype(np.float32)
-    return Forecasts(windows.series, windows.origins, real)
+    return restored(network, scale, widths, quantiles(network, reader, windows), windows)
+
+
+def restored(
+    network: SeriesNetwork,
+    scale: Scale,
+    widths: Widths,
+    said: NDArray[np.float32],
+    windows: Origins,
+) -> Forecasts:
+    """Forecasts in real units of quantiles (W, H, Q) that are scaled and not yet corrected."""
+    found = real(network, scale, widths, said, windows.series).astype(np.float32)
+    return Forecasts(windows.series, windows.origins, found)
+
+
+def real(
+    network: SeriesNetwork,
+    scale: Scale,
+    widths: Widths,
+    said: NDArray[np.float32],
+    series: Counts,
+) -> NDArray[np.float64]:
+    """Quantiles (W, H, Q) of series (W,) in real units, corrected; counts end at 0 all the same."""
+    found = scale.restore(apply(said, widths), series)
+    return np.maximum(found, 0.0) if network.architecture.family == "counts" else found

@@ -35,6 +35,13 @@ class Origins:
     def __len__(self) -> int:
         return len(self.series)
 
+    def then(self, others: Origins) -> Origins:
+        """These, and others behind them."""
+        return Origins(
+            np.concatenate([self.series, others.series]),
+            np.concatenate([self.origins, others.origins]),
+        )
+
     def rows(self, rows: Counts | slice) -> Origins:
         """Some of them."""
         return Origins(self.series[rows], self.origins[rows])

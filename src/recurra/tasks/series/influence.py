@@ -40,7 +40,7 @@ def recorded(network: SeriesNetwork, reader: Reader, windows: Origins) -> dict[s
     return {
         "lags": lags.tolist(),
         "shares": (changes / total if total else changes).tolist(),
-        "note": f"of {len(places)} windows, by moving one value at a time",
+        "note": f"the {len(lags)} lags that were looked at, one value moved at a time",
     }
 
 

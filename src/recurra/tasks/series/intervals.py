@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal, final
 
@@ -26,6 +26,8 @@ ENOUGH: Final = 200
 FEWEST: Final = 3
 """Windows side by side below which nothing is corrected: their errors are one event."""
 
+UNSTRETCHED: Final = (1.0,) * len(INTERVALS)
+
 _FOLDS: Final = 4
 _SURE: Final = 1.5  # standard deviations from what an interval promises, of the share it holds
 _GAIN: Final = 0.005  # of the score, out of sample, that a correction has to be worth
@@ -42,12 +44,14 @@ class Widths:
         low: (3, H) lower ends go down by so much.
         high: (3, H) upper ends go up by so much.
         windows: that they were found on.
+        stretch: the three are made so many times as wide first, each end from the median.
     """
 
     kinds: tuple[Kind, ...]
     low: Floats
     high: Floats
     windows: int
+    stretch: tuple[float, ...] = UNSTRETCHED
 
     @classmethod
     def none(cls, horizon: int) -> Widths:
@@ -57,10 +61,38 @@ class Widths:
 
     def first(self, steps: int) -> Widths:
         """Those of the first steps."""
-        return Widths(self.kinds, self.low[:, :steps], self.high[:, :steps], self.windows)
+        return replace(self, low=self.low[:, :steps], high=self.high[:, :steps])
+
+    def stretched(self, before: Quantiles, after: Quantiles) -> Widths:
+        """What keeps intervals as wide as they were where these were found, never narrower.
+
+        Training on the selection part as well makes a network surer than it is right.
+
+        Args:
+            before: (W, H, Q) that the widths were found on.
+            after: (W, H, Q) of the same windows, by the network as it is now.
+        """
+
+        def wide(said: Quantiles, ends: tuple[int, int]) -> float:
+            return float(np.mean(said[..., ends[1]] - said[..., ends[0]], dtype=np.float64))
+
+        stretch = [
+            max(1.0, wide(before, ends) / max(wide(after, ends), 1e-12))
+            for ends in INTERVALS.values()
+        ]
+        return replace(self, stretch=tuple(stretch))
 
     def told(self) -> str:
-        """What was done, in a sentence."""
+        """What was done, in a sentence or two."""
+        stretch = max(self.stretch)
+        if stretch < 1.005:
+            return self._corrected()
+        return (
+            f"{self._corrected()} They were widened by up to {100 * (stretch - 1):.0f} %, to what "
+            "they were before the selection part was trained on too."
+        )
+
+    def _corrected(self) -> str:
         if not self.windows:
             return "The intervals are as the model gives them: too few windows to correct them by."
         moved = [
@@ -85,6 +117,7 @@ class Widths:
             "low": self.low.tolist(),
             "high": self.high.tolist(),
             "windows": self.windows,
+            "stretch": list(self.stretch),
         }
 
     @classmethod
@@ -101,14 +134,16 @@ class Widths:
         try:
             low, high = (np.array(value[name], np.float64) for name in ("low", "high"))
             kinds, windows = tuple(value["kinds"]), int(value["windows"])
+            stretch = tuple(map(float, value["stretch"]))
         except (KeyError, TypeError, ValueError) as error:
             raise damaged from error
         fits = (
             low.ndim == 2 and low.shape == high.shape and len(low) == len(INTERVALS) == len(kinds)
         )
+        fits = fits and len(stretch) == len(INTERVALS) and all(1 <= each < 1e9 for each in stretch)
         if not fits or not set(kinds) <= set(KINDS) or not np.isfinite([low, high]).all():
             raise damaged
-        return cls(kinds, low, high, windows)
+        return cls(kinds, low, high, windows, stretch)
 
 
 def calibrate(
@@ -210,10 +245,14 @@ def apply(quantiles: Quantiles, widths: Widths) -> Quantiles:
             expected="as many",
         )
     moved = quantiles.astype(np.float64)
-    inner = outer = moved[..., _MEDIAN]
+    median = moved[..., _MEDIAN].copy()
+    inner = outer = median
     for place, (bottom, top) in enumerate(INTERVALS.values()):
-        inner = np.minimum(inner, moved[..., bottom] - widths.low[place])
-        outer = np.maximum(outer, moved[..., top] + widths.high[place])
+        below, above = (
+            median + widths.stretch[place] * (moved[..., end] - median) for end in (bottom, top)
+        )
+        inner = np.minimum(inner, below - widths.low[place])
+        outer = np.maximum(outer, above + widths.high[place])
         moved[..., bottom], moved[..., top] = inner, outer
     return moved.astype(np.float32)
 

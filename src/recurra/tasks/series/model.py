@@ -36,9 +36,7 @@ class Architecture:
         horizon: H, steps that are forecast.
         period: steps of a season; 1 where there is none.
         known, past, static: columns K, P and D of the windows.
-        series: S, series that have a vector of their own; 0: none has.
         segments: steps of a piece, of one member after the other; of segments alone.
-        embedding: size of a series' vector.
         hidden: units of the recurrent layers.
         layers: L; of the autoregressive kind alone.
         dropout: share dropped around the recurrent layers.
@@ -55,9 +53,7 @@ class Architecture:
     known: int
     past: int
     static: int
-    series: int
     segments: list[int]
-    embedding: int
     hidden: int
     layers: int
     dropout: float
@@ -103,9 +99,11 @@ class SeriesNetwork(Network):
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""
         pieces = " or ".join(map(str, a.segments[: a.members]))
-        how = f"in pieces of {pieces} steps" if a.kind == "segments" else "step by step"
+        how, layers = f"in pieces of {pieces} steps", 1
+        if a.kind == "autoregressive":
+            how, layers = "step by step", a.layers
         return (
-            f"{times}{a.layers} x GRU({a.hidden}) reading {a.context:,} steps {how}, "
+            f"{times}{layers} x GRU({a.hidden}) reading {a.context:,} steps {how}, "
             f"{weights:,} weights"
         )
 

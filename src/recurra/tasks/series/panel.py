@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,23 @@ class Panel:
     known: NDArray[np.float32]
     static: NDArray[np.float32]
 
+    ARRAYS: ClassVar = ("starts", "lengths", "values", "past", "ahead", "known", "static")
+    """What files hold of it beside names and frequency."""
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    @classmethod
+    def from_arrays(
+        cls, ids: Sequence[str], frequency: Frequency, arrays: Mapping[str, NDArray[Any]]
+    ) -> Self:
+        """The panel that `arrays` took apart; others among them are left."""
+        return cls(tuple(ids), frequency, **{name: arrays[name] for name in cls.ARRAYS})
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Its fields that are arrays, by their names."""
+        return {name: getattr(self, name) for name in self.ARRAYS}
 
     @cached_property
     def begins(self) -> Counts:
@@ -197,7 +212,7 @@ class SeriesData:
         notes = [
             f"{count:,} {words}" for key, words in _FOUND.items() if (count := self.found.get(key))
         ]
-        if self.columns.get("time") is None and not self.origin.get("default"):
+        if self.columns.get("time") is None:
             notes.insert(0, "no column of times: rows are steps, in the order they stand in")
         if self.columns.get("zone"):
             notes.insert(

@@ -30,9 +30,10 @@ from recurra.training.plan import REPORTS
 from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
+"""Members that a time budget is spent on; beyond, twice the units are worth more."""
 
 CHOOSING: Final = 512
-"""Windows of the selection part that choose, at most."""
+"""Windows of the selection part that choose, correct intervals and weigh averages, at most."""
 
 JUDGED: Final = 4096
 """Windows of the test part that report, at most."""
@@ -103,7 +104,11 @@ def design(
         kinds = ["autoregressive"]
     found = {kind: _of_kind(kind, options, data) for kind in kinds}
     seconds, seed = options.seconds, {"seed": options.seed}
-    reason = "as asked" if options.model is not None else "without a time to spend"
+    reason = "without a time to spend"
+    if options.model is not None:
+        reason = "as asked"
+    elif len(kinds) == 1:
+        reason = "the kind that gives counts"
     if len(kinds) > 1 and seconds is not None:
         losses = {
             kind: tried(
@@ -122,15 +127,22 @@ def design(
     else:
         best = kinds[0]
     plan = found[best]
-    if options.members is None and seconds is not None:
-        network = drawn(plan, device)
+    if options.members is not None or seconds is None:
+        return replace(plan, reason=reason)
+    larger = plan.architecture | {"hidden": 2 * plan.architecture["hidden"]}
+    plans = [plan]
+    if best == "segments" and options.hidden is None:
+        plans.insert(0, replace(plan, architecture=larger))
+    for each in plans:
+        network = drawn(each, device)
         step = step_seconds(
-            trainee(network, data, plan.settings | seed), network, precision, within=0.02 * seconds
+            trainee(network, data, each.settings | seed), network, precision, within=0.02 * seconds
         )
-        fit = int(0.6 * seconds / (step * plan.settings["most_steps"]))
-        members = max(1, min(MOST_MEMBERS, fit))
-        plan = replace(plan, architecture=plan.architecture | {"members": members})
-    return replace(plan, reason=reason)
+        members = int(0.6 * seconds / (step * each.settings["most_steps"]))
+        if members >= MOST_MEMBERS:
+            break
+    members = max(1, min(MOST_MEMBERS, members))
+    return replace(each, architecture=each.architecture | {"members": members}, reason=reason)
 
 
 def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
@@ -156,9 +168,7 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:
         known=panel.known.shape[1] + 2 * len(turns),
         past=panel.past.shape[1],
         static=panel.static.shape[1],
-        series=0,
         segments=segments(data),
-        embedding=8,
         hidden=size.hidden,
         layers=size.layers,
         dropout=size.dropout,
@@ -206,16 +216,8 @@ def segments(data: SeriesData) -> list[int]:
 
 def reader(network: SeriesNetwork, data: SeriesData) -> Reader:
     """Windows of the training's series, as this network reads them."""
-    a, panel = network.architecture, data.panel
-    numbers = np.arange(len(panel))
-    return Reader(
-        panel,
-        data.scale,
-        context=a.context,
-        horizon=a.horizon,
-        turns=a.turns,
-        numbers=numbers,
-    )
+    a = network.architecture
+    return Reader(data.panel, data.scale, context=a.context, horizon=a.horizon, turns=a.turns)
 
 
 def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) -> SeriesTrainee:
@@ -234,7 +236,7 @@ def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) 
 
 def judged(data: SeriesData) -> tuple[Origins, Origins]:
     """The windows of the selection and of the test part that the report is of."""
-    return origins(data, "select", most=JUDGED // 2), origins(data, "test", most=JUDGED)
+    return origins(data, "select", most=CHOOSING), origins(data, "test", most=JUDGED)
 
 
 def scaled_for(distribution: str, data: SeriesData) -> SeriesData:

@@ -121,7 +121,7 @@ def examined(
     """What a report says of forecasts of any series whose values are known.
 
     Args:
-        data: the series; figures are scaled by the steps before their `train_ends`.
+        data: the series; figures are scaled by the steps before their `select_ends`.
         test: what the model says.
         baselines: what they say of the same windows.
         held: what the model says of windows that choose.
@@ -184,7 +184,7 @@ def scored(
     data: SeriesData, test: Forecasts, baselines: Sequence[Baseline], report: dict[str, Any]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """What pictures of the test part are made from: arrays, and what they are of."""
-    panel, horizon, windows = data.panel, data.horizon, Origins.of(test)
+    panel, windows = data.panel, Origins.of(test)
     pictured = _pictured(Truth.of(data, windows), test)
     rows = np.arange(len(windows))
     if test.quantiles.nbytes > _MOST:
@@ -198,53 +198,43 @@ def scored(
     if report["verdict"] is not None:
         best = report["verdict"]["baseline"]
         arrays["baseline"] = next(each for each in baselines if each.name == best).point[rows]
-    firsts, context = [], max(3 * horizon, min(2 * data.period, 6 * horizon), 24)
-    for series in pictured:
-        # As much of the past as makes the season, and the way it came, plain to see.
-        own = test.origins[test.series == series]
-        first = max(0, int(own.min()) - context)
-        arrays[f"values.{series}"] = panel.of(series)[first : int(own.max()) + horizon]
-        firsts.append(first)
-    facts = {
-        "frequency": panel.frequency.to_json(),
-        "ids": [panel.ids[series] for series in pictured],
-        "pictured": pictured,
-        "starts": [int(panel.starts[series]) for series in pictured],
-        "firsts": firsts,
-        "context": context,
-        "target": report["data"]["target"],
-        "baseline": best,
-    }
-    return arrays, facts
+    values, facts = _before(panel, test, pictured, data.period)
+    return arrays | values, facts | {"target": report["data"]["target"], "baseline": best}
 
 
 def write_ahead(run: Run, panel: Panel, found: Forecasts, *, target: str, period: int) -> None:
     """Keep forecasts of steps to come, and what came before them, for a picture."""
     pictured = np.linspace(0, len(panel) - 1, min(PICTURED, len(panel))).astype(int).tolist()
-    horizon = found.quantiles.shape[1]
-    context = max(3 * horizon, min(2 * period, 6 * horizon), 24)
-    firsts = [max(0, int(panel.lengths[series]) - context) for series in pictured]
-    arrays: dict[str, NDArray[Any]] = {
-        "series": found.series,
-        "origins": found.origins,
-        "quantiles": found.quantiles,
-    }
-    values = {
-        f"values.{series}": panel.of(series)[first:]
-        for series, first in zip(pictured, firsts, strict=True)
-    }
     rows = np.isin(found.series, pictured)
-    facts = {
+    arrays: dict[str, NDArray[Any]] = {
+        "series": found.series[rows],
+        "origins": found.origins[rows],
+        "quantiles": found.quantiles[rows],
+    }
+    values, facts = _before(panel, found, pictured, period)
+    run.write_arrays(AHEAD, arrays | values, facts | {"target": target, "baseline": None})
+
+
+def _before(
+    panel: Panel, found: Forecasts, pictured: Sequence[int], period: int
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The values of pictured series around their forecasts, and where they stand."""
+    horizon = found.quantiles.shape[1]
+    # As much of the past as makes the season, and the way it came, plain to see.
+    context = max(3 * horizon, min(2 * period, 6 * horizon), 24)
+    firsts, values = [], {}
+    for series in pictured:
+        own = found.origins[found.series == series]
+        firsts.append(max(0, int(own.min()) - context))
+        values[f"values.{series}"] = panel.of(series)[firsts[-1] : int(own.max()) + horizon]
+    return values, {
         "frequency": panel.frequency.to_json(),
         "ids": [panel.ids[series] for series in pictured],
         "pictured": pictured,
         "starts": [int(panel.starts[series]) for series in pictured],
         "firsts": firsts,
         "context": context,
-        "target": target,
-        "baseline": None,
     }
-    run.write_arrays(AHEAD, {k: v[rows] for k, v in arrays.items()} | values, facts)
 
 
 def _pictured(truth: Truth, test: Forecasts) -> list[int]:

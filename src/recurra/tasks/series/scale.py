@@ -96,18 +96,22 @@ class Scale:
         found *= 1 + (scaled - near) * spread
         return found
 
-    def extended(self, ids: Sequence[str], panel: Panel) -> Scale:
+    def extended(
+        self, ids: Sequence[str], panel: Panel, ends: Counts, *, counts: bool = False
+    ) -> Scale:
         """The scale of another panel's series: those in `ids` keep theirs, others from their steps.
 
         Args:
             ids: (S,) the series of this scale.
-            panel: the panel that is asked about; all its steps count as past.
+            panel: the panel that is asked about.
+            ends: (S,) steps of it before these are past.
+            counts: whether this is a scale of counts.
         """
         number = {each: at for at, each in enumerate(ids)}
         known = np.array([number.get(each, -1) for each in panel.ids], np.int64)
         if (known >= 0).all():
             return Scale(self.centre[known], self.spread[known], self.log)
-        own = Scale.of(panel, panel.lengths, self.log)
+        own = Scale.of_counts(panel, ends) if counts else Scale.of(panel, ends, self.log)
         return Scale(
             np.where(known < 0, own.centre, self.centre[known]),
             np.where(known < 0, own.spread, self.spread[known]),

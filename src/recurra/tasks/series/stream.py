@@ -10,11 +10,13 @@ from torch import Tensor
 
 from recurra.errors import OptionError
 from recurra.tasks.series import calendar
+from recurra.tasks.series.forecast import real
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
-from recurra.tasks.series.intervals import Widths, apply
+from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.networks.autoregressive import Autoregressive, StreamState
 from recurra.tasks.series.networks.beside import Beside
+from recurra.tasks.series.networks.distributions import Distribution, scaled
 from recurra.tasks.series.panel import Panel, shown
 from recurra.tasks.series.scale import Scale
 
@@ -49,6 +51,7 @@ class Stream:
             raise OptionError(f"a stream of {len(panel):,} series", expected="a model of one")
         if panel.known.shape[1] or panel.past.shape[1]:
             raise OptionError("a stream of a model with columns beside the target", expected="none")
+        self._network = network
         self._scale, self._panel, self._turns = scale, panel, a.turns
         self._widths = widths.first(1)
         self._members = [network.member(number) for number in range(a.members)]
@@ -62,14 +65,14 @@ class Stream:
 
     def next(self) -> dict[str, Any]:
         """The forecast of the step to come: its stamp, the median, and the ends of intervals."""
-        said = apply(self._said.cpu().numpy()[:, None], self._widths)
-        real = self._scale.restore(said, _FIRST)[0, 0]
+        said = self._said.cpu().numpy()[:, None]
+        found = real(self._network, self._scale, self._widths, said, _FIRST)[0, 0]
         stamp = self._panel.frequency.stamps(np.array([self._place]))[0]
-        found: dict[str, Any] = {"ds": shown(stamp), "recurra": float(real[LEVELS.index(0.5)])}
+        row: dict[str, Any] = {"ds": shown(stamp), "recurra": float(found[LEVELS.index(0.5)])}
         for size, (low, high) in INTERVALS.items():
-            found[f"recurra-lo-{size}"] = float(real[low])
-            found[f"recurra-hi-{size}"] = float(real[high])
-        return found
+            row[f"recurra-lo-{size}"] = float(found[low])
+            row[f"recurra-hi-{size}"] = float(found[high])
+        return row
 
     def step(self, value: float) -> dict[str, Any]:
         """Take the value of the step to come, NaN where it is missing; forecast the one after.
@@ -90,7 +93,7 @@ class Stream:
                 state = self._states[number]
                 assert state is not None
                 one, self._states[number] = member.step(given, present, beside, state)
-                said.append(one.quantile(self._levels))
+                said.append(self._quantiles(one, beside))
         self._said = torch.stack(said).mean(0)
         return self.next()
 
@@ -100,8 +103,12 @@ class Stream:
             for number, member in enumerate(self._members):
                 assert isinstance(member, Autoregressive)
                 one, self._states[number] = member.begin(beside)
-                said.append(one.quantile(self._levels))
+                said.append(self._quantiles(one, beside))
         return torch.stack(said).mean(0)
+
+    def _quantiles(self, said: Distribution, beside: Beside) -> Tensor:
+        """Of one member, (1, Q), scaled."""
+        return scaled(said, said.quantile(self._levels), beside.unit[:, None])
 
     def _beside(self) -> Beside:
         """What is known of the step to come."""
@@ -111,7 +118,6 @@ class Stream:
             np.zeros((1, 0), np.float32),
             np.ones(1, np.float32),
             self._panel.static,
-            np.zeros(1, np.int64),
             self._scale.spread.astype(np.float32),
         )
         return Beside(*(torch.from_numpy(each).to(self._device) for each in parts))

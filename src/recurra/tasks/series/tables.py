@@ -81,7 +81,7 @@ def write(
             target.write(text)
     except OSError as error:
         raise OptionError(
-            f"--out {target}: {error.strerror}", expected="a file that can be written"
+            f"--out {target}: {error.strerror or error}", expected="a file that can be written"
         ) from error
 
 

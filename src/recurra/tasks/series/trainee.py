@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra.judge.forecasts import pinball
 from recurra.judge.loss import LossSum
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import LEVELS, Origins
-from recurra.tasks.series.intervals import Widths, calibrate
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.panel import Counts
 from recurra.tasks.series.windows import Reader
@@ -24,17 +21,23 @@ from recurra.training.loop import Loss
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Carry:
     """Where a training stands.
 
     Args:
         step: draws so far.
-        widths: of the intervals, by errors on the selection part, once that is trained on too.
+        said: (V, H, Q) quantiles of the windows that chose, as they were before those were trained
+            on too; of no window until then.
     """
 
-    step: int = 0
-    widths: Widths | None = None
+    step: int
+    said: Tensor
+
+    @property
+    def finishing(self) -> bool:
+        """Whether the selection part is trained on too."""
+        return len(self.said) > 0
 
 
 @final
@@ -74,12 +77,12 @@ class SeriesTrainee:
 
     def first(self) -> Carry:
         """The first draw."""
-        return Carry()
+        return Carry(0, torch.zeros(0, self.reader.horizon, len(LEVELS)))
 
     def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
         """The mean losses of the members, on a draw of windows each."""
         assert isinstance(network, SeriesNetwork)
-        part = self.train if carry.widths is None else self.all
+        part = self.all if carry.finishing else self.train
         mean, total = torch.zeros((), device=self._device), LossSum()
         for number in range(len(network.members)):
             random = np.random.default_rng((self.seed, number, carry.step))
@@ -100,40 +103,22 @@ class SeriesTrainee:
     def select(self, network: nn.Module) -> LossSum:
         """Twice the pinball loss of free-running forecasts of the selection part, scaled."""
         assert isinstance(network, SeriesNetwork)
-        errors = pinball(self._came(), quantiles(network, self.reader, self.chosen), LEVELS)
+        came = self.reader.came(self.chosen, self.all.ends)
+        errors = pinball(came, quantiles(network, self.reader, self.chosen), LEVELS)
         return LossSum(float(np.nansum(errors)), int(np.isfinite(errors).sum()))
 
-    def widths(self, network: SeriesNetwork) -> Widths:
-        """What makes the intervals hold on the selection part."""
-        chosen, said = self.chosen, quantiles(network, self.reader, self.chosen)
-        return calibrate(said, self._came(), chosen.origins, chosen.series)
-
-    def _came(self) -> NDArray[np.float64]:
-        """What came of the windows that choose, (W, H), scaled; NaN where missing."""
-        values, there = self.reader.targets(self.chosen, self.all.ends)
-        return np.where(there, values, np.nan)
-
     def finish(self, carry: Carry) -> Carry:
-        """From here on the selection part trains too; its errors are taken before that."""
-        return replace(carry, widths=self.widths(self.network))
+        """From here on the selection part trains too; what is said of it before that is kept."""
+        said = quantiles(self.network, self.reader, self.chosen)
+        return replace(carry, said=torch.from_numpy(said))
 
     def pack(self, carry: Carry) -> Mapping[str, Tensor]:
         """The carry as named arrays."""
-        text = "" if carry.widths is None else json.dumps(carry.widths.to_json())
-        return {
-            "step": torch.tensor(carry.step),
-            "widths": torch.tensor(list(text.encode()), dtype=torch.uint8),
-        }
+        return {"step": torch.tensor(carry.step), "said": carry.said}
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> Carry:
         """The carry that `pack` took apart."""
-        return Carry(int(arrays["step"]), packed_widths(arrays))
-
-
-def packed_widths(arrays: Mapping[str, Tensor]) -> Widths | None:
-    """The widths in a packed carry."""
-    text = bytes(arrays["widths"].tolist()).decode()
-    return Widths.from_json(json.loads(text)) if text else None
+        return Carry(int(arrays["step"]), arrays["said"])
 
 
 @final

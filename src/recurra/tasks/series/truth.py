@@ -43,8 +43,8 @@ class Truth:
     Args:
         windows: W of them.
         actuals: (W, H) in real units; NaN where there is none.
-        scale: (W,) how far the seasonal naive forecast is off in training, on average; NaN where
-            that is undefined.
+        scale: (W,) how far the seasonal naive forecast is off before the test part, on average;
+            NaN where that is undefined.
         squared: (W,) the same, squared.
         times: (W,) ordinal of each origin, the same for all series at the same time.
     """

@@ -28,7 +28,6 @@ class Windows:
         past: (B, T, P) what is known of a step only once it is over.
         known: (B, T + H, K) what is known of a step beforehand, the calendar among it.
         static: (B, D) what holds for all steps of a series.
-        series: (B,) number of the series, -1 for one that training had not.
         unit: (B,) real units that one scaled unit stands for; counts are read in them.
     """
 
@@ -37,11 +36,10 @@ class Windows:
     past: Tensor
     known: Tensor
     static: Tensor
-    series: Tensor
     unit: Tensor
 
     def __len__(self) -> int:
-        return len(self.series)
+        return len(self.unit)
 
     def to(self, device: torch.device) -> Windows:
         """The same on a device."""
@@ -65,7 +63,6 @@ class Reader:
 
     Args:
         turns: of the calendar, those that are read.
-        numbers: (S,) what each series was called in training, -1 for those it had not.
     """
 
     def __init__(
@@ -76,9 +73,8 @@ class Reader:
         context: int,
         horizon: int,
         turns: Sequence[str],
-        numbers: Counts,
     ) -> None:
-        self.panel, self.scale, self.numbers = panel, scale, numbers
+        self.panel, self.scale = panel, scale
         self.context, self.horizon = context, horizon
         owners = np.repeat(np.arange(len(panel)), panel.lengths)
         present = np.isfinite(panel.values)
@@ -109,7 +105,6 @@ class Reader:
             self._past[rows],
             torch.cat([self._known[known], self._calendar[days]], 2),
             torch.from_numpy(panel.static[series]),
-            torch.from_numpy(self.numbers[series]),
             torch.from_numpy(self._units[series]),
         )
 
@@ -120,6 +115,12 @@ class Reader:
         ends = np.minimum(ends, self.panel.lengths)[series]
         rows = _rows(steps, self.panel.begins[series], ends, len(self.panel.values))
         return Targets(self._values[rows], self._present[rows])
+
+    def came(self, origins: Origins, ends: Counts) -> NDArray[np.float64]:
+        """What `targets` gives as (B, H), NaN where there are none."""
+        values, there = self.targets(origins, ends)
+        found: NDArray[np.float64] = np.where(there, values, np.nan).astype(np.float64)
+        return found
 
 
 def _rows(steps: Counts, begins: Counts, ends: Counts, none: int) -> Tensor:

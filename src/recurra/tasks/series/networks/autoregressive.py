@@ -22,7 +22,12 @@ from recurra.core.state import HiddenState, State
 from recurra.errors import OptionError
 from recurra.tasks.series.forecasts import quantiles
 from recurra.tasks.series.networks.beside import Beside
-from recurra.tasks.series.networks.distributions import Distribution, NegativeBinomial, StudentT
+from recurra.tasks.series.networks.distributions import (
+    Distribution,
+    NegativeBinomial,
+    StudentT,
+    scaled,
+)
 from recurra.tasks.series.networks.history import (
     CENTRE,
     FEATURES,
@@ -65,8 +70,6 @@ class Sizes:
     Args:
         period: m, steps of a season; 1 where there is none.
         known, past, static: K, P, D of the windows.
-        series: S, numbers of series that have a vector of their own; 0: none has.
-        embedding: size of that vector.
         hidden: H.
         layers: L.
         dropout: share dropped after the layers, and between them.
@@ -78,8 +81,6 @@ class Sizes:
     known: int
     past: int
     static: int
-    series: int
-    embedding: int
     hidden: int
     layers: int
     dropout: float
@@ -138,8 +139,6 @@ class Autoregressive(nn.Module):
         super().__init__()
         self.sizes = s = sizes
         width = FEATURES + s.known + (s.past + 1 if s.past else 0) + s.static
-        self.embedding = nn.Embedding(s.series + 1, s.embedding) if s.series else None
-        width += s.embedding if s.series else 0
         self.recurrent = GRU(width, s.hidden, s.layers, dropout=s.dropout)
         self.head = nn.Linear(s.hidden, 3)
         self.slopes = nn.Parameter(torch.empty(LINEAR + s.known))
@@ -155,9 +154,6 @@ class Autoregressive(nn.Module):
         """Draw the weights: at first the network says what its reference says."""
         reset_orthogonal(self.recurrent)
         nn.init.zeros_(self.head.weight)
-        if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, std=0.1)
-            self.embedding.weight[0].zero_()
         self._reset_reference()
 
     def _reset_reference(self) -> None:
@@ -326,8 +322,7 @@ class Autoregressive(nn.Module):
             phase = history.phase(h).select(forked) if h < period else kept.pop(h)
             now = phase if after is None else phase.since(after)
             said, look, layers = self._next(now, layers, ahead.at(h))
-            value = said.sample(generator)
-            values.append(value if isinstance(said, StudentT) else value / ahead.unit)
+            values.append(scaled(said, said.sample(generator), ahead.unit))
             after = now.push(values[-1], present, look)
             if h + period < horizon:
                 kept[h + period] = after
@@ -351,17 +346,8 @@ class Autoregressive(nn.Module):
         parts = [self._shown(linear).clamp(-10.0, 10.0), features[..., LINEAR:], beside.known]
         if self.sizes.past:
             parts += [beside.past, beside.told.unsqueeze(-1)]
-        static = [beside.static]
-        if self.embedding is not None:
-            number = beside.series + 1
-            if self.training:
-                # Number 0 stands for series not seen: it learns what holds for any.
-                number = number * (torch.rand(number.shape, device=number.device) >= 0.1)
-            static.append(self.embedding(number))
-        for each in static:
-            wide = each if features.dim() == each.dim() else each.unsqueeze(1)
-            parts.append(wide.expand(*features.shape[:-1], -1))
-        return torch.cat(parts, -1)
+        static = beside.static if features.dim() == 2 else beside.static.unsqueeze(1)
+        return torch.cat([*parts, static.expand(*features.shape[:-1], -1)], -1)
 
     def _shown(self, linear: Tensor) -> Tensor:
         """The linear features, with the centre's only where there is a pull to it."""

@@ -18,7 +18,6 @@ class Beside(NamedTuple):
         past: (..., P) what is known of the step before, 0 where that is not over yet.
         told: (...) 1 where it is over.
         static: (B, D) what holds for all steps of a series.
-        series: (B,) its number, -1 for one that training had not.
         unit: (B,) real units that one scaled unit stands for.
     """
 
@@ -26,7 +25,6 @@ class Beside(NamedTuple):
     past: Tensor
     told: Tensor
     static: Tensor
-    series: Tensor
     unit: Tensor
 
     @classmethod
@@ -37,12 +35,12 @@ class Beside(NamedTuple):
         past = pad(windows.past, (0, 0, 1, both - steps - 1))
         told = windows.values.new_zeros(batch, both)
         told[:, 1 : steps + 1] = 1.0
-        return cls(windows.known, past, told, windows.static, windows.series, windows.unit)
+        return cls(windows.known, past, told, windows.static, windows.unit)
 
     def at(self, steps: int | slice) -> Beside:
         """One step, or some, of N."""
         known, past, told = (each[:, steps] for each in self[:3])
-        return Beside(known, past, told, self.static, self.series, self.unit)
+        return Beside(known, past, told, self.static, self.unit)
 
     def select(self, rows: Tensor) -> Beside:
         """The rows named by indices."""

@@ -47,11 +47,6 @@ class StudentT:
         scale = FLOOR + size * torch.exp(raw[..., 0].clamp(-12.0, 6.0))
         return cls(location, scale, LEAST_DEGREES + softplus(raw[..., 1]))
 
-    @property
-    def mean(self) -> Tensor:
-        """The expected value (...)."""
-        return self.location
-
     def nats(self, values: Tensor) -> Tensor:
         """-log of the density at values (...)."""
         nu = self.degrees
@@ -115,11 +110,6 @@ class NegativeBinomial:
         scaled = softplus(location, beta=8.0) + 1e-4
         return cls(scaled * unit, LEAST_DISPERSION + torch.exp(raw[..., 0].clamp(-12.0, 4.0)))
 
-    @property
-    def mean(self) -> Tensor:
-        """The expected count (...)."""
-        return self.average
-
     def nats(self, values: Tensor) -> Tensor:
         """-log of the probability of counts (...)."""
         # In single precision lgamma of a large count loses the digits that count.
@@ -154,3 +144,13 @@ class NegativeBinomial:
 
 
 Distribution = StudentT | NegativeBinomial
+
+
+def scaled(said: Distribution, found: Tensor, unit: Tensor) -> Tensor:
+    """Samples or quantiles (...) in scaled units; counts are drawn in their own.
+
+    Args:
+        said: what they are of.
+        unit: (...) what one scaled unit stands for.
+    """
+    return found if isinstance(said, StudentT) else found / unit

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import Any, Final, Self, final
 
 from recurra.data.files import given_once
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.data.frequency import Frequency
 from recurra.errors import BundleError, DataError, did_you_mean
-from recurra.tasks.series.panel import Panel, shown
+from recurra.tasks.series.panel import Panel, SeriesData, shown
 from recurra.tasks.series.reading.covariates import Covariates
-from recurra.tasks.series.reading.given import frame_of
+from recurra.tasks.series.reading.given import files_of, frame_of
 from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
 from recurra.tasks.series.reading.steps import panel_of, steps_of
 
@@ -34,6 +32,11 @@ class Form:
     frequency: Frequency
     columns: dict[str, Any]
     covariates: Covariates
+
+    @classmethod
+    def of(cls, data: SeriesData) -> Self:
+        """What newer data of these series must look like."""
+        return cls(data.panel.frequency, data.columns, data.covariates)
 
     def to_json(self) -> dict[str, Any]:
         """Its fields as plain values."""
@@ -80,9 +83,7 @@ def more(given: Any, form: Form) -> Panel:
         DataError: a column is missing, the frequency is another, or what `read` raises.
         MissingExtra: as `read`.
     """
-    listed = given if isinstance(given, list | tuple) else [given]
-    if listed and all(isinstance(each, str | PathLike) for each in listed):
-        paths = [Path(each) for each in listed]
+    if paths := files_of(given):
         given_once(paths)
         frame = stacked([read_frame(path) for path in paths])
     else:

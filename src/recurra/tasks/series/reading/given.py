@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +17,13 @@ _EXPECTED: Final = (
     "a frame of pandas or polars (columns unique_id, ds, y, or a date and a column a series), a "
     "pandas Series, columns by name, or the numbers of one series"
 )
+
+
+def files_of(values: Any) -> list[Path]:
+    """The files that are meant, where these are paths; none where they are values."""
+    listed = values if isinstance(values, list | tuple) else [values]
+    paths = all(isinstance(each, str | PathLike) for each in listed)
+    return [Path(each) for each in listed] if paths else []
 
 
 def frame_of(values: Any, name: str = "given") -> Frame:

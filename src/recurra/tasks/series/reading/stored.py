@@ -12,8 +12,6 @@ from recurra.tasks.series.scale import Scale
 
 INPUT: Final = "checkpoint/input.safetensors"
 
-ARRAYS: Final = ("starts", "lengths", "values", "past", "ahead", "known", "static")
-
 
 def is_kept(run: Run) -> bool:
     """Whether the run holds a copy."""
@@ -25,7 +23,7 @@ def write(run: Run, data: SeriesData) -> None:
     panel = data.panel
     run.write_arrays(
         INPUT,
-        {name: getattr(panel, name) for name in ARRAYS}
+        panel.arrays
         | {
             "train_ends": data.train_ends,
             "select_ends": data.select_ends,
@@ -49,7 +47,7 @@ def read(run: Run, facts: dict[str, Any]) -> SeriesData:
     arrays, told = run.read_arrays(INPUT)
     with run.intact(INPUT):
         frequency = Frequency.from_json(facts["frequency"])
-        panel = Panel(tuple(told["ids"]), frequency, **{name: arrays[name] for name in ARRAYS})
+        panel = Panel.from_arrays(told["ids"], frequency, arrays)
         return SeriesData(
             facts["name"],
             (),
