@@ -31,7 +31,7 @@ def _guess(data: SeriesData, at: Origins, off: float, seed: int) -> NDArray[np.f
 def forecasts(data: SeriesData, at: Origins, off: float, seed: int) -> Forecasts:
     """Forecasts that are off by so many spreads, and say so."""
     said = _guess(data, at, off, seed)[..., None] + off * Z
-    return Forecasts(at.series, at.origins, data.scale.restore(said, at.series).astype(np.float32))
+    return Forecasts(at.series, at.origins, data.scale.restore(said, at.series))
 
 
 def baseline(
@@ -39,7 +39,7 @@ def baseline(
 ) -> Baseline:
     """A baseline that is off by so many spreads."""
     points = [
-        data.scale.restore(_guess(data, at, off, seed + k), at.series).astype(np.float32)
+        data.scale.restore(_guess(data, at, off, seed + k), at.series)
         for k, at in enumerate((test, held))
     ]
     moves = np.broadcast_to(off * Z, (data.horizon, len(LEVELS))).copy()

@@ -131,9 +131,9 @@ def test_windows_that_overlap_count_as_what_they_are() -> None:
     for stride in (1, 12):
         test = windows(data, "test", stride)
         naive = data.panel.of(0)[test.origins - 1][:, None, None]
-        flat = np.zeros((len(test), 12, 7), np.float32)
+        flat = np.zeros((len(test), 12, 7), np.float64)
         model = Forecasts(test.series, test.origins, flat)
-        other = Forecasts(test.series, test.origins, (flat + naive).astype(np.float32))
+        other = Forecasts(test.series, test.origins, (flat + naive))
         interval, drawn = Truth.of(data, test).advantage("mae", model, other)
         assert drawn == "blocks of origins"
         widths.append(interval.high - interval.low)
@@ -147,9 +147,9 @@ def test_what_all_series_share_at_a_time_is_not_taken_for_many_proofs() -> None:
     rows = [common + 0.1 * rng.normal(size=500) for _ in range(30)]
     data = cut(panel_of(rows), 2, 1, select=100, test=200)
     test = windows(data, "test")
-    flat = np.zeros((len(test), 2, 7), np.float32)
+    flat = np.zeros((len(test), 2, 7), np.float64)
     naive = np.array([data.panel.of(s)[o - 1] for s, o in zip(*plain(test), strict=True)])
-    other = Forecasts(test.series, test.origins, (flat + naive[:, None, None]).astype(np.float32))
+    other = Forecasts(test.series, test.origins, (flat + naive[:, None, None]))
     truth = Truth.of(data, test)
     interval, drawn = truth.advantage("mae", Forecasts(test.series, test.origins, flat), other)
     assert drawn == "blocks of origins"
@@ -158,8 +158,8 @@ def test_what_all_series_share_at_a_time_is_not_taken_for_many_proofs() -> None:
     assert len(few) == 30
     naive = np.array([data.panel.of(s)[o - 1] for s, o in zip(*plain(few), strict=True)])
     said = [
-        Forecasts(few.series, few.origins, np.zeros((30, 2, 7), np.float32) + add)
-        for add in (0, naive[:, None, None].astype(np.float32))
+        Forecasts(few.series, few.origins, np.zeros((30, 2, 7), np.float64) + add)
+        for add in (0, naive[:, None, None])
     ]
     interval, drawn = Truth.of(data, few).advantage("mae", *said)
     assert drawn == "series"

@@ -108,3 +108,9 @@ def test_a_training_ends_with_report_card_and_traces(tmp_path: Path) -> None:
     for series, first in zip(facts["pictured"], facts["firsts"], strict=True):
         whole = data.panel.of(series)
         np.testing.assert_array_equal(arrays[f"values.{series}"], whole[first:])
+
+
+def test_names_keep_the_joiners_of_their_script() -> None:
+    found = result(data_of(1), 0.5)
+    found["data"]["name"] = "می\u200cخواهم\n"
+    assert terminal.told(found).startswith("می\u200cخواهم\\n: the test part")

@@ -243,3 +243,15 @@ def test_its_options_are_told_and_changed_as_scikit_learn_does() -> None:
         model.set_params(horizn=3)
     with pytest.raises(OptionError, match="--horizon 0"):
         model.set_params(horizon=0)
+
+
+def test_a_small_season_on_a_high_level_is_not_rounded_away() -> None:
+    """A meter's reading: single precision has steps of 64 there."""
+    given = columns(series=1)
+    given["y"] = 1e9 + given["y"]
+    fitted = SeriesModel(model="segments", **LESS | {"steps": 150}).fit(pl.DataFrame(given))
+    said = fitted.predict()["recurra"].to_numpy() - 1e9
+    assert 5 < said.mean() < 15
+    assert len(set(said.tolist())) == 4
+    naive = next(b for b in fitted.report["baselines"] if b["name"] == "seasonal naive forecast")
+    assert naive["mae"] < 0.5

@@ -18,6 +18,7 @@ from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.tasks.labels.terminal import told
 from recurra.tasks.labels.truth import NAMES, Metric, Truth
+from recurra.tasks.terminal import percent, printable
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 
@@ -192,12 +193,11 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str
     rows = [("this model", report["model"])]
     rows += [(each["name"], each) for each in report["baselines"]]
     table = "\n".join(
-        f"| {who} | {' | '.join(terminal.percent(f[m]['estimate']) for m in metrics)} |"
-        for who, f in rows
+        f"| {who} | {' | '.join(percent(f[m]['estimate']) for m in metrics)} |" for who, f in rows
     )
     kinds = "\n".join(
-        f"| {_cell(each['name'])} | {each['examples']:,} | {terminal.percent(each['precision'])} "
-        f"| {terminal.percent(each['recall'])} | {terminal.percent(each['f1'])} |"
+        f"| {_cell(each['name'])} | {each['examples']:,} | {percent(each['precision'])} "
+        f"| {percent(each['recall'])} | {percent(each['f1'])} |"
         for each in report["classes"]
     )
     said = [report["verdict"], report["macro_verdict"]]
@@ -237,4 +237,4 @@ examples have in common by chance, or by prejudice, it has learnt as well.
 
 def _cell(text: str) -> str:
     """A text inside a Markdown table."""
-    return terminal.printable(text).replace("|", "\\|")
+    return printable(text).replace("|", "\\|")

@@ -8,8 +8,7 @@ from typing import Any, Final
 from rich.cells import cell_len, set_cell_size
 
 from recurra.tasks.labels.truth import NAMES, Metric
-
-WIDTH: Final = 79
+from recurra.tasks.terminal import WIDTH, filled, fitted, percent, printable
 
 CLASSES: Final = 12
 """Classes in the table of classes, the largest; the others are counted."""
@@ -27,8 +26,6 @@ _FOUND: Final = {
     "blank_lines": "blank lines were skipped",
     "trimmed_labels": "labels had blanks around them",
 }
-
-_JOINERS: Final = "\u200c\u200d"  # they belong to words and emoji, and move no text
 
 
 def told(report: dict[str, Any]) -> str:
@@ -49,22 +46,8 @@ def told(report: dict[str, Any]) -> str:
         _found(data["found"]),
         [report["training"]["sentence"]] if report.get("training") else [],
     ]
-    filled = ["\n".join(_filled(block)) for block in blocks if block]
-    return "\n\n".join(filled)
-
-
-def _filled(lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        if cell_len(line) <= WIDTH:
-            yield line
-            continue
-        filled = ""
-        for word in line.split():
-            if filled and cell_len(filled) + 1 + cell_len(word) > WIDTH:
-                yield filled
-                filled = ""
-            filled += f" {word}" if filled else word
-        yield filled
+    found = ["\n".join(filled(block)) for block in blocks if block]
+    return "\n\n".join(found)
 
 
 # -- figures ------------------------------------------------------------------------------------
@@ -96,11 +79,6 @@ def _interval(figure: dict[str, Any]) -> str:
     if figure["low"] is None:
         return "not known"
     return f"{100 * figure['low']:.1f} to {100 * figure['high']:.1f}"
-
-
-def percent(share: float) -> str:
-    """A share of one: 83.7 %."""
-    return f"{100 * share:.1f} %"
 
 
 def _verdicts(report: dict[str, Any]) -> list[str]:
@@ -243,28 +221,6 @@ def example(each: dict[str, Any]) -> str:
     after = fitted(each["after"], max(room - min(cell_len(before), room // 2), 1))
     before = fitted(before, max(room - cell_len(after), 1), tail=True)
     return " ".join(piece for piece in (before, f"[{token}]", after) if piece)
-
-
-def printable(text: str) -> str:
-    """A text with what would move the terminal's cursor or its other text written out."""
-    return "".join(
-        each if each.isprintable() or each in _JOINERS else _written_out(each) for each in text
-    )
-
-
-def _written_out(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
-
-
-def fitted(text: str, width: int, *, tail: bool = False) -> str:
-    """A text made printable, and no wider than so many columns: its beginning, or its end."""
-    text = printable(text)
-    if cell_len(text) <= width:
-        return text
-    if tail:
-        kept = set_cell_size(text[::-1], max(width - 1, 0)).rstrip()[::-1]
-        return "…" + kept
-    return set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
 
 
 def _found(found: dict[str, int]) -> list[str]:

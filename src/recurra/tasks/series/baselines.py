@@ -18,7 +18,7 @@ from recurra.tasks.series.rivals.past import Past, pieces
 from recurra.tasks.series.scale import Scale
 
 Floats = NDArray[np.float64]
-Points = NDArray[np.float32]
+Points = NDArray[np.float64]
 Said = Callable[[Origins], Floats]
 
 SECONDS: Final = 60.0
@@ -174,8 +174,7 @@ def _judged(
 ) -> Baseline:
     moves = _moves(past.ahead(held, horizon) - early)
     points = [
-        past.scale.restore(said, windows.series).astype(np.float32)
-        for said, windows in ((late, test), (early, held))
+        past.scale.restore(said, windows.series) for said, windows in ((late, test), (early, held))
     ]
     return Baseline(name, note, points[0], points[1], moves)
 
@@ -206,11 +205,11 @@ def around(point: Points, moves: Floats, scale: Scale, windows: Origins) -> Poin
 
     The median is the point itself, and no end lies on its wrong side.
     """
-    found = np.empty((*point.shape, len(LEVELS)), np.float32)
+    found = np.empty((*point.shape, len(LEVELS)))
     for piece in pieces(len(point), point.shape[1] * len(LEVELS)):
         series = windows.series[piece]
         middle = scale.scale(point[piece], series).astype(np.float64)
-        said = scale.restore(middle[..., None] + moves, series).astype(np.float32)
+        said = scale.restore(middle[..., None] + moves, series)
         # Where it is always too low, its median is still what it says.
         own = point[piece][..., None]
         said[..., :_MEDIAN] = np.minimum(said[..., :_MEDIAN], own)

@@ -190,7 +190,7 @@ def average(
 
     weight = min(reversed(WEIGHTS), key=cost)
     mean = weight * test.quantiles.astype(np.float64) + (1 - weight) * other.quantiles
-    said = Forecasts(test.series, test.origins, mean.astype(np.float32))
+    said = Forecasts(test.series, test.origins, mean)
     return Average(baseline.name, weight, said)
 
 

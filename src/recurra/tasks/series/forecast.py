@@ -57,7 +57,7 @@ def restored(
     windows: Origins,
 ) -> Forecasts:
     """Forecasts in real units of quantiles (W, H, Q) that are scaled and not yet corrected."""
-    found = real(network, scale, widths, said, windows.series).astype(np.float32)
+    found = real(network, scale, widths, said, windows.series)
     return Forecasts(windows.series, windows.origins, found)
 
 

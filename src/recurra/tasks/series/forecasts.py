@@ -60,10 +60,10 @@ class Forecasts:
 
     series: Counts
     origins: Counts
-    quantiles: NDArray[np.float32]
+    quantiles: NDArray[np.float64]
 
     @property
-    def point(self) -> NDArray[np.float32]:
+    def point(self) -> NDArray[np.float64]:
         """The medians (W, H)."""
         return self.quantiles[..., LEVELS.index(0.5)]
 

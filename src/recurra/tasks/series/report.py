@@ -17,6 +17,7 @@ from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.terminal import told
 from recurra.tasks.series.truth import NAMES, Truth
+from recurra.tasks.terminal import percent
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 
@@ -263,7 +264,7 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str
         f"| {who} | {' | '.join(terminal.figure(f[key]) for key in keys)} |" for who, f in rows
     )
     intervals = "\n".join(
-        f"| {size} % | {terminal.percent(each['coverage'])} | {terminal.figure(each['width'])} |"
+        f"| {size} % | {percent(each['coverage'])} | {terminal.figure(each['width'])} |"
         for size, each in report["model"]["intervals"].items()
     )
     sentences = ""

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from recurra.errors import counted
 from recurra.tasks.series.truth import NAMES
-
-WIDTH: Final = 79
+from recurra.tasks.terminal import WIDTH, filled, fitted, printable
 
 SHOWN: Final = 5
 """Windows that it is most wrong about."""
@@ -54,22 +53,8 @@ def told(report: dict[str, Any]) -> str:
         _found(data["found"]),
         [report["training"]["sentence"]] if report.get("training") else [],
     ]
-    filled = "\n\n".join("\n".join(_filled(block)) for block in blocks if block)
-    return filled.replace(_JOINED, " ")
-
-
-def _filled(lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        if cell_len(line) <= WIDTH:
-            yield line
-            continue
-        filled = ""
-        for word in line.split(" "):
-            if filled and cell_len(filled) + 1 + cell_len(word) > WIDTH:
-                yield filled
-                filled = ""
-            filled += f" {word}" if filled else word
-        yield filled
+    found = "\n\n".join("\n".join(filled(block)) for block in blocks if block)
+    return found.replace(_JOINED, " ")
 
 
 # -- figures ------------------------------------------------------------------------------------
@@ -84,11 +69,6 @@ def figure(value: float | None) -> str:
         return f"{value:.3e}"
     digits = 0 if size == 0 else 3 - math.floor(math.log10(size))
     return f"{value:,.{min(max(digits, 0), 3 if size >= 0.1 else 6)}f}"
-
-
-def percent(share: float | None) -> str:
-    """A share of one: 83.7 %."""
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def _contenders(report: dict[str, Any]) -> list[str]:
@@ -209,24 +189,6 @@ def _wrong(report: dict[str, Any]) -> Iterator[str]:
         if report["data"]["series"] > 1:
             where = fitted(str(each["series"]), max(WIDTH - 4 - cell_len(tail), 8)) + ", "
         yield f"  {where}{tail}"
-
-
-def printable(text: str) -> str:
-    """A text with what would move the terminal's cursor written out."""
-    return "".join(
-        each
-        if each.isprintable()
-        else each.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for each in text
-    )
-
-
-def fitted(text: str, width: int) -> str:
-    """A text made printable, and no wider than so many columns."""
-    text = printable(text)
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(width - 1, 0)).rstrip() + "…"
 
 
 def _found(found: dict[str, int]) -> list[str]:
