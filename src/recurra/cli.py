@@ -277,7 +277,7 @@ def lab(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="labels, layers, start or text.")],
+    name: Annotated[str, typer.Argument(help="labels, layers, series, start or text.")],
     data: Annotated[
         Path | None, typer.Argument(help="A file or folder, where it takes one.")
     ] = None,
@@ -286,8 +286,8 @@ def bench(
     only: Annotated[
         str,
         typer.Option(
-            help='Of layers, cases with all of these words: "train GRU small"; of labels, these '
-            'sets, "steps" or "lines".'
+            help='Of layers, cases with all of these words: "train GRU small"; of labels these '
+            'sets, "steps" or "lines"; of series these sets, "stock" or "many".'
         ),
     ] = "",
     seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,

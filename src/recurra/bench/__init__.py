@@ -20,7 +20,7 @@ class BenchOptions:
         minutes: the budget of each training.
         repeats: trainings with different seeds, or timings of one thing.
         only: words that a case's description has to have, for `layers`; for `labels` sets,
-            "steps" and "lines", each of which is measured.
+            "steps" and "lines", for `series` sets, "stock" and "many": each of them is measured.
         seconds: time of each way of each case, for `layers`.
     """
 
