@@ -7,8 +7,8 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -40,99 +40,63 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
-def _training_command(options_type: type[TrainingOptions], run: Callable[..., None]) -> Any:
-    """A command whose options are the fields of a task's options class, listed there alone."""
+def _add_training(
+    task: str, options_type: type[TrainingOptions], says: str, *, data_help: str
+) -> None:
+    """Add `recurra train TASK`; its options are the fields of the task's options class."""
     hints = get_type_hints(options_type)
-    own = list(inspect.signature(run, eval_str=True).parameters.values())[1:]
-    listed = [
-        inspect.Parameter(
+    data = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=data_help)]
+    listed: list[tuple[str, Any, Any]] = [
+        ("data", data, None),
+        ("out", Out, None),
+        ("overwrite", Overwrite, False),
+        ("as_json", AsJson, False),
+        ("quiet", Quiet, False),
+    ]
+    listed += [
+        (
             each.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=each.default,
-            annotation=Annotated[hints[each.name], typer.Option(help=each.metadata["help"])],
+            Annotated[hints[each.name], typer.Option(help=each.metadata["help"])],
+            each.default,
         )
         for each in fields(options_type)
     ]
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, kind, default in listed
+    ]
 
-    def command(**values: Any) -> None:
+    def command(*, data: list[str] | None, out: Path | None, **values: Any) -> None:
         given = {each.name: values.pop(each.name) for each in fields(options_type)}
-        run(options_type(**given), **values)
+        module = import_module(f"recurra.tasks.{task}.command")
+        module.train(options_type(**given), data or [], out, **values)
 
-    command.__signature__ = inspect.Signature(own + listed)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in own + listed}
-    command.__doc__ = run.__doc__
-    return command
-
-
-def _train_text(
-    options: TextOptions,
-    *,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DATA",
-            help="Files, folders, or - for standard input; without any, the language reference "
-            "that Python carries.",
-        ),
-    ] = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train a character model on text."""
-    from recurra.tasks.text import command
-
-    command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    train.command(task, help=says)(command)
 
 
-def _train_labels(
-    options: LabelOptions,
-    *,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DATA",
-            help="A table (CSV, TSV, JSON lines, Parquet), a file a class, .ts, .npz or CoNLL; "
-            "without any, handwritten digits.",
-        ),
-    ] = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train a classifier or a tagger on texts or number sequences."""
-    from recurra.tasks.labels import command
-
-    command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
-
-
-def _train_series(
-    options: SeriesOptions,
-    *,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DATA",
-            help="A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon "
-            "dioxide of Mauna Loa, week by week.",
-        ),
-    ] = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train a forecaster of one time series or of many."""
-    from recurra.tasks.series import command
-
-    command.train(options, data or [], out, overwrite=overwrite, as_json=as_json, quiet=quiet)
-
-
-train.command("text")(_training_command(TextOptions, _train_text))
-train.command("labels")(_training_command(LabelOptions, _train_labels))
-train.command("series")(_training_command(SeriesOptions, _train_series))
+_add_training(
+    "text",
+    TextOptions,
+    "Train a character model on text.",
+    data_help="Files, folders, or - for standard input; without any, the language reference that "
+    "Python carries.",
+)
+_add_training(
+    "labels",
+    LabelOptions,
+    "Train a classifier or a tagger on texts or number sequences.",
+    data_help="A table (CSV, TSV, JSON lines, Parquet), a file a class, .ts, .npz or CoNLL; "
+    "without any, handwritten digits.",
+)
+_add_training(
+    "series",
+    SeriesOptions,
+    "Train a forecaster of one time series or of many.",
+    data_help="A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon dioxide "
+    "of Mauna Loa, week by week.",
+)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from recurra.bundle import CHECKPOINT, Run
+from recurra.bundle import CHECKPOINT, Run, free_path
 from recurra.tasks.model import Model
 from recurra.training.loop import Watcher
 from recurra.training.progress import Bar, Silence
@@ -29,6 +29,41 @@ def watcher(quiet: bool, *, unit: str, measure: str) -> Watcher:
     if quiet:
         return Silence()
     return Bar(Console(stderr=True), unit=unit, measure=measure)
+
+
+def train(
+    model: Any,
+    sources: Sequence[str],
+    out: Path | None,
+    named: str,
+    sees: Watcher,
+    told: Told,
+    shown: Callable[[Any], None] | None = None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """`recurra train TASK`: the name of the run first, the training, its report.
+
+    Args:
+        model: of the task, not fitted.
+        named: what the run is called after where `out` does not name it.
+        sees: who watches.
+        told, shown: as in `trained`.
+    """
+    path = free_path(model.task, named) if out is None else out
+    sees.says(f"run: {path}")
+
+    def fit() -> Any:
+        return model.fit(list(sources) or None, out=path, overwrite=overwrite, watcher=sees)
+
+    trained(path, fit, told, shown, as_json=as_json)
+
+
+def evaluate(model: Any, sources: Sequence[str], told: Told, *, as_json: bool) -> None:
+    """`recurra evaluate`: the report on other data, or the run's own."""
+    found = model.evaluate(list(sources)) if sources else model.report
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else told(found))
 
 
 def trained(

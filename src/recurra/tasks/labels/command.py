@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from recurra.bundle import free_path
 from recurra.data.lines import standard_input_lines
 from recurra.data.sequences import number_of
 from recurra.errors import DataError, OptionError
@@ -30,16 +29,16 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train labels`."""
-    model = LabelModel(**vars(options))
-    if out is None:
-        out = free_path("labels", Path(sources[0]).stem if sources else "digits")
-    watcher = _watcher(quiet)
-    watcher.says(f"run: {out}")
-
-    def fit() -> LabelModel:
-        return model.fit(sources or None, out=out, overwrite=overwrite, watcher=watcher)
-
-    terminal.trained(out, fit, report.told, as_json=as_json)
+    terminal.train(
+        LabelModel(**vars(options)),
+        sources,
+        out,
+        Path(sources[0]).stem if sources else "digits",
+        _watcher(quiet),
+        report.told,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
@@ -53,9 +52,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    model = LabelModel.load(path)
-    found = model.evaluate(list(sources)) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.told(found))
+    terminal.evaluate(LabelModel.load(path), sources, report.told, as_json=as_json)
 
 
 def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -> None:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recurra.bundle import free_path
 from recurra.data.lines import standard_input_lines
 from recurra.data.sequences import number_of
 from recurra.errors import DataError, OptionError
@@ -29,16 +28,16 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train series`."""
-    model = SeriesModel(**vars(options))
-    if out is None:
-        out = free_path("series", Path(sources[0]).stem if sources else "co2")
-    watcher = _watcher(quiet)
-    watcher.says(f"run: {out}")
-
-    def fit() -> SeriesModel:
-        return model.fit(list(sources) or None, out=out, overwrite=overwrite, watcher=watcher)
-
-    terminal.trained(out, fit, report.told, as_json=as_json)
+    terminal.train(
+        SeriesModel(**vars(options)),
+        sources,
+        out,
+        Path(sources[0]).stem if sources else "co2",
+        _watcher(quiet),
+        report.told,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
@@ -52,9 +51,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    model = SeriesModel.load(path)
-    found = model.evaluate(list(sources)) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.told(found))
+    terminal.evaluate(SeriesModel.load(path), sources, report.told, as_json=as_json)
 
 
 def forecast(

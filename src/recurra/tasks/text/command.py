@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recurra.bundle import free_path
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError
 from recurra.tasks import terminal
@@ -28,18 +27,18 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train text`."""
-    model = TextModel(**vars(options))
-    if out is None:
-        name = Path(sources[0]).stem if sources else "python"
-        out = free_path("text", "stdin" if STANDARD_INPUT in sources else name)
-    watcher = _watcher(quiet)
-    watcher.says(f"run: {out}")
-
-    def fit() -> TextModel:
-        return model.fit(sources or None, out=out, overwrite=overwrite, watcher=watcher)
-
-    shown = None if quiet else _sample
-    terminal.trained(out, fit, report.told, shown, as_json=as_json)
+    named = Path(sources[0]).stem if sources else "python"
+    terminal.train(
+        TextModel(**vars(options)),
+        sources,
+        out,
+        "stdin" if STANDARD_INPUT in sources else named,
+        _watcher(quiet),
+        report.told,
+        None if quiet else _sample,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
@@ -54,9 +53,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    model = TextModel.load(path)
-    found = model.evaluate(list(sources)) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.told(found))
+    terminal.evaluate(TextModel.load(path), sources, report.told, as_json=as_json)
 
 
 def generate(
