@@ -1,9 +1,13 @@
-"""Commands run in this process, and what they printed."""
+"""Commands run in this process, what they printed, and what interrupts a training."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from recurra.training.progress import Silence
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,14 @@ def refused(done: Done, *words: str) -> None:
     for word in words:
         assert word in message, message
     assert "\n  expected: " in message or "\n  to do: " in message
+
+
+class Pressed(Silence):  # type: ignore[misc]
+    """Presses Ctrl-C at a step."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def stepped(self, step: int, *_: Any) -> None:
+        if step == self.at:
+            signal.raise_signal(signal.SIGINT)

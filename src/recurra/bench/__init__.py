@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -29,6 +29,23 @@ class BenchOptions:
     repeats: int = 3
     only: str = ""
     seconds: float = 1.0
+
+    def asks(self, name: str) -> bool:
+        """Whether `only` names this, or nothing."""
+        return not self.only or name in self.only.split()
+
+    def folder(self, bench: str, sets: Iterable[str]) -> Path:
+        """The folder of data that a measurement needs.
+
+        Raises:
+            OptionError: none was given.
+        """
+        if self.data is None or not self.data.is_dir():
+            raise OptionError(
+                f"bench {bench} without a folder of data",
+                expected=f"recurra bench {bench} FOLDER, with some of {', '.join(sets)} in it",
+            )
+        return self.data
 
 
 def _text(options: BenchOptions) -> None:

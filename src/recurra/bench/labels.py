@@ -27,7 +27,6 @@ from recurra.bench.layers import interleaved
 from recurra.bench.machine import described
 from recurra.bench.trained import train
 from recurra.data.batches import Batches
-from recurra.errors import OptionError
 from recurra.tasks.labels.data import read
 from recurra.tasks.labels.model import Architecture, Member
 from recurra.tasks.labels.options import LabelOptions
@@ -124,21 +123,16 @@ def run(options: BenchOptions) -> None:
         OptionError: no folder was given.
         TrainingError: a training failed.
     """
-    if options.data is None or not options.data.is_dir():
-        raise OptionError(
-            "bench labels without a folder of data",
-            expected=f"recurra bench labels FOLDER, with some of {', '.join(SETS)} in it",
-        )
-    only = options.only.split()
+    data = options.folder("labels", SETS)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
         made = Path(folder)
-        if not only or "steps" in only:
+        if options.asks("steps"):
             rows += _steps(options)
         for name, each in SETS.items():
-            if (not only or name in only) and (options.data / each.needs).exists():
+            if options.asks(name) and (data / each.needs).exists():
                 rows += _quality(name, each, options, made)
-        if not only or "lines" in only:
+        if options.asks("lines"):
             rows += _lines(options, made)
     print(json.dumps({"bench": "labels", "rows": rows, "machine": described()}))
 

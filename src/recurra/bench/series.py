@@ -24,7 +24,6 @@ from recurra.bench import BenchOptions
 from recurra.bench.machine import described
 from recurra.bench.series_peer import stock_seconds
 from recurra.bench.trained import train
-from recurra.errors import OptionError
 from recurra.tasks.series.baselines import SEASONAL
 
 MANY: Final = (10_000, 200)
@@ -159,21 +158,16 @@ def run(options: BenchOptions) -> None:
         OptionError: no folder was given.
         TrainingError: a training failed.
     """
-    if options.data is None or not options.data.is_dir():
-        raise OptionError(
-            "bench series without a folder of data",
-            expected=f"recurra bench series FOLDER, with some of {', '.join(SETS)} in it",
-        )
-    only = options.only.split()
+    data = options.folder("series", SETS)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
         made = Path(folder)
-        if not only or "stock" in only:
+        if options.asks("stock"):
             rows += _stock(options)
-        if not only or "many" in only:
+        if options.asks("many"):
             rows += _many(made)
         for name, each in SETS.items():
-            if (not only or name in only) and (options.data / each.needs).exists():
+            if options.asks(name) and (data / each.needs).exists():
                 rows += _quality(name, each, options, made)
     print(json.dumps({"bench": "series", "rows": rows, "machine": described()}))
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recurra.training.loop import Settings, Trainee, seeded
-from recurra.training.optimiser import Rates, build, clip
+from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import REPORTS, Clock, Plan
 from recurra.training.precision import Precision
 from recurra.training.schedule import rate
@@ -85,13 +85,11 @@ def tried(
     What it is after a tenth of the time says which of several networks is worth all of it.
     """
     optimisers, carry = build(network, rates), trainee.first()
-    peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    highest = peaks(optimisers)
     start, number, done = time.perf_counter(), 0, 0.0
     network.train()
     while done < 1.0:
-        for optimiser, peak in zip(optimisers, peaks, strict=True):
-            for group, value in zip(optimiser.param_groups, peak, strict=True):
-                group["lr"] = value * rate(done)
+        set_rates(optimisers, highest, rate(done))
         carry = _step(trainee, network, optimisers, carry, precision, number)
         number += 1
         done = (time.perf_counter() - start) / seconds

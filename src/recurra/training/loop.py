@@ -20,7 +20,7 @@ from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
 from recurra.training import checkpoint
 from recurra.training.checkpoint import Progress
-from recurra.training.optimiser import Rates, build, clip
+from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import Clock, Plan
 from recurra.training.precision import Precision
 from recurra.training.schedule import rate
@@ -149,7 +149,7 @@ def train(
         The progress made; `reason` is "" after Ctrl-C.
     """
     optimisers = build(network, settings.rates)
-    peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+    highest = peaks(optimisers)
     if plan is None:
         progress, arrays = checkpoint.read(run, network, optimisers)
         carry = trainee.unpack(arrays)
@@ -181,9 +181,9 @@ def train(
                     if carry is before
                     else "from here on the selection part, having chosen, is trained on too"
                 )
-            for optimiser, peak in zip(optimisers, peaks, strict=True):
-                for group, value in zip(optimiser.param_groups, peak, strict=True):
-                    group["lr"] = value * rate((step + 1) / plan.steps, warm_up=settings.warm_up)
+            factor = rate((step + 1) / plan.steps, warm_up=settings.warm_up)
+            set_rates(optimisers, highest, factor)
+            for optimiser in optimisers:
                 optimiser.zero_grad(set_to_none=True)
             with seeded(settings.seed, step):
                 with precision(device):

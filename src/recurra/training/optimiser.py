@@ -155,3 +155,17 @@ def clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
     for gradient in found:
         gradient.mul_(share)
     return norm.item()
+
+
+def peaks(optimisers: Iterable[torch.optim.Optimizer]) -> list[list[float]]:
+    """The rates that optimisers were built with, one for each of their groups."""
+    return [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
+
+
+def set_rates(
+    optimisers: Iterable[torch.optim.Optimizer], highest: list[list[float]], factor: float
+) -> None:
+    """Set every rate to its peak times a factor of the schedule."""
+    for optimiser, values in zip(optimisers, highest, strict=True):
+        for group, value in zip(optimiser.param_groups, values, strict=True):
+            group["lr"] = value * factor

@@ -37,8 +37,14 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def precision_of(name: str, device: torch.device) -> Precision:
-    """The precision of this name; "auto" is measured."""
+def precision_of(name: str, device: torch.device, *, small: bool = False) -> Precision:
+    """The precision of this name; "auto" is measured.
+
+    Args:
+        small: the layers are too small for bfloat16 to be worth it on a CPU.
+    """
+    if small and name == "auto" and device.type == "cpu":
+        return Precision(False, "the kernels of layers this small run in float32")
     if name == "auto":
         return measure(device)
     return Precision(name == "bfloat16", "as asked")

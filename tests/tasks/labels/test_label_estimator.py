@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import recurra
+from commands import Pressed
 from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
 from recurra.tasks.labels.influence import LOOKED
-from recurra.training.progress import Silence
 
 LESS: dict[str, Any] = {
     "hidden": 12,
@@ -151,19 +151,6 @@ def test_several_members_leave_different_folds_out() -> None:
     weights = [model.network.member(m).head.weight for m in range(3)]
     assert not torch.equal(weights[0], weights[1])
     assert model.score(X, y) > 0.7
-
-
-class Pressed(Silence):  # type: ignore[misc]
-    """Presses Ctrl-C at a step."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def stepped(self, step: int, *_: Any) -> None:
-        if step == self.at:
-            import signal
-
-            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("name", CASES)

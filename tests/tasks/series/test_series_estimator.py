@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import pytest
 import torch
 
 import recurra
+from commands import Pressed
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.intervals import Widths
-from recurra.training.progress import Silence
 
 pl = pytest.importorskip("polars")
 pandas = pytest.importorskip("pandas")
@@ -141,17 +140,6 @@ def test_missing_values_are_masked(model: SeriesModel) -> None:
         pl.DataFrame(given | {"y": holes}).with_columns(pl.col("y").fill_nan(None))
     )
     assert said["recurra"].is_finite().all()
-
-
-class Pressed(Silence):  # type: ignore[misc]
-    """Presses Ctrl-C at a step."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-    def stepped(self, step: int, *_: Any) -> None:
-        if step == self.at:
-            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("at", [7, 18])

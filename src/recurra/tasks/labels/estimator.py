@@ -91,9 +91,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         )
 
     def _precision(self, device: torch.device) -> Precision:
-        if self.precision == "auto" and device.type == "cpu":
-            return Precision(False, "the kernels of layers this small run in float32")
-        return session.precision_of(self.precision, device)
+        return session.precision_of(self.precision, device, small=True)
 
     def _design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
         return recipe.design(self, prepared, precision, device)

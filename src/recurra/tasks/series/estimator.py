@@ -97,9 +97,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
         return self._begin(read, reading, read.told(), out, overwrite, watcher or Silence(), clock)
 
     def _precision(self, device: torch.device) -> Precision:
-        if self.precision == "auto" and device.type == "cpu":
-            return Precision(False, "the kernels of layers this small run in float32")
-        return session.precision_of(self.precision, device)
+        return session.precision_of(self.precision, device, small=True)
 
     def _design(self, read: SeriesData, precision: Precision, device: torch.device) -> Design:
         return recipe.design(self, read, precision, device)

@@ -129,20 +129,24 @@ def design(
     plan = found[best]
     if options.members is not None or seconds is None:
         return replace(plan, reason=reason)
-    larger = plan.architecture | {"hidden": 2 * plan.architecture["hidden"]}
-    plans = [plan]
-    if best == "segments" and options.hidden is None:
-        plans.insert(0, replace(plan, architecture=larger))
-    for each in plans:
+
+    def affordable(each: Design) -> int:
+        """Members that the time allows, each with all the steps that help."""
         network = drawn(each, device)
-        step = step_seconds(
-            trainee(network, data, each.settings | seed), network, precision, within=0.02 * seconds
-        )
-        members = int(0.6 * seconds / (step * each.settings["most_steps"]))
-        if members >= MOST_MEMBERS:
-            break
+        task = trainee(network, data, each.settings | seed)
+        step = step_seconds(task, network, precision, within=0.02 * seconds)
+        return int(0.6 * seconds / (step * each.settings["most_steps"]))
+
+    members = 0
+    if best == "segments" and options.hidden is None:
+        larger = plan.architecture | {"hidden": 2 * plan.architecture["hidden"]}
+        wide = replace(plan, architecture=larger)
+        members = affordable(wide)
+        plan = wide if members >= MOST_MEMBERS else plan
+    if members < MOST_MEMBERS:
+        members = affordable(plan)
     members = max(1, min(MOST_MEMBERS, members))
-    return replace(each, architecture=each.architecture | {"members": members}, reason=reason)
+    return replace(plan, architecture=plan.architecture | {"members": members}, reason=reason)
 
 
 def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> Design:

@@ -83,8 +83,8 @@ class Stream:
         if np.isinf(value):
             raise OptionError(f"a value of {value}", expected="a finite number, or NaN if missing")
         present = torch.tensor([not np.isnan(value)], device=self._device)
-        scaled = self._scale.scale(np.array([0.0 if np.isnan(value) else value]), _FIRST)
-        given = torch.from_numpy(scaled).to(self._device)
+        own = self._scale.scale(np.array([0.0 if np.isnan(value) else value]), _FIRST)
+        given = torch.from_numpy(own).to(self._device)
         self._place += 1
         beside, said = self._beside(), []
         with torch.inference_mode():

@@ -37,14 +37,13 @@ def frame_of(panel: Panel, found: Forecasts, *, like: Any = None) -> Any:
         for size in order:
             low, high = INTERVALS[size]
             columns[f"recurra-{side}-{size}"] = quantiles[:, low if side == "lo" else high]
-    frame = polars.DataFrame(columns)
-    if frame["ds"].dtype == polars.Datetime and _are_days(stamps):
-        frame = frame.with_columns(polars.col("ds").cast(polars.Date))
     if type(like).__module__.startswith("pandas"):
         import pandas
 
-        columns["unique_id"] = frame["unique_id"].to_list()
         return pandas.DataFrame(columns)
+    frame = polars.DataFrame(columns)
+    if frame["ds"].dtype == polars.Datetime and _are_days(stamps):
+        frame = frame.with_columns(polars.col("ds").cast(polars.Date))
     return frame
 
 
