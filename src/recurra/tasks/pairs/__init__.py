@@ -1,0 +1,1 @@
+"""Task `pairs`: what a sequence becomes in another language, script or form."""

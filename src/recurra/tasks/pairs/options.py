@@ -1,0 +1,58 @@
+"""What a pairs training can be told. No torch, so that the command line can list it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recurra.training.budget import TrainingOptions, option
+
+
+@dataclass(kw_only=True)
+class PairOptions(TrainingOptions):
+    """What a pairs training can be told; columns that are None are found by their names."""
+
+    source: str | None = option(None, "Column that holds the source.")
+    target: str | None = option(None, "Column that holds the target.")
+    reverse: bool = option(False, "Translate the other way round: from the target to the source.")
+    test: list[str] | None = option(
+        None, "Table that reports, or two parallel files (give it twice); default: a tenth of DATA."
+    )
+    valid: list[str] | None = option(
+        None, "Table that chooses, or two parallel files; default: a twentieth of DATA."
+    )
+    tokens: str | None = option(
+        None,
+        "How both sides are cut: bpe:4096, words or characters; default: subwords; characters "
+        "where pairs are short and few characters make them up.",
+    )
+    shared: bool | None = option(
+        None, "One vocabulary for both sides; default: where both are written in one script."
+    )
+    cell: str = option("gru", "gru, lstm or rnn.")
+    hidden: int | None = option(None, "Hidden units of the decoder.", least=2, most=16384)
+    layers: int | None = option(None, "Recurrent layers of a side.", least=1, most=16)
+    embedding: int | None = option(None, "Size of a piece's vector.", least=1, most=16384)
+    bidirectional: bool = option(True, "Read the source from both ends.")
+    attention: str | None = option(
+        None, "dot, scaled_dot, general, concat, location, or none for one fixed vector."
+    )
+    feeding: str | None = option(
+        None,
+        "Where what attention found goes: up (to the layer above), or input (the next step's "
+        "input, Luong et al. 2015; slower).",
+    )
+    dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
+    smoothing: float | None = option(
+        None, "Share of a target's probability given to all others.", least=0, below=1
+    )
+    sampling: float = option(
+        0.0, "Scheduled sampling: the share of its own outputs fed by the end.", least=0, most=1
+    )
+    score: str | None = option(
+        None, "What chooses on the selection part: bleu, chrf or exact; default: by the data."
+    )
+    batch: int | None = option(None, "Pairs between updates.", least=1, most=65536)
+    members: int | None = option(
+        None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
+    )
+    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
