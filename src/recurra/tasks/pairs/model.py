@@ -71,7 +71,8 @@ class Architecture:
                 raise OptionError(f"--{name} {value}", expected=f"one of {', '.join(known)}")
         if self.attention == "none" and self.feeding == "input":
             raise OptionError(
-                "--feeding input with --attention none", expected="an attention that finds something"
+                "--feeding input with --attention none",
+                expected="an attention that finds something",
             )
         if self.bidirectional and self.hidden % 2:
             raise OptionError(
@@ -203,6 +204,11 @@ class PairNetwork(Network):
         found = self.members[number]
         assert isinstance(found, Member)
         return found
+
+    def forward(self, sources: Ragged, inputs: Ragged) -> Tensor:
+        """Mean scores (N, V) of what follows each of the target inputs (N,), the truth fed."""
+        scores = [self.member(m)(sources, inputs).float() for m in range(len(self.members))]
+        return scores[0] if len(scores) == 1 else torch.stack(scores).mean(0)
 
     def encode(self, sources: Ragged) -> Encodings:
         """Read B sources, ids (N,)."""
