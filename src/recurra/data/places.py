@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -43,3 +43,16 @@ class Places(Sequence[str]):
         number = numbers[row - self._starts[part]]
         place = f"X[{number}]" if unit == "X" else f"{unit} {number:,}"
         return f"{name}, {place}" if name else place
+
+    def of(self, rows: Iterable[int]) -> Places:
+        """The places of these rows, in their order."""
+        parts: list[tuple[str, str, list[int]]] = []
+        last = -1
+        for row in rows:
+            part = bisect_right(self._starts, row) - 1
+            name, unit, numbers = self.parts[part]
+            if part != last:
+                parts.append((name, unit, []))
+                last = part
+            parts[-1][2].append(numbers[row - self._starts[part]])
+        return Places(tuple(parts))
