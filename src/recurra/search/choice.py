@@ -205,9 +205,14 @@ class Sampling:
 def _checked(logits: Tensor) -> Tensor:
     """The logits, if each row has a finite one and none that is infinite or not a number."""
     if not bool(torch.isfinite(logits.amax(-1)).all()):
-        raise RecurraError(
-            "the model's scores are not numbers, or leave no token to choose",
-            expected="finite scores",
-            fix="the training diverged or the run was damaged: train again at a lower rate",
-        )
+        raise no_numbers()
     return logits
+
+
+def no_numbers() -> RecurraError:
+    """The fault of a model whose scores cannot be ranked."""
+    return RecurraError(
+        "the model's scores are not numbers, or leave no token to choose",
+        expected="finite scores",
+        fix="the training diverged or the run was damaged: train again at a lower rate",
+    )
