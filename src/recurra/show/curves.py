@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recurra.bundle import Run
+from recurra.judge.translation import NAMES
 from recurra.show.picture import BLUE, ORANGE, figure, write
 
 
@@ -12,6 +13,8 @@ def draw(run: Run) -> str:
     # Step by step a network learns distributions, and is chosen by its free-running paths.
     apart = config.get("architecture", {}).get("kind") == "autoregressive"
     scaled = config["task"] == "series"
+    if config["task"] == "pairs":
+        return _chosen_by_score(run)
     names = {
         "train": "training, nats" if apart else "training",
         "select": "selection, scaled CRPS" if apart else "selection",
@@ -40,4 +43,34 @@ def draw(run: Run) -> str:
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
+    return write(run, "figures/curves.png", drawn)
+
+
+def _chosen_by_score(run: Run) -> str:
+    """Draw the loss of training, and the score by which weights are chosen on an axis of its own.
+
+    The history has what that score lacks to 100, so that lower is better there too.
+    """
+    lines, metric = run.history(), run.config()["training"].get("score")
+    name = NAMES.get(metric, "score")
+    trained = [(line["step"], line["train"]) for line in lines if line["train"] is not None]
+    scored = [(line["step"], 100 - line["select"]) for line in lines if line["select"] is not None]
+    drawn = figure()
+    axes = drawn.add_subplot()
+    if trained:
+        axes.plot(*zip(*trained, strict=True), "o-", color=BLUE, markersize=3)
+    axes.set_xlabel("step")
+    axes.set_ylabel("training: nats a piece, teacher-forced", color=BLUE)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    other = axes.twinx()
+    if scored:
+        other.plot(*zip(*scored, strict=True), "o-", color=ORANGE, markersize=3)
+        best = max(scored, key=lambda point: point[1])
+        other.plot(*best, "o", color=ORANGE, markersize=8)
+        other.annotate(
+            f"{best[1]:.1f}", best, textcoords="offset points", xytext=(0, -16), ha="center"
+        )
+    other.set_ylabel(f"selection: {name}, written by itself", color=ORANGE)
+    other.set_ylim(0, 102)
     return write(run, "figures/curves.png", drawn)
