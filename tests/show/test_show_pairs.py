@@ -22,7 +22,7 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(folder: Path, rows: Rows, wrong: float = 0.1, count: int = 60) -> Run:
     run = Run.create(folder)
-    config = {"recurra": "0.1", "format": FORMAT, "task": "pairs", "training": {"score": "bleu"}}
+    config = {"recurra": "0.1", "format": FORMAT, "task": "pairs", "training": {"metric": "bleu"}}
     run.write_json(CONFIG, config)
     test = cut(rows, count).of(np.arange(count))
     given = judged(test, wrong)
@@ -56,8 +56,9 @@ def test_what_a_run_has_not_recorded_is_not_drawn(tmp_path: Path) -> None:
 
 def test_the_room_draws_pairs(tmp_path: Path) -> None:
     run = written(tmp_path / "run", sentences(200))
-    run.append_history({"step": 1, "train": 3.0, "select": 80.0})
-    run.append_history({"step": 2, "train": 2.0, "select": None})
+    run.append_history({"step": 1, "train": 3.0, "select": 2.5, "score": 12.5})
+    run.append_history({"step": 2, "train": 2.0, "select": 1.5, "score": 30.0})
+    run.append_history({"step": 3, "train": 1.0, "select": None})
     found = [path.relative_to(run.path).as_posix() for path in show.draw(run.path)]
     assert found[0] == "figures/curves.png"
     assert len(found) == 5

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
+GREEN: Final = "#009e73"
 """Of Okabe and Ito's colours, which people who see few colours tell apart."""
 
 

@@ -175,7 +175,10 @@ def test_texts_of_all_kinds_stay_in_their_line(tmp_path: Path) -> None:
     ("training", "words"),
     [
         ({"selected": {"metric": "exact", "score": 99.5}}, "selection part: 99.5 % exact."),
-        ({"selected": None, "padding": None}, "this evaluation in float32."),
+        (
+            {"selected": {"metric": "bleu", "score": None}, "padding": None},
+            "this evaluation in float32.",
+        ),
     ],
 )
 def test_what_chose_is_told(tmp_path: Path, training: dict[str, Any], words: str) -> None:

@@ -126,7 +126,8 @@ def write(
         epochs: passes over the training part that the progress amounts to.
         training: what else is known of it: `padding`, the share of the steps of training batches
             that was padding; `selected`, what chose the weights kept: {"metric": "bleu", "score":
-            of the selection part, free-running, "nats_a_piece": teacher-forced}.
+            of the selection part, free-running, "nats_a_piece": teacher-forced}; None where nothing
+            chose.
     """
     config = run.config()
     found = result(data, judged, read_baselines(run))

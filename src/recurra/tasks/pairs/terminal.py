@@ -131,7 +131,8 @@ def forced(report: dict[str, Any]) -> str:
 def trained(training: Mapping[str, Any]) -> list[str]:
     """What else is known of a training: what chose, and how much was padding."""
     lines = []
-    if chosen := training.get("selected"):
+    chosen = training.get("selected")
+    if chosen and chosen["score"] is not None:
         score = f"{chosen['score']:.1f} {NAMES[chosen['metric']]}"
         if chosen["metric"] == "exact":
             score = f"{chosen['score']:.1f} % exact"
