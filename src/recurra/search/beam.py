@@ -154,14 +154,13 @@ def beam(
         if covered is not None and coverage is not None:
             covered.add(coverage(writing.state))
         parents, tokens, totals = _ranked(live, *likeliest(scores, width + (width > 1)), width)
-        ended = tokens == end
-        for at, place in np.argwhere(ended[:, :width] & np.isfinite(totals[:, :width])).tolist():
+        ended = (tokens == end) & np.isfinite(totals)
+        for at, place in np.argwhere(ended[:, :width]).tolist():
             keep(at, int(parents[at, place]), float(totals[at, place]), None)
         # Those that have ended live no longer: the best of the others take their places.
         order = np.argsort(ended, axis=1, kind="stable")[:, :width]
         parents, tokens = _taken(parents, order), _taken(tokens, order)
         live = _taken(totals, order)
-        live = np.where(tokens == end, -math.inf, live)
         limit, full = most[writing.here], kept.count[writing.here] >= width
         last = (limit == writing.length) & ~full
         for at, place in np.argwhere(last[:, None] & np.isfinite(live)).tolist():
