@@ -88,8 +88,8 @@ class PairTrainee:
 
     Every member has its own order of the pairs. With `sampling` some of what is fed are the
     network's own likeliest pieces, a share that rises over the first passes (scheduled sampling,
-    Bengio et al. 2015, arXiv:1506.03099); all steps are sampled at once from a first, teacher-forced
-    reading (Mihaylova and Martins 2019, arXiv:1906.07651).
+    Bengio et al. 2015, arXiv:1506.03099); all steps are sampled at once from a first reading that
+    is fed the truth (Mihaylova and Martins 2019, arXiv:1906.07651).
 
     Args:
         learn, select: rows of `sides` that train, and that choose.
