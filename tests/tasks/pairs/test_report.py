@@ -156,7 +156,7 @@ def test_texts_of_all_kinds_stay_in_their_line(tmp_path: Path) -> None:
         "넓은 글자는 두 칸을 차지한다 " * 9,
         "é" * 500,
     ]
-    sources = tuple(f"{n} {texts[n % 5]}" for n in range(100))
+    sources = tuple(f"{n} | {texts[n % 5]}" for n in range(100))
     data = cut(pairs_of(sources, sources[::-1]), 30)
     test = data.of(data.test)
     said = [Told(t[::-1], list(t[:9]), list(t[:7]), looks(7, 9)) for t in test.targets]
