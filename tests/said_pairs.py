@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data.places import Places
 from recurra.tasks.pairs.evaluate import Forced, Judged
+from recurra.tasks.pairs.parts import PairData, Pairs
 
 GERMAN = {
     "a man": "ein Mann",
@@ -33,38 +34,10 @@ GERMAN = {
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August"]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Pairs of texts, with what the real ones have."""
-
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    @property
-    def where(self) -> Sequence[str]:
-        """Where each stands."""
-        return [f"pairs.tsv, line {row + 1:,}" for row in range(len(self))]
-
-
-@dataclass(frozen=True)
-class Data:
-    """Pairs in three parts, with what the real ones have."""
-
-    pairs: Rows
-    learn: NDArray[np.int64]
-    select: NDArray[np.int64]
-    test: NDArray[np.int64]
-    name: str = "pairs"
-    test_files: tuple[Path, ...] = ()
-    found: dict[str, int] = field(default_factory=dict)
-
-    def of(self, rows: NDArray[np.int64]) -> Rows:
-        """Some of them."""
-        sources, targets = self.pairs.sources, self.pairs.targets
-        return Rows(tuple(sources[r] for r in rows), tuple(targets[r] for r in rows))
+def pairs_of(sources: Sequence[str], targets: Sequence[str]) -> Pairs:
+    """Pairs as they come out of a file."""
+    where = Places((("pairs.tsv", "line", range(1, len(sources) + 1)),))
+    return Pairs(tuple(sources), tuple(targets), where)
 
 
 @dataclass(frozen=True)
@@ -78,7 +51,7 @@ class Told:
     ended: bool = True
 
 
-def sentences(n: int, seed: int = 0) -> Rows:
+def sentences(n: int, seed: int = 0) -> Pairs:
     """English and German, 5 to 15 words."""
     random = np.random.default_rng(seed)
     keys = list(GERMAN)
@@ -93,26 +66,27 @@ def sentences(n: int, seed: int = 0) -> Rows:
         source, target = " ".join(chosen), " ".join(GERMAN[key] for key in chosen)
         sources.append(source[0].upper() + source[1:] + ".")
         targets.append(target[0].upper() + target[1:] + ".")
-    return Rows(tuple(sources), tuple(targets))
+    return pairs_of(tuple(sources), tuple(targets))
 
 
-def dates(n: int, seed: int = 0) -> Rows:
+def dates(n: int, seed: int = 0) -> Pairs:
     """Dates from English to Korean."""
     random = np.random.default_rng(seed)
     rows = [random.integers((1900, 0, 1), (2100, 8, 29)).tolist() for _ in range(n)]
-    return Rows(
+    return pairs_of(
         tuple(f"{MONTHS[month]} {day}, {year}" for year, month, day in rows),
         tuple(f"{year}년 {month + 1}월 {day}일" for year, month, day in rows),
     )
 
 
-def cut(pairs: Rows, test: int = 60) -> Any:
+def cut(pairs: Pairs, test: int = 60) -> PairData:
     """The last report, those before them choose."""
     rows = np.arange(len(pairs))
-    return Data(pairs, rows[: -2 * test], rows[-2 * test : -test], rows[-test:])
+    parts = rows[: -2 * test], rows[-2 * test : -test], rows[-test:]
+    return PairData("pairs", (), (), (), pairs, *parts, found={})
 
 
-def say(pairs: Rows, wrong: float, seed: int = 3) -> list[Told]:
+def say(pairs: Pairs, wrong: float, seed: int = 3) -> list[Told]:
     """The true targets, each word another target's with some probability."""
     random = np.random.default_rng(seed)
     words = [word for target in pairs.targets for word in target.split(" ")]
@@ -143,7 +117,7 @@ def looks(down: int, across: int) -> NDArray[np.float64]:
     return shares
 
 
-def judged(pairs: Rows, wrong: float = 0.1, **more: Any) -> Judged:
+def judged(pairs: Pairs, wrong: float = 0.1, **more: Any) -> Judged:
     """What a model of such skill says."""
     nats = Forced(100.0 * wrong * len(pairs), 9 * len(pairs), sum(map(len, pairs.targets)))
     given: dict[str, Any] = {"pairs": pairs, "forced": nats, "search": {"beam": 5}} | more

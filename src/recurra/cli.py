@@ -38,6 +38,10 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a ru
 Out = Annotated[Path | None, typer.Option(help="The run's folder.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace the run at --out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TEXT", help="Texts; without any, lines of standard input."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -177,10 +181,7 @@ def generate(
 @app.command()
 def classify(
     run: RunPath,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; without any, lines of standard input."),
-    ] = None,
+    texts: Texts = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Lines are steps: say a label after each.")
     ] = False,
@@ -226,35 +227,18 @@ def forecast(
 @app.command()
 def translate(
     run: RunPath,
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; without any, lines of standard input."),
-    ] = None,
-    beam: Annotated[
-        int | None, typer.Option(help="Beginnings kept side by side, 5 unless given; 1 is greedy.")
-    ] = None,
-    best: Annotated[
-        int | None, typer.Option(help="Translations of each text, with their scores.")
-    ] = None,
-    length_penalty: Annotated[
-        float | None, typer.Option(help="Power of the length that scores are divided by.")
-    ] = None,
+    texts: Texts = None,
+    beam: Annotated[int | None, typer.Option(help="Beginnings kept, else 5; 1 is greedy.")] = None,
+    best: Annotated[int | None, typer.Option(help="Translations a text, with scores.")] = None,
+    length_penalty: Annotated[float | None, typer.Option(help="Else 1; above it, longer.")] = None,
     coverage_penalty: Annotated[
         float | None, typer.Option(help="Above 0 prefers what has looked at all of the source.")
     ] = None,
-    no_repeat: Annotated[
-        int | None, typer.Option(help="No row of so many pieces stands twice; 0 allows it.")
-    ] = None,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="Draw by chance instead of searching.")
-    ] = False,
-    temperature: Annotated[
-        float | None, typer.Option(help="Of drawing by chance: below 1 surer, above bolder.")
-    ] = None,
+    no_repeat: Annotated[int | None, typer.Option(help="No row of so many pieces twice.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Draw by chance.")] = False,
+    temperature: Annotated[float | None, typer.Option(help="Of draws; below 1 surer.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest pieces.")] = None,
-    top_p: Annotated[
-        float | None, typer.Option(help="Draw from the likeliest with this much probability.")
-    ] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from this much probability.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the same draws again.")] = None,
     show_attention: Annotated[
         bool, typer.Option("--show-attention", help="Show where each piece looked.")
@@ -264,24 +248,22 @@ def translate(
     """Translate texts with a model of pairs; an empty line stays empty."""
     from recurra.tasks.pairs import command
 
-    search = {
-        "beam": beam,
-        "best": best,
-        "length_penalty": length_penalty,
-        "coverage_penalty": coverage_penalty,
-        "no_repeat": no_repeat,
-        "seed": seed,
-    }
-    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    search = _given(beam=beam, best=best, no_repeat=no_repeat, seed=seed)
+    search |= _given(length_penalty=length_penalty, coverage_penalty=coverage_penalty)
     command.translate(
         run,
         texts or [],
-        search={name: value for name, value in search.items() if value is not None},
-        sampling={name: value for name, value in sampling.items() if value is not None},
+        search=search,
+        sampling=_given(temperature=temperature, top_k=top_k, top_p=top_p),
         sample=sample,
         show_attention=show_attention,
         as_json=as_json,
     )
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given; the others are left to whoever has their defaults."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @app.command()

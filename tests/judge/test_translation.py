@@ -54,6 +54,7 @@ def spoilt(texts: list[str], share: float, seed: int = 1) -> list[str]:
         (["한 남자가 자전거를 탄다.", "1999년 3월 5일"], "13a"),
         (["一个男人在骑自行车。", "两只狗"], "zh"),
         (["男の人が自転車に乗っている。"], "char"),
+        (["東京都渋谷区で開催"], "char"),
         (["ผู้ชายคนหนึ่งกำลังขี่จักรยาน"], "char"),
         (["A man named 李 rides a bicycle"], "13a"),
         (["12. 3. 1999", "!?", ""], "13a"),
@@ -148,6 +149,7 @@ def test_verdicts_run_both_ways_and_know_a_draw() -> None:
         assert (better.verdict.better, worse.verdict.better) == (True, False)
         assert same.verdict.better is None
         assert better.verdict.advantage == pytest.approx(-worse.verdict.advantage)
+        assert better.verdict.advantage / 2 < better.verdict.interval.low
         assert better.verdict.sentence.startswith("Better than the copy by ")
         again = paired(good, bad, metric, name="copy", repeats=200)
         assert better.to_json() == again.to_json()

@@ -12,7 +12,8 @@ from recurra.bundle import CONFIG, FORMAT, REPORT, Run
 from recurra.show import pairs, picture
 from recurra.tasks.pairs import evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
-from said_pairs import Rows, Told, cut, dates, judged, looks, sentences
+from recurra.tasks.pairs.parts import Pairs
+from said_pairs import Told, cut, dates, judged, looks, pairs_of, sentences
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "LOOKED", 2)
 
 
-def written(folder: Path, rows: Rows, wrong: float = 0.1, count: int = 60) -> Run:
+def written(folder: Path, rows: Pairs, wrong: float = 0.1, count: int = 60) -> Run:
     run = Run.create(folder)
     config = {"recurra": "0.1", "format": FORMAT, "task": "pairs", "training": {"metric": "bleu"}}
     run.write_json(CONFIG, config)
@@ -32,7 +33,7 @@ def written(folder: Path, rows: Rows, wrong: float = 0.1, count: int = 60) -> Ru
 
 
 @pytest.mark.parametrize("rows", [sentences(200), dates(200)], ids=["German", "Korean"])
-def test_pictures_are_made_from_the_run_alone(tmp_path: Path, rows: Rows) -> None:
+def test_pictures_are_made_from_the_run_alone(tmp_path: Path, rows: Pairs) -> None:
     run = written(tmp_path / "run", rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a letter that no font has is one
@@ -70,7 +71,7 @@ def test_letters_of_every_script_are_drawn_or_named(
     monkeypatch.setattr(evaluate, "LOOKED", 9)
     texts = ["한국어 문장", "Straße", "🙂🧑", "东京", "a$b$", "\u202e\x1b", "  ", "ราคา", "$x"]
     told = [Told(text, [text, "b"], [text, " c"], looks(3, 2)) for text in texts]
-    given: Any = {"pairs": Rows(tuple(texts), tuple(texts)), "said": told}
+    given: Any = {"pairs": pairs_of(tuple(texts), tuple(texts)), "said": told}
     run = Run.create(tmp_path / "run")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

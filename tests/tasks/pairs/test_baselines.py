@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recurra.errors import MissingExtra
 from recurra.tasks.pairs import baselines
 from recurra.tasks.pairs.baselines import pair_baselines
-from said_pairs import Rows, cut, sentences
+from said_pairs import cut, pairs_of, sentences
 
 
 def by_hand(known: tuple[str, ...], asked: str) -> set[int]:
@@ -52,13 +52,15 @@ def test_nothing_is_learnt_from_other_parts() -> None:
     data = cut(rows, 20)
     spoilt = tuple(t if n < 80 else f"other {n}" for n, t in enumerate(rows.targets))
     for one, other in zip(
-        pair_baselines(data), pair_baselines(cut(Rows(rows.sources, spoilt), 20)), strict=True
+        pair_baselines(data), pair_baselines(cut(pairs_of(rows.sources, spoilt), 20)), strict=True
     ):
         assert one.predicted == other.predicted
 
 
 def test_a_source_like_no_other_gets_the_commonest_target() -> None:
-    rows = Rows(("dog", "dog", "cat", "x", "y", "zebra"), ("Hund", "Hund", "Katze", "x", "y", "z"))
+    rows = pairs_of(
+        ("dog", "dog", "cat", "x", "y", "zebra"), ("Hund", "Hund", "Katze", "x", "y", "z")
+    )
     data = cut(rows, 1)
     _, nearest, often = pair_baselines(data)
     assert nearest.predicted == often.predicted == ("Hund",)
@@ -66,14 +68,14 @@ def test_a_source_like_no_other_gets_the_commonest_target() -> None:
 
 def test_scripts_without_blanks_are_compared_by_characters() -> None:
     sources = ("一个男人骑车", "两只狗在跑", "女人坐着", "孩子", "跳", "男人骑车去")
-    data = cut(Rows(sources, ("a", "b", "c", "d", "e", "f")), 1)
+    data = cut(pairs_of(sources, ("a", "b", "c", "d", "e", "f")), 1)
     _, nearest, _ = pair_baselines(data)
     assert nearest.predicted == ("a",)
     assert "TF-IDF of characters" in nearest.note
 
 
 def test_blanks_and_signs_alone_are_no_fault() -> None:
-    data = cut(Rows(("?!", "…", "👍", "\t", "a", "👍"), ("1", "2", "3", "4", "5", "6")), 1)
+    data = cut(pairs_of(("?!", "…", "👍", "\t", "a", "👍"), ("1", "2", "3", "4", "5", "6")), 1)
     assert pair_baselines(data)[1].predicted == ("3",)
 
 

@@ -12,13 +12,13 @@ from recurra.judge.translation import Counted, scores
 from recurra.tasks.pairs import evaluate
 from recurra.tasks.pairs.baselines import Baseline, pair_baselines
 from recurra.tasks.pairs.evaluate import Forced, Judged, judge, repeated, to_look_at
-from said_pairs import Rows, Told, cut, dates, judged, looks, say, sentences
+from said_pairs import Told, cut, dates, judged, looks, pairs_of, say, sentences
 
 
 def of(sources: list[str], targets: list[str], said: list[str], **more: Any) -> Judged:
     """What was said of a few pairs."""
     told = [Told(text, list(s), list(text), None) for s, text in zip(sources, said, strict=True)]
-    given: dict[str, Any] = {"pairs": Rows(tuple(sources), tuple(targets)), "said": told}
+    given: dict[str, Any] = {"pairs": pairs_of(tuple(sources), tuple(targets)), "said": told}
     return Judged(**(given | more))
 
 
@@ -159,15 +159,15 @@ def test_attention_of_a_few_short_sentences_is_looked_at() -> None:
     assert len(to_look_at(judged(test, 1.0))) == evaluate.LOOKED
     long = [Told("x", ["a"] * 50, ["b"] * 3, looks(3, 50)), Told("x", ["a", "b"], ["b"] * 2, None)]
     flat = Told("x", ["a", "b"], ["b"] * 2, np.zeros((2, 2)))
-    some: Any = Rows(("a",) * 3, ("b",) * 3)
+    some: Any = pairs_of(("a",) * 3, ("b",) * 3)
     assert to_look_at(Judged(some, [*long, flat])) == []
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    some: Any = Rows(("a", "b"), ("c", "d"))
+    some: Any = pairs_of(("a", "b"), ("c", "d"))
     with pytest.raises(DataError, match="1 translations of 2 sources"):
         Judged(some, [Told("x", [], [], None)])
-    empty: Any = Rows((), ())
+    empty: Any = pairs_of((), ())
     with pytest.raises(DataError, match="one at least"):
         Judged(empty, [])
     with pytest.raises(DataError, match="the copy says 1 texts"):

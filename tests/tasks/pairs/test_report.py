@@ -15,7 +15,7 @@ from recurra.tasks.pairs.baselines import pair_baselines
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
-from said_pairs import Rows, Told, cut, dates, judged, looks, sentences
+from said_pairs import Told, cut, dates, judged, looks, pairs_of, sentences
 
 TRAINING = {
     "padding": 0.021,
@@ -156,8 +156,8 @@ def test_texts_of_all_kinds_stay_in_their_line(tmp_path: Path) -> None:
         "넓은 글자는 두 칸을 차지한다 " * 9,
         "é" * 500,
     ]
-    sources = tuple(f"{n} {texts[n % 5]}" for n in range(100))
-    data = cut(Rows(sources, sources[::-1]), 30)
+    sources = tuple(f"{n} | {texts[n % 5]}" for n in range(100))
+    data = cut(pairs_of(sources, sources[::-1]), 30)
     test = data.of(data.test)
     said = [Told(t[::-1], list(t[:9]), list(t[:7]), looks(7, 9)) for t in test.targets]
     given: Any = {"pairs": test, "said": said}

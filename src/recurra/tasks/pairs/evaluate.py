@@ -252,9 +252,7 @@ def _buckets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """The bucket of each length, from 0 on; equal lengths are never parted."""
     wanted = min(BUCKETS, max(1, len(lengths) // IN_BUCKET))
     cuts = np.quantile(lengths, np.arange(1, wanted) / wanted, method="inverted_cdf")
-    # A bucket goes up to its cut; one at the very end would leave none above.
-    cuts = np.unique(cuts[cuts < lengths.max()])
-    found: NDArray[np.int64] = np.searchsorted(cuts, lengths)
+    found: NDArray[np.int64] = np.searchsorted(np.unique(cuts), lengths)  # up to its cut
     return found
 
 

@@ -111,7 +111,7 @@ def writing(report: dict[str, Any]) -> str:
     )
     if found["empty"]:
         sentence += f" {percent(found['empty'])} of them are empty."
-    if found["unknown"]:
+    if found["unknown"] and any(found["unknown"].values()):
         sentence += (
             f" Its vocabularies lack {percent(found['unknown']['sources'])} of the pieces of the "
             f"sources and {percent(found['unknown']['targets'])} of those of the targets."
