@@ -34,7 +34,7 @@ def problem(kind: str, lengths: list[int], steps: int = 2) -> tuple[Tensor, Ragg
 
 def by_hand(layer: Attention, query: Tensor, row: Tensor) -> Tensor:
     """The score of one query (Q,) for each step of one row (S, F): the equations."""
-    w = {name: value for name, value in layer.named_parameters()}
+    w = dict(layer.named_parameters())
     match layer.kind:
         case "dot":
             scores = [query @ v for v in row]
@@ -142,5 +142,5 @@ def test_what_does_not_fit_is_refused() -> None:
     query, rows = problem("general", [3, 2])
     with pytest.raises(OptionError, match=r"\(B, T, Q\) = \(2, T, 5\)"):
         layer(query[:1], layer.memory(rows))
-    with pytest.raises(OptionError, match="torch.bool"):
+    with pytest.raises(OptionError, match=r"torch\.bool"):
         layer.memory(rows.padded(), torch.ones(2, 3))

@@ -9,7 +9,7 @@ import numpy as np
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 TOGETHER = 16
-"""Batches whose examples are sorted by length among themselves, where nobody says how many."""
+"""Batches whose examples are sorted by length among themselves, at most a quarter of them."""
 
 
 @final
@@ -25,15 +25,17 @@ class Batches:
         rows: (N,) which rows, as numbers of whatever holds them.
         lengths: (N,) of these rows.
         size: rows of a batch.
-        together: batches of a stretch, at most a quarter of all.
+        together: the share of all batches that a stretch has; by default sixteen at most.
     """
 
     def __init__(
-        self, rows: Rows, lengths: Rows, *, size: int, seed: int, together: int = TOGETHER
+        self, rows: Rows, lengths: Rows, *, size: int, seed: int, together: float | None = None
     ) -> None:
-        self.rows, self.lengths, self.seed, self.together = rows, lengths, seed, together
+        self.rows, self.lengths, self.seed = rows, lengths, seed
         self.size = min(size, len(rows))
         self.count = len(rows) // self.size
+        share = min(TOGETHER, self.count // 4) if together is None else int(together * self.count)
+        self._stretch = max(1, share) * self.size
         self._epoch, self._order = -1, rows
 
     def read(self, epoch: int, number: int) -> Rows:
@@ -46,9 +48,10 @@ class Batches:
     def _shuffled(self, epoch: int) -> Rows:
         draw = np.random.default_rng((self.seed, epoch))
         order = draw.permutation(len(self.rows))[: self.count * self.size]
-        stretch = min(self.together, max(1, self.count // 4)) * self.size
-        for start in range(0, len(order), stretch):
-            part = order[start : start + stretch]
-            order[start : start + stretch] = part[np.argsort(self.lengths[part], kind="stable")]
+        for start in range(0, len(order), self._stretch):
+            part = order[start : start + self._stretch]
+            order[start : start + self._stretch] = part[
+                np.argsort(self.lengths[part], kind="stable")
+            ]
         found: Rows = self.rows[draw.permutation(order.reshape(self.count, self.size), axis=0)]
         return found

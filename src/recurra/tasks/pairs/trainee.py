@@ -19,8 +19,8 @@ from recurra.judge.loss import LossSum
 from recurra.tasks.pairs.model import Member, PairNetwork
 from recurra.training.loop import Loss
 
-TOGETHER: Final = 128
-"""Batches whose pairs are sorted by length among themselves: two sides take more than one does."""
+TOGETHER: Final = 0.5
+"""The share of the pairs that are sorted by length together: two sides take more than one does."""
 
 AT_ONCE: Final = 128
 """Pairs whose loss is worked out together where nothing is learnt."""
@@ -119,8 +119,7 @@ class PairTrainee:
         self.device = next(network.parameters()).device
         self.ceiling = 10.0 + 4.0 * log(network.architecture.targets)
         read, said = (each.lengths.numpy()[learn] for each in (sides.sources, sides.targets))
-        # By the target's length, and among equals by the source's.
-        lengths = said * (int(read.max()) + 1) + read
+        lengths = zigzag(said, read)
         self.batches = [
             Batches(learn, lengths, size=batch, seed=seed * 1000 + m, together=TOGETHER)
             for m in range(len(network.members))
@@ -193,8 +192,19 @@ class PairTrainee:
         return 1.0 - real / max(laid, 1)
 
 
+def zigzag(said: Rows, read: Rows) -> Rows:
+    """Keys (N,) by which pairs are sorted so that neighbours are alike in both lengths.
+
+    By the target's length, two together; within those by the source's, upwards and downwards in
+    turn, so that it does not fall back where one pair of lengths ends and the next begins.
+    """
+    wide, rank = int(read.max(initial=0)) + 1, said // 2
+    found: Rows = rank * wide + np.where(rank % 2 == 0, read, wide - 1 - read)
+    return found
+
+
 def forced(network: PairNetwork, sides: Sides, rows: Rows) -> LossSum:
-    """What the network says of true targets, teacher-forced, in nats a piece, their ends included."""
+    """What the network says of true targets, teacher-forced, in nats a piece, ends included."""
     training, total = network.training, LossSum()
     network.eval()
     device = next(network.parameters()).device
