@@ -285,6 +285,22 @@ def test_the_likeliest_of_equals_are_the_first(rows: list[list[int]], count: int
         assert of_row == [row[token] for token in expected]
 
 
+@pytest.mark.parametrize("size", [2048, 3000, 4095])
+@pytest.mark.parametrize("grain", [0.0, 0.5])
+def test_the_likeliest_of_many_are_the_first_too(size: int, grain: float) -> None:
+    scores = torch.randn((20, size), generator=torch.Generator().manual_seed(size))
+    scores = (scores / grain).round() * grain if grain else scores
+    scores[3, 7], scores[4, -1], scores[5, 64:70] = 9.0, 9.0, 9.0
+    expected = scores.sort(dim=-1, descending=True, stable=True)
+    for count in (2, 6):
+        values, tokens = likeliest(scores, count)
+        assert tokens.tolist() == expected.indices[:, :count].tolist()
+        assert values.tolist() == expected.values[:, :count].tolist()
+    scores[9, 100] = math.nan
+    with pytest.raises(RecurraError, match="not numbers"):
+        likeliest(scores, 3)
+
+
 @given(st.lists(st.integers(0, 2), max_size=12), st.integers(0, 4))
 def test_repeats_are_the_tokens_that_would_end_an_ngram_again(tokens: list[int], size: int) -> None:
     grams = {tuple(tokens[k : k + size]) for k in range(len(tokens) - size + 1)}
