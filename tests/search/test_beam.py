@@ -219,15 +219,27 @@ def test_of_equals_the_earlier_hypothesis_and_the_lower_token() -> None:
 # The end
 
 
-def test_an_early_end_follows_from_the_bound_and_saves_steps() -> None:
-    # Ranked by the probability alone, nothing that lives can rise above what has ended.
-    for alpha, most in ((0.0, 12), (1.0, 60)):
-        steps: list[int] = []
-        problem = Problem([3], [60], Beam(5, length_penalty=alpha), {"seed": 2})
-        found = run(problem, [3], [60], steps)[0]
-        close(told(found), plain(problem, 3, 60))
-        assert len(steps) <= most
-        assert len(steps) > len(found[0].tokens)
+def test_an_early_end_follows_from_the_bound_and_changes_nothing() -> None:
+    """One end alone is likely, the first: what lives falls until it cannot rise above it."""
+    taken = []
+    for alpha, limit in ((0.0, 40), (1.0, 6), (1.0, 40), (2.0, 40)):
+        decoder = Table([3], ending=-90.0)
+        row = (BEGIN + 1 + 131 * 3) % 997
+        decoder.scores[row, END] = decoder.scores[row].max() + 1.5
+        (found,) = beam(
+            decoder, decoder.first(), begin=BEGIN, end=END, limits=[limit],
+            options=Beam(5, length_penalty=alpha),
+        )  # fmt: skip
+        first = decoder.alone(3, [BEGIN])[0][END].item()
+        taken.append(len(decoder.steps))
+        if taken[-1] < limit:
+            assert [(each.tokens, each.score) for each in found] == [((), first)]
+    # By the probability alone at once; by its mean the later, the longer it may still get.
+    assert taken[0] == 1
+    assert 1 < taken[1] < 6
+    assert taken[1] < taken[2] < 40
+    # Divided by the square of 40 it could always rise: the limit ends it.
+    assert taken[3] == 40
 
 
 def test_improbable_ends_do_not_end_a_sure_search() -> None:
@@ -283,6 +295,22 @@ def test_the_likeliest_of_equals_are_the_first(rows: list[list[int]], count: int
         expected = sorted(range(9), key=lambda token: (-row[token], token))[:count]
         assert at == expected
         assert of_row == [row[token] for token in expected]
+
+
+@pytest.mark.parametrize("size", [2048, 3000, 4095])
+@pytest.mark.parametrize("grain", [0.0, 0.5])
+def test_the_likeliest_of_many_are_the_first_too(size: int, grain: float) -> None:
+    scores = torch.randn((20, size), generator=torch.Generator().manual_seed(size))
+    scores = (scores / grain).round() * grain if grain else scores
+    scores[3, 7], scores[4, -1], scores[5, 64:70] = 9.0, 9.0, 9.0
+    expected = scores.sort(dim=-1, descending=True, stable=True)
+    for count in (2, 6):
+        values, tokens = likeliest(scores, count)
+        assert tokens.tolist() == expected.indices[:, :count].tolist()
+        assert values.tolist() == expected.values[:, :count].tolist()
+    scores[9, 100] = math.nan
+    with pytest.raises(RecurraError, match="not numbers"):
+        likeliest(scores, 3)
 
 
 @given(st.lists(st.integers(0, 2), max_size=12), st.integers(0, 4))
