@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
+from recurra.core.dropout import dropout
 from recurra.errors import OptionError
 
 X = TypeVar("X", Tensor, "Ragged")

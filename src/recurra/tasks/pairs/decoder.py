@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recurra.core.attention import Attention, Memory
+from recurra.core.dropout import dropout
 from recurra.core.layers import Recurrent
 from recurra.core.ragged import Ragged
 from recurra.core.state import State, join_layers
@@ -214,7 +215,7 @@ class Decoder(nn.Module):
         return self._drop(self.vectors(tokens))
 
     def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)
+        return dropout(x, self.dropout) if self.training else x
 
     def _parted(self, layers: State) -> tuple[State, State]:
         below = self.lower.num_layers

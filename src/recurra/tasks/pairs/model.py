@@ -8,10 +8,10 @@ from typing import Any, Final, Self, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from recurra.core import attention
 from recurra.core.attention import Memory
+from recurra.core.dropout import dropout
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN, Recurrent
 from recurra.core.ragged import Ragged
@@ -165,13 +165,16 @@ class Member(nn.Module):
 
     def encode(self, sources: Ragged) -> Encoded:
         """Read sources, ids (N,): outputs as a memory, the last states as a vector."""
-        x = F.dropout(self.source_vectors(sources.values), self.dropout, self.training)
+        x = self._drop(self.source_vectors(sources.values))
         with in_float(x):
             outputs, last = self.encoder(sources.beside(x.float()))
         ways = self.encoder.directions
         vector = last.hidden[:, -ways:].flatten(1)
-        values = F.dropout(outputs.values, self.dropout, self.training)
+        values = self._drop(outputs.values)
         return Encoded(self.decoder.memory(sources.beside(values)), vector)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return dropout(x, self.dropout) if self.training else x
 
     def forward(self, sources: Ragged, inputs: Ragged) -> Tensor:
         """Scores (N, V) of what follows each of the target inputs (N,), the truth fed."""

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from recurra.core.dropout import dropout
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_share_is_dropped_and_the_mean_is_kept(share: float, dtype: torch.dtype) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        found = dropout(torch.ones(499, 1001, dtype=dtype), share)
+    assert found.dtype == dtype
+    assert float((found == 0).float().mean()) == pytest.approx(share, abs=0.003)
+    assert float(found.double().mean()) == pytest.approx(1, abs=0.01)
+    # Nowhere more than elsewhere, and no number follows from its neighbour.
+    zero = (found == 0).double()
+    assert zero.mean(0).std() < 0.03
+    both = (zero[:, 1:] * zero[:, :-1]).mean()
+    assert float(both) == pytest.approx(share**2, abs=0.003)
+
+
+def test_nothing_and_everything() -> None:
+    x = torch.randn(3, 5)
+    assert dropout(x, 0.0) is x
+    assert dropout(x, 1.0).eq(0).all()
+    assert dropout(torch.zeros(0, 4), 0.5).shape == (0, 4)
+
+
+def test_chance_follows_from_torch_s_seed_and_gradients_from_what_was_kept() -> None:
+    def one() -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.arange(1.0, 64.0).requires_grad_()
+        with torch.random.fork_rng():
+            torch.manual_seed(5)
+            found = dropout(x, 0.25)
+        found.sum().backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        return found.detach(), x.grad
+
+    (found, grad), (again, _) = one(), one()
+    torch.testing.assert_close(found, again, atol=0, rtol=0)
+    torch.testing.assert_close(found, torch.arange(1.0, 64.0) * grad)
+    torch.testing.assert_close(grad.unique(), torch.tensor([0.0, 4 / 3]))
