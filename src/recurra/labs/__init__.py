@@ -68,11 +68,14 @@ _LABS: Final = (
     Lab("charseq", "a phrase letter by letter, one-hot or by number, fed the truth or itself"),
     Lab("long-sequence", "a long sentence from windows of 10, then with the state handed on"),
     Lab("stock", "seven days -> the next close; what scaling by the test part gives away", "may"),
+    Lab("translate", "four sentences to Korean; what the decoder is fed while it learns"),
+    Lab("attention", "five ways to look back, and strings reversed with and without them"),
     Lab("vanishing", "how far back a gradient reaches in RNN, GRU and LSTM; tanh against ReLU"),
     Lab("packed", "sentences of unequal length in one batch, without a padded step"),
     Lab("memory-rnn", "a cell written out, and a sentence it recites from a start symbol"),
     Lab("memory-lstm", "a longer sentence, alone and in a batch; how much RNN, GRU and LSTM hold"),
     Lab("sentiment", "a sentence -> its mood, against counting words", "may"),
+    Lab("chatbot", "questions and answers: one that replies from the command line", "may"),
     Lab("shakespeare", "RNN, GRU and LSTM learn to write like a text, side by side", "may"),
 )
 
