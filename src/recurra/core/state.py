@@ -171,6 +171,15 @@ def stack_layers(states: Sequence[S]) -> S:
     return stack(states, 1)
 
 
+def join_layers(states: Sequence[S]) -> S:
+    """Return the (B, L*D, H) state of layers from those of some after others, (B, l*D, H) each.
+
+    Raises:
+        OptionError: no states, or states of different kinds.
+    """
+    return _join(states, lambda leaves: torch.cat(leaves, 1))
+
+
 def stack(states: Sequence[S], axis: int) -> S:
     """Return one state whose leaves have a new axis along which `states` lie.
 

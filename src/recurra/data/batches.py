@@ -9,15 +9,15 @@ import numpy as np
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 TOGETHER = 16
-"""Batches whose examples are sorted by length among themselves, at most a quarter of them."""
+"""Batches whose examples are sorted by length among themselves, where nobody says how many."""
 
 
 @final
 class Batches:
     """Rows drawn without putting back, `size` at a time, those of a batch of like lengths.
 
-    Each epoch shuffles all rows, sorts stretches of up to sixteen batches by length, and shuffles
-    the batches: lengths within a batch are alike, while which rows meet changes from epoch to
+    Each epoch shuffles all rows, sorts stretches of some batches by length, and shuffles the
+    batches: lengths within a batch are alike, while which rows meet changes from epoch to
     epoch. What does not fill a batch is left out of an epoch, so that every batch weighs the same,
     unless there is no full one.
 
@@ -25,10 +25,13 @@ class Batches:
         rows: (N,) which rows, as numbers of whatever holds them.
         lengths: (N,) of these rows.
         size: rows of a batch.
+        together: batches of a stretch, at most a quarter of all.
     """
 
-    def __init__(self, rows: Rows, lengths: Rows, *, size: int, seed: int) -> None:
-        self.rows, self.lengths, self.seed = rows, lengths, seed
+    def __init__(
+        self, rows: Rows, lengths: Rows, *, size: int, seed: int, together: int = TOGETHER
+    ) -> None:
+        self.rows, self.lengths, self.seed, self.together = rows, lengths, seed, together
         self.size = min(size, len(rows))
         self.count = len(rows) // self.size
         self._epoch, self._order = -1, rows
@@ -43,7 +46,7 @@ class Batches:
     def _shuffled(self, epoch: int) -> Rows:
         draw = np.random.default_rng((self.seed, epoch))
         order = draw.permutation(len(self.rows))[: self.count * self.size]
-        stretch = min(TOGETHER, max(1, self.count // 4)) * self.size
+        stretch = min(self.together, max(1, self.count // 4)) * self.size
         for start in range(0, len(order), stretch):
             part = order[start : start + stretch]
             order[start : start + stretch] = part[np.argsort(self.lengths[part], kind="stable")]

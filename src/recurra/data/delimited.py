@@ -15,6 +15,9 @@ from recurra.errors import DataError
 Rows = tuple[list[str], list[list[str | None]], list[int]]
 """Column names; the values of each column; the line that each row begins on."""
 
+Row = tuple[int, list[str]]
+"""The line that a row begins on, and its fields."""
+
 _AT_ONCE: Final = 256  # rows turned into columns at a time: before Python's collector looks at them
 
 
@@ -27,11 +30,24 @@ def read_csv(text: str, name: str) -> Rows:
         DataError: a row has too few or too many fields, or quotes are out of place; the line is
             named.
     """
+    return _quoted(text, name, _delimiter(text))
+
+
+def csv_rows(text: str, name: str) -> list[Row]:
+    """The rows that `read_csv` reads, the names first, however many fields each has.
+
+    Raises:
+        DataError: quotes are out of place; the line is named.
+    """
+    with _any_length():
+        return list(_csv_rows(text, name, _delimiter(text)))
+
+
+def _delimiter(text: str) -> str:
+    # Where commas are decimal marks, spreadsheets write semicolons: they show in the header.
     head = text.lstrip("\r\n")
     head = head[: head.find("\n") + 1] or head
-    # Where commas are decimal marks, spreadsheets write semicolons: they show in the header.
-    delimiter = next((each for each in ",;\t" if each in head), ",")
-    return _quoted(text, name, delimiter)
+    return next((each for each in ",;\t" if each in head), ",")
 
 
 def _quoted(text: str, name: str, delimiter: str) -> Rows:
@@ -39,7 +55,7 @@ def _quoted(text: str, name: str, delimiter: str) -> Rows:
         return _gathered(_csv_rows(text, name, delimiter), name)
 
 
-def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
     """The rows that are not blank, each with the line that it begins on."""
     # newline="" keeps the line ends that stand within quotes.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -132,13 +148,33 @@ def read_tsv(text: str, name: str) -> Rows:
     return _quoted(text, name, "\t")
 
 
-def _quotes(text: str) -> Literal["inside", "around", "either"]:
+def tsv_rows(text: str, name: str, *, names: bool) -> list[Row]:
+    """The rows that `read_tsv` reads, however many fields each has.
+
+    Args:
+        text: rows.
+        name: what it is called in messages.
+        names: whether the first row holds names.
+
+    Raises:
+        DataError: quotes are out of place; the line is named.
+    """
+    quotes = _quotes(text, names=names)
+    if quotes != "around":
+        rows = list(_tsv_rows(text))
+        if quotes == "inside" or len({len(row) for _, row in rows}) < 2:
+            return rows
+    with _any_length():
+        return list(_csv_rows(text, name, "\t"))
+
+
+def _quotes(text: str, *, names: bool = True) -> Literal["inside", "around", "either"]:
     """Whether quotes belong to the fields of a TSV file, or stand around them."""
     if '"' not in text:
         return "inside"
     head = text.lstrip("\r\n")
     head = head[: head.find("\n") + 1] or head
-    if all(_QUOTED.fullmatch(each) for each in head.rstrip("\r\n").split("\t")):
+    if names and all(_QUOTED.fullmatch(each) for each in head.rstrip("\r\n").split("\t")):
         return "around"
     spans = False
 
@@ -154,7 +190,7 @@ def _quotes(text: str) -> Literal["inside", "around", "either"]:
     return "either" if spans else "around"
 
 
-def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _tsv_rows(text: str) -> Iterator[Row]:
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
         if line:
@@ -164,7 +200,7 @@ def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 # -- rows to columns ----------------------------------------------------------------------------
 
 
-def _gathered(rows: Iterator[tuple[int, list[str]]], name: str) -> Rows:
+def _gathered(rows: Iterator[Row], name: str) -> Rows:
     """The columns of rows whose first holds the names."""
     _, names = next(rows, (1, []))
     names = [each.strip() for each in names]

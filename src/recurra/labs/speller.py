@@ -15,7 +15,8 @@ from torch.nn.functional import cross_entropy, mse_loss, one_hot
 from recurra.data.vocabulary import Vocabulary
 from recurra.errors import DataError
 from recurra.nn import GRU, LSTM, RNN, State
-from recurra.search import generators, greedy, sample
+from recurra.search.choice import greedy
+from recurra.search.stream import generators, sample
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Scores (N, V) and the numbers of the true symbols (N,) -> their mean loss."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from recurra.bundle import Run
 from recurra.show.picture import BLUE, ORANGE, figure, write
 
@@ -25,10 +27,11 @@ def draw(run: Run) -> str:
             axes.plot(steps, losses, "o-", color=colour, markersize=3, label=names[key])
     chosen = [line for line in lines if line["select"] is not None]
     if chosen:
-        best = min(chosen, key=lambda line: float(line["select"]))
+        best = min(chosen, key=_cost)
+        score = f", score {best['score']:.2f}" if best.get("score") is not None else ""
         axes.plot([best["step"]], [best["select"]], "o", color=ORANGE, markersize=8)
         axes.annotate(
-            f"{best['select']:.3f}",
+            f"{best['select']:.3f}{score}",
             (best["step"], best["select"]),
             textcoords="offset points",
             xytext=(0, 10),
@@ -41,3 +44,9 @@ def draw(run: Run) -> str:
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return write(run, "figures/curves.png", drawn)
+
+
+def _cost(line: dict[str, Any]) -> float:
+    """What chose: the loss, or where there is a score, that."""
+    score = line.get("score")
+    return float(line["select"]) if score is None else -float(score)

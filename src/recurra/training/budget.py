@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from recurra.errors import OptionError
 
@@ -71,15 +71,28 @@ class TrainingOptions:
 
 def _fits(value: object, kind: Any) -> bool:
     """Whether a value is of an annotated type, such as `float | None`; whole numbers are floats."""
-    kinds = get_args(kind) or (kind,)
+    kinds = _kinds(kind)
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
         return True
+    if list[str] in kinds and isinstance(value, list):
+        return all(isinstance(each, str) for each in value)
     return type(value) in kinds
 
 
+def _kinds(kind: Any) -> tuple[Any, ...]:
+    """What a type such as `list[str] | None` is made up of."""
+    return (kind,) if get_origin(kind) is list else get_args(kind) or (kind,)
+
+
 def _kind(kind: Any) -> str:
-    words = {int: "a whole number", float: "a number", str: "a word", bool: "True or False"}
-    return next(words[each] for each in get_args(kind) or (kind,) if each in words)
+    words: dict[Any, str] = {
+        int: "a whole number",
+        float: "a number",
+        str: "a word",
+        bool: "True or False",
+        list[str]: "a list of words",
+    }
+    return next(words[each] for each in _kinds(kind) if each in words)
 
 
 def _within(value: float, limits: Any) -> bool:

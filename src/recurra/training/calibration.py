@@ -43,6 +43,7 @@ def calibrate(
     step = step_seconds(trainee, trial, precision, within=0.03 * budget)
     start = time.perf_counter()
     trainee.select(trial)
+    trainee.score(trial)
     select = time.perf_counter() - start
     left = max(0.0, budget - reserve - clock.elapsed())
     reports = max(3, min(REPORTS, int(_SHARE * left / select)))

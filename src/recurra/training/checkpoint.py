@@ -24,8 +24,8 @@ class Progress:
     Args:
         step: completed steps.
         plan: the plan in force.
-        best: the lowest loss on the selection part so far, in the task's unit; infinite before
-            the first report.
+        best: the lowest loss on the selection part so far, in the task's unit, or where a score
+            chooses, minus the highest; infinite before the first report.
         best_step: the step it was reached at.
         stale: reports since then.
         finishing: whether the selection part is trained on too by now.

@@ -68,6 +68,9 @@ class Trainee(Protocol[Carry]):
     def select(self, network: nn.Module) -> LossSum:
         """The loss on the selection part; lower is better."""
 
+    def score(self, network: nn.Module) -> float | None:
+        """What chooses in that loss's place, higher is better; None where the loss chooses."""
+
     def finish(self, carry: Carry) -> Carry:
         """The carry with which the selection part, having chosen, is read for training too.
 
@@ -203,12 +206,15 @@ def train(
             watcher.stepped(step, loss.total.mean, loss.total.count, time.perf_counter() - started)
             progress = replace(progress, step=step, seen=seen)
             if plan.due(step):
-                selected = None if progress.finishing else trainee.select(network).mean
+                selected = score = None
+                if not progress.finishing:
+                    selected, score = trainee.select(network).mean, trainee.score(network)
                 if selected is not None and not math.isfinite(selected):
                     watcher.says(f"the selection loss is {selected} at step {step}; training stops")
                     progress = replace(progress, reason="diverged")
                     break
-                progress = _judged(progress, selected, settings)
+                cost = selected if score is None else -score
+                progress = _judged(progress, cost, settings)
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
@@ -226,6 +232,8 @@ def train(
                     "select": selected,
                     "seconds": round(clock.elapsed(), 2),
                 }
+                if score is not None:
+                    line["score"] = score
                 run.append_history(line)
                 watcher.reported(line, progress.plan, best)
                 checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
@@ -262,13 +270,13 @@ def seeded(seed: int, step: int) -> Iterator[None]:
         yield
 
 
-def _judged(progress: Progress, selected: float | None, settings: Settings) -> Progress:
-    if selected is None:
+def _judged(progress: Progress, cost: float | None, settings: Settings) -> Progress:
+    if cost is None:
         # The plan's last weights are the ones to keep: nothing chooses any more.
         last = progress.step >= progress.plan.steps
         return replace(progress, best_step=progress.step) if last else progress
-    if selected < progress.best:
-        return replace(progress, best=selected, best_step=progress.step, stale=0)
+    if cost < progress.best:
+        return replace(progress, best=cost, best_step=progress.step, stale=0)
     stale = progress.stale + 1
     reason = "early" if stale >= settings.patience else ""
     return replace(progress, stale=stale, reason=reason)

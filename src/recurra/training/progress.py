@@ -89,6 +89,8 @@ class Bar:
         self._plan = plan
         notes = [f"{self._speed:,.0f} {self._unit}/s"]
         trained, selected = line["train"], line["select"]
+        if line.get("score") is not None:
+            notes.append(f"score {line['score']:.2f}")
         if selected is not None and not best:
             notes.append("not better")
         if self._target and not self._beaten and (selected or math.inf) < self._target[1]:

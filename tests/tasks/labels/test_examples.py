@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.data.places import Places
 from recurra.errors import DataError
-from recurra.tasks.labels.examples import Examples, Places, numbers, repeats, texts, tokens
+from recurra.tasks.labels.examples import Examples, numbers, repeats, texts, tokens
 
 
 def places(n: int) -> Places:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from recurra.data.places import Places
 from recurra.tasks.labels import mistakes
-from recurra.tasks.labels.examples import Examples, Places, numbers, texts, tokens
+from recurra.tasks.labels.examples import Examples, numbers, texts, tokens
 from recurra.tasks.labels.mistakes import by_class, confusion, wrong
 from recurra.tasks.labels.truth import Numbers, Truth
 

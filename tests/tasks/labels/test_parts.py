@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.data.places import Places
 from recurra.data.splits import ALWAYS
 from recurra.errors import DataError
-from recurra.tasks.labels.examples import Places, texts, tokens
+from recurra.tasks.labels.examples import texts, tokens
 from recurra.tasks.labels.parts import FOLDS, LabelData, cut
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from recurra.data.places import Places
 from recurra.errors import DataError
 from recurra.judge.bootstrap import counts_bootstrap, paired_shares, share
-from recurra.tasks.labels.examples import Places, texts, tokens
+from recurra.tasks.labels.examples import texts, tokens
 from recurra.tasks.labels.truth import Floats, Metric, Numbers, Truth
 
 CLASSES = ("a", "b", "c", "d")

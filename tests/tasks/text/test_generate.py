@@ -12,7 +12,7 @@ import torch
 
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError, OptionError
-from recurra.search import Sampling
+from recurra.search.choice import Sampling
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.generate import write
 

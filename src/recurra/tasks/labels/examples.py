@@ -1,18 +1,17 @@
-"""Examples with their labels, whatever they came from: checked values, and where each stands."""
+"""Examples with their labels, whatever they came from, as checked values."""
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
-from typing import Any, Literal, final, overload
+from typing import Any, Literal, final
 
 import numpy as np
 
+from recurra.data.places import Places
 from recurra.data.sequences import Values
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError
@@ -23,41 +22,6 @@ Label = str | tuple[str, ...]
 """What is said of an example: a class, or where steps are tagged a class for each of them."""
 
 Input = str | tuple[str, ...] | Values
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Places(Sequence[str]):
-    """Where examples stand, put into words when asked for: "reviews.tsv, line 12".
-
-    `parts` are (name, unit, numbers): the examples of a source, one after the other. The unit is
-    line or row; or X, for those of an array, which are counted from 0: "X[11]".
-    """
-
-    parts: tuple[tuple[str, str, Sequence[int]], ...]
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        return [0, *accumulate(len(numbers) for _, _, numbers in self.parts)]
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[str]: ...
-    def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return [self[each] for each in range(*row.indices(len(self)))]
-        row = int(row) + (len(self) if row < 0 else 0)
-        if not 0 <= row < len(self):
-            raise IndexError(row)
-        part = bisect_right(self._starts, row) - 1
-        name, unit, numbers = self.parts[part]
-        number = numbers[row - self._starts[part]]
-        place = f"X[{number}]" if unit == "X" else f"{unit} {number:,}"
-        return f"{name}, {place}" if name else place
 
 
 @final

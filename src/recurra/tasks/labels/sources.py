@@ -11,12 +11,13 @@ from typing import Final, final
 
 from recurra.data.files import STANDARD_INPUT, bytes_of, decoded, given_once, is_folder
 from recurra.data.long_tables import from_long
+from recurra.data.places import Places
 from recurra.data.sequences import Sequences, read_npz
 from recurra.data.tables import TABLE_SUFFIXES, Table, read_table
 from recurra.data.tagged import read_conll
 from recurra.data.ts import read_ts
 from recurra.errors import DataError, OptionError
-from recurra.tasks.labels.examples import Examples, Places, numbers, texts, tokens
+from recurra.tasks.labels.examples import Examples, numbers, texts, tokens
 
 TEXT_COLUMNS: Final = (
     *("text", "document", "sentence", "review", "question", "content", "body", "message"),

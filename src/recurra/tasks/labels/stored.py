@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import Run
-from recurra.tasks.labels.examples import Examples, Places
+from recurra.data.places import Places
+from recurra.tasks.labels.examples import Examples
 
 TEXTS: Final = "checkpoint/input.jsonl"
 NUMBERS: Final = "checkpoint/input.safetensors"

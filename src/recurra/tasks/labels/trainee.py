@@ -138,6 +138,9 @@ class LabelTrainee:
         network.train(training)
         return total
 
+    def score(self, network: nn.Module) -> None:
+        """Nothing: the loss chooses."""
+
     def finish(self, carry: Carry) -> Carry:
         """Nothing changes: each fold is trained on by all members but one."""
         return carry

@@ -107,6 +107,9 @@ class SeriesTrainee:
         errors = pinball(came, quantiles(network, self.reader, self.chosen), LEVELS)
         return LossSum(float(np.nansum(errors)), int(np.isfinite(errors).sum()))
 
+    def score(self, network: nn.Module) -> None:
+        """Nothing: the loss chooses."""
+
     def finish(self, carry: Carry) -> Carry:
         """From here on the selection part trains too; what is said of it before that is kept."""
         said = quantiles(self.network, self.reader, self.chosen)

@@ -16,7 +16,7 @@ from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.data.files import TextSource, read_text
 from recurra.data.vocabulary import Vocabulary
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.search import Sampling
+from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
 from recurra.tasks.text import baselines, data, evaluate, recipe, report
 from recurra.tasks.text.data import TextData

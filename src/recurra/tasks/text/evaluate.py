@@ -15,7 +15,7 @@ import torch
 from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
-from recurra.search import Sampling
+from recurra.search.choice import Sampling
 from recurra.tasks.text import freerun
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData

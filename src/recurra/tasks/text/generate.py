@@ -9,7 +9,8 @@ import torch
 
 from recurra.data.vocabulary import UNKNOWN, Vocabulary
 from recurra.errors import DataError, OptionError
-from recurra.search import Sampling, generators, sample
+from recurra.search.choice import Sampling
+from recurra.search.stream import generators, sample
 from recurra.tasks.text.model import CharacterNetwork
 
 _CHUNK = 1024

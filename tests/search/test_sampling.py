@@ -12,21 +12,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recurra.errors import OptionError, RecurraError
-from recurra.search import (
+from recurra.search.choice import (
     Choose,
     Filter,
     Sampling,
     compose,
     draw,
-    generators,
     greedy,
     never,
     repetition_penalty,
-    sample,
     temperature,
     top_k,
     top_p,
 )
+from recurra.search.stream import generators, sample
 
 SIZE = 7
 NONE_RECENT = torch.zeros((1, 0), dtype=torch.long)

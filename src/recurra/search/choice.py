@@ -1,32 +1,22 @@
-"""Decoding over one interface: how the next token is chosen, and the stream of choices."""
+"""How the next token is chosen: filters of scores, the likeliest, or chance."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar, final
+from typing import final
 
 import torch
 from torch import Tensor
 
 from recurra.errors import OptionError, RecurraError
 
-_State = TypeVar("_State")
-
 Filter = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, V), recent (B, R)) -> logits (B, V); `recent` are the last tokens, oldest first."""
 
 Choose = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits (B, V), recent (B, R), uniform (B,) in [0, 1)) -> tokens (B,); the same for the same."""
-
-
-class Decoder(Protocol[_State]):
-    """A model that reads one token of each of B sequences and scores what may follow."""
-
-    def step(self, tokens: Tensor, state: _State | None) -> tuple[Tensor, _State]:
-        """Tokens (B,) and the state before them -> logits (B, V) and the state after them."""
-        ...
 
 
 def temperature(value: float) -> Filter:
@@ -212,68 +202,17 @@ class Sampling:
         return draw(*filters, temperature(self.temperature), kept)
 
 
-_NEXT_ROW: Final = 0x9E3779B97F4A7C15  # odd: torch's CPU generator takes a seed's low 32 bits alone
-
-
-def generators(seed: int, rows: int) -> list[torch.Generator]:
-    """One source of chance for each row, so that a row is the same whatever runs beside it."""
-    return [torch.Generator().manual_seed((seed + row * _NEXT_ROW) % 2**63) for row in range(rows)]
-
-
-def sample(
-    decoder: Decoder[_State],
-    logits: Tensor,
-    state: _State,
-    choose: Choose,
-    chance: Sequence[torch.Generator],
-    *,
-    recent: Tensor | None = None,
-    remember: int = 0,
-) -> Iterator[Tensor]:
-    """Tokens (B,) without end, in constant memory: choose, hand out, read, choose again.
-
-    Args:
-        decoder: scores what may follow.
-        logits: (B, V), what follows the prompt.
-        state: the state after the prompt.
-        choose: from `greedy`, `draw` or `Sampling.choose`.
-        chance: B generators, from `generators`.
-        recent: (B, R) the prompt's last tokens, for filters that look back.
-        remember: how many of the last tokens such filters look at: `Sampling.remembers`.
-
-    Raises:
-        OptionError: B differs among them, at the first token.
-        RecurraError: the decoder's scores are not numbers.
-    """
-    batch = len(chance)
-    if recent is None:
-        recent = torch.zeros((batch, 0), dtype=torch.long)
-    if logits.shape[0] != batch or recent.shape[0] != batch:
-        raise OptionError(
-            f"{logits.shape[0]} rows of logits, {recent.shape[0]} of recent tokens and "
-            f"{batch} generators",
-            expected="as many of each",
-        )
-    recent = recent.to(logits.device)[:, max(0, recent.shape[1] - remember) :]
-    while True:
-        with torch.no_grad():  # not around the yield: it would reach the caller
-            uniform = torch.stack(
-                [torch.rand((), generator=each, dtype=torch.float64) for each in chance]
-            )
-            tokens = choose(logits, recent, uniform.to(logits.device))
-        yield tokens
-        with torch.no_grad():
-            if remember:
-                recent = torch.cat([recent, tokens[:, None]], 1)[:, -remember:]
-            logits, state = decoder.step(tokens, state)
-
-
 def _checked(logits: Tensor) -> Tensor:
     """The logits, if each row has a finite one and none that is infinite or not a number."""
     if not bool(torch.isfinite(logits.amax(-1)).all()):
-        raise RecurraError(
-            "the model's scores are not numbers, or leave no token to choose",
-            expected="finite scores",
-            fix="the training diverged or the run was damaged: train again at a lower rate",
-        )
+        raise no_numbers()
     return logits
+
+
+def no_numbers() -> RecurraError:
+    """The fault of a model whose scores cannot be ranked."""
+    return RecurraError(
+        "the model's scores are not numbers, or leave no token to choose",
+        expected="finite scores",
+        fix="the training diverged or the run was damaged: train again at a lower rate",
+    )

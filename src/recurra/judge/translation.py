@@ -1,0 +1,317 @@
+"""Written texts against what they should be: BLEU, chrF and exact matches, and how sure each is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, final, get_args
+from unicodedata import normalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.errors import DataError, MissingExtra, OptionError
+from recurra.judge.bootstrap import (
+    FEWEST,
+    Interval,
+    counts_bootstrap,
+    paired_shares,
+    share,
+)
+from recurra.judge.verdict import Verdict, verdict
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric as Library
+
+Floats = NDArray[np.float64]
+
+Metric = Literal["bleu", "chrf", "exact"]
+Cut = Literal["13a", "zh", "char"]
+
+NAMES: Final[dict[Metric, str]] = {"bleu": "BLEU", "chrf": "chrF", "exact": "exact"}
+UNITS: Final[dict[Metric, str]] = {
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "exact": "points of exact matches",
+}
+
+CUTS: Final[dict[Cut, str]] = {
+    "13a": "words apart at blanks, signs by themselves (sacrebleu's 13a)",
+    "zh": "every Chinese character by itself (sacrebleu's zh)",
+    "char": "every character by itself (sacrebleu's char), as no blanks part the words",
+}
+
+REPEATS: Final = 1000
+"""How often sentences are drawn anew: as sacrebleu does."""
+
+_ENOUGH: Final = 4.0  # words: BLEU counts rows of four
+
+_TESTED: Final = 3_000  # sentences up to which sacrebleu's own test is asked, which holds all draws
+
+# Scripts that put no blanks between words: Chinese; kana; Thai, Lao, Burmese, Khmer.
+_HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_RUNNING: Final = re.compile("[\u3040-\u30ff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+
+
+def cut_for(texts: Sequence[str]) -> Cut:
+    """How sacrebleu has to cut such texts into words, from the script that they are written in."""
+    whole = "".join(texts[:2000])
+    letters = sum(letter.isalpha() for letter in whole)
+    han, running = len(_HAN.findall(whole)), len(_RUNNING.findall(whole))
+    if 3 * (han + running) <= letters or not letters:
+        return "13a"
+    return "zh" if han > 9 * running else "char"
+
+
+def words_of(texts: Sequence[str], cut: Cut) -> list[int]:
+    """How many words each text has, or characters where no blanks part them."""
+    if cut == "13a":
+        return [len(text.split()) for text in texts]
+    return [len("".join(text.split())) for text in texts]
+
+
+def deciding(references: Sequence[str]) -> Metric:
+    """The metric that decides over such references: BLEU, or chrF where they are short.
+
+    BLEU is made of rows of four words, which shorter references do not have.
+    """
+    lengths = words_of(references, cut_for(references))
+    return "bleu" if lengths and float(np.mean(lengths)) >= _ENOUGH else "chrf"
+
+
+@final
+@dataclass(frozen=True)
+class Scores:
+    """Figures of a corpus. BLEU and chrF go from 0 to 100; `exact` is a share of one.
+
+    Args:
+        signatures: how sacrebleu counted, so that another can count the same.
+    """
+
+    bleu: float
+    chrf: float
+    exact: float
+    signatures: dict[str, str]
+
+    def of(self, metric: Metric) -> float:
+        """A figure by its name, larger where better; exact matches in points of a hundred."""
+        return {"bleu": self.bleu, "chrf": self.chrf, "exact": 100 * self.exact}[metric]
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields as plain values."""
+        return {
+            "bleu": self.bleu,
+            "chrf": self.chrf,
+            "exact": self.exact,
+            "signatures": self.signatures,
+        }
+
+
+def scores(predicted: Sequence[str], references: Sequence[str]) -> Scores:
+    """BLEU (Papineni et al. 2002), chrF (Popović 2015) and exact matches, by sacrebleu.
+
+    Cased, one reference each, as they stand (Post 2018, arXiv:1804.08771).
+
+    Raises:
+        DataError: there is none, or not as many of each.
+        MissingExtra: sacrebleu is not installed.
+    """
+    return Counted.of(predicted, references).scores()
+
+
+def score(metric: Metric, predicted: Sequence[str], references: Sequence[str]) -> float:
+    """One figure alone, larger where better: what chooses in a training; exact ones in points.
+
+    Raises:
+        DataError: there is none, or not as many of each.
+        OptionError: no such metric.
+        MissingExtra: sacrebleu is not installed.
+    """
+    if metric not in get_args(Metric):
+        raise OptionError(f"score {metric!r}", expected=f"one of {', '.join(get_args(Metric))}")
+    ours, true = _checked(predicted, references)
+    if metric == "exact":
+        return 100.0 * float(np.mean([one == other for one, other in zip(ours, true, strict=True)]))
+    library = _libraries(cut_for(true))[metric]
+    return float(library.corpus_score(ours, [true]).score)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What each sentence counts towards the figures of any corpus that it is in.
+
+    Args:
+        counts: of BLEU (N, 10) and chrF (N, 18), as sacrebleu sums them.
+        exact: whether a sentence is its reference, (N,).
+        cut: how the references are cut into words.
+    """
+
+    counts: dict[Metric, Floats]
+    exact: NDArray[np.bool_]
+    cut: Cut
+    signatures: dict[str, str]
+
+    @classmethod
+    def of(cls, predicted: Sequence[str], references: Sequence[str]) -> Counted:
+        """Count texts against their references.
+
+        Raises:
+            DataError: there is none, or not as many of each.
+            MissingExtra: sacrebleu is not installed.
+        """
+        ours, true = _checked(predicted, references)
+        cut = cut_for(true)
+        counts, signatures = {}, {}
+        for name, library in _libraries(cut).items():
+            rows = library._extract_corpus_statistics(ours, [true])
+            counts[name] = np.array(rows, np.float64)
+            signatures[str(name)] = str(library.get_signature())
+        exact = np.array([one == other for one, other in zip(ours, true, strict=True)])
+        return cls(counts, exact, cut, signatures)
+
+    def __len__(self) -> int:
+        return len(self.exact)
+
+    def at(self, rows: NDArray[np.int64]) -> Counted:
+        """Some of the sentences, by their numbers."""
+        counts = {metric: each[rows] for metric, each in self.counts.items()}
+        return Counted(counts, self.exact[rows], self.cut, self.signatures)
+
+    def scores(self) -> Scores:
+        """The figures of all sentences together."""
+        bleu, chrf = (self._figure(m)(self.counts[m].sum(0)[None])[0] for m in ("bleu", "chrf"))
+        return Scores(float(bleu), float(chrf), float(self.exact.mean()), self.signatures)
+
+    def sentences(self) -> Floats:
+        """The chrF of each sentence by itself, (N,).
+
+        BLEU means little there: most sentences lack a row of four words that is right.
+        """
+        return self._figure("chrf")(self.counts["chrf"])
+
+    def interval(self, metric: Metric, *, repeats: int = REPEATS, seed: int = 0) -> Interval:
+        """A figure and how sure it is: sentences drawn anew (Koehn 2004); exact ones as a share."""
+        if metric == "exact":
+            return share(int(self.exact.sum()), len(self))
+        counts = self.counts[metric]
+        return counts_bootstrap(counts, self._figure(metric), repeats=repeats, seed=seed)
+
+    def _figure(self, metric: Metric) -> Any:
+        """From sums of counts (R, S) to R figures, each computed by sacrebleu."""
+        library = _libraries(self.cut)[metric]
+
+        def figures(sums: Floats) -> Floats:
+            found = [library._compute_score_from_stats(row.tolist()).score for row in sums]
+            return np.array(found, np.float64)
+
+        return figures
+
+
+@final
+@dataclass(frozen=True)
+class Paired:
+    """A verdict, and the p-value of sacrebleu's own test beside it, where it was asked."""
+
+    verdict: Verdict
+    metric: Metric
+    p: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields as plain values."""
+        return self.verdict.to_json() | {"metric": self.metric, "p": self.p}
+
+
+def paired(
+    model: Sequence[str],
+    baseline: Sequence[str],
+    references: Sequence[str],
+    metric: Metric,
+    *,
+    name: str,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> Paired:
+    """Judge a model's texts against a baseline's, sentence by sentence the same ones drawn.
+
+    The paired bootstrap of Koehn (2004) over what sacrebleu counts in each sentence; exact matches
+    by `paired_shares`.
+
+    Args:
+        model, baseline: N texts each.
+        name: the baseline, as it reads after "the".
+        metric: what they are judged by.
+        repeats: how often N sentences are drawn.
+        seed: of the draws; the same seed gives the same interval.
+
+    Raises:
+        DataError: there is none, or not as many of each.
+        MissingExtra: sacrebleu is not installed.
+    """
+    first, second = Counted.of(model, references), Counted.of(baseline, references)
+    ours, theirs = first.scores().of(metric), second.scores().of(metric)
+    p = None
+    if metric == "exact":
+        found = paired_shares(first.exact, second.exact, repeats=repeats, seed=seed)
+        found = Interval(100 * found.low, 100 * found.high, 100 * found.estimate, found.level)
+    else:
+        figure, width = first._figure(metric), first.counts[metric].shape[1]
+        found = counts_bootstrap(
+            np.concatenate([first.counts[metric], second.counts[metric]], 1),
+            lambda sums: figure(sums[:, :width]) - figure(sums[:, width:]),
+            repeats=repeats,
+            seed=seed,
+        )
+        if FEWEST <= len(first) <= _TESTED:
+            p = _tested(model, baseline, references, metric, repeats)
+    said = verdict(ours, theirs, found, name=name, unit=UNITS[metric], higher_is_better=True)
+    return Paired(said, metric, p)
+
+
+def _tested(
+    model: Sequence[str],
+    baseline: Sequence[str],
+    references: Sequence[str],
+    metric: Metric,
+    repeats: int,
+) -> float:
+    """The p-value of sacrebleu's paired bootstrap; its seed is its own."""
+    from sacrebleu.significance import PairedTest
+
+    ours, true = _checked(model, references)
+    theirs, _ = _checked(baseline, references)
+    library = _libraries(cut_for(true))[metric]
+    test = PairedTest(
+        [("baseline", theirs), ("model", ours)],
+        {metric: library},
+        [true],
+        test_type="bs",
+        n_samples=repeats,
+    )
+    _, table = test()
+    (results,) = (rows for key, rows in table.items() if key != "System")
+    return float(results[1].p_value)
+
+
+def _libraries(cut: Cut) -> dict[Metric, Library]:
+    try:
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+    except ImportError as error:
+        raise MissingExtra(
+            "sacrebleu, which counts BLEU and chrF, is not installed",
+            fix='pip install "recurra[pairs]"',
+        ) from error
+    # Forced, so that it says nothing of sentences that end in " .".
+    return {"bleu": BLEU(tokenize=cut, force=True), "chrf": CHRF()}
+
+
+def _checked(predicted: Sequence[str], references: Sequence[str]) -> tuple[list[str], list[str]]:
+    if len(predicted) != len(references) or not len(references):
+        raise DataError(
+            f"{len(predicted):,} texts and {len(references):,} references",
+            expected="as many of each, one at least",
+        )
+    # Two ways of writing the same letters are no difference.
+    return [normalize("NFC", each) for each in predicted], [normalize("NFC", x) for x in references]

@@ -1,0 +1,1 @@
+"""How a model writes: one way of choosing tokens, and of stepping, for every task."""

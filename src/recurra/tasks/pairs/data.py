@@ -1,0 +1,276 @@
+"""Files or Python values -> checked pairs, and which of them train, choose and report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from recurra.bundle import Run
+from recurra.data.files import given_once
+from recurra.errors import DataError, InputError, OptionError
+from recurra.tasks.pairs import stored
+from recurra.tasks.pairs.dates import dates
+from recurra.tasks.pairs.given import pairs_from
+from recurra.tasks.pairs.options import PairOptions
+from recurra.tasks.pairs.parts import PairData, Pairs, cut
+from recurra.tasks.pairs.sources import Found, Reading, pairs_of
+
+__all__ = [
+    "PairData",
+    "Pairs",
+    "from_python",
+    "given",
+    "listed",
+    "pairs_to_judge",
+    "read",
+    "read_again",
+    "store_input",
+]
+
+SHARE: Final = 0.1
+"""What reports where no test part is given."""
+
+
+def given(X: Any, y: Any, options: PairOptions) -> PairData:
+    """What a model is fitted on: pairs, sources and targets apart, files, or None for dates.
+
+    Raises:
+        DataError: they are broken, or cannot be learnt from.
+        OptionError: a column does not exist, or is named where there is none.
+        MissingExtra: a package that they need is not installed.
+    """
+    if y is None and _is_files(X):
+        return read(listed(X), options)
+    return from_python(
+        X,
+        y,
+        seed=options.seed,
+        reverse=options.reverse,
+        test_files=options.test or [],
+        valid_files=options.valid or [],
+    )
+
+
+def read(sources: Sequence[str | Path], options: PairOptions) -> PairData:
+    """Read and check what the options name; dates in English and Korean where no source is given.
+
+    Raises:
+        DataError: a file is missing or broken, or what it holds cannot be learnt from.
+        OptionError: a column does not exist, or is named where there is none.
+        MissingExtra: a package that the files, or the dates, need is not installed.
+    """
+    reading, parts = _reading(options), (options.valid or [], options.test or [])
+    if not sources:
+        if any(parts):
+            raise DataError(f"{(parts[1] or parts[0])[0]}: a part, but no data to train on")
+        return _dates(reading, options.seed)
+    return _with_parts(pairs_of(list(sources), reading), parts, reading, options.seed, SHARE)
+
+
+def from_python(
+    X: Any,
+    y: Any = None,
+    *,
+    seed: int = 0,
+    reverse: bool = False,
+    test: float = SHARE,
+    test_files: Sequence[str | Path] = (),
+    valid_files: Sequence[str | Path] = (),
+    name: str = "given",
+) -> PairData:
+    """Check pairs that were given as Python values.
+
+    Args:
+        X: a list of (source, target); or, with y, sources.
+        y: their targets.
+        seed: which pairs report and choose follows from it.
+        reverse: whether to take the targets as sources.
+        test: the share of the pairs that report, where no file is given for that.
+        test_files, valid_files: what reports, and what chooses, where that stands in files.
+        name: what the data are called.
+
+    Raises:
+        DataError: they are not such, or cannot be learnt from.
+        OptionError: the share is not between 0 and 1.
+    """
+    if not 0 < test < 1:
+        raise OptionError(f"test = {test}", expected="a share of the whole, between 0 and 1")
+    pairs, reading = pairs_from(X, y), Reading(reverse=reverse)
+    found = Found(name, pairs.reversed if reverse else pairs, ())
+    return _with_parts(found, (valid_files, test_files), reading, seed, test)
+
+
+def listed(X: Any) -> list[str | Path]:
+    """One file or several as a list; none for None.
+
+    Raises:
+        DataError: these are no paths.
+    """
+    found = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
+    if not all(isinstance(each, str | PathLike) for each in found):
+        raise DataError(
+            "sources without targets", expected="pairs, sources and targets, or files of pairs"
+        )
+    return [each if isinstance(each, str) else Path(each) for each in found]
+
+
+def pairs_to_judge(X: Any, y: Any, options: PairOptions) -> tuple[Pairs, str]:
+    """Pairs that a model is judged on, and what they are called.
+
+    Args:
+        X: files; a list of (source, target); or sources.
+        y: the targets of sources.
+
+    Raises:
+        DataError: they are broken.
+        OptionError: a column does not exist.
+    """
+    if y is None and _is_files(X):
+        files = listed(X)
+        if not files:
+            raise DataError("no pairs to judge by", expected="a table, or two parallel files")
+        found = pairs_of(files, _reading(options))
+        return found.pairs, found.name
+    pairs = pairs_from(X, y)
+    return pairs.reversed if options.reverse else pairs, "given"
+
+
+def _is_files(X: Any) -> bool:
+    if X is None or isinstance(X, str | PathLike):
+        return True
+    return isinstance(X, list | tuple) and all(isinstance(each, str | PathLike) for each in X)
+
+
+def _reading(options: PairOptions) -> Reading:
+    return Reading(options.source, options.target, options.reverse)
+
+
+def _dates(reading: Reading, seed: int) -> PairData:
+    for option in ("source", "target"):
+        if (value := getattr(reading, option)) is not None:
+            raise OptionError(
+                f"--{option} {value}", expected="a column only where a table is given"
+            )
+    pairs, days = dates(seed)
+    origin = _origin(reading, seed, SHARE) | {"default": True}
+    columns = {"source": "English", "target": "Korean"}
+    if reading.reverse:
+        pairs, columns = pairs.reversed, {"source": "Korean", "target": "English"}
+    return cut("dates", pairs, origin, keys=days, columns=columns)
+
+
+def _origin(reading: Reading, seed: int, share: float) -> dict[str, Any]:
+    reads = asdict(reading)
+    return {"seed": seed, "share": share, "valid": None, "test": None, "reading": reads}
+
+
+def _with_parts(
+    main: Found,
+    parts: tuple[Sequence[str | Path], Sequence[str | Path]],
+    reading: Reading,
+    seed: int,
+    share: float,
+) -> PairData:
+    """The pairs with those of files that choose, and of files that report, behind them."""
+    origin, pairs, counts = _origin(reading, seed, share), main.pairs, Counter(main.counts)
+    held: list[Found | None] = []
+    for name, files in zip(("valid", "test"), parts, strict=True):
+        held.append(_part(name, files, reading) if files else None)
+        if (found := held[-1]) is not None:
+            origin[name] = [len(pairs), len(pairs) + len(found.pairs)]
+            pairs = pairs.followed_by(found.pairs)
+            counts.update(found.counts)
+    valid, test = (() if found is None else found.files for found in held)
+    given_once([*main.files, *valid, *test])
+    return cut(
+        main.name,
+        pairs,
+        origin,
+        files=main.files,
+        test_files=test,
+        valid_files=valid,
+        columns=main.columns,
+        counts=dict(counts),
+    )
+
+
+def _part(name: str, files: Sequence[str | Path], reading: Reading) -> Found:
+    if len(files) > 2:
+        raise OptionError(
+            f"--{name} is given {len(files)} times", expected="one table, or two parallel files"
+        )
+    return pairs_of(files, reading)
+
+
+# -- resuming ------------------------------------------------------------------------------------
+
+
+def store_input(run: Run, data: PairData) -> None:
+    """Keep a copy of what cannot be read again, so that the run can be resumed.
+
+    That is what came from Python, and from files that have changed or gone since, as pipes do.
+    """
+    files = (*data.files, *data.test_files, *data.valid_files)
+    try:
+        again = data.origin.get("default") or (
+            bool(data.files)
+            and all(file.is_file() for file in files)
+            and _is_of(_again(data.facts()), data.facts())
+        )
+    except InputError:
+        again = False
+    if not again:
+        stored.write(run, data.pairs)
+
+
+def read_again(run: Run, facts: dict[str, Any]) -> PairData:
+    """The data that a run was begun with.
+
+    Raises:
+        DataError: a file is missing or has changed since.
+        BundleError: the copy in the run is damaged.
+    """
+    if stored.is_kept(run):
+        data = cut(
+            facts["name"],
+            stored.read(run),
+            facts["origin"],
+            files=tuple(map(Path, facts["files"])),
+            test_files=tuple(map(Path, facts["test_files"])),
+            valid_files=tuple(map(Path, facts["valid_files"])),
+            columns=facts["columns"],
+            counts=facts["found"],
+        )
+    else:
+        data = _again(facts)
+    if not _is_of(data, facts):
+        raise DataError(
+            f"{facts['name']}: the data have changed since the training began",
+            expected=f"the same {facts['pairs']:,} pairs",
+            fix="put the old files back, or train a new run",
+        )
+    return data
+
+
+def _again(facts: dict[str, Any]) -> PairData:
+    origin = facts["origin"]
+    reading = Reading(**origin["reading"])
+    if origin.get("default"):
+        return _dates(reading, origin["seed"])
+    if not facts["files"]:
+        raise DataError(
+            f"{facts['name']}: the run's copy of the data is gone",
+            expected=f"{stored.PAIRS}, since the data came from no file",
+            fix="restore the run from a copy, or train again",
+        )
+    main = pairs_of(facts["files"], reading)
+    parts = (facts["valid_files"], facts["test_files"])
+    return _with_parts(main, parts, reading, origin["seed"], origin["share"])
+
+
+def _is_of(data: PairData, facts: dict[str, Any]) -> bool:
+    return (data.pairs.digest, data.origin) == (facts["sha256"], facts["origin"])

@@ -1,0 +1,228 @@
+"""What writes: layers over the target that look back at the source, all steps at once or one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recurra.core.attention import Attention, Memory
+from recurra.core.layers import Recurrent
+from recurra.core.ragged import Ragged
+from recurra.core.state import State, join_layers
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DecoderState(State):
+    """Where R targets stand.
+
+    layers: leaves (R, M*L, H), of each member's layers; fed (R, M, E): what goes into the next
+    step beside its piece, of no size where nothing does; looked (R, S): where the last step looked,
+    the members' mean; zeros before the first.
+    """
+
+    layers: State
+    fed: Tensor
+    looked: Tensor
+
+    @property
+    def batch(self) -> int:
+        """The number of rows, R."""
+        return self.looked.shape[0]
+
+    @staticmethod
+    def beside(members: Sequence[DecoderState]) -> DecoderState:
+        """One state of what several members' are."""
+        if len(members) == 1:
+            return members[0]
+        layers = join_layers([each.layers for each in members])
+        fed = torch.cat([each.fed for each in members], 1)
+        return DecoderState(layers, fed, torch.stack([each.looked for each in members]).mean(0))
+
+    def member(self, number: int, count: int) -> DecoderState:
+        """The state of one member of `count`."""
+        if count == 1:
+            return self
+        each = next(self.layers.leaves()).shape[1] // count
+        part = slice(number * each, (number + 1) * each)
+        layers = self.layers.map(lambda leaf: leaf[:, part])
+        return DecoderState(layers, self.fed[:, number : number + 1], self.looked)
+
+
+@final
+class Decoder(nn.Module):
+    """Layers over a target's pieces, attention, and scores of the next piece.
+
+        h = lower layer(e);  c = attention(h);  s = upper layers([h, c])
+        o = tanh(W [s, c] + b);  scores = E o + b'
+
+    e is the vector of the piece before, E the vectors of all. With input feeding all layers are
+    lower ones and read [e, o of the step before]. Without attention c is the encoder's last state,
+    which the lower layers read beside e. The first state of every layer follows from that too.
+    """
+
+    def __init__(
+        self,
+        cell: Callable[..., Recurrent[Any]],
+        *,
+        vectors: nn.Embedding,
+        hidden: int,
+        layers: int,
+        kind: str,
+        input_feeding: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        size = vectors.embedding_dim
+        self.vectors, self.hidden, self.dropout = vectors, hidden, dropout
+        self.input_feeding = input_feeding
+        fixed = kind == "none"
+        below = layers if input_feeding or fixed else 1
+        beside = size if input_feeding else hidden if fixed else 0
+        self.attention = None if fixed else Attention(hidden, hidden, kind)
+        self.lower = cell(size + beside, hidden, below, dropout=dropout)
+        above = layers - below
+        self.upper = cell(2 * hidden, hidden, above, dropout=dropout) if above else None
+        self.bridge = nn.Linear(hidden, layers * hidden)
+        self.output = nn.Linear(2 * hidden, size)
+        self.bias = nn.Parameter(torch.zeros(vectors.num_embeddings))
+
+    @property
+    def layers(self) -> int:
+        """Recurrent layers."""
+        return self.lower.num_layers + (0 if self.upper is None else self.upper.num_layers)
+
+    def memory(self, outputs: Ragged) -> Memory:
+        """What will be looked at, its keys worked out once: values (N, H)."""
+        if self.attention is not None:
+            return self.attention.memory(outputs)
+        nothing = outputs.values.new_zeros(outputs.batch, outputs.steps, 0)
+        return Memory(nothing, nothing, outputs.mask())
+
+    def first(self, memory: Memory, vector: Tensor) -> DecoderState:
+        """The state before the first step of each source (B)."""
+        started = torch.tanh(self.bridge(vector)).float().unflatten(1, (self.layers, self.hidden))
+        empty = self.lower.zero_state(memory.batch)
+        # What a cell remembers beside its output begins at zero.
+        leaves = [
+            started if name == "hidden" else torch.zeros_like(started) for name in vars(empty)
+        ]
+        size = self.vectors.embedding_dim if self.input_feeding else 0
+        fed = started.new_zeros(memory.batch, 1, size)
+        return DecoderState(type(empty)(*leaves), fed, started.new_zeros(memory.mask.shape))
+
+    def forward(self, inputs: Ragged, memory: Memory, vector: Tensor) -> Tensor:
+        """Scores (N, V) of what follows each of the inputs (N,)."""
+        if self.input_feeding:
+            return self._fed(inputs, memory, vector)
+        state = self.first(memory, vector)
+        x = self._vectors(inputs.values)
+        if self.attention is None:
+            rows = torch.repeat_interleave(inputs.lengths).to(x.device)
+            x = torch.cat([x, vector[rows].to(x.dtype)], -1)
+        below, above = self._parted(state.layers)
+        with in_float(x):
+            lower, _ = self.lower(inputs.beside(x.float()), below)
+        if self.attention is None:
+            context = vector[rows]
+        else:
+            found = self.attention(lower.padded(), memory).context
+            context = Ragged.from_padded(found, inputs.lengths).values
+        top = lower.values
+        if self.upper is not None:
+            x = self._drop(torch.cat([top, context.to(top.dtype)], -1))
+            with in_float(x):
+                top = self.upper(inputs.beside(x.float()), above)[0].values
+        return self.scores(self._found(top, context))
+
+    def _fed(self, inputs: Ragged, memory: Memory, vector: Tensor) -> Tensor:
+        """Scores (N, V), one step after the other: rows that have ended leave."""
+        order = torch.argsort(inputs.lengths, descending=True, stable=True)
+        alive = inputs.batch_sizes.tolist()
+        padded = inputs.padded()[order]
+        memory = memory.select(order)
+        state = self.first(memory, vector[order.to(vector.device)])
+        found = []
+        for t, count in enumerate(alive):
+            if count < state.batch:
+                rows = torch.arange(count)
+                state, memory = state.select(rows), memory.select(rows)
+            said, state = self._step(padded[:count, t], state, memory, None)
+            found.append(F.pad(said, (0, 0, 0, padded.shape[0] - count)))
+        back = torch.argsort(order)
+        steps = torch.stack(found, 1)[back.to(vector.device)]
+        return self.scores(Ragged.from_padded(steps, inputs.lengths).values)
+
+    def step(
+        self, tokens: Tensor, state: DecoderState, memory: Memory, vector: Tensor
+    ) -> tuple[Tensor, DecoderState]:
+        """One step of R = B * K rows, sentence-major: scores (R, V), and the state after it."""
+        found, after = self._step(tokens, state, memory, vector)
+        return self.scores(found), after
+
+    def _step(
+        self, tokens: Tensor, state: DecoderState, memory: Memory, vector: Tensor | None
+    ) -> tuple[Tensor, DecoderState]:
+        copies = tokens.shape[0] // max(1, memory.batch)
+        x = self._vectors(tokens)
+        fixed = None
+        if self.input_feeding:
+            x = torch.cat([x, state.fed[:, 0].to(x.dtype)], -1)
+        elif self.attention is None:
+            assert vector is not None
+            fixed = vector.repeat_interleave(copies, 0)
+            x = torch.cat([x, fixed.to(x.dtype)], -1)
+        below, above = self._parted(state.layers)
+        with in_float(x):
+            top, after = self.lower(x[:, None].float(), below)
+        looked = state.looked
+        if fixed is not None:
+            context = fixed
+        else:
+            assert self.attention is not None
+            # The rows of a sentence ask together, so that its memory is there once.
+            found = self.attention(top.reshape(memory.batch, copies, self.hidden), memory)
+            context = found.context.reshape(-1, self.hidden)
+            looked = found.weights.reshape(tokens.shape[0], -1)
+        shown = top[:, 0]
+        if self.upper is not None:
+            x = self._drop(torch.cat([shown, context.to(shown.dtype)], -1))
+            with in_float(x):
+                upper, then = self.upper(x[:, None].float(), above)
+            shown = upper[:, 0]
+            after = join_layers([after, then])
+        output = self._found(shown, context)
+        fed = output[:, None].float() if self.input_feeding else state.fed
+        return output, DecoderState(after, fed, looked)
+
+    def scores(self, found: Tensor) -> Tensor:
+        """Scores (N, V) of the pieces, given what the layers found (N, E)."""
+        return F.linear(found, self.vectors.weight, self.bias)
+
+    def _found(self, top: Tensor, context: Tensor) -> Tensor:
+        both = self._drop(torch.cat([top, context.to(top.dtype)], -1))
+        return self._drop(torch.tanh(self.output(both)))
+
+    def _vectors(self, tokens: Tensor) -> Tensor:
+        return self._drop(self.vectors(tokens))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+    def _parted(self, layers: State) -> tuple[State, State]:
+        below = self.lower.num_layers
+        return layers.map(lambda leaf: leaf[:, :below]), layers.map(lambda leaf: leaf[:, below:])
+
+
+def in_float(x: Tensor) -> AbstractContextManager[object]:
+    """Where recurrent layers run: on a CPU in float32, on the kernels, whatever is around them."""
+    if x.device.type != "cpu":
+        return contextlib.nullcontext()
+    return torch.autocast("cpu", enabled=False)

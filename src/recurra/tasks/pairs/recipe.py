@@ -1,0 +1,247 @@
+"""What a pairs training is made of: its pieces, its sizes, its members, its trainee."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+
+from recurra.core.ragged import Ragged
+from recurra.data.batches import Rows
+from recurra.data.pieces import BEGIN, END, Pieces
+from recurra.errors import OptionError
+from recurra.judge.translation import NAMES, deciding, score
+from recurra.tasks.model import Design
+from recurra.tasks.pairs.model import Architecture, PairNetwork
+from recurra.tasks.pairs.options import PairOptions
+from recurra.tasks.pairs.parts import PairData
+from recurra.tasks.pairs.trainee import PairTrainee, Sides
+from recurra.tasks.pairs.translate import Limits, Translating, translate
+from recurra.training.calibration import step_seconds
+from recurra.training.loop import seeded
+from recurra.training.optimiser import Rates
+from recurra.training.plan import REPORTS
+from recurra.training.precision import Precision
+
+MOST_MEMBERS: Final = 4
+"""Members that a time budget is spent on; each makes translating that much slower."""
+
+WRITTEN: Final = 500
+"""Pairs of the selection part that are translated at every report."""
+
+SHORT: Final = 40
+"""Characters: targets of fewer in the mean, of few different ones, are read letter by letter."""
+
+FEW_LETTERS: Final = 120
+
+MOST_PIECES: Final = 16_000
+
+
+@final
+@dataclass(frozen=True)
+class Size:
+    """What works for a kind of pairs, chosen on selection parts (docs/tried.md).
+
+    Args:
+        steps: optimiser steps after which more do not help, of small data.
+        epochs: passes after which more do not help, of large data.
+    """
+
+    hidden: int
+    layers: int
+    embedding: int
+    dropout: float
+    smoothing: float
+    batch: int
+    steps: int
+    epochs: int
+    rates: Rates
+
+
+SENTENCES: Final = Size(256, 2, 256, 0.3, 0.1, 64, 4000, 16, Rates(0.01, 2e-3))
+LETTERS: Final = Size(128, 2, 64, 0.1, 0.0, 64, 4000, 16, Rates(0.01, 2e-3))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The data of a training, the pieces of both sides, and the encoded pairs."""
+
+    data: PairData
+    sources: Pieces
+    targets: Pieces
+    sides: Sides
+
+    @classmethod
+    def of(cls, data: PairData, tokens: str | None, shared: bool | None) -> Prepared:
+        """Learn the pieces from what trains, and encode everything."""
+        learnt = data.of(data.learn)
+        how = tokens or ways(learnt.sources, learnt.targets)
+        if shared is None:
+            shared = how != "words" and one_script(learnt.sources, learnt.targets)
+        most = None if tokens else MOST_PIECES
+        if how == "bpe":
+            most = pieces_for(learnt.sources, learnt.targets, both=shared)
+        if shared:
+            sources = targets = Pieces.learn((*learnt.sources, *learnt.targets), how, most=most)
+        else:
+            sources = Pieces.learn(learnt.sources, how, most=most, name="the sources")
+            targets = Pieces.learn(learnt.targets, how, most=most, name="the targets")
+        return cls(data, sources, targets, encoded(sources, targets, data.pairs))
+
+
+def encoded(sources: Pieces, targets: Pieces, pairs: Any) -> Sides:
+    """Pairs as ids, targets from BEGIN to END."""
+    read = [torch.from_numpy(row) for row in sources.encode(pairs.sources)]
+    said = [
+        torch.from_numpy(np.concatenate([[BEGIN], row, [END]]))
+        for row in targets.encode(pairs.targets)
+    ]
+    return Sides(Ragged.from_list(read), Ragged.from_list(said))
+
+
+def ways(sources: Sequence[str], targets: Sequence[str]) -> str:
+    """How texts are cut where nobody says: letter by letter where they are short and of few."""
+    for side in (sources, targets):
+        if sum(map(len, side)) > SHORT * len(side) or len(set().union(*side)) > FEW_LETTERS:
+            return "bpe"
+    return "characters"
+
+
+def pieces_for(sources: Sequence[str], targets: Sequence[str], *, both: bool) -> int:
+    """How many subwords: they grow with the square root of the text, as different words do."""
+    size = sum(len(text.encode()) for side in (sources, targets) for text in side)
+    return int(min(MOST_PIECES, 2 * (size if both else size / 2) ** 0.5 // 100 * 100 + 400))
+
+
+def one_script(sources: Sequence[str], targets: Sequence[str]) -> bool:
+    """Whether most letters of the targets are letters of the sources too."""
+    known = set().union(*sources)
+    letters = [each for text in targets[:2000] for each in text if each.isalpha()]
+    return sum(each in known for each in letters) > 0.8 * len(letters)
+
+
+def design(
+    options: PairOptions, prepared: Prepared, precision: Precision, device: torch.device
+) -> Design:
+    """The sizes for this kind of data, single options overriding, and what the time allows.
+
+    Raises:
+        OptionError: an option that no network can have.
+    """
+    letters = prepared.targets.kind == "characters"
+    size = LETTERS if letters else SENTENCES
+    names = ("hidden", "layers", "embedding", "dropout", "smoothing", "batch")
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if options.rate is not None:
+        given["rates"] = Rates(options.rate, options.rate / 5)
+    size = replace(size, **given)
+    data = prepared.data
+    metric = options.score or deciding(data.of(data.learn[:2000]).targets)
+    if metric not in NAMES:
+        raise OptionError(f"--score {metric}", expected=f"one of {', '.join(NAMES)}")
+    architecture = Architecture(
+        sources=len(prepared.sources),
+        targets=len(prepared.targets),
+        shared=prepared.sources is prepared.targets,
+        cell=options.cell,
+        embedding=size.embedding,
+        hidden=size.hidden,
+        layers=size.layers,
+        bidirectional=options.bidirectional,
+        attention=options.attention or "general",
+        feeding=options.feeding or "up",
+        dropout=size.dropout,
+        members=1,
+    )
+    batches = max(1, len(data.learn) // size.batch)
+    most = max(size.steps, size.epochs * batches)
+    settings = {
+        "batch": size.batch,
+        "most_steps": most,
+        "smoothing": size.smoothing,
+        "sampling": options.sampling,
+        "metric": metric,
+        "limits": Limits.learnt(
+            prepared.sides.sources.lengths.numpy()[data.learn],
+            prepared.sides.targets.lengths.numpy()[data.learn] - 1,
+        ).to_json(),
+    }
+    if options.members is not None:
+        members, reason = options.members, "as asked"
+    elif options.seconds is None:
+        members, reason = 1, "without a time to spend"
+    else:
+        with seeded(0, 0):
+            trial = PairNetwork(architecture).to(device).train()
+        tried = trainee(trial, prepared, settings | {"seed": options.seed})
+        step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
+        members = max(1, min(MOST_MEMBERS, int(0.7 * options.seconds / (step * most))))
+        reason = f"{most:,} steps each fit into {options.seconds / 60:g} minutes"
+        if members == 1:
+            reason = f"what {options.seconds / 60:g} minutes allow"
+    architecture = replace(architecture, members=members)
+    # The plan is short already, and its last steps, at a low rate, are the best.
+    return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
+
+
+def trainee(network: PairNetwork, prepared: Prepared, settings: dict[str, Any]) -> PairTrainee:
+    """The trainee of a network on pairs, as the run's settings say."""
+    data = prepared.data
+    return PairTrainee(
+        network,
+        prepared.sides,
+        data.learn,
+        data.select,
+        batch=settings["batch"],
+        seed=settings["seed"],
+        smoothing=settings["smoothing"],
+        sampling=settings["sampling"],
+        written=_written(prepared, settings),
+        most_steps=settings["most_steps"],
+    )
+
+
+def _written(prepared: Prepared, settings: dict[str, Any]) -> Callable[[PairNetwork], float]:
+    """The score of what a network writes by itself, greedily, of some of the selection part."""
+    rows: Rows = prepared.data.select
+    chosen = prepared.data.of(rows[:: max(1, -(-len(rows) // WRITTEN))])
+    limits = Limits.from_json(settings["limits"])
+
+    def written(network: PairNetwork) -> float:
+        found = translate(
+            network,
+            prepared.sources,
+            prepared.targets,
+            chosen.sources,
+            Translating(beam=1),
+            limits=limits,
+        )
+        return score(settings["metric"], [each[0].text for each in found], chosen.targets)
+
+    return written
+
+
+def seconds_to_judge(network: PairNetwork, prepared: Prepared, limits: Limits) -> float:
+    """How long the report is going to take, from a piece of the part that chooses.
+
+    A network that has learnt nothing goes on to the limit, so that this is no less than it takes.
+    """
+    data = prepared.data
+    piece = data.of(data.select[:32])
+    start = time.perf_counter()
+    translate(
+        network.eval(),
+        prepared.sources,
+        prepared.targets,
+        piece.sources,
+        Translating(),
+        limits=limits,
+    )
+    network.train()
+    # Figures are counted and drawn again from the test part, some milliseconds a pair.
+    return 3.0 + ((time.perf_counter() - start) / len(piece) / 3 + 4e-3) * len(data.test)
