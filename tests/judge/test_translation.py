@@ -61,7 +61,9 @@ def test_figures_are_those_of_sacrebleu(references: list[str], cut: str) -> None
 
 
 def test_case_counts_and_composed_letters_do_not() -> None:
-    assert scores(["Straße caf\u00e9 und so weiter"], ["Straße cafe\u0301 und so weiter"]).exact == 1
+    assert (
+        scores(["Straße caf\u00e9 und so weiter"], ["Straße cafe\u0301 und so weiter"]).exact == 1
+    )
     assert scores(["a man sits on it"], ["A man sits on it"]).exact == 0
     assert scores(["a man sits on it"], ["A man sits on it"]).bleu < 100
 
@@ -132,7 +134,9 @@ def test_verdicts_run_both_ways_and_know_a_draw() -> None:
         assert better.verdict.advantage == pytest.approx(-worse.verdict.advantage)
         assert better.verdict.sentence.startswith("Better than the copy by ")
     again = paired(good, bad, references, "bleu", name="copy", repeats=200)
-    assert again.to_json() == paired(good, bad, references, "bleu", name="copy", repeats=200).to_json()
+    assert (
+        again.to_json() == paired(good, bad, references, "bleu", name="copy", repeats=200).to_json()
+    )
     assert again.to_json()["metric"] == "bleu"
 
 
