@@ -17,6 +17,7 @@ import typer
 from recurra import __version__
 from recurra.errors import RecurraError
 from recurra.tasks.labels.options import LabelOptions
+from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.text.options import TextOptions
 from recurra.training.budget import TrainingOptions
@@ -96,6 +97,13 @@ _add_training(
     "Train a forecaster of one time series or of many.",
     data_help="A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon dioxide "
     "of Mauna Loa, week by week.",
+)
+_add_training(
+    "pairs",
+    PairOptions,
+    "Train a model that turns one text into another: translation.",
+    data_help="A table of two columns (TSV, CSV, JSON lines, Parquet), or two parallel files; "
+    "without any, dates from English to Korean.",
 )
 
 
@@ -216,6 +224,67 @@ def forecast(
 
 
 @app.command()
+def translate(
+    run: RunPath,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Texts; without any, lines of standard input."),
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option(help="Beginnings kept side by side, 5 unless given; 1 is greedy.")
+    ] = None,
+    best: Annotated[
+        int | None, typer.Option(help="Translations of each text, with their scores.")
+    ] = None,
+    length_penalty: Annotated[
+        float | None, typer.Option(help="Power of the length that scores are divided by.")
+    ] = None,
+    coverage_penalty: Annotated[
+        float | None, typer.Option(help="Above 0 prefers what has looked at all of the source.")
+    ] = None,
+    no_repeat: Annotated[
+        int | None, typer.Option(help="No row of so many pieces stands twice; 0 allows it.")
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Draw by chance instead of searching.")
+    ] = False,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of drawing by chance: below 1 surer, above bolder.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(help="Draw from the k likeliest pieces.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw from the likeliest with this much probability.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="For the same draws again.")] = None,
+    show_attention: Annotated[
+        bool, typer.Option("--show-attention", help="Show where each piece looked.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Translate texts with a model of pairs; an empty line stays empty."""
+    from recurra.tasks.pairs import command
+
+    search = {
+        "beam": beam,
+        "best": best,
+        "length_penalty": length_penalty,
+        "coverage_penalty": coverage_penalty,
+        "no_repeat": no_repeat,
+        "seed": seed,
+    }
+    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    command.translate(
+        run,
+        texts or [],
+        search={name: value for name, value in search.items() if value is not None},
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        sample=sample,
+        show_attention=show_attention,
+        as_json=as_json,
+    )
+
+
+@app.command()
 def show(run: RunPath) -> None:
     """Draw what there is to see of a run into its figures folder."""
     from recurra import show as room
@@ -241,7 +310,7 @@ def lab(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="labels, layers, series, start or text.")],
+    name: Annotated[str, typer.Argument(help="labels, layers, pairs, series, start or text.")],
     data: Annotated[
         Path | None, typer.Argument(help="A file or folder, where it takes one.")
     ] = None,
@@ -251,7 +320,8 @@ def bench(
         str,
         typer.Option(
             help='Of layers, cases with all of these words: "train GRU small"; of labels these '
-            'sets, "steps" or "lines"; of series these sets, "stock" or "many".'
+            'sets, "steps" or "lines"; of series these sets, "stock" or "many"; of pairs '
+            '"translate", "dates", "multi30k", "reverse" or "speed".'
         ),
     ] = "",
     seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,

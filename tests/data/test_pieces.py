@@ -164,6 +164,11 @@ def test_more_subwords_than_the_data_allow() -> None:
     assert "characters" in error.value.fix
 
 
+def test_what_comes_once_is_no_subword() -> None:
+    assert len(Pieces.learn(["one xyz"], "bpe")) == RESERVED + 256
+    assert " one" in Pieces.learn(["one xyz one"], "bpe").cut("one")
+
+
 def test_nothing_to_learn_from() -> None:
     with pytest.raises(DataError, match="no word that comes twice"):
         Pieces.learn(["one two three"], "words")

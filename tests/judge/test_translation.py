@@ -13,7 +13,22 @@ from recurra.errors import DataError, MissingExtra, OptionError
 from recurra.judge import translation
 from recurra.judge.translation import Counted, cut_for, deciding, paired, score, scores
 
-WORDS = "a the man woman dog rides sits on bicycle bench red blue old young two in park .".split()
+WORDS = [
+    "a",
+    "the",
+    "man",
+    "woman",
+    "dog",
+    "rides",
+    "sits",
+    "on",
+    "bench",
+    "red",
+    "old",
+    "two",
+    ".",
+]
+METRICS: tuple[translation.Metric, ...] = ("bleu", "chrf", "exact")
 
 
 def corpus(n: int, seed: int = 0) -> list[str]:
@@ -56,7 +71,7 @@ def test_figures_are_those_of_sacrebleu(references: list[str], cut: str) -> None
         "chrf": str(chrf.get_signature()),
     }
     assert f"tok:{cut}" in found.signatures["bleu"]
-    for metric in ("bleu", "chrf", "exact"):
+    for metric in METRICS:
         assert found.of(metric) == score(metric, predicted, references)
 
 
@@ -91,7 +106,7 @@ def test_intervals_hold_the_figure_and_narrow_with_more_sentences() -> None:
     for n in (40, 640):
         references = corpus(n)
         counted = Counted.of(spoilt(references, 0.3), references)
-        for metric in ("bleu", "chrf", "exact"):
+        for metric in METRICS:
             found = counted.interval(metric, repeats=200)
             assert found.low <= found.estimate <= found.high
             assert found == counted.interval(metric, repeats=200)
@@ -107,7 +122,8 @@ def test_intervals_hold_the_figure_and_narrow_with_more_sentences() -> None:
 def test_the_paired_bootstrap_agrees_with_sacrebleu(metric: translation.Metric) -> None:
     references = corpus(120)
     good, bad = spoilt(references, 0.3, 1), spoilt(references, 0.36, 2)
-    found = paired(good, bad, references, metric, name="copy")
+    first, second = Counted.of(good, references), Counted.of(bad, references)
+    found = paired(first, second, metric, name="copy")
     library = {"bleu": BLEU(), "chrf": CHRF()}[metric]
     test = PairedTest(
         [("b", bad), ("m", good)], {metric: library}, [references], test_type="bs", n_samples=1000
@@ -124,20 +140,18 @@ def test_the_paired_bootstrap_agrees_with_sacrebleu(metric: translation.Metric) 
 
 def test_verdicts_run_both_ways_and_know_a_draw() -> None:
     references = corpus(200)
-    good, bad = spoilt(references, 0.1, 1), spoilt(references, 0.6, 2)
-    for metric in ("bleu", "chrf", "exact"):
-        better = paired(good, bad, references, metric, name="copy", repeats=200)
-        worse = paired(bad, good, references, metric, name="copy", repeats=200)
-        same = paired(good, good, references, metric, name="copy", repeats=200)
+    good, bad = (Counted.of(spoilt(references, x, 1), references) for x in (0.1, 0.6))
+    for metric in METRICS:
+        better = paired(good, bad, metric, name="copy", repeats=200)
+        worse = paired(bad, good, metric, name="copy", repeats=200)
+        same = paired(good, good, metric, name="copy", repeats=200)
         assert (better.verdict.better, worse.verdict.better) == (True, False)
         assert same.verdict.better is None
         assert better.verdict.advantage == pytest.approx(-worse.verdict.advantage)
         assert better.verdict.sentence.startswith("Better than the copy by ")
-    again = paired(good, bad, references, "bleu", name="copy", repeats=200)
-    assert (
-        again.to_json() == paired(good, bad, references, "bleu", name="copy", repeats=200).to_json()
-    )
-    assert again.to_json()["metric"] == "bleu"
+        again = paired(good, bad, metric, name="copy", repeats=200)
+        assert better.to_json() == again.to_json()
+        assert again.to_json()["metric"] == metric
 
 
 def test_what_cannot_be_judged_is_said() -> None:
@@ -147,9 +161,12 @@ def test_what_cannot_be_judged_is_said() -> None:
         scores([], [])
     with pytest.raises(OptionError, match="score 'rouge'"):
         score("rouge", ["a"], ["a"])  # type: ignore[arg-type]
-    few = paired(["a"], ["b"], ["a"], "exact", name="copy")
+    right, wrong = Counted.of(["a"], ["a"]), Counted.of(["b"], ["a"])
+    few = paired(right, wrong, "bleu", name="copy")
     assert few.verdict.better is None
     assert few.p is None
+    with pytest.raises(DataError, match="the same references"):
+        paired(right, Counted.of(["a"], ["c"]), "bleu", name="copy")
 
 
 def test_without_sacrebleu_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

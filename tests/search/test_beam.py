@@ -83,6 +83,7 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
     options, table = problem.options, problem.decoder()
     live: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
     found: list[Told] = []
+    led = False
 
     def add(tokens: tuple[int, ...], log_p: float, ended: bool) -> None:
         length = len(tokens) + ended
@@ -111,7 +112,8 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
                 add(live[place][1], -minus, True)
         rest = [each for each in after if each[2] != END][: options.width]
         live = [(-minus, (*live[place][1], token)) for minus, place, token in rest]
-        if len(found) >= options.width:
+        led = led or after[0][2] == END
+        if led and len(found) >= options.width:
             break
         if length == limit:
             for log_p, tokens in live:
@@ -226,6 +228,22 @@ def test_an_early_end_follows_from_the_bound_and_saves_steps() -> None:
         close(told(found), plain(problem, 3, 60))
         assert len(steps) <= most
         assert len(steps) > len(found[0].tokens)
+
+
+def test_improbable_ends_do_not_end_a_sure_search() -> None:
+    """At each step the end is second: as many have ended as the beam is wide, and none is right."""
+    decoder = Table([0])
+    decoder.scores = torch.full_like(decoder.scores, -4.0)
+    decoder.scores[:, END], decoder.scores[:, 3] = 0.0, 9.0
+    code = 0
+    for token in [BEGIN, *[3] * 8]:
+        code = (code * 31 + token + 1) % 996_983
+    decoder.scores[code % 997, END] = 20.0
+    for width in (1, 2, 5):
+        ((one,),) = beam(
+            decoder, decoder.first(), begin=BEGIN, end=END, limits=[30], options=Beam(width)
+        )
+        assert (one.tokens, one.ended) == ((3,) * 8, True)
 
 
 def test_every_limit_bounds_the_steps_and_what_lives_then_is_cut() -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from recurra.errors import OptionError, RecurraError
 from recurra.search.beam import Beam, beam
@@ -11,7 +12,7 @@ from recurra.search.choice import Sampling
 from recurra.search.draws import draw_rows
 from recurra.search.stream import generators
 from recurra.search.writing import Hypothesis
-from toy_search import BEGIN, END, Table
+from toy_search import BEGIN, END, Read, Table
 
 
 def run(
@@ -121,6 +122,25 @@ def test_no_ngram_comes_again() -> None:
             longest = max(longest, len(pairs))
             assert len(set(pairs)) == len(pairs)
     assert longest > 20
+
+
+def test_what_the_decoder_keeps_is_left_alone() -> None:
+    class Kept(Table):  # type: ignore[misc]
+        logits = torch.zeros((2, 7))
+
+        def step(self, tokens: Tensor, state: Read) -> tuple[Tensor, Read]:
+            return self.logits, super().step(tokens, state)[1]
+
+        def keep(self, sentences: Tensor) -> Kept:
+            raise AssertionError("nobody is left")
+
+    decoder = Kept([0])
+    decoder.logits[:, END] = -5.0
+    run([0], [6], generators(0, 2), no_repeat=1, decoder=decoder)
+    decoder = Kept([0, 1])
+    ask = {"begin": BEGIN, "end": END, "limits": [1, 1], "options": Beam(no_repeat=1)}
+    beam(decoder, decoder.first(), excluded=[0], **ask)  # type: ignore[arg-type]
+    assert decoder.logits.isfinite().all()
 
 
 def test_rows_leave_when_all_copies_have_ended() -> None:

@@ -372,9 +372,9 @@ def test_a_plan_is_revised_at_reports_and_kept(
 
 def test_a_score_chooses_where_there_is_one(tmp_path: Path) -> None:
     run = Run.create(tmp_path)
-    toy = Toy(selects=[3.0, 2.0, 1.0, 0.5], scores=[1.0, 7.0, 2.0, 3.0])
-    progress, _ = fitted(run, toy, Plan(20, 4))
-    assert (progress.best_step, progress.best, progress.stale) == (10, -7.0, 2)
+    toy = Toy(selects=[3.0, 2.0, 1.0, 0.5, 0.4], scores=[1.0, 7.0, 2.0, 7.0, 3.0])
+    progress, _ = fitted(run, toy, Plan(20, 5))
+    assert (progress.best_step, progress.best, progress.stale) == (16, -7.0, 1)  # the later
     assert [line["score"] for line in run.history()] == toy.scores
     assert [line["select"] for line in run.history()] == toy.selects
     plain = Run.create(tmp_path / "plain")

@@ -143,11 +143,14 @@ class Counted:
     """What each sentence counts towards the figures of any corpus that it is in.
 
     Args:
+        predicted, references: the N sentences, NFC.
         counts: of BLEU (N, 10) and chrF (N, 18), as sacrebleu sums them.
         exact: whether a sentence is its reference, (N,).
         cut: how the references are cut into words.
     """
 
+    predicted: Sequence[str]
+    references: Sequence[str]
     counts: dict[Metric, Floats]
     exact: NDArray[np.bool_]
     cut: Cut
@@ -169,15 +172,21 @@ class Counted:
             counts[name] = np.array(rows, np.float64)
             signatures[str(name)] = str(library.get_signature())
         exact = np.array([one == other for one, other in zip(ours, true, strict=True)])
-        return cls(counts, exact, cut, signatures)
+        return cls(ours, true, counts, exact, cut, signatures)
 
     def __len__(self) -> int:
         return len(self.exact)
 
     def at(self, rows: NDArray[np.int64]) -> Counted:
         """Some of the sentences, by their numbers."""
-        counts = {metric: each[rows] for metric, each in self.counts.items()}
-        return Counted(counts, self.exact[rows], self.cut, self.signatures)
+        return Counted(
+            [self.predicted[row] for row in rows],
+            [self.references[row] for row in rows],
+            {metric: each[rows] for metric, each in self.counts.items()},
+            self.exact[rows],
+            self.cut,
+            self.signatures,
+        )
 
     def scores(self) -> Scores:
         """The figures of all sentences together."""
@@ -189,7 +198,8 @@ class Counted:
 
         BLEU means little there: most sentences lack a row of four words that is right.
         """
-        return self._figure("chrf")(self.counts["chrf"])
+        found: Floats = self._figure("chrf")(self.counts["chrf"])
+        return found
 
     def interval(self, metric: Metric, *, repeats: int = REPEATS, seed: int = 0) -> Interval:
         """A figure and how sure it is: sentences drawn anew (Koehn 2004); exact ones as a share."""
@@ -224,74 +234,68 @@ class Paired:
 
 
 def paired(
-    model: Sequence[str],
-    baseline: Sequence[str],
-    references: Sequence[str],
+    model: Counted,
+    baseline: Counted,
     metric: Metric,
     *,
     name: str,
     repeats: int = REPEATS,
     seed: int = 0,
 ) -> Paired:
-    """Judge a model's texts against a baseline's, sentence by sentence the same ones drawn.
+    """Judge a model's texts against a baseline's: the same sentences are drawn of both.
 
     The paired bootstrap of Koehn (2004) over what sacrebleu counts in each sentence; exact matches
     by `paired_shares`.
 
     Args:
-        model, baseline: N texts each.
-        name: the baseline, as it reads after "the".
+        model, baseline: of the same references.
         metric: what they are judged by.
+        name: the baseline, as it reads after "the".
         repeats: how often N sentences are drawn.
         seed: of the draws; the same seed gives the same interval.
 
     Raises:
-        DataError: there is none, or not as many of each.
-        MissingExtra: sacrebleu is not installed.
+        DataError: the references differ.
     """
-    first, second = Counted.of(model, references), Counted.of(baseline, references)
-    ours, theirs = first.scores().of(metric), second.scores().of(metric)
+    if model.references != baseline.references:
+        raise DataError(
+            f"texts judged by {len(model):,} references, and others by {len(baseline):,}",
+            expected="the same references",
+        )
     p = None
     if metric == "exact":
-        found = paired_shares(first.exact, second.exact, repeats=repeats, seed=seed)
+        found = paired_shares(model.exact, baseline.exact, repeats=repeats, seed=seed)
         found = Interval(100 * found.low, 100 * found.high, 100 * found.estimate, found.level)
     else:
-        figure, width = first._figure(metric), first.counts[metric].shape[1]
+        figure, width = model._figure(metric), model.counts[metric].shape[1]
         found = counts_bootstrap(
-            np.concatenate([first.counts[metric], second.counts[metric]], 1),
+            np.concatenate([model.counts[metric], baseline.counts[metric]], 1),
             lambda sums: figure(sums[:, :width]) - figure(sums[:, width:]),
             repeats=repeats,
             seed=seed,
         )
-        if FEWEST <= len(first) <= _TESTED:
-            p = _tested(model, baseline, references, metric, repeats)
+        if FEWEST <= len(model) <= _TESTED:
+            p = _tested(model, baseline, metric, repeats)
+    ours, theirs = model.scores().of(metric), baseline.scores().of(metric)
     said = verdict(ours, theirs, found, name=name, unit=UNITS[metric], higher_is_better=True)
     return Paired(said, metric, p)
 
 
-def _tested(
-    model: Sequence[str],
-    baseline: Sequence[str],
-    references: Sequence[str],
-    metric: Metric,
-    repeats: int,
-) -> float:
+def _tested(model: Counted, baseline: Counted, metric: Metric, repeats: int) -> float:
     """The p-value of sacrebleu's paired bootstrap; its seed is its own."""
     from sacrebleu.significance import PairedTest
 
-    ours, true = _checked(model, references)
-    theirs, _ = _checked(baseline, references)
-    library = _libraries(cut_for(true))[metric]
     test = PairedTest(
-        [("baseline", theirs), ("model", ours)],
-        {metric: library},
-        [true],
+        [("baseline", baseline.predicted), ("model", model.predicted)],
+        {metric: _libraries(model.cut)[metric]},
+        [model.references],
         test_type="bs",
         n_samples=repeats,
     )
     _, table = test()
     (results,) = (rows for key, rows in table.items() if key != "System")
-    return float(results[1].p_value)
+    found: Any = results[1]
+    return float(found.p_value)
 
 
 def _libraries(cut: Cut) -> dict[Metric, Library]:

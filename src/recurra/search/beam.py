@@ -108,11 +108,13 @@ def beam(
 ) -> list[list[Hypothesis]]:
     """The best hypotheses of each of B sequences, best first: `best`, or as many as there are.
 
-    A hypothesis ends where its end is among the `width` best continuations of its sequence, and
-    another one lives on in its place. The sequence is over when `width` have ended; when none that
-    lives can still get a better score than the worst of the `best` kept, which is no more than
-    log p / limit^alpha, since log p only falls, T is at most the limit, and no coverage is above
-    0; or at its limit, where those that live are cut, and ranked with the others.
+    A hypothesis ends where its end is among the `width` likeliest continuations of its sequence,
+    and another one lives on in its place. The sequence is over when `width` have ended, one of them
+    as the likeliest of its step (a sure model's improbable early ends are many, and no reason to
+    stop; a beam of one is greedy by this); when none that lives can still get a better score than
+    the worst of the `best` kept, which is no more than log p / limit^alpha, since log p only falls,
+    T is at most the limit, and no coverage is above 0; or at its limit, where those that live are
+    cut, and ranked with the others.
 
     Args:
         decoder: reads the tokens of B * K hypotheses.
@@ -139,6 +141,7 @@ def beam(
     # As Python reckons in `rank`, to the last bit.
     reach = np.array([float(limit) ** options.length_penalty for limit in most.tolist()])
     covered = _Covered(sources) if options.coverage_penalty else None
+    led = np.zeros(len(most), np.bool_)
     live, tokens = np.zeros((len(most), 1)), np.full((len(most), 1), begin, np.int64)
 
     def keep(at: int, parent: int, log_p: float, last: int | None) -> None:
@@ -154,15 +157,16 @@ def beam(
         if covered is not None and coverage is not None:
             covered.add(coverage(writing.state))
         parents, tokens, totals = _ranked(live, *likeliest(scores, width + (width > 1)), width)
-        ended = tokens == end
-        for at, place in np.argwhere(ended[:, :width] & np.isfinite(totals[:, :width])).tolist():
+        ended = (tokens == end) & np.isfinite(totals)
+        for at, place in np.argwhere(ended[:, :width]).tolist():
             keep(at, int(parents[at, place]), float(totals[at, place]), None)
         # Those that have ended live no longer: the best of the others take their places.
         order = np.argsort(ended, axis=1, kind="stable")[:, :width]
         parents, tokens = _taken(parents, order), _taken(tokens, order)
         live = _taken(totals, order)
-        live = np.where(tokens == end, -math.inf, live)
-        limit, full = most[writing.here], kept.count[writing.here] >= width
+        led[writing.here] |= ended[:, 0]
+        full = led[writing.here] & (kept.count[writing.here] >= width)
+        limit = most[writing.here]
         last = (limit == writing.length) & ~full
         for at, place in np.argwhere(last[:, None] & np.isfinite(live)).tolist():
             keep(at, int(parents[at, place]), float(live[at, place]), int(tokens[at, place]))

@@ -166,9 +166,10 @@ class Writing(Generic[S]):
                 self.tokens[stay],
                 self._rows[stay],
             )
-            self._decoder = self._decoder.keep(torch.from_numpy(stay))
+            if len(stay):
+                self._decoder = self._decoder.keep(torch.from_numpy(stay))
         flat = rows[stay].reshape(-1)
-        if not np.array_equal(flat, np.arange(self.state.batch)):
+        if len(flat) and not np.array_equal(flat, np.arange(self.state.batch)):
             self.state = self.state.select(torch.from_numpy(flat))
         return stay, flat
 

@@ -16,7 +16,7 @@ def draw(path: str | PathLike[str]) -> list[Path]:
         BundleError: no run, or one that has recorded nothing yet.
         MissingExtra: matplotlib is not installed.
     """
-    from recurra.show import curves, labels, series
+    from recurra.show import curves, labels, pairs, series
 
     run = Run.open(path)
     if not run.has(HISTORY):
@@ -24,7 +24,7 @@ def draw(path: str | PathLike[str]) -> list[Path]:
             f"{run.path}: nothing is recorded yet", fix="train it to its first report at least"
         )
     names = [curves.draw(run)]
-    of_task = {"labels": labels.draw, "series": series.draw}
+    of_task = {"labels": labels.draw, "pairs": pairs.draw, "series": series.draw}
     task = run.config()["task"]
     if task in of_task:
         names += of_task[task](run)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recurra.bundle import Run
-from recurra.show.picture import BLUE, ORANGE, figure, write
+from recurra.judge.translation import NAMES
+from recurra.show.picture import BLUE, GREEN, ORANGE, figure, write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw(run: Run) -> str:
-    """Draw the loss on the training and on the selection part over the steps."""
+    """Draw the loss on the training and on the selection part over the steps.
+
+    Where a score chose in the loss's place, it is drawn beside them, on an axis of its own.
+    """
     lines, config = run.history(), run.config()
     # Step by step a network learns distributions, and is chosen by its free-running paths.
     apart = config.get("architecture", {}).get("kind") == "autoregressive"
@@ -18,35 +25,49 @@ def draw(run: Run) -> str:
         "train": "training, nats" if apart else "training",
         "select": "selection, scaled CRPS" if apart else "selection",
     }
+    scored = any(line.get("score") is not None for line in lines)
     drawn = figure()
     axes = drawn.add_subplot()
     for key, colour in (("train", BLUE), ("select", ORANGE)):
-        points = [(line["step"], line[key]) for line in lines if line[key] is not None]
+        points = _points(lines, key)
         if points:
-            steps, losses = zip(*points, strict=True)
-            axes.plot(steps, losses, "o-", color=colour, markersize=3, label=names[key])
-    chosen = [line for line in lines if line["select"] is not None]
-    if chosen:
-        best = min(chosen, key=_cost)
-        score = f", score {best['score']:.2f}" if best.get("score") is not None else ""
-        axes.plot([best["step"]], [best["select"]], "o", color=ORANGE, markersize=8)
-        axes.annotate(
-            f"{best['select']:.3f}{score}",
-            (best["step"], best["select"]),
-            textcoords="offset points",
-            xytext=(0, 10),
-            ha="center",
-        )
+            axes.plot(
+                *zip(*points, strict=True), "o-", color=colour, markersize=3, label=names[key]
+            )
+    if scored:
+        _score(axes, lines, NAMES.get(config["training"].get("metric"), "score"))
+    elif chosen := _points(lines, "select"):
+        _best(axes, min(chosen, key=lambda point: point[1]), ORANGE, 3)
     axes.set_xlabel("step")
-    axes.set_ylabel("loss" if apart else "scaled CRPS" if scaled else "loss, nats")
+    teacher = " (given the true pieces before)" if config["task"] == "pairs" else ""
+    axes.set_ylabel("loss" if apart else "scaled CRPS" if scaled else f"loss, nats{teacher}")
     if not apart:
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    if axes.get_legend() is None:
+        axes.legend(frameon=False)
     return write(run, "figures/curves.png", drawn)
 
 
-def _cost(line: dict[str, Any]) -> float:
-    """What chose: the loss, or where there is a score, that."""
-    score = line.get("score")
-    return float(line["select"]) if score is None else -float(score)
+def _points(lines: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:
+    return [(line["step"], line[key]) for line in lines if line.get(key) is not None]
+
+
+def _best(axes: Axes, point: tuple[int, float], colour: str, decimals: int) -> None:
+    """Mark the weights that are kept."""
+    axes.plot(*point, "o", color=colour, markersize=8)
+    axes.annotate(
+        f"{point[1]:.{decimals}f}", point, textcoords="offset points", xytext=(0, 10), ha="center"
+    )
+
+
+def _score(axes: Axes, lines: list[dict[str, Any]], name: str) -> None:
+    """Draw the score that chose, higher is better, on the right."""
+    points = _points(lines, "score")
+    other = axes.twinx()
+    other.plot(*zip(*points, strict=True), "s--", color=GREEN, markersize=3, label=f"{name}")
+    _best(other, max(points, key=lambda point: point[1]), GREEN, 1)
+    other.set_ylabel(f"selection, written by itself: {name}", color=GREEN)
+    other.set_ylim(0, max(10.0, 1.15 * max(score for _, score in points)))
+    handles = [*axes.get_lines()[:2], *other.get_lines()[:1]]
+    axes.legend(handles, [str(each.get_label()) for each in handles], frameon=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from recurra.bundle import Run
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
+GREEN: Final = "#009e73"
 """Of Okabe and Ito's colours, which people who see few colours tell apart."""
 
 
@@ -26,11 +29,13 @@ def figure(width: float = 6.4, height: float = 4.0) -> Figure:
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise MissingExtra(
             "matplotlib is not installed", fix='pip install "recurra[show]"'
         ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    return Figure(figsize=(width, height), layout=engine)
 
 
 def write(run: Run, name: str, drawn: Figure) -> str:
@@ -41,22 +46,55 @@ def write(run: Run, name: str, drawn: Figure) -> str:
     return name
 
 
-def font_for(texts: Iterable[str]) -> str | None:
-    """The family of an installed font that has all letters of the texts; None without one."""
-    wanted = {ord(letter) for text in texts for letter in text if not letter.isspace()}
+def font_for(texts: Iterable[str]) -> list[str] | None:
+    """Families of fonts that together have all letters of the texts; None where some have none.
+
+    The first that has a letter draws it. Beside the installed fonts there is that of package
+    koreanize-matplotlib, where it is installed.
+    """
+    families, missing = fonts_for(texts)
+    return None if missing else families
+
+
+def fonts_for(texts: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Families of fonts that together have as many letters of the texts as can be had.
+
+    Returns:
+        The families, the usual one first, and the letters that none of them has.
+    """
+    wanted = {ord(letter) for text in texts for letter in text if letter.isprintable()}
     from matplotlib import font_manager
 
     default = font_manager.FontProperties().get_family()
     first = font_manager.findfont(font_manager.FontProperties(family=default))
-    if wanted <= _letters(first):
-        return str(font_manager.get_font(first).family_name)
-    for entry in font_manager.fontManager.ttflist:
-        if wanted <= _letters(entry.fname):
-            return entry.name
-    return None
+    families = [str(font_manager.get_font(first).family_name)]
+    wanted -= _letters(first)
+    if wanted:
+        known = [(entry.name, entry.fname) for entry in _installed()]
+        while wanted:
+            name, file = max(known, key=lambda font: len(wanted & _letters(font[1])))
+            if not wanted & _letters(file):
+                break
+            families.append(name)
+            wanted -= _letters(file)
+    return families, {chr(code) for code in wanted}
 
 
-@lru_cache(256)
+def _installed() -> list[Any]:
+    """The fonts that matplotlib finds, and those of a package that brings Korean ones."""
+    from matplotlib import font_manager
+
+    package = find_spec("koreanize_matplotlib")  # not imported: that would change every picture
+    for folder in (package and package.submodule_search_locations) or []:
+        for file in sorted(Path(folder).glob("fonts/NanumGothic.ttf")):
+            if all(entry.fname != str(file) for entry in font_manager.fontManager.ttflist):
+                font_manager.fontManager.addfont(str(file))
+    # That of last resort has a box for every letter there is.
+    fonts = font_manager.fontManager.ttflist
+    return [entry for entry in fonts if not entry.name.startswith("Last Resort")]
+
+
+@lru_cache(4096)
 def _letters(file: str) -> frozenset[int]:
     from matplotlib import font_manager
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
 from recurra.data.frequency import Frequency
-from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
+from recurra.show.picture import BLUE, GREEN, ORANGE, figure, font_for, write
 from recurra.tasks.series.baselines import NAIVE, SEASONAL
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.report import AHEAD, INFLUENCE, SCORED
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GREY: Final = "#555555"
-GREEN: Final = "#009e73"
 
 BARS: Final = 60
 """Lags up to which each has a bar."""

@@ -19,6 +19,7 @@ CLASSES: Final[dict[str, str]] = {
     "text": "TextModel",
     "labels": "LabelModel",
     "series": "SeriesModel",
+    "pairs": "PairModel",
 }
 """The tasks, and the class of each one's models in its `estimator`."""
 

@@ -213,8 +213,7 @@ def train(
                     watcher.says(f"the selection loss is {selected} at step {step}; training stops")
                     progress = replace(progress, reason="diverged")
                     break
-                cost = selected if score is None else -score
-                progress = _judged(progress, cost, settings)
+                progress = _judged(progress, selected, score, settings)
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
@@ -270,12 +269,17 @@ def seeded(seed: int, step: int) -> Iterator[None]:
         yield
 
 
-def _judged(progress: Progress, cost: float | None, settings: Settings) -> Progress:
-    if cost is None:
+def _judged(
+    progress: Progress, selected: float | None, score: float | None, settings: Settings
+) -> Progress:
+    if selected is None:
         # The plan's last weights are the ones to keep: nothing chooses any more.
         last = progress.step >= progress.plan.steps
         return replace(progress, best_step=progress.step) if last else progress
-    if cost < progress.best:
+    # Of weights that score the same, the later ones have learnt more.
+    better = selected < progress.best if score is None else -score <= progress.best
+    if better:
+        cost = selected if score is None else -score
         return replace(progress, best=cost, best_step=progress.step, stale=0)
     stale = progress.stale + 1
     reason = "early" if stale >= settings.patience else ""

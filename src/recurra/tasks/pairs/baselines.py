@@ -15,7 +15,7 @@ from recurra.errors import MissingExtra, counted
 from recurra.judge.translation import cut_for
 
 if TYPE_CHECKING:
-    from recurra.tasks.pairs.parts import PairData
+    from recurra.tasks.pairs.data import PairData
 
 SECONDS: Final = 30.0
 """What all baselines together may take on one core, unless told otherwise."""
@@ -124,7 +124,7 @@ def _columns(vectors: Any) -> NDArray[np.int64]:
 
 
 def _most_alike(ours: Any, theirs: Any) -> NDArray[np.int64]:
-    """The row of `theirs` most like each of `ours`, the first of equals; -1 where none is at all."""
+    """The row of `theirs` most like each of `ours`, the first of equals; -1 where none is."""
     columns = theirs.T.tocsr()
     found = np.full(ours.shape[0], -1, np.int64)
     step = max(1, _AT_ONCE // max(theirs.shape[0], 1))

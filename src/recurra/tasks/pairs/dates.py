@@ -57,18 +57,14 @@ def dates(seed: int, count: int = COUNT) -> tuple[Pairs, Rows]:
 
 def _all() -> tuple[Rows, Rows]:
     """Every day of the years, with every format that it is written in."""
-    found = [
-        (day, number)
-        for number, name in enumerate(FORMATS)
-        for day in _days(*(SHORT_YEARS if name == "short" else YEARS))
-        if not (name == "medium" and date.fromordinal(day).month == MAY)
-    ]
-    days, formats = np.array(found, np.int64).T
-    return days, formats
-
-
-def _days(first: int, last: int) -> range:
-    return range(date(first, 1, 1).toordinal(), date(last, 12, 31).toordinal() + 1)
+    found: list[Rows] = []
+    for name in FORMATS:
+        first, last = SHORT_YEARS if name == "short" else YEARS
+        days = np.arange(f"{first}-01-01", f"{last + 1}-01-01", dtype="datetime64[D]")
+        months = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
+        kept = days[months != MAY] if name == "medium" else days
+        found.append(kept.astype(np.int64) + date(1970, 1, 1).toordinal())
+    return np.concatenate(found), np.repeat(np.arange(len(FORMATS)), list(map(len, found)))
 
 
 def _plain(text: Any) -> str:

@@ -108,7 +108,7 @@ class Decoder(nn.Module):
 
     def first(self, memory: Memory, vector: Tensor) -> DecoderState:
         """The state before the first step of each source (B)."""
-        started = torch.tanh(self.bridge(vector)).float().unflatten(1, (self.layers, self.hidden))
+        started = torch.tanh(self.bridge(vector)).float().reshape(-1, self.layers, self.hidden)
         empty = self.lower.zero_state(memory.batch)
         # What a cell remembers beside its output begins at zero.
         leaves = [

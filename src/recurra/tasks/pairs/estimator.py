@@ -10,16 +10,17 @@ from typing import Any, Self, final
 import torch
 
 from recurra.bundle import CONFIG, Run
+from recurra.data.pieces import Pieces
 from recurra.errors import BundleError, DataError
 from recurra.tasks.model import Design, Model
-from recurra.tasks.pairs import baselines, data, evaluate, recipe, report
+from recurra.tasks.pairs import baselines, data, recipe, report
 from recurra.tasks.pairs.evaluate import Forced, Judged
 from recurra.tasks.pairs.model import Architecture, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.parts import Pairs
-from recurra.tasks.pairs.recipe import Prepared
+from recurra.tasks.pairs.recipe import Limits, Prepared
 from recurra.tasks.pairs.trainee import PairTrainee, forced
-from recurra.tasks.pairs.translate import Limits, Translating, Translation, translate
+from recurra.tasks.pairs.translate import Translating, Translation, translate
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
@@ -149,8 +150,8 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
         with run.intact(PIECES):
             stored = run.read_json(PIECES)
             both = "shared" in stored
-            sources = data.Pieces.from_json(stored["shared" if both else "sources"])
-            targets = sources if both else data.Pieces.from_json(stored["targets"])
+            sources = Pieces.from_json(stored["shared" if both else "sources"])
+            targets = sources if both else Pieces.from_json(stored["targets"])
         a = network.architecture
         if (len(sources), len(targets)) != (a.sources, a.targets):
             raise BundleError(
@@ -159,7 +160,7 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
                 fix="restore both from one copy of the run, or train again",
             )
         with run.intact(CONFIG):
-            self._limits = Limits.from_json(config["training"]["limits"])
+            self._limits = Limits(**config["training"]["limits"])
         self._sources, self._targets = sources, targets
 
     # -- use --------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
             raise DataError("no list of texts", expected='a list: ["a dog", ...]')
         asked = Translating(**how)
         return translate(
-            network, self._sources, self._targets, list(texts), asked, limits=self._limits
+            network, self._sources, self._targets, list(texts), asked, limit=self._limits
         )
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
@@ -211,5 +212,5 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
             said,
             Forced(nats.total, nats.count, characters),
             search={"beam": how.beam, "length_penalty": how.length_penalty},
-            unknown=evaluate.unknown(self._sources, self._targets, sides),
+            unknown=None if self._targets.kind == "subwords" else sides.unknown,
         )

@@ -22,7 +22,7 @@ from recurra.judge.translation import (
 from recurra.tasks.pairs.baselines import Baseline
 
 if TYPE_CHECKING:
-    from recurra.tasks.pairs.parts import Pairs
+    from recurra.tasks.pairs.data import Pairs
 
 SHOWN: Final = 5
 """Best sentences, and worst ones, in a report."""
@@ -135,14 +135,14 @@ def judge(judged: Judged, baselines: Sequence[Baseline] = ()) -> dict[str, Any]:
         DataError: a baseline is of other pairs.
         MissingExtra: sacrebleu is not installed.
     """
-    true, predicted = judged.pairs.targets, judged.predicted
+    true = judged.pairs.targets
     for each in baselines:
         if len(each.predicted) != len(true):
             raise DataError(
                 f"the {each.name} says {len(each.predicted):,} texts",
                 expected=f"{len(true):,}: baselines of the same part",
             )
-    counted = Counted.of(predicted, true)
+    counted = Counted.of(judged.predicted, true)
     others = [Counted.of(each.predicted, true) for each in baselines]
     metric = deciding(true)
     exactly = max(float(each.exact.mean()) for each in (counted, *others)) >= _EXACTLY
@@ -157,10 +157,8 @@ def judge(judged: Judged, baselines: Sequence[Baseline] = ()) -> dict[str, Any]:
             {"name": each.name, "note": each.note} | figures(theirs)
             for each, theirs in zip(baselines, others, strict=True)
         ],
-        "verdict": _against(predicted, true, baselines, others, metric),
-        "exact_verdict": (
-            _against(predicted, true, baselines, others, "exact") if exactly else None
-        ),
+        "verdict": _against(counted, baselines, others, metric),
+        "exact_verdict": _against(counted, baselines, others, "exact") if exactly else None,
         "writing": writing(judged),
         "lengths": by_length(judged, counted),
         **_examples(judged, counted),
@@ -174,8 +172,7 @@ def figures(counted: Counted) -> dict[str, Any]:
 
 
 def _against(
-    predicted: Sequence[str],
-    true: Sequence[str],
+    counted: Counted,
     baselines: Sequence[Baseline],
     others: Sequence[Counted],
     metric: Metric,
@@ -184,8 +181,8 @@ def _against(
     worth = [each.scores().of(metric) for each in others]
     if not worth:
         return None
-    best = baselines[int(np.argmax(worth))]
-    return paired(predicted, best.predicted, true, metric, name=best.name).to_json()
+    best = int(np.argmax(worth))
+    return paired(counted, others[best], metric, name=baselines[best].name).to_json()
 
 
 # -- how it writes ------------------------------------------------------------------------------
@@ -227,15 +224,13 @@ def repeated(texts: Sequence[str]) -> float:
 def by_length(judged: Judged, counted: Counted) -> dict[str, Any]:
     """The figures of short and long sources apart: buckets of about as many sentences each."""
     sources = judged.pairs.sources
-    lengths = np.array(words_of(sources, cut_for(sources)), np.int64)
-    unit = "words" if cut_for(sources) == "13a" else "characters"
-    if unit == "words" and np.median(lengths) < 3:
-        lengths = np.array([len(each) for each in sources], np.int64)
-        unit = "characters"
-    wanted = min(BUCKETS, max(1, len(lengths) // IN_BUCKET))
-    cuts = np.quantile(lengths, np.arange(1, wanted) / wanted, method="inverted_cdf")
-    # A bucket goes up to its cut; equal lengths are never parted.
-    number = np.searchsorted(np.unique(cuts), lengths)
+    cut = cut_for(sources)
+    unit, lengths = "words", np.array(words_of(sources, cut), np.int64)
+    number = _buckets(lengths)
+    if cut != "13a" or number.max() == 0:
+        # All have as many words, or no blanks part them.
+        unit, lengths = "characters", np.array([len(each) for each in sources], np.int64)
+        number = _buckets(lengths)
     rows = []
     for bucket in np.unique(number):
         places = np.flatnonzero(number == bucket)
@@ -251,6 +246,16 @@ def by_length(judged: Judged, counted: Counted) -> dict[str, Any]:
             }
         )
     return {"unit": unit, "rows": rows}
+
+
+def _buckets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The bucket of each length, from 0 on; equal lengths are never parted."""
+    wanted = min(BUCKETS, max(1, len(lengths) // IN_BUCKET))
+    cuts = np.quantile(lengths, np.arange(1, wanted) / wanted, method="inverted_cdf")
+    # A bucket goes up to its cut; one at the very end would leave none above.
+    cuts = np.unique(cuts[cuts < lengths.max()])
+    found: NDArray[np.int64] = np.searchsorted(cuts, lengths)
+    return found
 
 
 # -- single sentences ---------------------------------------------------------------------------

@@ -176,7 +176,8 @@ class Member(nn.Module):
     def forward(self, sources: Ragged, inputs: Ragged) -> Tensor:
         """Scores (N, V) of what follows each of the target inputs (N,), the truth fed."""
         encoded = self.encode(sources)
-        return self.decoder(inputs, encoded.memory, encoded.vector)
+        scores: Tensor = self.decoder(inputs, encoded.memory, encoded.vector)
+        return scores
 
 
 @final

@@ -296,12 +296,13 @@ def _drawn(
     order = np.argsort(np.atleast_1d(random.random_raw(len(sizes))), kind="stable")
     left = min(max(1, round(len(keys) * share)), MOST)
     taken = np.zeros(len(sizes), bool)
+    free = max(1, len(sizes) // 2)  # where one source has most pairs, others train beside it
     for group in order.tolist():
-        if not left:
+        if not left or not free:
             break
         if sizes[group] <= left:
             taken[group] = True
-            left -= int(sizes[group])
+            left, free = left - int(sizes[group]), free - 1
     if not taken.any():  # all are too large: the smallest of them
         taken[order[np.argmin(sizes[order])]] = True
     return taken[groups]

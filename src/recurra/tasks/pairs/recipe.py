@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -20,7 +20,7 @@ from recurra.tasks.pairs.model import Architecture, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.parts import PairData
 from recurra.tasks.pairs.trainee import PairTrainee, Sides
-from recurra.tasks.pairs.translate import Limits, Translating, translate
+from recurra.tasks.pairs.translate import Translating, translate
 from recurra.training.calibration import step_seconds
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates
@@ -94,6 +94,30 @@ class Prepared:
         return cls(data, sources, targets, encoded(sources, targets, data.pairs))
 
 
+@final
+@dataclass(frozen=True)
+class Limits:
+    """How long translations may get: slope * S + extra pieces, for a source of S.
+
+    Learnt from what trains: half as much again as nearly all of its targets have, and some, so that
+    what goes round in circles is stopped and nothing else.
+    """
+
+    slope: float
+    extra: float
+
+    @classmethod
+    def learnt(cls, sources: Rows, targets: Rows) -> Limits:
+        """From the pieces of sources and their targets, (N,) each."""
+        share = float(np.quantile(targets / np.maximum(sources, 1), 0.99))
+        return cls(1.5 * max(1.0, share), 10.0)
+
+    def __call__(self, sources: Rows) -> Rows:
+        """The most pieces for sources of so many (n,)."""
+        found: Rows = np.ceil(self.slope * sources + self.extra).astype(np.int64)
+        return found
+
+
 def encoded(sources: Pieces, targets: Pieces, pairs: Any) -> Sides:
     """Pairs as ids, targets from BEGIN to END."""
     read = [torch.from_numpy(row) for row in sources.encode(pairs.sources)]
@@ -160,16 +184,18 @@ def design(
     )
     batches = max(1, len(data.learn) // size.batch)
     most = max(size.steps, size.epochs * batches)
+    read, said = (
+        each.lengths.numpy()[data.learn]
+        for each in (prepared.sides.sources, prepared.sides.targets)
+    )
+    limits = Limits.learnt(read, said - 1)
     settings = {
         "batch": size.batch,
         "most_steps": most,
         "smoothing": size.smoothing,
         "sampling": options.sampling,
         "metric": metric,
-        "limits": Limits.learnt(
-            prepared.sides.sources.lengths.numpy()[data.learn],
-            prepared.sides.targets.lengths.numpy()[data.learn] - 1,
-        ).to_json(),
+        "limits": asdict(limits),
     }
     if options.members is not None:
         members, reason = options.members, "as asked"
@@ -210,7 +236,7 @@ def _written(prepared: Prepared, settings: dict[str, Any]) -> Callable[[PairNetw
     """The score of what a network writes by itself, greedily, of some of the selection part."""
     rows: Rows = prepared.data.select
     chosen = prepared.data.of(rows[:: max(1, -(-len(rows) // WRITTEN))])
-    limits = Limits.from_json(settings["limits"])
+    limit = Limits(**settings["limits"])
 
     def written(network: PairNetwork) -> float:
         found = translate(
@@ -219,18 +245,15 @@ def _written(prepared: Prepared, settings: dict[str, Any]) -> Callable[[PairNetw
             prepared.targets,
             chosen.sources,
             Translating(beam=1),
-            limits=limits,
+            limit=limit,
         )
         return score(settings["metric"], [each[0].text for each in found], chosen.targets)
 
     return written
 
 
-def seconds_to_judge(network: PairNetwork, prepared: Prepared, limits: Limits) -> float:
-    """How long the report is going to take, from a piece of the part that chooses.
-
-    A network that has learnt nothing goes on to the limit, so that this is no less than it takes.
-    """
+def seconds_to_judge(network: PairNetwork, prepared: Prepared) -> float:
+    """How long the report is going to take, from a piece of the part that chooses."""
     data = prepared.data
     piece = data.of(data.select[:32])
     start = time.perf_counter()
@@ -240,8 +263,8 @@ def seconds_to_judge(network: PairNetwork, prepared: Prepared, limits: Limits) -
         prepared.targets,
         piece.sources,
         Translating(),
-        limits=limits,
+        limit=lambda sizes: sizes + 2,
     )
     network.train()
     # Figures are counted and drawn again from the test part, some milliseconds a pair.
-    return 3.0 + ((time.perf_counter() - start) / len(piece) / 3 + 4e-3) * len(data.test)
+    return 3.0 + ((time.perf_counter() - start) / len(piece) + 4e-3) * len(data.test)

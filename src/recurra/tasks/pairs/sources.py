@@ -59,7 +59,7 @@ def pairs_of(sources: Sequence[str | Path], reading: Reading) -> Found:
     given_once(files)
     plain = {file: _text(file) for file in files if file.suffix.lower() not in TABLE_SUFFIXES}
     parallel = {file: text for file, text in plain.items() if not _is_tabbed(text)}
-    if len(files) == 2 and len(plain) == 2 and parallel:
+    if len(files) == len(parallel) == 2:
         found = _of_parallel(files, list(plain.values()), reading)
     elif len(files) > 1 and parallel:
         raise DataError(
@@ -81,9 +81,9 @@ def _text(file: Path) -> str:
 
 
 def _is_tabbed(text: str) -> bool:
-    """Whether the first lines are such of a table: each with a tab between two texts."""
+    """Whether the first lines are such of a table: most with a tab between two texts."""
     lines = [line for line in text[: 1 << 16].split("\n")[:100] if line.strip()]
-    return bool(lines) and all("\t" in line.strip() for line in lines)
+    return 2 * sum("\t" in line.strip() for line in lines) > len(lines)
 
 
 def _joined(one: Found, other: Found) -> Found:

@@ -1,0 +1,143 @@
+"""Pictures of a pairs run: where attention lay, how good it is by length of the source."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.bundle import REPORT, Run
+from recurra.judge.translation import NAMES
+from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
+from recurra.tasks.pairs.blocks import labels
+from recurra.tasks.pairs.report import LOOKED
+from recurra.tasks.pairs.terminal import METRICS
+from recurra.tasks.terminal import fitted, printable
+
+PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{name}: where it looked</title><style>
+body {{ font: 15px/1.5 sans-serif; margin: 2em }} .facts {{ color: #555; font-size: 13px }}
+table {{ border-collapse: collapse; margin: 0.4em 0 2.4em }}
+td {{ min-width: 1.5em; height: 1.5em }}
+thead th {{ writing-mode: vertical-rl; transform: rotate(180deg); font-weight: normal }}
+tbody th {{ text-align: right; padding-right: 0.5em; font-weight: normal }}
+thead th, tbody th {{ white-space: pre }}
+</style></head><body>
+<h1>{name}: where it looked</h1>
+<p>A row for each piece that it wrote, a column for each that it read. The darker a cell, the more
+of what it took from the source came from there as it wrote this piece.</p>
+{tables}
+</body></html>
+"""
+
+
+LABEL: Final = 24
+"""Columns of a piece beside a picture."""
+
+
+def draw(run: Run) -> list[str]:
+    """Draw what the run has recorded; returns the names of the files."""
+    names = []
+    if run.has(LOOKED):
+        arrays, facts = run.read_arrays(LOOKED)
+        with run.intact(LOOKED):
+            looked = [(each, arrays[str(k)]) for k, each in enumerate(facts["sentences"])]
+        for number, (each, weights) in enumerate(looked, 1):
+            names.append(_attention(run, each, weights, f"figures/attention-{number}.png"))
+        # Browsers have letters and ways of joining them that no picture here has.
+        run.write_text("figures/attention.html", page(run.path.name, looked))
+        names.append("figures/attention.html")
+    if run.has(REPORT):
+        report = run.read_json(REPORT)
+        if len(report["lengths"]["rows"]) > 1:
+            names.append(_lengths(run, report))
+    return names
+
+
+def _attention(run: Run, each: dict[str, Any], weights: NDArray[Any], name: str) -> str:
+    """A heat map: pieces read from left to right, pieces written downwards."""
+    down, across = weights.shape
+    read, written = (
+        [fitted(label, LABEL) for label in labels(pieces, count)]
+        for pieces, count in ((each["source"], across), (each["pieces"], down))
+    )
+    families, missing = fonts_for([*read, *written])
+    read, written = ([_drawn(label, missing) for label in part] for part in (read, written))
+    longest = [0.09 * max(map(len, part)) for part in (read, written)]
+    drawn = figure(max(4.0, 0.3 * across + longest[1] + 1.3), max(3.0, 0.3 * down + longest[0] + 1))
+    axes = drawn.add_subplot()
+    image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(across), read, rotation=90, fontfamily=families)
+    axes.set_yticks(range(down), written, fontfamily=families)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    # Fine lines between the cells, so that the eye keeps its row.
+    axes.set_xticks(np.arange(0.5, across - 1), minor=True)
+    axes.set_yticks(np.arange(0.5, down - 1), minor=True)
+    axes.grid(which="minor", color="#e4e4e4", linewidth=0.5)
+    axes.tick_params(which="minor", length=0, top=False, bottom=False)
+    drawn.colorbar(image, label="share of what it read", shrink=0.8)
+    right = each["said"] == each["true"]
+    axes.set_xlabel(f"{'exact' if right else 'not as the reference'}", fontsize=9)
+    return write(run, name, drawn)
+
+
+def _drawn(label: str, missing: set[str]) -> str:
+    """A label in letters that a font has; the others by their number, rather than as boxes."""
+    return "".join(
+        f"[{ord(letter):x}]" if letter in missing else letter for letter in label
+    ).replace("$", r"\$")
+
+
+def _lengths(run: Run, report: dict[str, Any]) -> str:
+    """The figure that decides, and the exact ones, by length of the source."""
+    rows, metric = report["lengths"]["rows"], METRICS[report["metric"]][0]
+    places = np.arange(len(rows))
+    drawn = figure()
+    axes = drawn.add_subplot()
+    axes.plot(places, [row[metric] for row in rows], "o-", color=BLUE, label=NAMES[metric])
+    exact = [100 * row["exact"] for row in rows]
+    axes.plot(places, exact, "s--", color=ORANGE, markersize=4, label="exact, %")
+    whole = report["model"][metric]["estimate"]
+    named = f"{NAMES[metric]} of all, {whole:.1f}"
+    axes.axhline(whole, color=BLUE, alpha=0.35, linewidth=1, label=named)
+    names = [
+        f"{row['from']}" if row["from"] == row["to"] else f"{row['from']}-{row['to']}"
+        for row in rows
+    ]
+    counts = [f"{name}\n({row['sentences']:,})" for name, row in zip(names, rows, strict=True)]
+    axes.set_xticks(places, counts)
+    axes.set_xlabel(f"{report['lengths']['unit']} in the source (sentences)")
+    axes.set_ylim(0, 102)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return write(run, "figures/lengths.png", drawn)
+
+
+def page(name: str, looked: list[tuple[dict[str, Any], NDArray[Any]]]) -> str:
+    """The page of sentences, a table each."""
+    tables = "\n".join(_table(each, weights) for each, weights in looked)
+    return PAGE.format(name=escape(name), tables=tables)
+
+
+def _table(each: dict[str, Any], weights: NDArray[Any]) -> str:
+    down, across = weights.shape
+    head = "".join(f"<th>{escape(label)}</th>" for label in labels(each["source"], across))
+    rows = "\n".join(
+        f"<tr><th>{escape(label)}</th>"
+        + "".join(
+            f'<td style="background: rgba(0,114,178,{weight:.2f})" title="{100 * weight:.1f} %">'
+            "</td>"
+            for weight in row
+        )
+        + "</tr>"
+        for label, row in zip(labels(each["pieces"], down), weights.tolist(), strict=True)
+    )
+    where, said, true = (escape(printable(each[key])) for key in ("where", "said", "true"))
+    facts = f"{where}: {said} ({'exact' if said == true else f'true: {true}'})"
+    return (
+        f'<div class="facts">{facts}</div>\n<table><thead><tr><th></th>{head}</tr></thead>\n'
+        f"<tbody>{rows}</tbody></table>"
+    )

@@ -1,0 +1,238 @@
+"""The report of a pairs run: numbers for programs, sentences for people, the model card."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.bundle import CARD, REPORT, Run
+from recurra.data.files import name_of
+from recurra.judge.translation import NAMES, Counted, Metric, deciding
+from recurra.tasks.pairs import evaluate, terminal
+from recurra.tasks.pairs.baselines import Baseline
+from recurra.tasks.pairs.evaluate import Judged
+from recurra.tasks.pairs.terminal import told
+from recurra.tasks.terminal import printable
+from recurra.training import session
+from recurra.training.checkpoint import Progress
+
+if TYPE_CHECKING:
+    from recurra.tasks.pairs.data import PairData
+
+__all__ = [
+    "card",
+    "examined",
+    "read_baselines",
+    "result",
+    "told",
+    "told_baselines",
+    "write",
+    "write_baselines",
+]
+
+BASELINES: Final = "traces/baselines.json"
+SCORED: Final = "traces/test.json"
+LOOKED: Final = "traces/looked.safetensors"
+
+
+def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
+    """Keep what the baselines say of the test part."""
+    kept = [
+        {"name": each.name, "note": each.note, "predicted": list(each.predicted)} for each in found
+    ]
+    run.write_json(BASELINES, kept)
+
+
+def read_baselines(run: Run) -> tuple[Baseline, ...]:
+    """The baselines that `write_baselines` kept."""
+    with run.intact(BASELINES):
+        return tuple(
+            Baseline(each["name"], each["note"], tuple(each["predicted"]))
+            for each in run.read_json(BASELINES)
+        )
+
+
+def told_baselines(data: PairData, found: Sequence[Baseline]) -> str:
+    """The baselines in one line."""
+    true = data.of(data.test).targets
+    metric = deciding(true)
+    figures = (
+        f"{each.name} {Counted.of(each.predicted, true).scores().of(metric):.1f}" for each in found
+    )
+    return f"{', '.join(figures)} {NAMES[metric]}"
+
+
+def result(data: PairData, judged: Judged, baselines: Sequence[Baseline]) -> dict[str, Any]:
+    """What the report says of the model on the test part, all but how it was trained.
+
+    Args:
+        data: what it was trained on.
+        judged: of the rows `data.test`, in their order.
+        baselines: of the same rows.
+    """
+    part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
+    found = examined(judged, baselines, name=data.name, part=part)
+    found["data"] |= {
+        "learn": len(data.learn),
+        "select": len(data.select),
+        "found": dict(data.found),
+    }
+    return found
+
+
+def examined(
+    judged: Judged, baselines: Sequence[Baseline] = (), *, name: str, part: str
+) -> dict[str, Any]:
+    """What a report says of any pairs.
+
+    Args:
+        judged: what the model says of them.
+        baselines: what they say of the same.
+        name: what the data are called.
+        part: which part of them it is: "the test part".
+    """
+    about = {
+        "name": name,
+        "part": part,
+        "pairs": len(judged.pairs),
+        "learn": None,
+        "select": None,
+        "found": {},
+    }
+    return {"data": about} | evaluate.judge(judged, baselines)
+
+
+def write(
+    run: Run,
+    data: PairData,
+    judged: Judged,
+    network: str,
+    progress: Progress,
+    epochs: float,
+    training: Mapping[str, Any] | None = None,
+) -> None:
+    """Judge what a trained model says of the test part; write the report and the model card.
+
+    Args:
+        run: which has the configuration, and the baselines by `write_baselines`.
+        data: what it was trained on.
+        judged: of the rows `data.test`, in their order.
+        network: the model in a few words.
+        progress: how far the training went.
+        epochs: passes over the training part that the progress amounts to.
+        training: what else is known of it: `padding`, the share of the steps of training batches
+            that was padding; `selected`, what chose the weights kept: {"metric": "bleu", "score":
+            of the selection part, free-running, "nats_a_piece": teacher-forced}; None where nothing
+            chose.
+    """
+    config = run.config()
+    found = result(data, judged, read_baselines(run))
+    found["training"] = session.facts(progress, epochs, config["training"]) | dict(training or {})
+    run.write_json(SCORED, scored(judged))
+    write_looked(run, judged)
+    run.write_text(CARD, card(run.path.name, found, config["recurra"], network))
+    run.write_json(REPORT, found)
+
+
+def scored(judged: Judged) -> list[dict[str, Any]]:
+    """Each source, what was said, and what is true."""
+    pairs = judged.pairs
+    return [
+        {"source": source, "said": each.text, "true": true, "ended": bool(each.ended)}
+        for source, each, true in zip(pairs.sources, judged.said, pairs.targets, strict=True)
+    ]
+
+
+def write_looked(run: Run, judged: Judged) -> None:
+    """Keep where attention lay in a few sentences, for pictures."""
+    rows = evaluate.to_look_at(judged)
+    if not rows:
+        return
+    arrays: dict[str, NDArray[Any]] = {}
+    facts = []
+    for number, row in enumerate(rows):
+        each = judged.said[row]
+        arrays[str(number)] = np.asarray(each.looked, np.float32)
+        facts.append(
+            {
+                "where": judged.pairs.where[row],
+                "source": list(each.source),
+                "pieces": list(each.pieces),
+                "said": each.text,
+                "true": judged.pairs.targets[row],
+            }
+        )
+    run.write_arrays(LOOKED, arrays, {"sentences": facts})
+
+
+def card(name: str, report: dict[str, Any], version: str, network: str) -> str:
+    """The model card, Markdown."""
+    about, training = report["data"], report["training"]
+    order: tuple[Metric, ...] = terminal.METRICS[report["metric"]]
+    rows = [("this model", report["model"])]
+    rows += [(each["name"], each) for each in report["baselines"]]
+    table = "\n".join(
+        f"| {who} | {' | '.join(terminal.figure(m, f[m]['estimate']) for m in order)} |"
+        for who, f in rows
+    )
+    said = [report["verdict"], report["exact_verdict"]]
+    sentences = "\n\n".join(each["sentence"] for each in said if each)
+    signatures = "\n".join(
+        f"- {NAMES[metric]}: `{report['signatures'][metric]}`"
+        for metric in order
+        if metric in report["signatures"]
+    )
+    blocks = [
+        f"""# {name}
+
+A sequence in, another out: a recurrent model with an encoder and a decoder, made by recurra \
+{version} ({network}), trained on {about["name"]} ({about["learn"]:,} pairs; {about["select"]:,} \
+more chose the weights).""",
+        sentences,
+        f"""On {about["pairs"]:,} pairs that it has never seen, written by itself \
+({terminal.search(report["search"])}):
+
+| | {" | ".join(NAMES[each] for each in order)} |
+|---|{"---|" * len(order)}
+{table}""",
+        f"{report['cut'][0].upper()}{report['cut'][1:]}; cased. As sacrebleu signs it:",
+        signatures,
+        terminal.writing(report),
+    ]
+    if report["forced"]:
+        blocks.append(terminal.forced(report))
+    blocks += _examples(report["worst"])
+    blocks += [training["sentence"], *terminal.trained(training)]
+    blocks.append(
+        f"""    recurra translate {name} "..." --beam 5 --show-attention
+    recurra evaluate {name} other data
+
+It knows what its pairs showed it and no more: of other names, numbers and subjects it may write
+something fluent that is wrong. What its pairs have in common by chance, or by prejudice, it has
+learnt as well."""
+    )
+    text = "\n\n".join(block for block in blocks if block) + "\n"
+    lines = (textwrap.fill(line, 99) if line[:1].isalnum() else line for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def _examples(worst: Sequence[dict[str, Any]]) -> list[str]:
+    """The sentences that went worst, as a Markdown table."""
+    if not worst or worst[0]["chrf"] >= 100:
+        return []
+    rows = "\n".join(
+        f"| {_cell(each['source'])} | {_cell(each['said'])} | {_cell(each['true'])} "
+        f"| {each['chrf']:.1f} |"
+        for each in worst
+        if each["chrf"] < 100
+    )
+    return ["What went worst:", f"| source | said | true | chrF |\n|---|---|---|---|\n{rows}"]
+
+
+def _cell(text: str) -> str:
+    """A text inside a Markdown table."""
+    return printable(text[:300]).replace("|", "\\|")

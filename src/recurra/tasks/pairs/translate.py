@@ -1,0 +1,291 @@
+"""The verb: texts in batches of like lengths, each to its best translations, in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from recurra.core.ragged import Ragged
+from recurra.core.state import State
+from recurra.data.pieces import BEGIN, END, UNKNOWN, Pieces
+from recurra.errors import OptionError
+from recurra.search.beam import Beam, beam
+from recurra.search.choice import Sampling
+from recurra.search.draws import draw_rows
+from recurra.search.stream import generators
+from recurra.search.writing import Forking, Hypothesis
+
+Numbers = NDArray[np.int64]
+Limit = Callable[[Numbers], Numbers]
+"""Pieces of sources (n,) -> the most pieces of their translations (n,)."""
+
+M = TypeVar("M")
+D = TypeVar("D", bound=State)
+
+_ROWS: Final = 320
+"""Hypotheses that are written together: enough for wide products, few enough for caches."""
+
+_READ: Final = 16_384
+"""Source pieces, padding counted, that are read together."""
+
+_CELLS: Final = 2**25
+"""Places of a batch times steps read and written, which bounds what is noted of attention."""
+
+MAPPED: Final = 2_000
+"""Pieces of a source beyond which no map of attention is told: nobody could look at it."""
+
+_NEXT_DRAW: Final = 0xD1B54A32D192ED03
+"""Odd, and not the step from row to row: draws of one text differ from those of its neighbours."""
+
+
+class Decoding(Forking[D], Protocol[D]):
+    """A decoder of B sources whose states say in `looked` (R, S) where their step looked."""
+
+    def first(self, copies: int = 1) -> D:
+        """The state of B * copies rows before anything is written."""
+        ...
+
+
+class Translator(Protocol[M]):
+    """A network that reads sources (B,) of pieces, and decodes from what it has read."""
+
+    def encode(self, sources: Ragged) -> M:
+        """What the decoder reads of sources."""
+        ...
+
+    def decoder(self, memory: M) -> Decoding[Any]:
+        """The decoder of what was read."""
+        ...
+
+    def eval(self) -> Any:
+        """Turn off what is for training alone."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The weights."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class Translating:
+    """How texts are translated, checked once.
+
+    Args:
+        beam: hypotheses kept alive of each text; 1 is greedy.
+        best: translations told of each text: the best of the beam, or so many draws.
+        length_penalty, coverage_penalty, no_repeat: see `recurra.search.beam.Beam`.
+        sample: draw by chance instead, in the order drawn; the penalties do nothing then.
+        seed: of the draws, which are the same whatever is translated beside them.
+        longest: the most pieces of any translation, however long its source is.
+
+    Raises:
+        OptionError: one is out of range.
+    """
+
+    beam: int = 5
+    best: int = 1
+    length_penalty: float = 1.0
+    coverage_penalty: float = 0.0
+    no_repeat: int = 0
+    sample: Sampling | None = None
+    seed: int = 0
+    longest: int = 1_000
+
+    def __post_init__(self) -> None:
+        self.search()
+        if self.longest < 1:
+            raise OptionError(f"longest = {self.longest}", expected="1 piece or more")
+        if self.seed < 0:
+            raise OptionError(f"seed = {self.seed}", expected="0 or more")
+
+    @property
+    def places(self) -> int:
+        """Rows that a text takes while it is written."""
+        return self.beam if self.sample is None else self.best
+
+    def search(self) -> Beam:
+        """The beam search that these options describe."""
+        return Beam(
+            self.places, self.best, self.length_penalty, self.coverage_penalty, self.no_repeat
+        )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Translation:
+    """A translation, and what is known of it.
+
+    Args:
+        text: as people read it; unknown words are those of the source that were looked at most.
+        score: what ranks it among the best of its text.
+        log_probability: of its pieces and its end, in nats.
+        ended: whether the model ended it, or it was cut at its limit.
+        source, pieces: (S,) and (T,) as people read them.
+        looked: (T, S) float32, where each piece looked; zeros where the model does not look,
+            and (T, 0) for sources of more than `MAPPED` pieces.
+    """
+
+    text: str
+    score: float
+    log_probability: float
+    ended: bool
+    source: list[str]
+    pieces: list[str]
+    looked: NDArray[np.float32]
+
+
+def translate(
+    network: Translator[M],
+    sources: Pieces,
+    targets: Pieces,
+    texts: Sequence[str],
+    how: Translating,
+    *,
+    limit: Limit,
+) -> list[list[Translation]]:
+    """The best translations of each text, best first, in the order of the texts.
+
+    It ends for every text: no more steps are taken than `limit` says of its source, nor than
+    `how.longest`. A text without pieces has one translation, which is empty.
+
+    Raises:
+        DataError: a text holds half a character.
+        RecurraError: the network's scores are not numbers.
+    """
+    ids = sources.encode(texts)
+    sizes = np.array([len(row) for row in ids], np.int64)
+    limits = np.clip(limit(sizes), 1, how.longest)
+    nothing = Translation("", 0.0, 0.0, True, [], [], np.zeros((0, 0), np.float32))
+    found = [[nothing] for _ in texts]
+    chance = _chance(how, len(texts))
+    network.eval()
+    with torch.inference_mode():
+        for rows in _batches(sizes, limits, how.places):
+            batch = _Batch([ids[row] for row in rows.tolist()], limits[rows])
+            drawn = [each for row in rows.tolist() for each in chance[row]]
+            written = _written(network, batch, targets, how, drawn)
+            for row, each in zip(rows.tolist(), written, strict=True):
+                shown = sources.shown(ids[row], texts[row])
+                found[row] = [_told(one, targets, shown) for one in each]
+    return found
+
+
+def _batches(sizes: Numbers, limits: Numbers, places: int) -> Iterator[Numbers]:
+    """Rows (k,) of like lengths, those without pieces left out, within what a batch may hold."""
+    order = np.argsort(sizes, kind="stable")
+    order = order[sizes[order] > 0]
+    start = 0
+    while start < len(order):
+        # From the shortest: the last one taken is the longest, and all are padded to it.
+        ahead = order[start : start + _ROWS]
+        count = np.arange(1, len(ahead) + 1)
+        size = sizes[ahead]
+        steps = np.maximum.accumulate(limits[ahead])
+        fits = (
+            (count * places <= _ROWS)
+            & (count * size <= _READ)
+            & (count * places * size * steps <= _CELLS)
+            & ((size > MAPPED) == (size[0] > MAPPED))
+        )
+        stop = start + max(1, int(np.argmin(np.append(fits, False))))
+        yield order[start:stop]
+        start = stop
+
+
+def _chance(how: Translating, texts: int) -> list[list[torch.Generator]]:
+    """The sources of chance of each text, one a draw: the first draw is the same for any `best`."""
+    if how.sample is None:
+        return [[] for _ in range(texts)]
+    draws = [generators((how.seed + k * _NEXT_DRAW) % 2**63, texts) for k in range(how.best)]
+    return [list(each) for each in zip(*draws, strict=True)]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Sources (T,) each, and the limits (B,) of their translations."""
+
+    ids: list[Numbers]
+    limits: Numbers
+
+
+def _written(
+    network: Translator[M],
+    batch: _Batch,
+    targets: Pieces,
+    how: Translating,
+    chance: Sequence[torch.Generator],
+) -> list[list[Hypothesis]]:
+    """The hypotheses of each source, with the map of where they looked, or places if it is long."""
+    device = next(iter(network.parameters())).device
+    sources = Ragged(
+        torch.from_numpy(np.concatenate(batch.ids)).to(device),
+        torch.tensor([len(row) for row in batch.ids]),
+    )
+    decoder = network.decoder(network.encode(sources))
+    # What every text can be written in has nothing unknown.
+    excluded = (BEGIN, UNKNOWN) if targets.kind == "subwords" else (BEGIN,)
+    looked = _places if sources.steps > MAPPED else _map
+    if how.sample is not None:
+        return draw_rows(
+            decoder,
+            decoder.first(how.best),
+            how.sample.choose(excluded),
+            chance,
+            begin=BEGIN,
+            end=END,
+            limits=batch.limits,
+            remember=how.sample.remembers,
+            no_repeat=how.no_repeat,
+            looked=looked,
+        )
+    return beam(
+        decoder,
+        decoder.first(),
+        begin=BEGIN,
+        end=END,
+        limits=batch.limits,
+        options=how.search(),
+        excluded=excluded,
+        looked=looked,
+        coverage=_map,
+        sources=sources.lengths,
+    )
+
+
+def _map(state: Any) -> Tensor:
+    found: Tensor = state.looked
+    return found
+
+
+def _places(state: Any) -> Tensor:
+    """The place (R, 1) most looked at, -1 for none: of a long source nothing else is noted."""
+    most, place = _map(state).max(1, keepdim=True)
+    return torch.where(most > 0, place, -1)
+
+
+def _told(found: Hypothesis, targets: Pieces, source: list[str]) -> Translation:
+    assert found.looked is not None
+    looked = found.looked.cpu().numpy()
+    if len(source) > MAPPED:
+        places, looked = looked[:, 0], np.zeros((len(looked), 0), np.float32)
+    else:
+        looked = looked[:, : len(source)].astype(np.float32)
+        places = np.where(looked.any(1), looked.argmax(1), -1)
+    copied = {
+        at: source[place]
+        for at, (token, place) in enumerate(zip(found.tokens, places.tolist(), strict=True))
+        if token == UNKNOWN and place >= 0
+    }
+    pieces = [copied.get(at, piece) for at, piece in enumerate(targets.shown(found.tokens))]
+    text = targets.decode(found.tokens, copied)
+    return Translation(
+        text, found.score, found.log_probability, found.ended, source, pieces, looked
+    )

@@ -1,0 +1,174 @@
+"""`recurra translate` as typed, over a model that needs no training."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+
+import recurra.tasks.pairs
+from commands import Recurra, refused
+from said_pairs import looks
+
+
+@dataclass(frozen=True)
+class Written:
+    text: str
+    score: float
+    log_probability: float
+    ended: bool
+    source: list[str]
+    pieces: list[str]
+    looked: Any
+
+
+class Upper:
+    """Translates into capitals, and remembers how it was asked."""
+
+    asked: list[tuple[list[str], dict[str, Any]]]
+
+    @classmethod
+    def load(cls, path: Path) -> Upper:
+        del path
+        return cls()
+
+    def translations(self, texts: Sequence[str], **search: Any) -> list[list[Written]]:
+        """As many as are asked for, each with a sign more."""
+        Upper.asked.append((list(texts), search))
+        return [
+            [
+                Written(
+                    text.upper() + "!" * k,
+                    -0.5 - k,
+                    -4.0 - k,
+                    True,
+                    list(text),
+                    list(text),
+                    looks(len(text), len(text)),
+                )
+                for k in range(search.get("best", 1))
+            ]
+            for text in texts
+        ]
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch: pytest.MonkeyPatch) -> type[Upper]:
+    stand_in: Any = ModuleType("recurra.tasks.pairs.estimator")
+    stand_in.PairModel = Upper
+    # The command line imports both anew, and finds this one.
+    monkeypatch.setitem(sys.modules, "recurra.tasks.pairs.estimator", stand_in)
+    monkeypatch.delitem(sys.modules, "recurra.tasks.pairs.command", raising=False)
+    monkeypatch.delattr(recurra.tasks.pairs, "command", raising=False)
+    Upper.asked = []
+    return Upper
+
+
+@pytest.fixture(autouse=True)
+def gone() -> Any:
+    """What was imported over the stand-in does not outlive a test."""
+    yield
+    sys.modules.pop("recurra.tasks.pairs.command", None)
+    if hasattr(recurra.tasks.pairs, "command"):
+        del recurra.tasks.pairs.command
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def give(text: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    return give
+
+
+def test_texts_and_lines_are_translated_line_by_line(call: Recurra, typed: Any) -> None:
+    assert call("translate", "run", "ein hund", "zwei").out == "EIN HUND\nZWEI\n"
+    typed("eins\r\n\n  \nzwei\n\ndrei")
+    assert call("translate", "run").out == "EINS\n\n\nZWEI\n\nDREI\n"
+    typed("a b\n" * 50_000)
+    assert call("translate", "run").out == "A B\n" * 50_000
+    typed("")
+    assert call("translate", "run").out == ""
+    typed("\n\n")
+    assert call("translate", "run").out == "\n\n"
+
+
+def test_blank_lines_ask_nothing_of_the_model(call: Recurra, typed: Any, model: Any) -> None:
+    typed("\n \neins\n\nzwei\n")
+    call("translate", "run")
+    assert model.asked == [(["eins", "zwei"], {})]
+
+
+def test_a_line_end_in_a_translation_moves_no_other_line(call: Recurra) -> None:
+    assert call("translate", "run", "eins\nzwei", "drei").out == "EINS ZWEI\nDREI\n"
+
+
+def test_the_best_few_with_their_scores(call: Recurra, typed: Any) -> None:
+    typed("a\n\nb\n")
+    lines = call("translate", "run", "--best", 2).out.split("\n")
+    assert lines == ["-0.5000\tA", "-1.5000\tA!", "", "", "-0.5000\tB", "-1.5000\tB!", "", ""]
+
+
+def test_every_input_is_a_line_of_json(call: Recurra, typed: Any) -> None:
+    typed("a\n\n한국\n")
+    first, blank, last = map(json.loads, call("translate", "run", "--json").out.splitlines())
+    assert blank == {"source": "", "translations": []}
+    assert last["source"] == last["translations"][0]["text"] == "한국"
+    assert first["translations"] == [
+        {"text": "A", "score": -0.5, "log_probability": -4.0, "ended": True}
+    ]
+    (one,) = call("translate", "run", "ab", "--json", "--show-attention").out.splitlines()
+    found = json.loads(one)["translations"][0]
+    assert found["pieces"] == found["source_pieces"] == ["a", "b"]
+    assert np.allclose(found["attention"], looks(2, 2), atol=1e-4)
+
+
+def test_attention_is_shown_in_80_columns(call: Recurra) -> None:
+    text = "한국어 und ein langer Satz, der länger ist als die Zeile eines Terminals breit ist"
+    out = call("translate", "run", text, "--show-attention").out
+    lines = out.split("\n")
+    assert lines[0] == text.upper()
+    assert max(map(cell_len, lines[1:])) <= 79
+    assert "▒▒" in out
+    assert "█ from 75 %" in out
+
+
+def test_options_reach_the_model_as_they_were_given(call: Recurra, model: Any) -> None:
+    words = ["--beam", 3, "--best", 2, "--length-penalty", 0.6, "--coverage-penalty", 0.2]
+    call("translate", "run", "a", *words, "--no-repeat", 3)
+    assert model.asked[-1][1] == {
+        "beam": 3,
+        "best": 2,
+        "length_penalty": 0.6,
+        "coverage_penalty": 0.2,
+        "no_repeat": 3,
+    }
+    call("translate", "run", "a", "--temperature", 0.5, "--top-k", 3, "--seed", 7)
+    search = model.asked[-1][1]
+    assert search["seed"] == 7
+    assert (search["sample"].temperature, search["sample"].top_k) == (0.5, 3)
+    call("translate", "run", "a", "--sample")
+    assert model.asked[-1][1]["sample"].temperature == 1.0
+
+
+def test_options_that_exclude_each_other_are_named(call: Recurra) -> None:
+    refused(call("translate", "run", "a", "--sample", "--beam", 2), "--beam 2 and --sample")
+    refused(call("translate", "run", "a", "--top-p", 0.9, "--beam", 2), "--beam 2 and --sample")
+    refused(call("translate", "run", "a", "--temperature", -1), "temperature = -1.0")
+    refused(call("translate", "run", "a", "--top-p", 1.5), "top-p = 1.5")
+
+
+def test_help_names_every_option(call: Recurra) -> None:
+    said = call("translate", "--help").out
+    for name in ("beam", "best", "length-penalty", "coverage-penalty", "no-repeat", "sample"):
+        assert f"--{name}" in said
+    assert "dates from English" in " ".join(call("train", "pairs", "--help").out.split())

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from recurra.core.ragged import Ragged
+from recurra.core.state import State
+from recurra.data.pieces import END, UNKNOWN, Pieces
+from recurra.errors import DataError, OptionError
+from recurra.search.choice import Sampling
+from recurra.tasks.pairs import translate as verb
+from recurra.tasks.pairs.translate import Translating, Translation, translate
+
+TEXT = "the old man sees a small dog and the small dog sees a bird near the old house"
+TEXTS = [" ".join(TEXT.split()[a : a + n]) for a in range(6) for n in (1, 3, 4, 7, 11)]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Written(State):
+    """How much is written, (R,), and where the last step looked, (R, S)."""
+
+    count: Tensor
+    looked: Tensor
+
+    @property
+    def batch(self) -> int:
+        return self.count.shape[0]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Ids(State):
+    """Sources (B, S), padded with -1."""
+
+    padded: Tensor
+
+    @property
+    def batch(self) -> int:
+        return self.padded.shape[0]
+
+
+@final
+class Copier(nn.Module):
+    """Writes what it reads, piece by piece, and now and then something else, by a fixed table."""
+
+    def __init__(self, size: int, *, noise: float = 1.0, ends: bool = True, looks: bool = True):
+        super().__init__()
+        draw = torch.Generator().manual_seed(0)
+        self.noise = nn.Parameter(noise * torch.randn((31, size), generator=draw))
+        self.ends, self.looks = ends, looks
+        self.batches: list[tuple[int, int]] = []
+        self.steps: list[int] = []
+
+    def encode(self, sources: Ragged) -> Ids:
+        assert not self.training
+        assert int(sources.lengths.min()) > 0
+        self.batches.append((sources.batch, sources.steps))
+        return Ids(sources.padded(-1))
+
+    def decoder(self, memory: Ids) -> Decoder:
+        return Decoder(self, memory)
+
+
+@final
+class Decoder:
+    def __init__(self, network: Copier, memory: Ids) -> None:
+        self.network, self.memory = network, memory
+
+    def first(self, copies: int = 1) -> Written:
+        rows = self.memory.batch * copies
+        nowhere = torch.zeros(rows, self.memory.padded.shape[1])
+        return Written(torch.zeros(rows, dtype=torch.long), nowhere)
+
+    def step(self, tokens: Tensor, state: Written) -> tuple[Tensor, Written]:
+        network, ids = self.network, self.memory.padded
+        network.steps.append(len(tokens))
+        ids = ids.repeat_interleave(len(tokens) // len(ids), 0)
+        last = (ids >= 0).sum(1) - 1
+        at = torch.minimum(state.count, last)
+        here = ids.gather(1, at[:, None])[:, 0]
+        here = torch.where(state.count > last, END, here)
+        logits = network.noise[(7 * here + tokens) % 31].clone()
+        logits[torch.arange(len(tokens)), here] += 6.0
+        if not network.ends:
+            logits[:, END] = -100.0
+        looked = nn.functional.one_hot(at, ids.shape[1]).float() * float(network.looks)
+        return logits, Written(state.count + 1, looked)
+
+    def keep(self, sentences: Tensor) -> Decoder:
+        return Decoder(self.network, self.memory.select(sentences))
+
+
+def limit(sizes: Any) -> Any:
+    return np.ceil(1.5 * sizes + 3).astype(np.int64)
+
+
+def told(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
+    return [
+        [
+            (one.text, one.score, one.log_probability, one.ended, one.source, one.pieces,
+             one.looked.tolist())
+            for one in each
+        ]
+        for each in found
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pieces() -> Pieces:
+    return Pieces.learn([*TEXTS, *TEXTS], "words")
+
+
+@pytest.fixture
+def network(pieces: Pieces) -> Copier:
+    return Copier(len(pieces))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Translating(),
+        Translating(beam=1),
+        Translating(best=3, coverage_penalty=0.2),
+        Translating(best=2, sample=Sampling(1.5, repetition_penalty=1.2), seed=4),
+        Translating(no_repeat=2),
+    ],
+)
+def test_each_is_the_same_alone_and_in_the_order_given(
+    pieces: Pieces, network: Copier, how: Translating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = translate(network, pieces, pieces, TEXTS, how, limit=limit)
+    assert [len(each) for each in together] == [how.best] * len(TEXTS)
+    if how.sample is None:
+        for text, each in zip(TEXTS, together, strict=True):
+            alone = translate(network, pieces, pieces, [text], how, limit=limit)
+            assert told(alone) == told([each])
+    # However they are cut into batches.
+    monkeypatch.setattr(verb, "_ROWS", 3 * how.places)
+    assert told(translate(network, pieces, pieces, TEXTS, how, limit=limit)) == told(together)
+
+
+def test_what_is_sure_is_copied_and_looked_at(pieces: Pieces) -> None:
+    network = Copier(len(pieces), noise=0.0)
+    found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
+    for text, (one,) in zip(TEXTS, found, strict=True):
+        assert (one.text, one.ended) == (text, True)
+        assert one.pieces == one.source == pieces.shown(pieces.encode([text])[0])
+        assert one.looked.dtype == np.float32
+        np.testing.assert_array_equal(one.looked, np.eye(len(one.pieces)))
+
+
+def test_unknown_words_come_from_where_it_looked(pieces: Pieces) -> None:
+    network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
+    ((one,),) = translate(network, pieces, pieces, [text], Translating(), limit=limit)
+    assert one.text == text
+    assert one.pieces == [" Zoë", ",", " the", " old", " Zeppelin"]
+    # What does not look copies nothing.
+    network = Copier(len(pieces), noise=0.0, looks=False)
+    ((blind,),) = translate(network, pieces, pieces, [text], Translating(), limit=limit)
+    assert "Zoë" not in blind.text
+    assert " the old" in blind.text
+
+
+def test_subwords_are_never_unknown() -> None:
+    pytest.importorskip("tokenizers")
+    pieces = Pieces.learn([" ".join(TEXTS), *TEXTS], "bpe")
+    network = Copier(len(pieces), noise=0.0)
+    with torch.no_grad():
+        network.noise[:, UNKNOWN] = 90.0
+    found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
+    assert [one.text for (one,) in found] == TEXTS
+
+
+ODD = {
+    "empty": "",
+    "blank": " ",
+    "word": "the",
+    "ten thousand words": "the old dog " * 3_333,
+    "emoji": "\U0001f469\u200d\U0001f680 the \U0001f1f0\U0001f1f7",
+    "mixed": "the 한국어 العربية עברית 日本語 Ελληνικά",
+    "controls": "the\x00\x07\u202e\tdog\r\n\x1b[31m",
+    "combining": "e" + "\u0301" * 40,
+}
+
+
+@pytest.mark.parametrize(
+    "how", [Translating(), Translating(beam=1), Translating(sample=Sampling())]
+)
+@pytest.mark.parametrize("kind", ["words", "characters"])
+def test_it_ends_on_anything(how: Translating, kind: str) -> None:
+    pieces = Pieces.learn(["".join(TEXTS), *TEXTS, *TEXTS], kind)
+    network = Copier(len(pieces), ends=False)
+    how = replace(how, longest=50)
+    found = translate(network, pieces, pieces, list(ODD.values()), how, limit=limit)
+    for (one,), text in zip(found, ODD.values(), strict=True):
+        size = len(pieces.encode([text])[0])
+        assert len(one.pieces) == min(50, int(limit(size))) * (size > 0)
+        assert one.ended == (size == 0)
+        assert one.looked.shape == (len(one.pieces), size if size <= verb.MAPPED else 0)
+        assert not one.ended or (one.text, one.source, one.score) == ("", [], 0.0)
+    long = [batch for batch in network.batches if batch[1] > verb.MAPPED]
+    assert all(rows * steps <= max(verb._READ, steps) for rows, steps in network.batches)
+    assert [rows for rows, _ in long] == [1] * len(long)
+    assert long
+
+
+def test_unknown_words_of_long_sources_are_copied_too(
+    pieces: Pieces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verb, "MAPPED", 4)
+    network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
+    found = translate(network, pieces, pieces, [text, "the Zoë"], Translating(), limit=limit)
+    assert [one.text for (one,) in found] == [text, "the Zoë"]
+    assert [one.looked.shape for (one,) in found] == [(5, 0), (2, 2)]
+
+
+def test_texts_are_read_in_their_composed_form() -> None:
+    text = "the caf\u00e9"
+    pieces = Pieces.learn([text], "characters")
+    network, apart = Copier(len(pieces), noise=0.0), unicodedata.normalize("NFD", text)
+    found = translate(network, pieces, pieces, [text, apart], Translating(), limit=limit)
+    assert [one.text for (one,) in found] == [text, text]
+
+
+def test_a_draw_is_the_same_for_any_number_of_draws(pieces: Pieces, network: Copier) -> None:
+    def drawn(best: int, seed: int) -> list[list[str]]:
+        how = Translating(best=best, sample=Sampling(3.0), seed=seed)
+        return [
+            [one.text for one in each]
+            for each in translate(network, pieces, pieces, TEXTS, how, limit=limit)
+        ]
+
+    three, one = drawn(3, 0), drawn(1, 0)
+    assert [each[:1] for each in three] == one
+    assert drawn(1, 1) != one
+    assert any(len(set(each)) == 3 for each in three)
+
+
+def test_batches_hold_each_text_once_and_like_lengths() -> None:
+    draw = np.random.default_rng(0)
+    sizes = np.concatenate([draw.integers(0, 60, 900), [2001, 5000, 40_000, 0]])
+    limits = np.clip(limit(sizes), 1, 1000)
+    rows = list(verb._batches(sizes, limits, 5))
+    assert sorted(np.concatenate(rows)) == np.flatnonzero(sizes).tolist()
+    for each in rows:
+        assert len(each) * 5 <= verb._ROWS
+        assert len(each) == 1 or len(each) * sizes[each].max() <= verb._READ
+    padded = sum(len(each) * sizes[each].max() for each in rows[:-3])
+    assert padded < 1.1 * sizes[sizes < 100].sum()
+
+
+def test_nothing_and_half_a_character(pieces: Pieces, network: Copier) -> None:
+    assert translate(network, pieces, pieces, [], Translating(), limit=limit) == []
+    assert network.batches == []
+    with pytest.raises(DataError, match="half a character"):
+        translate(network, pieces, pieces, ["\ud800"], Translating(), limit=limit)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"beam": 0},
+        {"best": 6},
+        {"best": 0, "sample": Sampling()},
+        {"length_penalty": -1.0},
+        {"longest": 0},
+        {"seed": -1},
+        {"no_repeat": -1, "sample": Sampling()},
+    ],
+)
+def test_options_out_of_range(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError) as caught:
+        Translating(**options)
+    assert caught.value.expected
+
+
+def test_draws_may_be_more_than_the_beam() -> None:
+    assert Translating(best=9, sample=Sampling()).places == 9
