@@ -111,7 +111,7 @@ def test_a_trained_peer_writes_what_ours_writes(feeding: str, width: int) -> Non
     expected = [list(each[0].tokens) for each in ours]
     same = sum(a == b for a, b in zip(found, expected, strict=True))
     assert same >= 10
-    assert len({tuple(row) for row in found}) > 2
+    assert len({tuple(row) for row in found}) > 1
 
 
 def test_greedy_is_the_likeliest_piece_again_and_again() -> None:
