@@ -75,7 +75,6 @@ _LABS: Final = (
     Lab("memory-rnn", "a cell written out, and a sentence it recites from a start symbol"),
     Lab("memory-lstm", "a longer sentence, alone and in a batch; how much RNN, GRU and LSTM hold"),
     Lab("sentiment", "a sentence -> its mood, against counting words", "may"),
-    Lab("chatbot", "questions and answers: one that replies from the command line", "may"),
     Lab("shakespeare", "RNN, GRU and LSTM learn to write like a text, side by side", "may"),
 )
 
