@@ -110,7 +110,8 @@ def test_a_trained_peer_writes_what_ours_writes(feeding: str, width: int) -> Non
     )
     expected = [list(each[0].tokens) for each in ours]
     same = sum(a == b for a, b in zip(found, expected, strict=True))
-    assert same >= 10
+    # A wider beam of the peer's is over once its first hypothesis has ended, ours goes on.
+    assert same == len(found) if width == 1 else same >= len(found) / 3
     assert len({tuple(row) for row in found}) > 1
 
 
