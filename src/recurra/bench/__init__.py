@@ -20,7 +20,8 @@ class BenchOptions:
         minutes: the budget of each training.
         repeats: trainings with different seeds, or timings of one thing.
         only: words that a case's description has to have, for `layers`; for `labels` sets,
-            "steps" and "lines", for `series` sets, "stock" and "many": each of them is measured.
+            "steps" and "lines", for `series` sets, "stock" and "many", for `pairs` sets,
+            "translate" and "speed": each of them is measured.
         seconds: time of each way of each case, for `layers`.
     """
 
@@ -78,6 +79,12 @@ def _series(options: BenchOptions) -> None:
     series.run(options)
 
 
+def _pairs(options: BenchOptions) -> None:
+    from recurra.bench import pairs
+
+    pairs.run(options)
+
+
 BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
     "text": ("loss on the test part of a text after --minutes, over --repeats seeds", _text),
     "labels": ("labels after --minutes, training steps against torch.nn, lines a second", _labels),
@@ -85,6 +92,10 @@ BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
     "series": (
         "forecasts after --minutes at most, the stock lab against torch, many series",
         _series,
+    ),
+    "pairs": (
+        "translations after --minutes at most, the translate lab and a network against torch.nn",
+        _pairs,
     ),
     "start": ("time to the first help line and the first character; memory of a stream", _start),
 }

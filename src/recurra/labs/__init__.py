@@ -68,6 +68,8 @@ _LABS: Final = (
     Lab("charseq", "a phrase letter by letter, one-hot or by number, fed the truth or itself"),
     Lab("long-sequence", "a long sentence from windows of 10, then with the state handed on"),
     Lab("stock", "seven days -> the next close; what scaling by the test part gives away", "may"),
+    Lab("translate", "four sentences to Korean; what the decoder is fed while it learns"),
+    Lab("attention", "five ways to look back, and strings reversed with and without them"),
     Lab("vanishing", "how far back a gradient reaches in RNN, GRU and LSTM; tanh against ReLU"),
     Lab("packed", "sentences of unequal length in one batch, without a padded step"),
     Lab("memory-rnn", "a cell written out, and a sentence it recites from a start symbol"),

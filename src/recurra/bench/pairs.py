@@ -1,0 +1,311 @@
+"""How good translations are after a given time, and how fast they are learnt and written.
+
+Data: a folder with `multi30k` in it; without one, what needs none is measured. Quality is that of
+`--minutes` alone, in a process of its own. Speed is that of the network of Multi30k against the
+same one written with torch.nn, both in float32: forward, backward and Adam; beam search of 5.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+
+from recurra.bench import BenchOptions
+from recurra.bench.layers import interleaved
+from recurra.bench.machine import described
+from recurra.bench.pairs_peer import TorchMember, beam_search, step
+from recurra.bench.trained import train
+from recurra.bench.translate_peer import translate_seconds
+from recurra.core.ragged import Ragged
+from recurra.data.batches import Batches
+from recurra.data.pieces import BEGIN, END, UNKNOWN
+from recurra.search.beam import Beam, beam
+from recurra.tasks.pairs.data import read
+from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
+from recurra.tasks.pairs.options import PairOptions
+from recurra.tasks.pairs.recipe import Limits, Prepared, design, encoded
+from recurra.tasks.pairs.trainee import TOGETHER, Sides
+from recurra.training.precision import Precision
+
+STRINGS: Final = (10_000, 20, 40)
+"""Random strings that are said backwards, and the fewest and most letters of each."""
+
+WIDTH, TOGETHER_WRITTEN, WRITTEN = 5, 64, 512
+"""The beam, sentences of a batch, and sentences that are written to time it."""
+
+SPOKEN: Final = 250
+"""Steps after which a network ends its sentences, so that writing them means something."""
+
+Files = Callable[[Path, Path], tuple[list[str], dict[str, object]]]
+
+
+@final
+@dataclass(frozen=True)
+class Set:
+    """Pairs: how they are given to the command, and what is asked of a model of them.
+
+    Args:
+        needs: a folder of the data folder without which it is left out; empty where none is needed.
+        given: makes (sources, options) from the data folder and a folder for what is written.
+        metric: a figure of the report's model.
+        target: what it should reach, or None.
+        minutes: the most that a training is given.
+        options: of the command, beside those given.
+    """
+
+    needs: str
+    given: Files
+    metric: str
+    target: float | None
+    minutes: float
+    options: dict[str, object] = field(default_factory=dict)
+
+
+def _dates(_data: Path, _made: Path) -> tuple[list[str], dict[str, object]]:
+    return [], {}
+
+
+def _multi30k(data: Path, made: Path) -> tuple[list[str], dict[str, object]]:
+    """English and German; the command takes parallel files, those that report and choose as TSV."""
+    folder = data / "multi30k"
+    options: dict[str, object] = {}
+    for option, name in (("test", "test_2016_flickr"), ("valid", "val")):
+        sides = [
+            (folder / f"{name}.{side}").read_text("utf-8").splitlines() for side in ("en", "de")
+        ]
+        options[option] = made / f"multi30k-{option}.tsv"
+        rows = "".join(f"{a}\t{b}\n" for a, b in zip(*sides, strict=True))
+        (made / f"multi30k-{option}.tsv").write_text(rows, "utf-8")
+    return [str(folder / "train.en"), str(folder / "train.de")], options
+
+
+def _strings(_data: Path, made: Path) -> tuple[list[str], dict[str, object]]:
+    """Random letters, and the same backwards."""
+    draw, (count, fewest, most) = random.Random(0), STRINGS
+    file = made / "strings.tsv"
+    with open(file, "w", encoding="ascii") as out:
+        for _number in range(count):
+            letters = draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(fewest, most))
+            out.write(f"{''.join(letters)}\t{''.join(reversed(letters))}\n")
+    return [str(file)], {"tokens": "characters"}
+
+
+NONE: Final[dict[str, object]] = {"attention": "none"}
+SETS: Final[dict[str, Set]] = {
+    "dates": Set("", _dates, "exact", 99.5, 3),
+    "multi30k": Set("multi30k", _multi30k, "bleu", 33.0, 45),
+    "multi30k, German to English": Set("multi30k", _multi30k, "bleu", 35.0, 45, {"reverse": True}),
+    "multi30k, fixed vector": Set("multi30k", _multi30k, "bleu", None, 45, NONE),
+    "reverse": Set("", _strings, "exact", None, 3),
+    "reverse, fixed vector": Set("", _strings, "exact", None, 3, NONE),
+}
+
+
+def run(options: BenchOptions) -> None:
+    """Measure what `--only` names ("translate", "speed", or sets), or everything there are data of.
+
+    Raises:
+        OptionError: `speed` or Multi30k is asked for by name, without a folder.
+        TrainingError: a training failed.
+    """
+    if {"speed", "multi30k"} & set(options.only.split()):
+        options.folder("pairs", ["multi30k"])
+    data = Path() if options.data is None else options.data
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
+        made = Path(folder)
+        if options.asks("translate"):
+            rows += _translate(options)
+        if options.asks("speed") and (data / "multi30k").is_dir():
+            rows += _speed(options, made)
+        for name, each in SETS.items():
+            there = not each.needs or (data / each.needs).is_dir()
+            if options.asks(name.split(",")[0]) and there:
+                rows.append(_quality(name, each, options, data, made))
+    print(json.dumps({"bench": "pairs", "rows": rows, "machine": described()}))
+
+
+def _quality(name: str, each: Set, options: BenchOptions, data: Path, made: Path) -> dict[str, Any]:
+    sources, given = each.given(data, made)
+    minutes = min(each.minutes, options.minutes)
+    out = made / name.replace(", ", "-").replace(" ", "-").lower()
+    done = train("pairs", sources, out, **(given | each.options), minutes=minutes)
+    model = done.report["model"]
+    figures = {metric: found["estimate"] for metric, found in model.items()}
+    figures["exact"] *= 100
+    row = {
+        "kind": "quality",
+        "set": name,
+        "minutes": minutes,
+        "metric": each.metric,
+        "ours": figures[each.metric],
+        "figures": figures,
+        "forced": done.report["forced"],
+        "training": done.report["training"],
+        "architecture": done.config["architecture"],
+        "seconds": round(done.seconds, 1),
+    }
+    asked = "" if each.target is None else f", to reach: {each.target:g}"
+    shown = ", ".join(f"{metric} {value:.2f}" for metric, value in figures.items())
+    print(f"{name:<28} {shown}{asked}   {done.seconds:.0f} s", flush=True)
+    return row
+
+
+def _translate(options: BenchOptions) -> Iterator[dict[str, Any]]:
+    """The training of lab `translate`, against a plain torch loop of the same, word by word."""
+    found = translate_seconds(options.repeats)
+    print(
+        f"translate, 5,000 steps: ours {min(found.ours):.2f} s, torch {min(found.peer):.2f} s: "
+        f"{found.ratio:.2f} times, to reach: 5; last losses {found.losses[0]:.4f} and "
+        f"{found.losses[1]:.4f}"
+    )
+    yield {
+        "kind": "translate",
+        "ours": found.ours,
+        "torch": found.peer,
+        "ratio": found.ratio,
+        "losses": found.losses,
+    }
+
+
+def _speed(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
+    """A member's training step, and what it writes, and its peer's, interleaved."""
+    sources, _ = _multi30k(options.folder("pairs", ["multi30k"]), made)
+    settings = PairOptions(members=1, steps=1)
+    prepared = Prepared.of(read(sources, settings), settings.tokens, settings.shared)
+    found = design(settings, prepared, Precision(False, "as asked"), torch.device("cpu"))
+    batches = _batches(prepared, found.settings["batch"])
+    pieces = statistics.fmean(len(each.answers) for each in batches)
+    limits = Limits(**found.settings["limits"])
+    for feeding in ("up", "input"):
+        architecture = replace(Architecture(**found.architecture), feeding=feeding)
+        yield _steps(architecture, batches, pieces, found.settings["smoothing"], options)
+        yield _writing(architecture, prepared, batches, limits, options)
+
+
+def _batches(prepared: Prepared, size: int) -> list[Sides]:
+    """The batches of a pass, as a training draws them."""
+    rows, sides = prepared.data.learn, prepared.sides
+    said, reads = (each.lengths.numpy()[rows] for each in (sides.targets, sides.sources))
+    lengths = said * (int(reads.max()) + 1) + reads
+    drawn = Batches(rows, lengths, size=size, seed=0, together=TOGETHER)
+    return [sides.select(drawn.read(0, k)) for k in range(min(drawn.count, 200))]
+
+
+def _steps(
+    architecture: Architecture,
+    batches: list[Sides],
+    pieces: float,
+    smoothing: float,
+    options: BenchOptions,
+) -> dict[str, Any]:
+    torch.manual_seed(0)
+    ours = Member(architecture).train()
+    peer = TorchMember.of(ours, architecture)
+    ways = [step(module, batches, smoothing) for module in (ours, peer)]
+    median = [statistics.median(each) for each in interleaved(list(ways), 15 * options.seconds)]
+    speeds = [1000 * pieces / each for each in median]
+    ratio = median[1] / median[0]
+    print(
+        f"training step, feeding {architecture.feeding}: ours {median[0]:.1f} ms, torch.nn "
+        f"{median[1]:.1f} ms ({speeds[0]:,.0f} and {speeds[1]:,.0f} pieces a second): "
+        f"{ratio:.2f} times, to reach: 2",
+        flush=True,
+    )
+    return {
+        "kind": "train-step",
+        "feeding": architecture.feeding,
+        "ours_ms": median[0],
+        "peer_ms": median[1],
+        "pieces_a_second": speeds,
+        "ratio": ratio,
+    }
+
+
+def _writing(
+    architecture: Architecture,
+    prepared: Prepared,
+    batches: list[Sides],
+    limits: Limits,
+    options: BenchOptions,
+) -> dict[str, Any]:
+    """Sentences of the selection part, by the same weights; of each repeat the fastest counts."""
+    torch.manual_seed(0)
+    network = PairNetwork(architecture).train()
+    learn = step(network.member(0), batches, 0.0)
+    for _ in range(SPOKEN):
+        learn()
+    network.eval()
+    peer = TorchMember.of(network.member(0), architecture)
+    data = prepared.data
+    sides = encoded(prepared.sources, prepared.targets, data.of(data.select[:WRITTEN]))
+    order = np.argsort(sides.sources.lengths.numpy(), kind="stable")
+    every = [
+        sides.sources.select(torch.from_numpy(order[k : k + TOGETHER_WRITTEN]))
+        for k in range(0, len(order), TOGETHER_WRITTEN)
+    ]
+    ways: tuple[Callable[[Ragged], list[list[int]]], ...] = (
+        lambda sources: _ours(network, sources, limits),
+        lambda sources: _theirs(peer, sources, limits),
+    )
+    times, said = ([], []), ([], [])  # type: tuple[list[float], list[float]], tuple[Any, Any]
+    for _ in range(max(2, options.repeats)):
+        for way, seconds, texts in zip(ways, times, said, strict=True):
+            start = time.perf_counter()
+            texts[:] = [row for sources in every for row in way(sources)]
+            seconds.append(time.perf_counter() - start)
+    speeds = [sum(len(row) + 1 for row in s) / min(t) for s, t in zip(said, times, strict=True)]
+    same = statistics.fmean(a == b for a, b in zip(*said, strict=True))
+    print(
+        f"beam of {WIDTH}, feeding {architecture.feeding}: ours {speeds[0]:,.0f} pieces a second, "
+        f"torch.nn {speeds[1]:,.0f}: {speeds[0] / speeds[1]:.2f} times, to reach: 2; "
+        f"{100 * same:.0f} % the same",
+        flush=True,
+    )
+    return {
+        "kind": "beam",
+        "feeding": architecture.feeding,
+        "pieces_a_second": speeds,
+        "seconds": times,
+        "ratio": speeds[0] / speeds[1],
+        "same": same,
+    }
+
+
+def _ours(network: PairNetwork, sources: Ragged, limits: Limits) -> list[list[int]]:
+    with torch.inference_mode():
+        decoder = network.decoder(network.encode(sources))
+        found = beam(
+            decoder,
+            decoder.first(),
+            begin=BEGIN,
+            end=END,
+            limits=limits(sources.lengths.numpy()),
+            options=Beam(WIDTH),
+            excluded=(UNKNOWN, BEGIN),
+        )
+    return [list(each[0].tokens) for each in found]
+
+
+def _theirs(peer: TorchMember, sources: Ragged, limits: Limits) -> list[list[int]]:
+    return beam_search(
+        peer,
+        sources.padded(),
+        sources.lengths,
+        width=WIDTH,
+        alpha=1.0,
+        most=int(limits(sources.lengths.numpy()).max()),
+        begin=BEGIN,
+        end=END,
+        excluded=(UNKNOWN, BEGIN),
+    )
