@@ -21,6 +21,25 @@ from recurra.core.state import State, join_layers
 
 @final
 @dataclass(frozen=True, eq=False)
+class Memories(State):
+    """What a decoder reads of B sources: its first look, and its last one; they may be the same."""
+
+    first: Memory
+    last: Memory
+
+    @property
+    def batch(self) -> int:
+        """The number of sources, B."""
+        return self.first.batch
+
+    @property
+    def mask(self) -> Tensor:
+        """Where there are source steps, (B, S)."""
+        return self.first.mask
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class DecoderState(State):
     """Where R targets stand.
 
@@ -61,11 +80,13 @@ class DecoderState(State):
 class Decoder(nn.Module):
     """Layers over a target's pieces, attention, and scores of the next piece.
 
-        h = lower layer(e);  c = attention(h);  s = upper layers([h, c])
+        h = lower layer(e);  s = upper layers([h, attention(h)]);  c = attention'(s)
         o = tanh(W [s, c] + b);  scores = E o + b'
 
-    e is the vector of the piece before, E the vectors of all. With input feeding all layers are
-    lower ones and read [e, o of the step before]. Without attention c is the encoder's last state,
+    e is the vector of the piece before, E the vectors of all. The second look knows by the upper
+    layers what the first ones found (so do those of Gehring et al. 2017, arXiv:1705.03122). With
+    one layer there is one look, c = attention(h), and s = h. With input feeding all layers are
+    lower ones, and read [e, o of the step before]. Without attention c is the encoder's last state,
     which the lower layers read beside e. The first state of every layer follows from that too.
     """
 
@@ -91,6 +112,7 @@ class Decoder(nn.Module):
         self.lower = cell(size + beside, hidden, below, dropout=dropout)
         above = layers - below
         self.upper = cell(2 * hidden, hidden, above, dropout=dropout) if above else None
+        self.last = Attention(hidden, hidden, kind) if above else None
         self.bridge = nn.Linear(hidden, layers * hidden)
         self.output = nn.Linear(2 * hidden, size)
         self.bias = nn.Parameter(torch.zeros(vectors.num_embeddings))
@@ -100,14 +122,17 @@ class Decoder(nn.Module):
         """Recurrent layers."""
         return self.lower.num_layers + (0 if self.upper is None else self.upper.num_layers)
 
-    def memory(self, outputs: Ragged) -> Memory:
+    def memory(self, outputs: Ragged) -> Memories:
         """What will be looked at, its keys worked out once: values (N, H)."""
-        if self.attention is not None:
-            return self.attention.memory(outputs)
-        nothing = outputs.values.new_zeros(outputs.batch, outputs.steps, 0)
-        return Memory(nothing, nothing, outputs.mask())
+        if self.attention is None:
+            nothing = outputs.values.new_zeros(outputs.batch, outputs.steps, 0)
+            none = Memory(nothing, nothing, outputs.mask())
+            return Memories(none, none)
+        values, mask = outputs.padded(), outputs.mask()
+        first = self.attention.memory(values, mask)
+        return Memories(first, first if self.last is None else self.last.memory(values, mask))
 
-    def first(self, memory: Memory, vector: Tensor) -> DecoderState:
+    def first(self, memory: Memories, vector: Tensor) -> DecoderState:
         """The state before the first step of each source (B)."""
         started = torch.tanh(self.bridge(vector)).float().reshape(-1, self.layers, self.hidden)
         empty = self.lower.zero_state(memory.batch)
@@ -119,7 +144,7 @@ class Decoder(nn.Module):
         fed = started.new_zeros(memory.batch, 1, size)
         return DecoderState(type(empty)(*leaves), fed, started.new_zeros(memory.mask.shape))
 
-    def forward(self, inputs: Ragged, memory: Memory, vector: Tensor) -> Tensor:
+    def forward(self, inputs: Ragged, memory: Memories, vector: Tensor) -> Tensor:
         """Scores (N, V) of what follows each of the inputs (N,)."""
         if self.input_feeding:
             return self._fed(inputs, memory, vector)
@@ -134,16 +159,19 @@ class Decoder(nn.Module):
         if self.attention is None:
             context = vector[rows]
         else:
-            found = self.attention(lower.padded(), memory).context
+            found = self.attention(lower.padded(), memory.first).context
             context = Ragged.from_padded(found, inputs.lengths).values
         top = lower.values
         if self.upper is not None:
             x = self._drop(torch.cat([top, context.to(top.dtype)], -1))
             with in_float(x):
-                top = self.upper(inputs.beside(x.float()), above)[0].values
+                upper, _ = self.upper(inputs.beside(x.float()), above)
+            assert self.last is not None
+            found = self.last(upper.padded(), memory.last).context
+            top, context = upper.values, Ragged.from_padded(found, inputs.lengths).values
         return self.scores(self._found(top, context))
 
-    def _fed(self, inputs: Ragged, memory: Memory, vector: Tensor) -> Tensor:
+    def _fed(self, inputs: Ragged, memory: Memories, vector: Tensor) -> Tensor:
         """Scores (N, V), one step after the other: rows that have ended leave."""
         order = torch.argsort(inputs.lengths, descending=True, stable=True)
         alive = inputs.batch_sizes.tolist()
@@ -162,14 +190,14 @@ class Decoder(nn.Module):
         return self.scores(Ragged.from_padded(steps, inputs.lengths).values)
 
     def step(
-        self, tokens: Tensor, state: DecoderState, memory: Memory, vector: Tensor
+        self, tokens: Tensor, state: DecoderState, memory: Memories, vector: Tensor
     ) -> tuple[Tensor, DecoderState]:
         """One step of R = B * K rows, sentence-major: scores (R, V), and the state after it."""
         found, after = self._step(tokens, state, memory, vector)
         return self.scores(found), after
 
     def _step(
-        self, tokens: Tensor, state: DecoderState, memory: Memory, vector: Tensor | None
+        self, tokens: Tensor, state: DecoderState, memory: Memories, vector: Tensor | None
     ) -> tuple[Tensor, DecoderState]:
         copies = tokens.shape[0] // max(1, memory.batch)
         x = self._vectors(tokens)
@@ -188,10 +216,7 @@ class Decoder(nn.Module):
             context = fixed
         else:
             assert self.attention is not None
-            # The rows of a sentence ask together, so that its memory is there once.
-            found = self.attention(top.reshape(memory.batch, copies, self.hidden), memory)
-            context = found.context.reshape(-1, self.hidden)
-            looked = found.weights.reshape(tokens.shape[0], -1)
+            context, looked = self._look(self.attention, top, memory.first)
         shown = top[:, 0]
         if self.upper is not None:
             x = self._drop(torch.cat([shown, context.to(shown.dtype)], -1))
@@ -199,9 +224,18 @@ class Decoder(nn.Module):
                 upper, then = self.upper(x[:, None].float(), above)
             shown = upper[:, 0]
             after = join_layers([after, then])
+            assert self.last is not None
+            context, looked = self._look(self.last, upper, memory.last)
         output = self._found(shown, context)
         fed = output[:, None].float() if self.input_feeding else state.fed
         return output, DecoderState(after, fed, looked)
+
+    def _look(self, attention: Attention, top: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Context (R, H) and weights (R, S) of one step, top (R, 1, H)."""
+        # The rows of a sentence ask together, so that its memory is there once.
+        asked = top.reshape(memory.batch, len(top) // max(1, memory.batch), self.hidden)
+        found = attention(asked, memory)
+        return found.context.flatten(0, 1), found.weights.flatten(0, 1)
 
     def scores(self, found: Tensor) -> Tensor:
         """Scores (N, V) of the pieces, given what the layers found (N, E)."""

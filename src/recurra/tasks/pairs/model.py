@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from recurra.core import attention
-from recurra.core.attention import Memory
 from recurra.core.dropout import dropout
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN, Recurrent
@@ -18,7 +17,7 @@ from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import OptionError
 from recurra.tasks.model import Network
-from recurra.tasks.pairs.decoder import Decoder, DecoderState, in_float
+from recurra.tasks.pairs.decoder import Decoder, DecoderState, Memories, in_float
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 FEEDINGS: Final = ("up", "input")
@@ -93,7 +92,7 @@ class Architecture:
 class Encoded(State):
     """What one member's encoder gives of B sources: a memory, and its last state, vector (B, H)."""
 
-    memory: Memory
+    memory: Memories
     vector: Tensor
 
     @property
