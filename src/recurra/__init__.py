@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from recurra.tasks import load, resume, train
     from recurra.tasks.labels.estimator import LabelModel
+    from recurra.tasks.pairs.estimator import PairModel
     from recurra.tasks.series.estimator import SeriesModel
     from recurra.tasks.text.estimator import TextModel
 
@@ -40,6 +41,7 @@ __all__ = [
     "LabelModel",
     "MissingExtra",
     "OptionError",
+    "PairModel",
     "Ragged",
     "RecurraError",
     "SeriesModel",
@@ -55,6 +57,7 @@ __all__ = [
 _HOMES = {
     "Accelerated": "recurra.core.swap",
     "LabelModel": "recurra.tasks.labels.estimator",
+    "PairModel": "recurra.tasks.pairs.estimator",
     "Ragged": "recurra.core.ragged",
     "SeriesModel": "recurra.tasks.series.estimator",
     "TextModel": "recurra.tasks.text.estimator",

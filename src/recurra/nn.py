@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recurra.core.attention import Attention, Looked, Memory
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.ragged import Ragged
 from recurra.core.scan import Path, Traced
@@ -11,8 +12,11 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Attention",
     "HiddenState",
     "LSTMState",
+    "Looked",
+    "Memory",
     "Path",
     "Ragged",
     "State",

@@ -47,8 +47,9 @@ class Size:
     """What works for a kind of pairs, chosen on selection parts (docs/tried.md).
 
     Args:
-        steps: optimiser steps after which more do not help, of small data.
-        epochs: passes after which more do not help, of large data.
+        steps: optimiser steps that a member should have, of small data.
+        epochs: passes that a member should have, of large data. Where the time allows more, there
+            are more members; where these are as many as there may be, twice as much is of use.
     """
 
     hidden: int
@@ -62,8 +63,8 @@ class Size:
     rates: Rates
 
 
-SENTENCES: Final = Size(256, 2, 256, 0.3, 0.1, 64, 4000, 16, Rates(0.01, 2e-3))
-LETTERS: Final = Size(128, 2, 64, 0.1, 0.0, 64, 4000, 16, Rates(0.01, 2e-3))
+SENTENCES: Final = Size(256, 2, 256, 0.3, 0.1, 64, 3000, 12, Rates(0.01, 2e-3))
+LETTERS: Final = Size(128, 2, 64, 0.1, 0.0, 64, 3000, 12, Rates(0.01, 2e-3))
 
 
 @final
@@ -183,7 +184,7 @@ def design(
         members=1,
     )
     batches = max(1, len(data.learn) // size.batch)
-    most = max(size.steps, size.epochs * batches)
+    enough = max(size.steps, size.epochs * batches)
     read, said = (
         each.lengths.numpy()[data.learn]
         for each in (prepared.sides.sources, prepared.sides.targets)
@@ -191,7 +192,7 @@ def design(
     limits = Limits.learnt(read, said - 1)
     settings = {
         "batch": size.batch,
-        "most_steps": most,
+        "most_steps": 2 * enough,
         "smoothing": size.smoothing,
         "sampling": options.sampling,
         "metric": metric,
@@ -206,8 +207,8 @@ def design(
             trial = PairNetwork(architecture).to(device).train()
         tried = trainee(trial, prepared, settings | {"seed": options.seed})
         step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
-        members = max(1, min(MOST_MEMBERS, int(0.7 * options.seconds / (step * most))))
-        reason = f"{most:,} steps each fit into {options.seconds / 60:g} minutes"
+        members = max(1, min(MOST_MEMBERS, int(0.85 * options.seconds / (step * enough))))
+        reason = f"{enough:,} steps each fit into {options.seconds / 60:g} minutes"
         if members == 1:
             reason = f"what {options.seconds / 60:g} minutes allow"
     architecture = replace(architecture, members=members)
