@@ -63,7 +63,7 @@ class Size:
     rates: Rates
 
 
-SENTENCES: Final = Size(256, 2, 256, 0.3, 0.1, 64, 3000, 12, Rates(0.01, 2e-3))
+SENTENCES: Final = Size(256, 2, 256, 0.3, 0.1, 64, 3000, 12, Rates(0.02, 4e-3))
 LETTERS: Final = Size(128, 2, 64, 0.1, 0.0, 64, 3000, 12, Rates(0.01, 2e-3))
 
 

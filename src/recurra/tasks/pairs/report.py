@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
-from recurra.data.files import name_of
 from recurra.judge.translation import NAMES, Counted, Metric, deciding
 from recurra.tasks.pairs import evaluate, terminal
 from recurra.tasks.pairs.baselines import Baseline
 from recurra.tasks.pairs.evaluate import Judged
+from recurra.tasks.pairs.parts import called
 from recurra.tasks.pairs.terminal import told
 from recurra.tasks.terminal import printable
 from recurra.training import session
@@ -74,7 +74,7 @@ def result(data: PairData, judged: Judged, baselines: Sequence[Baseline]) -> dic
         judged: of the rows `data.test`, in their order.
         baselines: of the same rows.
     """
-    part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
+    part = "the test part" + (f" ({called(data.test_files)})" if data.test_files else "")
     found = examined(judged, baselines, name=data.name, part=part)
     found["data"] |= {
         "learn": len(data.learn),
