@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from recurra.core.attention import Attention, Memory
 from recurra.core.dropout import dropout
 from recurra.core.layers import Recurrent
+from recurra.core.product import product
 from recurra.core.ragged import Ragged
 from recurra.core.state import State, join_layers
 
@@ -239,11 +240,11 @@ class Decoder(nn.Module):
 
     def scores(self, found: Tensor) -> Tensor:
         """Scores (N, V) of the pieces, given what the layers found (N, E)."""
-        return F.linear(found, self.vectors.weight, self.bias)
+        return product(found, self.vectors.weight, self.bias)
 
     def _found(self, top: Tensor, context: Tensor) -> Tensor:
         both = self._drop(torch.cat([top, context.to(top.dtype)], -1))
-        return self._drop(torch.tanh(self.output(both)))
+        return self._drop(torch.tanh(product(both, self.output.weight, self.output.bias)))
 
     def _vectors(self, tokens: Tensor) -> Tensor:
         return self._drop(self.vectors(tokens))
