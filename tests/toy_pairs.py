@@ -52,6 +52,19 @@ def turned(count: int, seed: int = 0, letters: str = "abcdefgh") -> Rows:
     return rows
 
 
+UNSEEN: Rows = spelt(40, names=12, seed=9)
+"""Pairs to try a model of `spelt` on, that did not train it."""
+
+SOURCES: list[str] = [source for source, _ in UNSEEN[:12]] + [
+    "",
+    "abcde",
+    "7",
+    "x y z",
+    "1 2 3 4 5 6 7 8 9",
+]
+"""What any model can be asked for, in and out of what it knows."""
+
+
 @cache
 def prepared(tokens: str = "characters", count: int = 200) -> Prepared:
     """Spelt digits, cut into parts, encoded."""

@@ -26,6 +26,7 @@ from recurra.tasks.pairs.recipe import (
     pieces_for,
     ways,
 )
+from recurra.tasks.pairs.translate import translate
 from recurra.training.precision import Precision
 from said_pairs import sentences
 from toy_pairs import network, prepared, spelt, turned
@@ -266,11 +267,10 @@ def test_of_many_that_choose_some_are_written(monkeypatch: pytest.MonkeyPatch) -
     settings = designed(of).settings | {"seed": 0}
     texts: list[str] = []
 
-    def said(net: Any, sources: Any, targets: Any, given: Any, *_: Any, **__: Any) -> Any:
+    def said(net: Any, sources: Any, targets: Any, given: Any, how: Any, *, limit: Any) -> Any:
         texts.extend(given)
-        return recipe_translate(net, sources, targets, given, *_, **__)
+        return translate(net, sources, targets, given, how, limit=limit)
 
-    recipe_translate = recipe.translate
     monkeypatch.setattr(recipe, "translate", said)
     net = network(of)
     assert 0 <= recipe.trainee(net, of, settings).score(net) <= 100

@@ -73,7 +73,7 @@ def test_what_is_fed_is_all_but_the_last_and_what_is_asked_all_but_the_first() -
     assert [row.tolist() for row in sides.inputs.to_list()] == [row[:-1] for row in rows]
     answers = Ragged(sides.answers, sides.inputs.lengths)
     assert [row.tolist() for row in answers.to_list()] == [row[1:] for row in rows]
-    assert sides.unknown == (pytest.approx(2 / 4), pytest.approx(1 / 6))
+    assert sides.unknown == pytest.approx((2 / 4, 1 / 6))
     turned = sides.select(np.array([2, 0]))
     assert [row.tolist() for row in turned.targets.to_list()] == [rows[2], rows[0]]
     assert [len(row) for row in turned.sources.to_list()] == [0, 3]
