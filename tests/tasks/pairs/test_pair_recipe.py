@@ -92,15 +92,19 @@ def test_subwords_grow_with_the_text_and_stay_bounded() -> None:
 
 
 def test_pieces_are_learnt_from_what_trains_alone() -> None:
-    rows = [(f"word{k % 7}", f"Wort{k % 7}") for k in range(60)]
-    read = data.from_python(rows + [("q" * n, "ß" * n) for n in range(1, 30)], seed=3)
-    held = set("".join(read.of(np.append(read.select, read.test)).sources))
-    # Whatever the seed put where: what is known is what trains.
-    of = Prepared.of(read, "characters", None)
-    assert set(of.sources.known) == set("".join(read.of(read.learn).sources))
-    assert set(of.targets.known) == set("".join(read.of(read.learn).targets))
-    assert held
-    assert len(of.sides.sources.to_list()) == len(read.pairs)
+    # Every pair has a letter that no other has.
+    rows = [(f"word {chr(0x4E00 + k)}", f"Wort {HANGUL[k]}") for k in range(90)]
+    of = Prepared.of(data.from_python(rows), "characters", False)
+    learnt, held = (
+        of.data.of(part) for part in (of.data.learn, np.append(of.data.select, of.data.test))
+    )
+    assert len(held) > 8
+    assert set(of.sources.known) == set("".join(learnt.sources))
+    assert set(of.targets.known) == set("".join(learnt.targets))
+    assert not {text[-1] for text in held.sources} & set(of.sources.known)
+    # What is held is written with pieces that are unknown.
+    assert of.sides.unknown[0] > 0
+    assert of.sides.sources.batch == len(rows)
 
 
 @pytest.mark.parametrize(
