@@ -9,7 +9,7 @@ import pytest
 
 from recurra import show
 from recurra.bundle import CONFIG, FORMAT, REPORT, Run
-from recurra.show import pairs, picture
+from recurra.show import curves, pairs, picture
 from recurra.tasks.pairs import evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.parts import Pairs
@@ -63,6 +63,18 @@ def test_the_room_draws_pairs(tmp_path: Path) -> None:
     found = [path.relative_to(run.path).as_posix() for path in show.draw(run.path)]
     assert found[0] == "figures/curves.png"
     assert len(found) == 5
+
+
+def test_of_equal_scores_the_weights_kept_are_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = written(tmp_path / "run", sentences(100), count=20)
+    for step, score in ((1, 12.5), (2, 100.0), (3, 100.0), (4, 99.0)):
+        run.append_history({"step": step, "train": 1.0, "select": 1.0, "score": score})
+    marked: list[tuple[int, float]] = []
+    monkeypatch.setattr(curves, "_best", lambda axes, point, *_: marked.append(point))
+    curves.draw(run)
+    assert marked == [(3, 100.0)]
 
 
 def test_letters_of_every_script_are_drawn_or_named(

@@ -262,7 +262,7 @@ def _too_large(how: str, size: int, name: str) -> DataError:
     unit = 1000 if size >= 2000 else 100
     enough = size >= LEAST_SUBWORDS
     return DataError(
-        f"--tokens {how}: {name} allow {size:,} subwords, no more: what comes once is none",
+        f"--tokens {how}: {name} allow {size:,} subwords, no more: each must come twice",
         expected=f"bpe:N, {LEAST_SUBWORDS} <= N <= {size}" if enough else "words, or characters",
         fix=f"--tokens bpe:{size // unit * unit}, or give more data"
         if enough

@@ -66,8 +66,11 @@ def _score(axes: Axes, lines: list[dict[str, Any]], name: str) -> None:
     points = _points(lines, "score")
     other = axes.twinx()
     other.plot(*zip(*points, strict=True), "s--", color=GREEN, markersize=3, label=f"{name}")
-    _best(other, max(points, key=lambda point: point[1]), GREEN, 1)
+    # Of equal scores the later weights are kept.
+    _best(other, max(points, key=lambda point: (point[1], point[0])), GREEN, 1)
     other.set_ylabel(f"selection, written by itself: {name}", color=GREEN)
     other.set_ylim(0, max(10.0, 1.15 * max(score for _, score in points)))
     handles = [*axes.get_lines()[:2], *other.get_lines()[:1]]
-    axes.legend(handles, [str(each.get_label()) for each in handles], frameon=False)
+    # Losses fall and scores rise: halfway down at the right is least in the way of both.
+    labels = [str(each.get_label()) for each in handles]
+    axes.legend(handles, labels, frameon=False, loc="center right")

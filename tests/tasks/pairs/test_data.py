@@ -197,6 +197,8 @@ def test_dates_are_the_default() -> None:
     assert data.told() == (
         "dates: 20,000 pairs (source: English, target: Korean); 2,000 report; 900 choose"
     )
+    # They come from no Python value: a place reads as on the command line.
+    assert (data.pairs.where[0], data.pairs.where[999]) == ("date 1", "date 1,000")
     turned = read([], PairOptions(seed=1, reverse=True))
     assert turned.pairs.targets == data.pairs.sources
     assert turned.columns == {"source": "Korean", "target": "English"}

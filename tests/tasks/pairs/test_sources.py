@@ -196,8 +196,12 @@ def test_lines_without_a_separator(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / name, PAIRS + "no tab\n" + PAIRS + "nor here\nx\ty\nnor here\n")
     error = refused(DataError, path)
     assert error.got == f"{path}, line 5: no separator: 'no tab' (and 2 more such lines)"
+    assert "drop these lines" in error.fix
     path = written(tmp_path / name, "no tab\n")
-    assert refused(DataError, path).got == f"{path}, line 1: no separator: 'no tab'"
+    error = refused(DataError, path)
+    assert error.got == f"{path}, line 1: no separator: 'no tab'"
+    # All are without: it is one of two.
+    assert "the file of the other language" in error.fix
     path = written(tmp_path / name, "source\ttarget\na\tb\nc\n")
     assert "line 3: no separator: 'c'" in refused(DataError, path).got
 
@@ -294,6 +298,10 @@ def test_which_column_is_what(tmp_path: Path) -> None:
         (("answer", "question"), (1, 0)),
         (("translation", "en", "source"), (2, 0)),
         (("kor", "eng"), (0, 1)),
+        # A number more often than Indonesian.
+        (("id", "en", "de"), (1, 2)),
+        (("en", "de", "ID"), (0, 1)),
+        (("en", "id"), (0, 1)),
     ],
 )
 def test_known_names(tmp_path: Path, header: tuple[str, ...], picked: tuple[int, int]) -> None:

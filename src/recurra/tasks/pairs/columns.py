@@ -122,8 +122,14 @@ def _known(header: Sequence[str]) -> tuple[str, str] | None:
     ]
     if found[0] is not None and found[1] is not None:
         return found[0], found[1]
-    languages = [each for each in header if _is_language(each)]
+    languages = _languages(header)
     return (languages[0], languages[1]) if len(languages) == 2 else None
+
+
+def _languages(header: Sequence[str]) -> list[str]:
+    """The columns that are called as languages; "id" beside others is a number, not Indonesian."""
+    found = [each for each in header if _is_language(each)]
+    return found if len(header) == 2 else [each for each in found if each.lower() != "id"]
 
 
 def _only(free: Sequence[str], known: Sequence[str]) -> str | None:
@@ -131,7 +137,7 @@ def _only(free: Sequence[str], known: Sequence[str]) -> str | None:
     for name in known:
         if (found := _like(free, name)) is not None:
             return found
-    languages = [each for each in free if _is_language(each)]
+    languages = [each for each in free if _is_language(each) and each.lower() != "id"]
     return languages[0] if len(languages) == 1 else None
 
 

@@ -66,7 +66,10 @@ def read(sources: Sequence[str | Path], options: PairOptions) -> PairData:
     reading, parts = _reading(options), (options.valid or [], options.test or [])
     if not sources:
         if any(parts):
-            raise DataError(f"{(parts[1] or parts[0])[0]}: a part, but no data to train on")
+            raise DataError(
+                f"{(parts[1] or parts[0])[0]}: a part, but no data to train on",
+                expected="DATA, a table or two parallel files, before --test and --valid",
+            )
         return _dates(reading, options.seed)
     return _with_parts(pairs_of(list(sources), reading), parts, reading, options.seed, SHARE)
 

@@ -51,7 +51,7 @@ def dates(seed: int, count: int = COUNT) -> tuple[Pairs, Rows]:
     for day, number in zip(days[drawn].tolist(), formats[drawn].tolist(), strict=True):
         for side, language in zip(found, ("en", "ko"), strict=True):
             side.append(_plain(write(date.fromordinal(day), FORMATS[number], language)))
-    where = Places((("dates", "X", range(len(drawn))),))
+    where = Places((("", "date", range(1, len(drawn) + 1)),))
     return checked(found[0], found[1], where), days[drawn]
 
 

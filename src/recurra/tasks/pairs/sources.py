@@ -164,7 +164,9 @@ def _all_wide(rows: Sequence[Row], least: int, width: int, name: str, tab: str |
             f"{name}, line {line:,}: no separator: {row[0][:60]!r}{more}",
             expected="a source, a tab and a target in every line; or two parallel files: "
             "train.en train.de",
-            fix="put a tab in, or drop these lines",
+            fix="put a tab in, or drop these lines"
+            if len(wrong) < len(rows)
+            else "give the file of the other language too; as a part: --test twice, --valid twice",
         )
     raise DataError(
         f"{name}, line {line:,}: {counted(len(row), 'field')}, but "
