@@ -29,6 +29,8 @@ from recurra.bench.translate_peer import translate_seconds
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
 from recurra.data.pieces import BEGIN, END, UNKNOWN
+from recurra.errors import OptionError, counted
+from recurra.judge.translation import NAMES, Metric
 from recurra.search.beam import Beam, beam
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
@@ -57,7 +59,7 @@ class Set:
     Args:
         needs: a folder of the data folder without which it is left out; empty where none is needed.
         given: makes (sources, options) from the data folder and a folder for what is written.
-        metric: a figure of the report's model.
+        metric: a figure of the report's model, in points.
         target: what it should reach, or None.
         minutes: the most that a training is given.
         options: of the command, beside those given.
@@ -65,7 +67,7 @@ class Set:
 
     needs: str
     given: Files
-    metric: str
+    metric: Metric
     target: float | None
     minutes: float
     options: dict[str, object] = field(default_factory=dict)
@@ -75,18 +77,17 @@ def _dates(_data: Path, _made: Path) -> tuple[list[str], dict[str, object]]:
     return [], {}
 
 
-def _multi30k(data: Path, made: Path) -> tuple[list[str], dict[str, object]]:
-    """English and German; the command takes parallel files, those that report and choose as TSV."""
-    folder = data / "multi30k"
-    options: dict[str, object] = {}
-    for option, name in (("test", "test_2016_flickr"), ("valid", "val")):
-        sides = [
-            (folder / f"{name}.{side}").read_text("utf-8").splitlines() for side in ("en", "de")
-        ]
-        options[option] = made / f"multi30k-{option}.tsv"
-        rows = "".join(f"{a}\t{b}\n" for a, b in zip(*sides, strict=True))
-        (made / f"multi30k-{option}.tsv").write_text(rows, "utf-8")
-    return [str(folder / "train.en"), str(folder / "train.de")], options
+def _multi30k(source: str, target: str) -> Files:
+    """What trains, chooses and reports is given as parallel files, as it is published."""
+
+    def given(data: Path, _made: Path) -> tuple[list[str], dict[str, object]]:
+        train_files, valid, test = (
+            [str(data / "multi30k" / f"{name}.{side}") for side in (source, target)]
+            for name in ("train", "val", "test_2016_flickr")
+        )
+        return train_files, {"valid": valid, "test": test}
+
+    return given
 
 
 def _strings(_data: Path, made: Path) -> tuple[list[str], dict[str, object]]:
@@ -103,23 +104,33 @@ def _strings(_data: Path, made: Path) -> tuple[list[str], dict[str, object]]:
 NONE: Final[dict[str, object]] = {"attention": "none"}
 SETS: Final[dict[str, Set]] = {
     "dates": Set("", _dates, "exact", 99.5, 3),
-    "multi30k": Set("multi30k", _multi30k, "bleu", 33.0, 45),
-    "multi30k, German to English": Set("multi30k", _multi30k, "bleu", 35.0, 45, {"reverse": True}),
-    "multi30k, fixed vector": Set("multi30k", _multi30k, "bleu", None, 45, NONE),
-    "reverse": Set("", _strings, "exact", None, 3),
-    "reverse, fixed vector": Set("", _strings, "exact", None, 3, NONE),
+    "multi30k en-de": Set("multi30k", _multi30k("en", "de"), "bleu", 33.0, 45),
+    "multi30k de-en": Set("multi30k", _multi30k("de", "en"), "bleu", 35.0, 45),
+    "multi30k fixed": Set("multi30k", _multi30k("en", "de"), "bleu", None, 45, NONE),
+    "reverse attention": Set("", _strings, "exact", None, 3),
+    "reverse fixed": Set("", _strings, "exact", None, 3, NONE),
 }
+"""By name: a family and, where it has several, which of it; fixed: the encoder's last state alone.
+
+`multi30k fixed` is English to German, and both of a family have the same time.
+"""
 
 
 def run(options: BenchOptions) -> None:
     """Measure what `--only` names ("translate", "speed", or sets), or everything there are data of.
 
+    A family's name alone is all of it; with others of its words, those: "multi30k de-en".
+
     Raises:
-        OptionError: `speed` or Multi30k is asked for by name, without a folder.
+        OptionError: `speed` or Multi30k is asked for by name, and is not there.
         TrainingError: a training failed.
     """
-    if {"speed", "multi30k"} & set(options.only.split()):
-        options.folder("pairs", ["multi30k"])
+    needed = {"speed", "multi30k"} & set(options.only.split())
+    if needed and not (options.folder("pairs", ["multi30k"]) / "multi30k").is_dir():
+        raise OptionError(
+            f"bench pairs --only {options.only!r} without data: {options.data} has no multi30k",
+            expected="a folder with multi30k in it",
+        )
     data = Path() if options.data is None else options.data
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
@@ -129,36 +140,68 @@ def run(options: BenchOptions) -> None:
         if options.asks("speed") and (data / "multi30k").is_dir():
             rows += _speed(options, made)
         for name, each in SETS.items():
-            there = not each.needs or (data / each.needs).is_dir()
-            if options.asks(name.split(",")[0]) and there:
+            if asked(name, options) and (not each.needs or (data / each.needs).is_dir()):
                 rows.append(_quality(name, each, options, data, made))
     print(json.dumps({"bench": "pairs", "rows": rows, "machine": described()}))
+
+
+def asked(name: str, options: BenchOptions) -> bool:
+    """Whether `--only` names a set: its family, and it or nothing else of its family."""
+    family, _, which = name.partition(" ")
+    others = {other.partition(" ")[2] for other in SETS if other.partition(" ")[0] == family}
+    narrower = others & set(options.only.split())
+    return options.asks(family) and (not narrower or which in narrower)
 
 
 def _quality(name: str, each: Set, options: BenchOptions, data: Path, made: Path) -> dict[str, Any]:
     sources, given = each.given(data, made)
     minutes = min(each.minutes, options.minutes)
-    out = made / name.replace(", ", "-").replace(" ", "-").lower()
+    out = made / name.replace(" ", "-")
     done = train("pairs", sources, out, **(given | each.options), minutes=minutes)
-    model = done.report["model"]
-    figures = {metric: found["estimate"] for metric, found in model.items()}
-    figures["exact"] *= 100
+    report, members = done.report, done.config["architecture"]["members"]
+    exactly = report["exact_verdict"] if each.metric == "exact" else None
+    verdict = exactly or report["verdict"]
+    ours = _points(report["model"])
+    best = max(report["baselines"], key=lambda one: _points(one)[each.metric])
     row = {
         "kind": "quality",
         "set": name,
         "minutes": minutes,
         "metric": each.metric,
-        "ours": figures[each.metric],
-        "figures": figures,
-        "forced": done.report["forced"],
-        "training": done.report["training"],
+        "ours": ours[each.metric],
+        "baseline": _points(best)[each.metric],
+        "baseline_name": best["name"],
+        "figures": ours,
+        "signatures": report["signatures"],
+        "search": report["search"],
+        "forced": report["forced"],
+        "verdict": verdict,
+        "training": report["training"],
         "architecture": done.config["architecture"],
+        "members": members,
         "seconds": round(done.seconds, 1),
     }
-    asked = "" if each.target is None else f", to reach: {each.target:g}"
-    shown = ", ".join(f"{metric} {value:.2f}" for metric, value in figures.items())
-    print(f"{name:<28} {shown}{asked}   {done.seconds:.0f} s", flush=True)
+    wanted = "" if each.target is None else f", to reach: {each.target:g}"
+    shown = ", ".join(f"{NAMES[metric]} {value:.2f}" for metric, value in ours.items())
+    print(f"{name}: {shown} ({NAMES[each.metric]} counts{wanted})")
+    print(f"    best baseline, {best['name']}: {NAMES[each.metric]} {row['baseline']:.2f}")
+    print(f"    {verdict['sentence']}")
+    print(
+        f"    fed the truth: {report['forced']['nats_a_piece']:.4f} nats a piece, "
+        f"{report['forced']['nats_a_character']:.4f} a character"
+    )
+    print(f"    BLEU as {report['signatures']['bleu']}")
+    print(f"    {done.seconds:.0f} s, {counted(members, 'member')}", flush=True)
     return row
+
+
+def _points(figures: dict[str, Any]) -> dict[Metric, float]:
+    """BLEU, chrF and exact matches of a report, each from 0 to 100."""
+    return {
+        "bleu": figures["bleu"]["estimate"],
+        "chrf": figures["chrf"]["estimate"],
+        "exact": 100 * figures["exact"]["estimate"],
+    }
 
 
 def _translate(options: BenchOptions) -> Iterator[dict[str, Any]]:
@@ -180,7 +223,7 @@ def _translate(options: BenchOptions) -> Iterator[dict[str, Any]]:
 
 def _speed(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
     """A member's training step, and what it writes, and its peer's, interleaved."""
-    sources, _ = _multi30k(options.folder("pairs", ["multi30k"]), made)
+    sources, _ = _multi30k("en", "de")(options.folder("pairs", ["multi30k"]), made)
     settings = PairOptions(members=1, steps=1)
     prepared = Prepared.of(read(sources, settings), settings.tokens, settings.shared)
     found = design(settings, prepared, Precision(False, "as asked"), torch.device("cpu"))

@@ -24,9 +24,13 @@ IGNORED = -100
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What is read of sources: keys and values (B, S, H), and where there are none, (B, S)."""
+    """What is read of sources: values (B, S, H), and where there are none, (B, S).
+
+    keys, again (B, S, H): of the first look, and of the last one; no steps where there is none.
+    """
 
     keys: Tensor
+    again: Tensor
     values: Tensor
     behind: Tensor
 
@@ -48,6 +52,8 @@ class TorchDecoder(nn.Module):
         self.a, self.vectors, self.feeds = a, vectors, a.feeding == "input"
         below = a.layers if self.feeds else 1
         self.attention = nn.ModuleDict({"key": nn.Linear(a.hidden, a.hidden, bias=False)})
+        again = {"key": nn.Linear(a.hidden, a.hidden, bias=False)} if a.layers > below else {}
+        self.last = nn.ModuleDict(again)
         size = 2 * a.embedding if self.feeds else a.embedding
         between = a.dropout if below > 1 else 0.0
         self.lower = nn.GRU(size, a.hidden, below, batch_first=True, dropout=between)
@@ -61,6 +67,12 @@ class TorchDecoder(nn.Module):
         self.bridge = nn.Linear(a.hidden, a.layers * a.hidden)
         self.output = nn.Linear(2 * a.hidden, a.embedding)
         self.bias = nn.Parameter(torch.zeros(a.targets))
+
+    def read(self, values: Tensor, behind: Tensor) -> Read:
+        """What will be looked at, its keys worked out once."""
+        keys = self.attention["key"](values)
+        again = self.last["key"](values) if self.upper is not None else keys[:, :0]
+        return Read(keys, again, values, behind)
 
     def first(self, vector: Tensor) -> Standing:
         """What stands before the first step, of the encoder's last states (B, H)."""
@@ -76,13 +88,12 @@ class TorchDecoder(nn.Module):
             x = torch.cat([x, fed], 1)
         below = self.lower.num_layers
         top, after = self.lower(x[:, None], hidden[:below].contiguous())
-        scores = torch.bmm(top, read.keys.transpose(1, 2))
-        weights = scores.masked_fill(read.behind[:, None], -torch.inf).softmax(2)
-        context = torch.bmm(weights, read.values)
+        context = _looked(top, read.keys, read)
         if self.upper is not None:
             both = self._drop(torch.cat([top, context], 2))
             top, then = self.upper(both, hidden[below:].contiguous())
             after = torch.cat([after, then])
+            context = _looked(top, read.again, read)
         both = self._drop(torch.cat([top[:, 0], context[:, 0]], 1))
         found = self._drop(torch.tanh(self.output(both)))
         return found, (after, found)
@@ -134,8 +145,9 @@ class TorchMember(nn.Module):
         values, _ = pad_packed_sequence(outputs, batch_first=True)
         values = F.dropout(values, self.a.dropout, self.training)
         behind = torch.arange(values.shape[1]) >= lengths[:, None]
-        read = Read(self.decoder.attention["key"](values), values, behind)
-        return read, self.decoder.first(torch.cat([last[-2], last[-1]], 1))
+        return self.decoder.read(values, behind), self.decoder.first(
+            torch.cat([last[-2], last[-1]], 1)
+        )
 
     def forward(self, sources: Tensor, lengths: Tensor, inputs: Tensor) -> Tensor:
         """Scores (B, T, V) of what follows each of the inputs (B, T), the truth fed."""
@@ -145,6 +157,13 @@ class TorchMember(nn.Module):
             found, standing = self.decoder.step(inputs[:, t], standing, read)
             every.append(found)
         return self.decoder.scores(torch.stack(every, 1))
+
+
+def _looked(top: Tensor, keys: Tensor, read: Read) -> Tensor:
+    """Context (B, 1, H) of one step, top (B, 1, H)."""
+    scores = torch.bmm(top, keys.transpose(1, 2))
+    weights = scores.masked_fill(read.behind[:, None], -torch.inf).softmax(2)
+    return torch.bmm(weights, read.values)
 
 
 def step(

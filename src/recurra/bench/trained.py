@@ -26,12 +26,15 @@ class Trained:
 def train(task: str, sources: list[str], out: Path, **options: object) -> Trained:
     """Run `recurra train TASK SOURCES --out OUT`, and an option for each that is given.
 
+    One that is a list is given again for each of its values.
+
     Raises:
         TrainingError: it failed.
     """
     command = [sys.executable, "-m", "recurra", "train", task, *sources, "--out", str(out)]
     for name, value in options.items():
-        command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        for each in value if isinstance(value, list) else [value]:
+            command += [f"--{name}"] if each is True else [f"--{name}", str(each)]
     start = time.perf_counter()
     done = subprocess.run(
         [*command, "--json", "--quiet"], capture_output=True, text=True, check=False
