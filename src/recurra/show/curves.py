@@ -71,6 +71,8 @@ def _score(axes: Axes, lines: list[dict[str, Any]], name: str) -> None:
     other.set_ylabel(f"selection, written by itself: {name}", color=GREEN)
     other.set_ylim(0, max(10.0, 1.15 * max(score for _, score in points)))
     handles = [*axes.get_lines()[:2], *other.get_lines()[:1]]
-    # Losses fall and scores rise: halfway down at the right is least in the way of both.
     labels = [str(each.get_label()) for each in handles]
-    axes.legend(handles, labels, frameon=False, loc="center right")
+    # Losses fall and scores rise: only above both nothing is in the way.
+    axes.legend(
+        handles, labels, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0)
+    )

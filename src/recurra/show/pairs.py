@@ -113,7 +113,7 @@ def _lengths(run: Run, report: dict[str, Any]) -> str:
     axes.set_xlabel(f"{report['lengths']['unit']} in the source (sentences)")
     axes.set_ylim(0, 102)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return write(run, "figures/lengths.png", drawn)
 
 

@@ -74,8 +74,8 @@ def test_a_training_says_what_it_reads_builds_and_has_to_beat(
     assert "digits: 800 pairs (source: first column, target: second column)" in err
     assert "1 x GRU(48) on each side, both ways, general attention" in err
     assert "to beat: copy " in err
-    assert " nats a piece" in err
-    assert "score " in err
+    assert " nats a piece; score of what it writes\n" in err
+    assert " pieces/s; score " in err
     for words in (
         "digits: the test part, ",
         "this model",

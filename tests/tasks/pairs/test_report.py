@@ -136,6 +136,26 @@ def test_other_pairs_are_examined_without_baselines() -> None:
     assert "not known" in few
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (
+            {"further": 7, "several": 1, "trimmed": 0},
+            "In the data: 1 source with several targets; 7 lines with further columns, not read.",
+        ),
+        (
+            {"test_removed": 2},
+            "In the data: 2 pairs taken out of the test part: another part has the same.",
+        ),
+    ],
+)
+def test_what_was_found_in_the_data_is_told_in_words(counts: dict[str, int], words: str) -> None:
+    found = report.examined(judged(sentences(20)), name="pairs", part="all of it")
+    assert "In the data" not in report.told(found)
+    found["data"]["found"] = counts
+    assert words in " ".join(report.told(found).split())
+
+
 def test_what_is_wrong_with_writing_is_told() -> None:
     given = judged(sentences(40), 0.2, unknown=(0.01, 0.02), forced=None, search={"beam": 1})
     object.__setattr__(given.said[0], "ended", False)

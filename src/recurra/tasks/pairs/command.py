@@ -138,4 +138,4 @@ def _plain(each: Any, *, looked: bool) -> dict[str, Any]:
 
 
 def _watcher(quiet: bool) -> Watcher:
-    return terminal.watcher(quiet, unit="pieces", measure="nats a piece")
+    return terminal.watcher(quiet, unit="pieces", measure="nats a piece; score of what it writes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -156,12 +156,7 @@ class PairData:
             (self.select, self.valid_files, "choose"),
         ):
             what += f"; {len(rows):,}{f' of {called(files)}' if files else ''} {does}"
-        notes = [
-            f"{counted(count, noun)} {words}".rstrip()
-            for key, (noun, words) in _FOUND.items()
-            if (count := self.found.get(key, 0))
-        ]
-        return "; ".join([what, *notes])
+        return "; ".join([what, *notes(self.found)])
 
     def facts(self) -> dict[str, Any]:
         """What the run's configuration says of the data; `read_again` reads by it."""
@@ -179,6 +174,15 @@ class PairData:
             "test": len(self.test),
             "found": self.found,
         }
+
+
+def notes(found: Mapping[str, int]) -> list[str]:
+    """What was found in the data, a few words each; nothing of what was not."""
+    return [
+        f"{counted(count, noun)} {words}"
+        for key, (noun, words) in _FOUND.items()
+        if (count := found.get(key, 0))
+    ]
 
 
 _FOUND: Final = {

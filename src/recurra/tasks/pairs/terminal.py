@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from recurra.judge.translation import NAMES, Metric
+from recurra.tasks.pairs.parts import notes
 from recurra.tasks.terminal import WIDTH, filled, fitted, percent, printable
 
 SHOWN: Final = 3
@@ -18,11 +19,6 @@ METRICS: Final[dict[Metric, tuple[Metric, ...]]] = {
     "chrf": ("chrf", "exact"),
 }
 """What is shown in which order, by what decides; of texts too short for it no BLEU."""
-
-_FOUND: Final = {
-    "repeats": "repeat another (they stay together in one part)",
-    "blank_lines": "blank lines were skipped",
-}
 
 
 def told(report: dict[str, Any]) -> str:
@@ -189,10 +185,5 @@ def _worst(report: dict[str, Any]) -> Iterator[str]:
 
 def _found(found: Mapping[str, int]) -> list[str]:
     """What was found in the data, in a sentence."""
-    parts = [f"{found[key]:,} {words}" for key, words in _FOUND.items() if found.get(key)]
-    parts += [
-        f"{count:,} {key.replace('_', ' ')}"
-        for key, count in found.items()
-        if count and key not in _FOUND
-    ]
-    return [f"Of all pairs: {'; '.join(parts)}."] if parts else []
+    told = notes(found)
+    return [f"In the data: {'; '.join(told)}."] if told else []
