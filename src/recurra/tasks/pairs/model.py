@@ -156,7 +156,8 @@ class Member(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw the weights."""
-        for vectors in {self.source_vectors, self.target_vectors}:
+        # No set: its order follows from where things lie in memory, and so would the draws.
+        for vectors in dict.fromkeys((self.source_vectors, self.target_vectors)):
             nn.init.normal_(vectors.weight, std=vectors.embedding_dim**-0.5)
         for layer in self.modules():
             if isinstance(layer, Recurrent):
