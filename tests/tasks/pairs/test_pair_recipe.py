@@ -55,10 +55,11 @@ def english() -> PairData:
         ([LONG], ["am Abend"], "bpe"),
         (["in the evening"], [LONG], "bpe"),
         (["a b"], ["".join(HANGUL[:40]), "".join(HANGUL[40:80])], "characters"),
+        (["a b c d e"] * 9, ["a b"] * 9, "bpe"),
         (HANGUL, ["a"] * len(HANGUL), "bpe"),
         (["a"] * len(HANGUL), HANGUL, "bpe"),
     ],
-    ids=["dates", "long sources", "long targets", "few letters", "many read", "many written"],
+    ids=["dates", "long", "long targets", "few letters", "words", "many read", "many written"],
 )
 def test_letters_where_texts_are_short_and_letters_few(
     sources: list[str], targets: list[str], how: str
@@ -214,7 +215,7 @@ def test_what_chooses_follows_from_how_long_targets_are() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "members", "reason"),
-    [(1e-5, MOST_MEMBERS, "4,000 steps each fit into 2 minutes"), (1.0, 1, "what 2 minutes allow")],
+    [(1e-5, MOST_MEMBERS, "3,000 steps each fit into 2 minutes"), (1.0, 1, "what 2 minutes allow")],
 )
 def test_members_are_what_the_time_allows(
     monkeypatch: pytest.MonkeyPatch, seconds: float, members: int, reason: str
@@ -228,7 +229,7 @@ def test_members_are_what_the_time_allows(
 
 def test_steps_that_help_grow_with_the_data() -> None:
     one = designed(Prepared.of(data.from_python(spelt(300)), "characters", None), batch=1)
-    assert one.settings["most_steps"] > designed(prepared()).settings["most_steps"] == 4000
+    assert one.settings["most_steps"] > designed(prepared()).settings["most_steps"] == 6000
 
 
 # -- what chooses ---------------------------------------------------------------------------------

@@ -23,20 +23,28 @@ from recurra.core.state import State, join_layers
 @final
 @dataclass(frozen=True, eq=False)
 class Memories(State):
-    """What a decoder reads of B sources: its first look, and its last one; they may be the same."""
+    """What a decoder reads of B sources: a memory, and other keys of it, (B, S, A), to look again.
 
-    first: Memory
-    last: Memory
+    These are of no size where it looks once.
+    """
+
+    memory: Memory
+    again: Tensor
 
     @property
     def batch(self) -> int:
         """The number of sources, B."""
-        return self.first.batch
+        return self.memory.batch
 
     @property
     def mask(self) -> Tensor:
         """Where there are source steps, (B, S)."""
-        return self.first.mask
+        return self.memory.mask
+
+    @property
+    def last(self) -> Memory:
+        """The memory as the second look reads it."""
+        return Memory(self.again, self.memory.values, self.memory.mask)
 
 
 @final
@@ -125,13 +133,13 @@ class Decoder(nn.Module):
 
     def memory(self, outputs: Ragged) -> Memories:
         """What will be looked at, its keys worked out once: values (N, H)."""
+        nothing = outputs.values.new_zeros(outputs.batch, outputs.steps, 0)
         if self.attention is None:
-            nothing = outputs.values.new_zeros(outputs.batch, outputs.steps, 0)
-            none = Memory(nothing, nothing, outputs.mask())
-            return Memories(none, none)
-        values, mask = outputs.padded(), outputs.mask()
-        first = self.attention.memory(values, mask)
-        return Memories(first, first if self.last is None else self.last.memory(values, mask))
+            return Memories(Memory(nothing, nothing, outputs.mask()), nothing)
+        memory = self.attention.memory(outputs)
+        if self.last is None:
+            return Memories(memory, nothing)
+        return Memories(memory, self.last.memory(memory.values, memory.mask).keys)
 
     def first(self, memory: Memories, vector: Tensor) -> DecoderState:
         """The state before the first step of each source (B)."""
@@ -160,7 +168,7 @@ class Decoder(nn.Module):
         if self.attention is None:
             context = vector[rows]
         else:
-            found = self.attention(lower.padded(), memory.first).context
+            found = self.attention(lower.padded(), memory.memory).context
             context = Ragged.from_padded(found, inputs.lengths).values
         top = lower.values
         if self.upper is not None:
@@ -217,7 +225,7 @@ class Decoder(nn.Module):
             context = fixed
         else:
             assert self.attention is not None
-            context, looked = self._look(self.attention, top, memory.first)
+            context, looked = self._look(self.attention, top, memory.memory)
         shown = top[:, 0]
         if self.upper is not None:
             x = self._drop(torch.cat([shown, context.to(shown.dtype)], -1))

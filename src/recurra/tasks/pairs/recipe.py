@@ -34,9 +34,9 @@ WRITTEN: Final = 500
 """Pairs of the selection part that are translated at every report."""
 
 SHORT: Final = 40
-"""Characters: targets of fewer in the mean, of few different ones, are read letter by letter."""
-
+WORDS: Final = 5
 FEW_LETTERS: Final = 120
+"""Texts of fewer characters and words in the mean, of no more letters: read letter by letter."""
 
 MOST_PIECES: Final = 16_000
 
@@ -130,9 +130,17 @@ def encoded(sources: Pieces, targets: Pieces, pairs: Any) -> Sides:
 
 
 def ways(sources: Sequence[str], targets: Sequence[str]) -> str:
-    """How texts are cut where nobody says: letter by letter where they are short and of few."""
+    """How texts are cut where nobody says: letter by letter where they are no sentences.
+
+    That is where both sides are short, of few words, and written with few different letters.
+    """
     for side in (sources, targets):
-        if sum(map(len, side)) > SHORT * len(side) or len(set().union(*side)) > FEW_LETTERS:
+        words = sum(len(text.split()) for text in side)
+        if (
+            sum(map(len, side)) > SHORT * len(side)
+            or words >= WORDS * len(side)
+            or len(set().union(*side)) > FEW_LETTERS
+        ):
             return "bpe"
     return "characters"
 
@@ -166,7 +174,9 @@ def design(
         given["rates"] = Rates(options.rate, options.rate / 5)
     size = replace(size, **given)
     data = prepared.data
-    metric = options.score or deciding(data.of(data.learn[:2000]).targets)
+    # Every so many of them: files are often sorted by length.
+    some = data.learn[:: max(1, len(data.learn) // 2000)]
+    metric = options.score or deciding(data.of(some).targets)
     if metric not in NAMES:
         raise OptionError(f"--score {metric}", expected=f"one of {', '.join(NAMES)}")
     architecture = Architecture(
