@@ -36,7 +36,7 @@ from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.recipe import Limits, Prepared, design, encoded
-from recurra.tasks.pairs.trainee import TOGETHER, Sides
+from recurra.tasks.pairs.trainee import TOGETHER, Sides, zigzag
 from recurra.training.precision import Precision
 
 STRINGS: Final = (10_000, 20, 40)
@@ -240,8 +240,7 @@ def _batches(prepared: Prepared, size: int) -> list[Sides]:
     """The batches of a pass, as a training draws them."""
     rows, sides = prepared.data.learn, prepared.sides
     said, reads = (each.lengths.numpy()[rows] for each in (sides.targets, sides.sources))
-    lengths = said * (int(reads.max()) + 1) + reads
-    drawn = Batches(rows, lengths, size=size, seed=0, together=TOGETHER)
+    drawn = Batches(rows, zigzag(said, reads), size=size, seed=0, together=TOGETHER)
     return [sides.select(drawn.read(0, k)) for k in range(min(drawn.count, 200))]
 
 
