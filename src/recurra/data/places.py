@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import final, overload
+
+from recurra.errors import DataError
 
 
 @final
@@ -56,3 +59,21 @@ class Places(Sequence[str]):
                 last = part
             parts[-1][2].append(numbers[row - self._starts[part]])
         return Places(tuple(parts))
+
+
+def composed(text: str, where: Places, row: int) -> str:
+    """A row's text in Unicode's composed form (NFC).
+
+    Raises:
+        DataError: it holds half a character.
+    """
+    if text.isascii():
+        return text
+    normal = unicodedata.normalize("NFC", text)
+    try:
+        normal.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{where[row]}: holds half a character (a surrogate alone)", expected="text"
+        ) from None
+    return normal

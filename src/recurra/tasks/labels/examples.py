@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from recurra.data.places import Places
+from recurra.data.places import Places, composed
 from recurra.data.sequences import Values
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError
@@ -122,7 +121,7 @@ def texts(
     Raises:
         DataError: a text or label is empty, or no text.
     """
-    normal = [_normal(text, where, row) for row, text in enumerate(inputs)]
+    normal = [composed(text, where, row) for row, text in enumerate(inputs)]
     _none_empty([bool(text) and not text.isspace() for text in normal], where, "text")
     _none_empty([bool(label) for label in labels], where, "label")
     return Examples("text", normal, labels, where, groups)
@@ -142,7 +141,7 @@ def tokens(
         DataError: a list, token or label is empty, or their numbers differ.
     """
     normal = [
-        tuple(_normal(token, where, row) for token in sentence)
+        tuple(composed(token, where, row) for token in sentence)
         for row, sentence in enumerate(inputs)
     ]
     _none_empty([bool(sentence) and all(sentence) for sentence in normal], where, "token")
@@ -178,19 +177,6 @@ def numbers(
             )
     named = channels or tuple(str(each + 1) for each in range(inputs[0].shape[1]))
     return Examples("numbers", inputs, labels, where, groups, named)
-
-
-def _normal(text: str, where: Places, row: int) -> str:
-    if text.isascii():
-        return text
-    normal = unicodedata.normalize("NFC", text)
-    try:
-        normal.encode("utf-8")
-    except UnicodeEncodeError:
-        raise DataError(
-            f"{where[row]}: holds half a character (a surrogate alone)", expected="text"
-        ) from None
-    return normal
 
 
 def _none_empty(full: Sequence[bool], where: Places, what: str) -> None:

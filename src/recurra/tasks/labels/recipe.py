@@ -22,7 +22,7 @@ from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
 from recurra.tasks.model import Design
-from recurra.training.calibration import step_seconds
+from recurra.training.calibration import members_within, step_seconds
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates
 from recurra.training.plan import REPORTS
@@ -156,10 +156,7 @@ def design(
             trial = LabelNetwork(architecture).to(device).train()
         tried = trainee(trial, prepared, settings | {"seed": options.seed})
         step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
-        members = max(1, min(MOST_MEMBERS, int(0.7 * options.seconds / (step * most))))
-        reason = f"{most:,} steps each fit into {options.seconds / 60:g} minutes"
-        if members == 1:
-            reason = f"what {options.seconds / 60:g} minutes allow"
+        members, reason = members_within(options.seconds, step, most, share=0.7, most=MOST_MEMBERS)
     architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
     return Design(

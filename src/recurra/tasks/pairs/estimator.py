@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Self, final
 
@@ -203,7 +203,7 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
     def _judged(self, pairs: Pairs) -> Judged:
         """What the model says of pairs, by itself and with the truth fed."""
         how = Translating()
-        said = [found[0] for found in self.translations(pairs.sources, **asdict(how))]
+        said = [found[0] for found in self.translations(pairs.sources)]
         sides = recipe.encoded(self._sources, self._targets, pairs)
         nats = forced(self.network, sides, torch.arange(len(pairs)).numpy())
         characters = sum(map(len, pairs.targets))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from recurra.data.files import name_of
-from recurra.data.places import Places
+from recurra.data.places import Places, composed
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError, counted
 
@@ -79,7 +78,7 @@ def checked(sources: Sequence[str], targets: Sequence[str], where: Places) -> Pa
         DataError: a side is empty or blank, or no text.
     """
     sides = [
-        tuple(_normal(text, where, row) for row, text in enumerate(side))
+        tuple(composed(text, where, row) for row, text in enumerate(side))
         for side in (sources, targets)
     ]
     empty = [
@@ -97,19 +96,6 @@ def checked(sources: Sequence[str], targets: Sequence[str], where: Places) -> Pa
             fix="fill them, or drop these pairs",
         )
     return Pairs(sides[0], sides[1], where)
-
-
-def _normal(text: str, where: Places, row: int) -> str:
-    if text.isascii():
-        return text
-    normal = unicodedata.normalize("NFC", text)
-    try:
-        normal.encode("utf-8")
-    except UnicodeEncodeError:
-        raise DataError(
-            f"{where[row]}: holds half a character (a surrogate alone)", expected="text"
-        ) from None
-    return normal
 
 
 def called(files: Sequence[Path]) -> str:

@@ -21,7 +21,7 @@ from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.parts import PairData
 from recurra.tasks.pairs.trainee import PairTrainee, Sides
 from recurra.tasks.pairs.translate import Translating, translate
-from recurra.training.calibration import step_seconds
+from recurra.training.calibration import members_within, step_seconds
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates
 from recurra.training.plan import REPORTS
@@ -217,10 +217,9 @@ def design(
             trial = PairNetwork(architecture).to(device).train()
         tried = trainee(trial, prepared, settings | {"seed": options.seed})
         step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
-        members = max(1, min(MOST_MEMBERS, int(0.85 * options.seconds / (step * enough))))
-        reason = f"{enough:,} steps each fit into {options.seconds / 60:g} minutes"
-        if members == 1:
-            reason = f"what {options.seconds / 60:g} minutes allow"
+        members, reason = members_within(
+            options.seconds, step, enough, share=0.85, most=MOST_MEMBERS
+        )
     architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
     return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
