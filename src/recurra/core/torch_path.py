@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
+from recurra.core.cuts import Pieces
 from recurra.core.ragged import (
     Ragged,
     bucket_rows,
@@ -90,34 +91,10 @@ def _reset(
     resets: Tensor,
 ) -> tuple[Tensor, S]:
     """Cut rows where they are reset, each piece a row of its own; values stay where they are."""
-    pieces, heads, tails = _cut(lengths, resets)
-    enter, leave = (tails, heads) if reverse else (heads, tails)
-    device = values.device
-    firsts = first.map(
-        lambda leaf: leaf.new_zeros(len(pieces), leaf.shape[1]).index_copy(
-            0, enter.to(device), leaf
-        )
-    )
-    output, lasts = _uneven(cell, values, pieces, weights, firsts, reverse)
-    return output, lasts.select(leave)
-
-
-def _cut(lengths: Tensor, resets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pieces' lengths (P,), and each row's first and last piece (B,).
-
-    A cut before step 0 makes an empty first piece, which takes the row's first state out of play.
-    """
-    batch, steps = resets.shape
-    inside = resets & (torch.arange(steps) < lengths[:, None])
-    rows, times = inside.nonzero(as_tuple=True)
-    cuts = inside.sum(1)
-    heads = torch.arange(batch) + cuts.cumsum(0) - cuts
-    starts = lengths.cumsum(0) - lengths
-    begins = torch.empty(batch + len(rows), dtype=torch.int64)
-    begins[heads] = starts
-    begins[torch.arange(len(rows)) + rows + 1] = starts[rows] + times
-    pieces = begins.diff(append=lengths.sum()[None])
-    return pieces, heads, heads + cuts
+    pieces = Pieces.of(lengths, resets)
+    firsts = pieces.enter(first, None, reverse)
+    output, lasts = _uneven(cell, values, pieces.lengths, weights, firsts, reverse)
+    return output, pieces.leave(lasts, reverse)
 
 
 def _uneven(
