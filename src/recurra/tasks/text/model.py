@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
@@ -24,18 +26,21 @@ from recurra.training.loop import Loss
 MOST_EPOCHS: Final = 60
 """Passes over a text beyond which its model only learns it by heart."""
 
+MOST_SCORES: Final = 1 << 25
+"""Logits that exist at a time, 128 MB in float32: what has more is gone through in pieces."""
+
 CELLS: Final = ("rnn", "gru", "lstm")
 
 
 @final
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of a character network.
+    """The sizes of a text network.
 
     Args:
         symbols: V, the vocabulary with its unknown.
         cell: rnn, gru or lstm.
-        embedding: size of a character's vector.
+        embedding: size of a token's vector.
         hidden: H.
         layers: L.
         dropout: share of outputs dropped after each layer in training.
@@ -66,8 +71,8 @@ class Architecture:
 class CharacterNetwork(Network):
     """Embedding, recurrent layers, and a linear head over the vocabulary.
 
-    The unknown character (id 0) is read as a vector of zeros and never predicted here: its logit
-    is minus infinity, and its probability is a constant of the data (`log_probabilities`).
+    The id 0, of characters the unknown one, is read as a vector of zeros and never predicted here:
+    its logit is minus infinity, its probability a constant of the data (`log_probabilities`).
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -101,10 +106,43 @@ class CharacterNetwork(Network):
         reset_orthogonal(self.recurrent)
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits (B, T, V) of the character after each of `ids` (B, T), and the state after it."""
+        """Logits (B, T, V) of the token after each of `ids` (B, T), and the state after it."""
+        hidden, after = self.read(ids, state)
+        return self.logits(hidden), after
+
+    def read(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """What the head reads (B, T, H) after each of `ids` (B, T), and the state after it."""
         hidden, after = self.recurrent(self.embedding(ids), state)
-        logits = self.head(self.dropout(hidden))
-        return F.pad(logits, (1, 0), value=float("-inf")), after
+        return self.dropout(hidden), after
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of what the head reads (..., H)."""
+        return F.pad(self.head(hidden), (1, 0), value=float("-inf"))
+
+    def summed_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The summed cross entropy of the known targets (B, T); the head reads `hidden` (B, T, H).
+
+        Where there would be more than MOST_SCORES logits, they are made piece by piece and made
+        again for the gradient, which costs a third of the head's time, and memory for one piece.
+        """
+        steps = max(1, MOST_SCORES // (targets.shape[0] * self.embedding.num_embeddings))
+        if steps >= targets.shape[1]:
+            return self._summed(hidden, targets)
+        pieces = zip(torch.split(hidden, steps, 1), torch.split(targets, steps, 1), strict=True)
+        return torch.stack(
+            [
+                checkpoint(self._summed, *piece, use_reentrant=False, preserve_rng_state=False)
+                for piece in pieces
+            ]
+        ).sum()
+
+    def _summed(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(
+            self.logits(hidden).float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=UNKNOWN,
+            reduction="sum",
+        )
 
     def step(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """One step of a stream: logits (B, V) after `ids` (B,), and the state."""
@@ -115,7 +153,7 @@ class CharacterNetwork(Network):
 def log_probabilities(logits: Tensor, unknown_rate: float) -> Tensor:
     """Log-probabilities (..., V) in which the unknown character has its constant share."""
     known: Tensor = F.log_softmax(logits.float(), -1) + np.log1p(-unknown_rate)
-    known[..., 0] = float(np.log(unknown_rate))
+    known[..., 0] = math.log(unknown_rate) if unknown_rate else -math.inf
     return known
 
 
@@ -133,6 +171,7 @@ def stream_nats(
     The state is carried through; memory does not grow with T but for the result.
     """
     found = []
+    chunk = max(1, min(chunk, MOST_SCORES // (len(inputs) * network.embedding.num_embeddings)))
     with torch.inference_mode():
         for start in range(0, inputs.shape[1], chunk):
             window = slice(start, start + chunk)
@@ -162,9 +201,8 @@ class TextTrainee:
         finishing: the training and the selection part, for the last steps.
         select: ids of the selection part (N,).
         unknown_rate: the probability of an unknown character.
+        unit: what the ids are, in the plural.
     """
-
-    unit = "characters"
 
     def __init__(
         self,
@@ -173,7 +211,9 @@ class TextTrainee:
         finishing: Streams,
         select: np.ndarray[Any, np.dtype[np.int32]],
         unknown_rate: float,
+        unit: str = "characters",
     ) -> None:
+        self.unit = unit
         self.streams = streams
         self.finishing = finishing
         self.unknown_rate = unknown_rate
@@ -197,19 +237,15 @@ class TextTrainee:
         return TextCarry(Cursor(), None)
 
     def loss(self, network: nn.Module, carry: TextCarry) -> Loss[TextCarry]:
-        """Cross entropy over the next chunk of all streams, in nats a character."""
+        """Cross entropy over the next chunk of all streams, in nats a token."""
         chunk = (self.finishing if carry.finishing else self.streams).read(carry.cursor)
         inputs = torch.from_numpy(chunk.inputs).to(self.device)
         targets = torch.from_numpy(chunk.targets).to(self.device)
-        logits, state = network(inputs, None if chunk.fresh else carry.state)
+        assert isinstance(network, CharacterNetwork)
+        hidden, state = network.read(inputs, None if chunk.fresh else carry.state)
         # The selection part may hold unknown characters, which are not learnt and not counted.
         count = int((targets != UNKNOWN).sum())
-        summed = F.cross_entropy(
-            logits.float().flatten(0, 1),
-            targets.flatten(),
-            ignore_index=UNKNOWN,
-            reduction="sum",
-        )
+        summed = network.summed_loss(hidden, targets)
         mean, total = summed / max(1, count), LossSum(summed.item(), count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
         after = state.detach().to(dtype=torch.float32)
