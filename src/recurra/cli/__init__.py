@@ -12,6 +12,7 @@ import typer
 from recurra import __version__
 from recurra.cli import house, run, train, verbs
 from recurra.errors import RecurraError
+from recurra.training import processes
 
 app = typer.Typer(
     name="recurra",
@@ -62,17 +63,19 @@ def main(arguments: list[str] | None = None) -> int:
             # A terminal that lacks a character is no reason to stop.
             stream.reconfigure(errors="replace")
     try:
-        code = app(words, prog_name="recurra", standalone_mode=False)
+        with processes.one_voice():
+            code = app(words, prog_name="recurra", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except RecurraError as error:
         if debug:
             raise
-        print(f"recurra: {error}", file=sys.stderr)
+        said = f"recurra: {error}"
+        processes.once(lambda: print(said, file=sys.stderr))
         return error.exit_code
     except typer.Abort:
         return 130
     except KeyboardInterrupt:
-        print("recurra: interrupted", file=sys.stderr)
+        processes.once(lambda: print("recurra: interrupted", file=sys.stderr))
         return 130
     except SystemExit as stop:
         # typer's answer to a broken pipe; nothing else here ends the process.
@@ -87,11 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
         # What typer raises for a slip on the command line; its class differs between versions.
         show = getattr(error, "show", None)
         if callable(show):
-            show()
+            processes.once(show)
             return 2
-        print(
+        said = (
             f"recurra: internal error: {type(error).__name__}: {error}\n"
-            "  to do: run it again with --debug and report what it prints",
-            file=sys.stderr,
+            "  to do: run it again with --debug and report what it prints"
         )
+        processes.once(lambda: print(said, file=sys.stderr))
         return 1

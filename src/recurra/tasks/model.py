@@ -21,7 +21,7 @@ from torch import nn
 from recurra import __version__
 from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, OptionError, TrainingError, did_you_mean
-from recurra.training import session
+from recurra.training import processes, session
 from recurra.training.budget import TrainingOptions
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Settings, Trainee, Watcher, seeded, train
@@ -75,6 +75,8 @@ class Model(ABC, Generic[Data, Net]):
     """
 
     task: ClassVar[str]
+    several: ClassVar[bool] = False
+    """Whether several processes can train one model, each on its share of every batch's rows."""
 
     _run: Run | None = None
     _network: Net | None = None
@@ -135,13 +137,23 @@ class Model(ABC, Generic[Data, Net]):
         """Start the time of a training, once its options have been checked.
 
         Raises:
-            OptionError: an option is out of its range.
+            OptionError: an option is out of its range, or the task trains in one process alone.
         """
         clock = Clock()
         self._options.check()
+        self._check_processes()
         if self._options.threads:
             torch.set_num_threads(self._options.threads)
         return clock
+
+    @classmethod
+    def _check_processes(cls) -> None:
+        if processes.count() > 1 and not cls.several:
+            raise OptionError(
+                f"{processes.count()} processes for task {cls.task}",
+                expected="one: text alone trains in several",
+                fix="start it without torchrun",
+            )
 
     def _begin(
         self,
@@ -156,19 +168,29 @@ class Model(ABC, Generic[Data, Net]):
         """Train on data that came from these files."""
         options = self._options
         device = session.device_of(options.device)
-        precision = self._precision(device)
-        design = self._design(data, precision, device)
+        processes.agree("the data that they read", lambda: self._facts(data))
+
+        def designed() -> tuple[Precision, Design]:
+            precision = self._precision(device)
+            return precision, self._design(data, precision, device)
+
+        precision, design = processes.first(designed)
         with seeded(options.seed, FIRST_WEIGHTS):
             network = self._built(design.architecture).to(device)
-        if out is None:
-            out = tempfile.mkdtemp(prefix="recurra-")
-            weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
-        run = Run.create(out, overwrite=overwrite, reading=files)
+
+        def created() -> Path:
+            place = out
+            if place is None:
+                place = tempfile.mkdtemp(prefix="recurra-")
+                weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+            return Run.create(place, overwrite=overwrite, reading=files).path
+
+        run = Run(processes.first(created), writes=processes.is_first())
         watcher.says(told)
         watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
             run.write_json(CONFIG, self._configuration(data, design, precision, device))
-            self._prepare(run, data, watcher)
+            processes.first(lambda: self._prepare(run, data, watcher))
             return self._trained(run, data, network, precision, watcher, clock, new=True)
         except BaseException:
             if not run.has(CHECKPOINT) and not run.has(REPORT):
@@ -200,6 +222,7 @@ class Model(ABC, Generic[Data, Net]):
                 "bfloat16_reason": precision.reason,
                 "device": str(device),
                 "threads": torch.get_num_threads(),
+                "processes": processes.count(),
                 "python": platform.python_version(),
                 "torch": torch.__version__,
                 "numpy": np.__version__,
@@ -214,7 +237,8 @@ class Model(ABC, Generic[Data, Net]):
             BundleError: no run, a finished one, or one without a checkpoint.
             DataError: the data have changed since.
         """
-        run = Run.open(path, task=cls.task)
+        cls._check_processes()
+        run = Run(Run.open(path, task=cls.task).path, writes=processes.is_first())
         if run.has(REPORT):
             raise BundleError(
                 f"{run.path}: this training is finished; there is nothing to resume",
@@ -226,6 +250,7 @@ class Model(ABC, Generic[Data, Net]):
             model = cls(**config["options"])
             precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
             threads, name = int(settings["threads"]), str(settings["device"])
+            begun = int(settings.get("processes", 1))  # runs of before there were several
         if not run.has(CHECKPOINT):
             raise BundleError(
                 f"{run.path / CHECKPOINT}: missing",
@@ -234,6 +259,12 @@ class Model(ABC, Generic[Data, Net]):
         if threads != torch.get_num_threads():
             # Sums are split over threads: another number rounds differently.
             torch.set_num_threads(threads)
+        if begun != processes.count():
+            watcher = watcher or Silence()
+            watcher.says(
+                f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
+                "dropout drops"
+            )
         data = cls._read_again(run, config)
         device = session.device_of(name)
         with seeded(0, 0), run.intact(CONFIG):
@@ -272,16 +303,22 @@ class Model(ABC, Generic[Data, Net]):
                 run,
                 watcher,
                 clock,
-                reserve=self._seconds_needed(network, data),
+                reserve=processes.first(lambda: self._seconds_needed(network, data)),
             )
         else:
             progress = train(trainee, network, None, how, precision, run, watcher, clock)
         if not progress.reason:
             raise KeyboardInterrupt
-        self._adopt(run)
-        self._judge(run, self.network, data, progress, progress.step / trainee.steps_an_epoch)
-        # Its plan is done: there is nothing to go on with.
-        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
+
+        def judged() -> None:
+            self._adopt(run)
+            self._judge(run, self.network, data, progress, progress.step / trainee.steps_an_epoch)
+            # Its plan is done: there is nothing to go on with.
+            shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
+
+        processes.first(judged)
+        if not processes.is_first():
+            self._adopt(run)
         if progress.reason == "diverged":
             raise TrainingError(
                 f"{run.path}: the loss exploded after step {progress.step}",

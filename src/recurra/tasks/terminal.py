@@ -13,6 +13,7 @@ from rich.console import Console
 
 from recurra.bundle import CHECKPOINT, Run, free_path
 from recurra.tasks.model import Model
+from recurra.training import processes
 from recurra.training.loop import Watcher
 from recurra.training.progress import Bar, Silence
 
@@ -51,7 +52,7 @@ def train(
         sees: who watches.
         told, shown: as in `trained`.
     """
-    path = free_path(model.task, named) if out is None else out
+    path = processes.first(lambda: free_path(model.task, named)) if out is None else out
     sees.says(f"run: {path}")
 
     def fit() -> Any:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from recurra.training import processes
 from recurra.training.loop import Settings, Trainee, seeded
 from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import REPORTS, Clock, Plan
@@ -42,15 +43,15 @@ def calibrate(
     trial = copy.deepcopy(network).train()
     step = step_seconds(trainee, trial, precision, within=0.03 * budget)
     start = time.perf_counter()
-    trainee.select(trial)
-    trainee.score(trial)
+    processes.first(lambda: (trainee.select(trial), trainee.score(trial)))
     select = time.perf_counter() - start
     left = max(0.0, budget - reserve - clock.elapsed())
     reports = max(3, min(REPORTS, int(_SHARE * left / select)))
     steps = max(reports, int((left - reports * select) / step))
-    return Plan(
+    plan = Plan(
         min(steps, most) if most else steps, reports, budget, reserve, step_seconds=step, most=most
     )
+    return processes.first(lambda: plan)
 
 
 def step_seconds(
@@ -65,7 +66,9 @@ def step_seconds(
     seconds: list[float] = []
     until = time.perf_counter() + within
     # The first steps are slower: memory is fetched, kernels are chosen.
-    while len(seconds) < 4 or (len(seconds) < 12 and time.perf_counter() < until):
+    while processes.first(
+        lambda: len(seconds) < 4 or (len(seconds) < 12 and time.perf_counter() < until)
+    ):
         start = time.perf_counter()
         carry = _step(trainee, trial, optimisers, carry, precision, len(seconds))
         seconds.append(time.perf_counter() - start)
@@ -127,6 +130,7 @@ def _step(
     with seeded(0, number), precision(next(network.parameters()).device):
         loss = trainee.loss(network, carry)
     loss.mean.backward()  # type: ignore[no-untyped-call]
+    processes.summed(network, loss.total)
     clip(network.parameters(), Settings.clip)
     for optimiser in optimisers:
         optimiser.step()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
-from recurra.training import checkpoint
+from recurra.training import checkpoint, processes
 from recurra.training.checkpoint import Progress
 from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import Clock, Plan
@@ -141,6 +141,7 @@ def train(
 ) -> Progress:
     """Train until the plan is done, nothing improves, the loss explodes or Ctrl-C comes.
 
+    Of several processes each trains on its share of the rows, and all decide alike (`processes`).
     The weights of the best report are in the run's weights file whenever this returns or is
     killed, except before the first report; the checkpoint holds what going on needs.
 
@@ -162,14 +163,15 @@ def train(
     else:
         progress, carry = Progress(0, plan), trainee.first()
         checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+    processes.agree("the checkpoint to go on from", lambda: progress)
     if progress.reason:
         return progress
     device = next(network.parameters()).device
-    mark = (progress.step, clock.elapsed())
+    mark = (progress.step, processes.first(clock.elapsed))
     network.train()
     with _shown(watcher), _interrupts() as interrupted:
         watcher.begins(progress.plan, progress.step)
-        while not progress.reason and not interrupted.is_set():
+        while not progress.reason and not processes.anywhere(interrupted.is_set()):
             started = time.perf_counter()
             step, plan = progress.step, progress.plan
             if not progress.finishing and step >= plan.steps * (1.0 - settings.finish):
@@ -188,27 +190,31 @@ def train(
             set_rates(optimisers, highest, factor)
             for optimiser in optimisers:
                 optimiser.zero_grad(set_to_none=True)
-            with seeded(settings.seed, step):
+            with seeded(settings.seed, step, processes.rank()):
                 with precision(device):
                     loss = trainee.loss(network, carry)
                 loss.mean.backward()  # type: ignore[no-untyped-call]
+            total = processes.summed(network, loss.total)
             norm = clip(network.parameters(), settings.clip)
-            if not (math.isfinite(norm) and _bearable(loss.total, trainee.ceiling)):
+            if not (math.isfinite(norm) and _bearable(total, trainee.ceiling)):
                 watcher.says(
-                    f"the loss exploded at step {step + 1} (loss {loss.total.mean:.3g}, gradient "
-                    f"norm {norm:.3g}); training stops"
+                    f"the loss exploded at step {step + 1} (loss {total.mean:.3g}, gradient norm "
+                    f"{norm:.3g}); training stops"
                 )
                 progress = replace(progress, reason="diverged")
                 break
             for optimiser in optimisers:
                 optimiser.step()
-            carry, seen, step = loss.carry, progress.seen + loss.total, step + 1
-            watcher.stepped(step, loss.total.mean, loss.total.count, time.perf_counter() - started)
+            carry, seen, step = loss.carry, progress.seen + total, step + 1
+            watcher.stepped(step, total.mean, total.count, time.perf_counter() - started)
             progress = replace(progress, step=step, seen=seen)
             if plan.due(step):
+                processes.agree(f"the weights at step {step}", lambda: processes.digest(network))
                 selected = score = None
                 if not progress.finishing:
-                    selected, score = trainee.select(network).mean, trainee.score(network)
+                    selected, score = processes.first(
+                        lambda: (trainee.select(network).mean, trainee.score(network))
+                    )
                 if selected is not None and not math.isfinite(selected):
                     watcher.says(f"the selection loss is {selected} at step {step}; training stops")
                     progress = replace(progress, reason="diverged")
@@ -217,7 +223,7 @@ def train(
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
-                elapsed, revised = clock.elapsed(), plan
+                elapsed, revised = processes.first(clock.elapsed), plan
                 if plan.tells(elapsed - mark[1]):
                     pace = (elapsed - mark[1]) / (step - mark[0])
                     revised, mark = plan.revised(step, elapsed, pace), (step, elapsed)
@@ -256,9 +262,12 @@ def write_weights(run: Run, network: nn.Module) -> None:
 
 
 @contextmanager
-def seeded(seed: int, step: int) -> Iterator[None]:
-    """Make what is random inside follow from (seed, step), and leave torch's own state alone."""
-    mixed = int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0])
+def seeded(seed: int, step: int, process: int = 0) -> Iterator[None]:
+    """Make what is random inside follow from (seed, step), and leave torch's own state alone.
+
+    Each process draws its own, for its own rows.
+    """
+    mixed = int(np.random.SeedSequence((seed, step, process)).generate_state(1, np.uint64)[0])
     with torch.random.fork_rng():
         in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
         if in_use or torch.backends.mps.is_available():

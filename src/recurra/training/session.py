@@ -9,6 +9,7 @@ from torch import nn
 
 from recurra.bundle import Run
 from recurra.errors import OptionError
+from recurra.training import processes
 from recurra.training.budget import TrainingOptions
 from recurra.training.calibration import calibrate
 from recurra.training.checkpoint import Progress
@@ -26,9 +27,9 @@ def device_of(name: str) -> torch.device:
         OptionError: no such device here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device = processes.own(torch.device(name))
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise OptionError(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
-from recurra.data.files import TextSource, read_text
+from recurra.data.files import STANDARD_INPUT, TextSource, read_text
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
@@ -24,7 +24,7 @@ from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
 from recurra.tasks.text.tokens import Tokens
-from recurra.training import session
+from recurra.training import processes, session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
 from recurra.training.precision import Precision
@@ -49,6 +49,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     """
 
     task = "text"
+    several = True
 
     # -- training ---------------------------------------------------------------------------
 
@@ -75,7 +76,14 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         if isinstance(source, TextSource):
             read = TextData.from_source(source, self.tokens)
         else:
-            read = data.read(data.listed(source), self.tokens)
+            listed = data.listed(source)
+            if STANDARD_INPUT in listed and processes.count() > 1:
+                raise OptionError(
+                    f"standard input for {processes.count()} processes",
+                    expected="a file, which all of them can read",
+                    fix="keep it in a file first",
+                )
+            read = data.read(listed, self.tokens)
         files, told = read.source.files, read.told()
         return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
 

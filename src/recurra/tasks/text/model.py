@@ -21,6 +21,7 @@ from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
 from recurra.tasks.model import Network
+from recurra.training import processes
 from recurra.training.loop import Loss
 
 MOST_EPOCHS: Final = 60
@@ -214,6 +215,7 @@ class TextTrainee:
         unit: str = "characters",
     ) -> None:
         self.unit = unit
+        processes.share(streams.batch)  # refuses too few rows now, before anything is trained
         self.streams = streams
         self.finishing = finishing
         self.unknown_rate = unknown_rate
@@ -237,10 +239,11 @@ class TextTrainee:
         return TextCarry(Cursor(), None)
 
     def loss(self, network: nn.Module, carry: TextCarry) -> Loss[TextCarry]:
-        """Cross entropy over the next chunk of all streams, in nats a token."""
+        """Cross entropy over the next chunk of this process's streams, in nats a token."""
         chunk = (self.finishing if carry.finishing else self.streams).read(carry.cursor)
-        inputs = torch.from_numpy(chunk.inputs).to(self.device)
-        targets = torch.from_numpy(chunk.targets).to(self.device)
+        rows = processes.share(len(chunk.inputs))
+        inputs = torch.from_numpy(chunk.inputs[rows]).to(self.device)
+        targets = torch.from_numpy(chunk.targets[rows]).to(self.device)
         assert isinstance(network, CharacterNetwork)
         hidden, state = network.read(inputs, None if chunk.fresh else carry.state)
         # The selection part may hold unknown characters, which are not learnt and not counted.
@@ -276,15 +279,18 @@ class TextTrainee:
     def pack(self, carry: TextCarry) -> Mapping[str, Tensor]:
         """The carry as named arrays."""
         cursor = torch.tensor([carry.cursor.epoch, carry.cursor.position, carry.finishing])
+        # Those of all processes, so that another number of them can go on.
         state = {} if carry.state is None else carry.state.arrays("state/")
-        return {"cursor": cursor, **state}
+        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()}
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TextCarry:
         """The carry that `pack` took apart."""
         epoch, position, finishing = (int(value) for value in arrays["cursor"])
         state = None
         if len(arrays) > 1:
-            state = self._template.from_arrays(arrays, "state/")
+            whole = self._template.from_arrays(arrays, "state/")
+            rows = processes.share(whole.batch)
+            state = whole.map(lambda leaf: leaf[rows])
         return TextCarry(Cursor(epoch, position), state, bool(finishing))
 
 
