@@ -44,6 +44,7 @@ def calibrate(
     start = time.perf_counter()
     trainee.select(trial)
     trainee.score(trial)
+    trainee.sample(trial)
     select = time.perf_counter() - start
     left = max(0.0, budget - reserve - clock.elapsed())
     reports = max(3, min(REPORTS, int(_SHARE * left / select)))

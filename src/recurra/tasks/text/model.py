@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
@@ -162,6 +162,7 @@ class TextTrainee:
         finishing: the training and the selection part, for the last steps.
         select: ids of the selection part (N,).
         unknown_rate: the probability of an unknown character.
+        written: gives a text that a network writes; without it there are no samples.
     """
 
     unit = "characters"
@@ -173,7 +174,9 @@ class TextTrainee:
         finishing: Streams,
         select: np.ndarray[Any, np.dtype[np.int32]],
         unknown_rate: float,
+        written: Callable[[CharacterNetwork], str] | None = None,
     ) -> None:
+        self._written = written
         self.streams = streams
         self.finishing = finishing
         self.unknown_rate = unknown_rate
@@ -232,6 +235,16 @@ class TextTrainee:
 
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
+
+    def sample(self, network: nn.Module) -> str | None:
+        """A few lines that it writes by now."""
+        assert isinstance(network, CharacterNetwork)
+        if self._written is None:
+            return None
+        training = network.training
+        written = self._written(network)
+        network.train(training)
+        return written
 
     def finish(self, carry: TextCarry) -> TextCarry:
         """The beginning of a pass over the training and the selection part."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import CARD, REPORT, Run
-from recurra.tasks.text import evaluate
+from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork
@@ -53,6 +53,7 @@ def write(
     before = int(read.ids[read.split.test.start - 1])
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
+    traces.record(run, network, read, nats)
     result = {
         "data": {"name": read.source.name, "part": "the test part"},
         "model": evaluate.summary(nats, read.test, streams).to_json(),
@@ -157,6 +158,7 @@ Left to write by itself:
 
     recurra generate {name} --prompt "..."
     recurra evaluate {name} other.txt
+    recurra show {name}
 
 It repeats what its training text says, true or not, kind or not.
 """
