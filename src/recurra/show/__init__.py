@@ -28,8 +28,12 @@ def draw(path: str | PathLike[str]) -> list[Path]:
         )
     of_task = {"labels": labels.draw, "pairs": pairs.draw, "series": series.draw}
     task = run.config()["task"]
+    told_of = {"labels": labels.sections, "pairs": pairs.sections, "text": text.sections}
     drawn = of_task[task](run) if task in of_task else []
-    sections = text.sections(run) if task == "text" else []
-    pictures = [name for name in drawn if name.endswith(".png")]
+    sections = told_of[task](run) if task in told_of else []
+    # What attention looked at is on the page as tables, whose letters are the browser's.
+    pictures = [
+        name for name in drawn if name.endswith(".png") and not name.startswith(pairs.ATTENTION)
+    ]
     names = [page.write(run, sections, pictures), curves.draw(run), *drawn]
     return [run.path / name for name in names]

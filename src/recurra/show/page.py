@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
-from recurra.bundle import REPORT, Run
+from recurra.bundle import CONFIG, HISTORY, REPORT, Run
 from recurra.errors import MissingExtra
 from recurra.show import curves, figures
 from recurra.show.picture import svg
@@ -23,6 +23,18 @@ PAGE: Final = "report.html"
 
 _LONG: Final = 200
 """Characters of a setting that are shown."""
+
+_CAPTIONS: Final = {
+    "ahead": "The last forecast",
+    "backtest": "Forecasts of the test part, one behind the other",
+    "calibration": "How sure it is, and how often it is right",
+    "confusion": "What was taken for what",
+    "forecast": "The last forecast of the test part, with its intervals",
+    "horizon": "Error and coverage by how far ahead",
+    "influence": "Which steps of the past count",
+    "lengths": "How good it is by length of the source",
+}
+"""What a picture shows, by the name of its file."""
 
 _VERSIONS: Final = ("recurra", "created", "python", "torch", "numpy", "format")
 
@@ -38,6 +50,22 @@ class Section:
     body: Markup | str = ""
 
 
+@final
+@dataclass(frozen=True)
+class Head:
+    """What the page begins with."""
+
+    name: str
+    task: str
+    version: str
+    created: str | None
+    verdict: str | None = None
+    tone: str = "unsure"
+    data: str = ""
+    table: figures.Table | None = None
+    training: str = ""
+
+
 def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str:
     """Write the page of a run; returns its name.
 
@@ -46,25 +74,36 @@ def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str
         pictures: names of PNG files of the run that are shown as they are.
     """
     config = run.config()
-    report: dict[str, Any] | None = run.read_json(REPORT) if run.has(REPORT) else None
-    parts = [_curves(run), *sections]
+    report = run.read_json(REPORT) if run.has(REPORT) else None
+    with run.intact(HISTORY):
+        parts = [_curves(run), *sections]
     if pictures:
         parts.append(_pictures(run, pictures))
-    with run.intact(REPORT):
-        found = None if report is None else figures.table(config["task"], report)
-        if report is not None:
-            told = printed(figures.told(config["task"], report))
-            parts.append(Section("report", "The report in full", "", macro("parts", "pre", told)))
-    parts.append(_settings(config, report))
-    content = _templates().get_template("page.html").render(
-        name=run.path.resolve().name,
-        config=config,
-        report=report,
-        table=found,
-        sections=parts,
-    )
+    head = Head(run.path.resolve().name, config["task"], config["recurra"], config.get("created"))
+    if report is not None:
+        with run.intact(REPORT):
+            head = replace(head, **_judged(config["task"], report))
+            told = macro("parts", "pre", printed(figures.told(config["task"], report)))
+            parts.append(Section("report", "The report in full", "", told))
+    with run.intact(CONFIG):
+        parts.append(_settings(config, report))
+    content = _templates().get_template("page.html").render(head=head, sections=parts)
     run.write_text(PAGE, content)
     return PAGE
+
+
+def _judged(task: str, report: dict[str, Any]) -> dict[str, Any]:
+    verdict, training = report.get("verdict"), report.get("training")
+    found: dict[str, Any] = {
+        "data": f"{report['data']['name']}: {report['data']['part']}",
+        "table": figures.table(task, report),
+        "verdict": "No verdict: there is no baseline to compare it with.",
+        "training": str(training["sentence"]) if training else "",
+    }
+    if verdict:
+        tone = {True: "better", False: "worse", None: "unsure"}[verdict["better"]]
+        found |= {"verdict": str(verdict["sentence"]), "tone": tone}
+    return found
 
 
 def macro(template: str, name: str, *values: object, **named: object) -> Markup:
@@ -111,7 +150,7 @@ def _curves(run: Run) -> Section:
 def _pictures(run: Run, names: Sequence[str]) -> Section:
     inside = [
         (
-            Path(name).stem,
+            _CAPTIONS.get(Path(name).stem.rstrip("-0123456789"), Path(name).stem),
             "data:image/png;base64," + base64.b64encode((run.path / name).read_bytes()).decode(),
         )
         for name in names

@@ -10,10 +10,10 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import REPORT, Run
+from recurra.bundle import HISTORY, REPORT, Run
 from recurra.show.page import Section, macro, printed
 from recurra.show.picture import BLUE, ORANGE, figure, svg
-from recurra.tasks.terminal import printable
+from recurra.tasks.terminal import percent
 from recurra.tasks.text.traces import INSIDE
 
 SAMPLES: Final = 6
@@ -31,7 +31,7 @@ _TINTS: Final = 4  # levels of a unit's value on either side of zero
 @final
 @dataclass(frozen=True)
 class Cell:
-    """What is drawn as one: a token, with the marks that belong to it; its level, its numbers."""
+    """What is drawn as one: a token with the marks upon it, its level, and its numbers in words."""
 
     text: str
     level: int
@@ -39,23 +39,33 @@ class Cell:
 
 
 def sections(run: Run) -> list[Section]:
-    """All there is to say of a text run."""
-    found = [_samples(run)]
+    """All there is to say of a text run.
+
+    Raises:
+        BundleError: what it recorded is damaged, or of another run.
+    """
+    with run.intact(HISTORY):
+        found = [_samples(run)]
     if not run.has(INSIDE):
-        told = "This run has recorded nothing of its inside: it was not trained to its end, or by "
-        told += "a version of recurra that did not."
+        told = "Nothing of its inside is recorded: this training has not come to its end, or it "
+        told += "was one of an older version of recurra."
         return [*found, Section("inside", "Inside", told)]
     arrays, facts = run.read_arrays(INSIDE)
+    report = run.read_json(REPORT) if run.has(REPORT) else None
+    with run.intact(REPORT):
+        scored = None if report is None else float(report["model"]["nats"])
     with run.intact(INSIDE):
+        if scored is not None and not np.isclose(scored, facts["whole"]):
+            raise ValueError(f"of a run with {facts['whole']:.4f} nats a token, not {scored:.4f}")
         found += [
             _surprise(arrays["passage"], facts),
             _units(arrays["units"], facts),
             _context(arrays, facts["whole"]),
             _gradient(arrays["gradient"]),
         ]
-        if run.has(REPORT):
-            with run.intact(REPORT):
-                found.append(_memory(run.read_json(REPORT), facts))
+    if report is not None:
+        with run.intact(REPORT):
+            found.append(_memory(report, facts))
     return found
 
 
@@ -86,8 +96,8 @@ def _samples(run: Run) -> Section:
 def _surprise(nats: NDArray[Any], facts: dict[str, Any]) -> Section:
     passage = facts["passage"]
     told = (
-        f"A passage of the test part, as surprising as the whole: it costs {nats.mean():.3f} nats "
-        f"a token, the whole {facts['whole']:.3f}. The more a token stands out, the less it was "
+        f"An ordinary passage of the test part: it costs {nats.mean():.3f} nats a token, the whole "
+        f"{facts['whole']:.3f}. The more a token stands out, the less it was "
         "expected after all the true text before it."
     )
     limits = [0.0, *EDGES]
@@ -114,6 +124,8 @@ def surprised(pieces: Sequence[str], nats: NDArray[Any]) -> list[Cell]:
     Args:
         pieces, nats: what each token is and what it cost, (T,) each.
     """
+    if len(pieces) != len(nats):
+        raise ValueError(f"{len(pieces)} tokens, {len(nats)} figures")
     found = []
     for text, places in joined(pieces):
         cost = float(nats[places].sum())
@@ -156,10 +168,13 @@ def _units(values: NDArray[Any], facts: dict[str, Any]) -> Section:
         for text, places in pieces:
             value = float(column[places[-1]])
             level = round(_TINTS * value / most)
-            cells.append(Cell(_drawn(text, _MARKED if text.isspace() and level else 0), level, f"{value:+.2f}"))
+            # A line end has no ground to colour.
+            shown = printed(text).replace("\n", "↵\n" if level else "\n")
+            cells.append(Cell(shown, level, f"{value:+.2f}"))
         title = f"Layer {unit['layer']}, unit {unit['unit']}"
         if unit["goes_with"]:
-            why = f"goes with {unit['goes_with']} (r = {unit['r']:+.2f})"
+            r = f"{unit['r']:+.2f}".replace("-", "−")
+            why = f"goes with {unit['goes_with']} (r = {r})"
         else:
             why = "varies more than most"
         rows.append({"title": title, "why": why, "cells": cells, "most": most})
@@ -196,9 +211,7 @@ def _context(arrays: dict[str, NDArray[Any]], whole: float) -> Section:
         )
     drawn = figure(5.2, 3.3)
     axes = drawn.add_subplot()
-    axes.fill_between(
-        steps, nats - 2 * error, nats + 2 * error, color=BLUE, alpha=0.2, linewidth=0
-    )
+    axes.fill_between(steps, nats - 2 * error, nats + 2 * error, color=BLUE, alpha=0.2, linewidth=0)
     axes.plot(steps, nats, "o-", color=BLUE, markersize=4)
     axes.axhline(whole, color=ORANGE, linestyle="--", linewidth=1.2, label="state never reset")
     if found is not None:
@@ -211,7 +224,9 @@ def _context(arrays: dict[str, NDArray[Any]], whole: float) -> Section:
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     label = "loss against tokens of carried state"
-    return Section("context", "How much context it uses", told, macro("parts", "picture", svg(drawn, label)))
+    return Section(
+        "context", "How much context it uses", told, macro("parts", "picture", svg(drawn, label))
+    )
 
 
 def _gradient(norms: NDArray[Any]) -> Section:
@@ -231,7 +246,9 @@ def _gradient(norms: NDArray[Any]) -> Section:
     axes.set_ylabel("norm of the gradient")
     axes.grid(alpha=0.3)
     label = "gradient by distance"
-    return Section("gradient", "How far back it looks", told, macro("parts", "picture", svg(drawn, label)))
+    return Section(
+        "gradient", "How far back it looks", told, macro("parts", "picture", svg(drawn, label))
+    )
 
 
 # -- by heart -----------------------------------------------------------------------------------
@@ -244,12 +261,15 @@ def _memory(report: dict[str, Any], facts: dict[str, Any]) -> Section:
         f"windows, {test:.3f}: {100 * (test / train - 1):+.1f} %. What it writes by itself is "
         "looked up in the training text, and so is a piece of the test part, for comparison."
     )
+    written = [(f"written at temperature {e['temperature']:g}", e) for e in report["free_running"]]
     rows = [
-        {"name": f"written at temperature {each['temperature']:g}", **each}
-        for each in report.get("free_running", [])
+        (
+            name,
+            percent(each["known_words"]),
+            percent(each["distinct_pairs"]),
+            f"{each['longest_copy']:,} characters",
+        )
+        for name, each in [*written, ("true text of the test part", facts["truth"])]
     ]
-    rows.append({"name": "true text of the test part", **facts["truth"]})
-    copied = [
-        (each["name"], printable(each["longest_copied"])) for each in rows if each.get("longest_copied")
-    ]
+    copied = [(name, printed(each["longest_copied"])) for name, each in written]
     return Section("memory", "What it knows by heart", told, macro("text", "memory", rows, copied))

@@ -230,7 +230,7 @@ def train(
                 progress = replace(progress, seconds=clock.elapsed(), plan=revised, seen=LossSum())
                 if step >= revised.steps:
                     progress = replace(progress, reason=progress.reason or "completed")
-                line = {
+                line: dict[str, Any] = {
                     "step": step,
                     "passed": round(step / plan.steps, 4),
                     "train": seen.mean if seen.count else None,

@@ -64,6 +64,10 @@ def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> N
     first = read.split.test.start
     start, end = ordinary(nats)
     pieces = read.vocabulary.shown(read.test[start:end])
+    # From the beginning of a line, where one is near.
+    cut = next((k for k, piece in enumerate(pieces[:200], 1) if piece.endswith("\n")), 0)
+    if cut < len(pieces):
+        start, pieces = start + cut, pieces[cut:]
     arrays: Arrays = {"passage": nats[start:end].astype(np.float32)}
     values, told = units(network, read, range(first + start, first + min(end, start + WATCHED)))
     arrays["units"] = values
@@ -111,7 +115,8 @@ def ordinary(nats: Nats) -> tuple[int, int]:
 
 def surprises(nats: Nats, read: TextData) -> list[dict[str, Any]]:
     """The most surprising tokens of the test part, apart from each other, in their passages."""
-    left, found = nats.copy(), []
+    left = nats.copy()
+    found: list[dict[str, Any]] = []
     while len(found) < SURPRISES and np.isfinite(left.max()):
         at = int(np.argmax(left))
         left[max(0, at - 200) : at + 200] = -np.inf
@@ -245,9 +250,7 @@ def context(network: CharacterNetwork, ids: Ids, nats: Nats, unknown_rate: float
     }
 
 
-def influence(
-    network: CharacterNetwork, ids: Ids, unknown_rate: float
-) -> NDArray[np.float32]:
+def influence(network: CharacterNetwork, ids: Ids, unknown_rate: float) -> NDArray[np.float32]:
     """The mean norm (D,) of the gradient of a token's loss by the vectors of the tokens before it.
 
     Entry 0 belongs to the token just before the one that is predicted. The state in which the
@@ -259,6 +262,8 @@ def influence(
     starts = _spread(len(ids) - 1 - warm - back, _windows(network, warm + 3 * back))
     starts = starts[ids[starts + warm + back] != UNKNOWN]
     norms = np.zeros(back)
+    if not len(starts):
+        return norms.astype(np.float32)
     device = network.embedding.weight.device
     for some in np.array_split(starts, max(1, -(-len(starts) // _ROWS))):
         window = torch.from_numpy(ids[some[:, None] + np.arange(warm + back + 1)].astype(np.int64))
