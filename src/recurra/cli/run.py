@@ -31,7 +31,7 @@ def evaluate(
 
 
 def show(run: RunPath) -> None:
-    """Draw what there is to see of a run into its figures folder."""
+    """Make the page of a run, report.html, and the pictures in its figures folder."""
     from recurra import show as room
 
     for path in room.draw(run):

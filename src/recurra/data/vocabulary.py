@@ -106,6 +106,14 @@ class Vocabulary:
             )
         return str(self._codes[array].astype("<u4").tobytes(), "utf-32-le")
 
+    def shown(self, ids: npt.ArrayLike) -> list[str]:
+        """What each of the ids (T,) stands for, one character each.
+
+        Raises:
+            DataError: as `decode`.
+        """
+        return list(self.decode(ids))
+
     def unknown(self, text: str) -> dict[str, int]:
         """How often each character that is not known occurs in `text`, the most frequent first."""
         counts: dict[int, int] = {}

@@ -10,10 +10,16 @@ from recurra.show.picture import BLUE, GREEN, ORANGE, figure, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def draw(run: Run) -> str:
-    """Draw the loss on the training and on the selection part over the steps.
+    """Draw the losses of a run into it; returns the name of the file."""
+    return write(run, "figures/curves.png", plot(run))
+
+
+def plot(run: Run) -> Figure:
+    """The loss on the training and on the selection part over the steps.
 
     Where a score chose in the loss's place, it is drawn beside them, on an axis of its own.
     """
@@ -46,7 +52,7 @@ def draw(run: Run) -> str:
     axes.grid(alpha=0.3)
     if axes.get_legend() is None:
         axes.legend(frameon=False)
-    return write(run, "figures/curves.png", drawn)
+    return drawn
 
 
 def _points(lines: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -103,3 +105,25 @@ def _letters(file: str) -> frozenset[int]:
     except (OSError, RuntimeError):
         return frozenset()
     return frozenset(found)
+
+
+def svg(drawn: Figure, label: str) -> str:
+    """A picture as part of a page: in the page's font, black as the page's own text colour.
+
+    Args:
+        label: what it shows, for those who cannot see it.
+    """
+    from matplotlib import rc_context
+
+    content = io.StringIO()
+    # The salt keeps names inside apart from those of the page's other pictures.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
+        drawn.savefig(content, format="svg", transparent=True)
+    text = content.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r' (?:xmlns(?::xlink)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
+    text = re.sub(r"<(g|svg) id=\"[^\"]*\"", r"<\1", text).replace("#000000", "currentColor")
+    text = re.sub(r'<svg (.*?)width="[^"]*"', r"<svg \1", text, count=1)
+    text = re.sub(r'<svg (.*?)height="[^"]*"', r"<svg \1", text, count=1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)

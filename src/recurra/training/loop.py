@@ -71,6 +71,12 @@ class Trainee(Protocol[Carry]):
     def score(self, network: nn.Module) -> float | None:
         """What chooses in that loss's place, higher is better; None where the loss chooses."""
 
+    def sample(self, network: nn.Module) -> str | None:
+        """What it makes by now, for the history; None where that is nothing to read.
+
+        It consumes no randomness of the training.
+        """
+
     def finish(self, carry: Carry) -> Carry:
         """The carry with which the selection part, having chosen, is read for training too.
 
@@ -230,7 +236,7 @@ def train(
                 progress = replace(progress, seconds=clock.elapsed(), plan=revised, seen=LossSum())
                 if step >= revised.steps:
                     progress = replace(progress, reason=progress.reason or "completed")
-                line = {
+                line: dict[str, Any] = {
                     "step": step,
                     "passed": round(step / plan.steps, 4),
                     "train": seen.mean if seen.count else None,
@@ -239,6 +245,8 @@ def train(
                 }
                 if score is not None:
                     line["score"] = score
+                if (sample := trainee.sample(network)) is not None:
+                    line["sample"] = sample
                 run.append_history(line)
                 watcher.reported(line, progress.plan, best)
                 checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))

@@ -17,7 +17,7 @@ from recurra.data.files import STANDARD_INPUT, TextSource, read_text
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
-from recurra.tasks.text import baselines, data, evaluate, recipe, report, tokens
+from recurra.tasks.text import baselines, data, evaluate, recipe, report, tokens, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
@@ -115,7 +115,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         )
 
     def _seconds_needed(self, network: CharacterNetwork, read: TextData) -> float:
-        return evaluate.seconds_needed(network, read)
+        return evaluate.seconds_needed(network, read) + traces.seconds_needed(network, read)
 
     def _judge(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
@@ -203,6 +203,7 @@ class TextTrainee:
         select: ids of the selection part (N,).
         unknown_rate: the probability of an unknown character.
         unit: what the ids are, in the plural.
+        written: gives a text that a network writes; without it there are no samples.
     """
 
     def __init__(
@@ -213,8 +214,10 @@ class TextTrainee:
         select: np.ndarray[Any, np.dtype[np.int32]],
         unknown_rate: float,
         unit: str = "characters",
+        written: Callable[[CharacterNetwork], str] | None = None,
     ) -> None:
         self.unit = unit
+        self._written = written
         processes.share(streams.batch)  # refuses too few rows now, before anything is trained
         self.streams = streams
         self.finishing = finishing
@@ -271,6 +274,16 @@ class TextTrainee:
 
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
+
+    def sample(self, network: nn.Module) -> str | None:
+        """A few lines that it writes by now."""
+        assert isinstance(network, CharacterNetwork)
+        if self._written is None:
+            return None
+        training = network.training
+        written = self._written(network)
+        network.train(training)
+        return written
 
     def finish(self, carry: TextCarry) -> TextCarry:
         """The beginning of a pass over the training and the selection part."""

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 import numpy as np
 import torch
 
 from recurra.data.streams import Streams
+from recurra.search.choice import Sampling
 from recurra.tasks.model import Design
 from recurra.tasks.text.data import TextData
+from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import MOST_EPOCHS, Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.size import dropout, largest_worth, named, training_speed
 from recurra.training.precision import Precision
+
+SAMPLED: Final = 200
+"""Tokens written at each report point, to see how the writing comes on."""
+
+SAMPLED_AT: Final = 0.8
+"""The temperature they are drawn at."""
 
 
 def design(
@@ -64,6 +73,10 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
     def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
         return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
 
+    def written(network: CharacterNetwork) -> str:
+        rows = write(network, read.vocabulary, "", Sampling(SAMPLED_AT), seed=settings["seed"])
+        return "".join(row[0] for row in islice(rows, SAMPLED))
+
     both = read.ids[: read.parts.select.stop]
     return TextTrainee(
         network,
@@ -72,4 +85,5 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
         read.select,
         read.unknown_rate,
         read.vocabulary.unit,
+        written,
     )

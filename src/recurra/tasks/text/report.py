@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import CARD, REPORT, Run
-from recurra.tasks.text import evaluate
+from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork
@@ -51,6 +51,7 @@ def write(
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
     tested, unit = read.text(read.split.test), evaluate.beside(read.vocabulary.unit)
     figures, compared = evaluate.summary(nats, read.test, tested, read.vocabulary, streams)
+    traces.record(run, network, read, nats)
     result = {
         "data": {"name": read.source.name, "part": "the test part"},
         "model": figures.to_json(),
@@ -178,6 +179,7 @@ Left to write by itself:
 
     recurra generate {name} --prompt "..."
     recurra evaluate {name} other.txt
+    recurra show {name}
 
 It repeats what its training text says, true or not, kind or not.
 """
