@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from recurra.tasks.text.model import MOST_EPOCHS, Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.size import dropout, largest_worth, named, training_speed
 from recurra.training.precision import Precision
+
+MOST_SPARED: Final = 100_000
+"""Tokens at the end of the selection part, a tenth of it at most, that nothing is trained on."""
 
 
 def design(
@@ -54,7 +57,12 @@ def design(
     architecture = Architecture(
         len(read.vocabulary), options.cell, size.embedding, size.hidden, size.layers, share
     )
-    settings = {"size": size.name, "batch": size.batch, "chunk": size.chunk}
+    settings = {
+        "size": size.name,
+        "batch": size.batch,
+        "chunk": size.chunk,
+        "spared": min(len(read.split.select) // 10, MOST_SPARED) if options.finish else 0,
+    }
     return Design(architecture.to_json(), settings, size.rates, reason, options.finish)
 
 
@@ -64,5 +72,6 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
     def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
         return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
 
-    both = read.ids[: read.split.select.stop]
+    # Runs of before it was there spared nothing.
+    both = read.ids[: read.split.select.stop - settings.get("spared", 0)]
     return TextTrainee(network, streams(read.train), streams(both), read.select, read.unknown_rate)
