@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,16 +80,15 @@ def test_scores_are_fair_to_lines_of_any_length(spread: float, drift: float) -> 
     draw = np.random.default_rng(0)
     counts = draw.integers(1, 200, 20_000)
     noise = draw.standard_normal(len(counts)) * np.sqrt(1 + spread * counts + drift * counts**2)
-    usual = Usual.of(1.5 * counts + noise, counts, "\n")
-    scores = np.array(
-        [usual.score(*each) for each in zip(1.5 * counts + noise, counts, strict=True)]
-    )
+    costs = 1.5 * counts + noise
+    usual = Usual.of(costs, counts, "\n")
+    scores = np.array([usual.score(*each) for each in zip(costs, counts, strict=True)])
     for some in np.array_split(np.argsort(counts), 4):
         assert abs(scores[some].mean()) < 0.1
         assert abs(scores[some].std() - 1) < 0.12
         assert 0.004 < (scores[some] > usual.threshold(0.99)).mean() < 0.02
     # What has become cheaper since is measured by what it costs now.
-    cheaper = Usual.of(1.5 * counts + noise, counts, "\n", 0.5)
+    cheaper = Usual.of(costs, counts, "\n", 0.5)
     assert cheaper.mean == pytest.approx(0.5 * usual.mean)
     assert cheaper.score(100.0, 100) == pytest.approx(usual.score(200.0, 100), rel=0.05)
 
@@ -124,8 +124,8 @@ def test_what_is_usual_comes_back(tmp_path: Path) -> None:
 def test_the_end_of_the_selection_part_is_never_trained_on(trained: Path) -> None:
     read = TextData.from_source(TextSource(small_text(400), "small"))
     options = TextOptions(**SMALL, steps=1)
-    told = TextModel(**vars(options))
-    design = recipe.design(options, read, told._precision(device()), device())
+    told, device = TextModel(**vars(options)), torch.device("cpu")
+    design = recipe.design(options, read, told._precision(device), device)
     spared = design.settings["spared"]
     assert spared == len(read.split.select) // 10 > 0
     net = TextModel._built(design.architecture)
@@ -135,12 +135,6 @@ def test_the_end_of_the_selection_part_is_never_trained_on(trained: Path) -> Non
     del design.settings["spared"]
     mine = recipe.trainee(net, read, design.settings | {"seed": 0})
     assert len(mine.finishing.ids) == read.split.select.stop
-
-
-def device() -> object:
-    import torch
-
-    return torch.device("cpu")
 
 
 def test_what_new_lines_cost_is_learnt_from_what_was_not_trained_on(
