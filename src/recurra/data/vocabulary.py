@@ -126,14 +126,6 @@ class Vocabulary:
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return {chr(code): count for code, count in ordered}
 
-    def shown(self, ids: npt.ArrayLike) -> list[str]:
-        """The character of each of the ids (T,); the unknown is drawn as U+FFFD.
-
-        Raises:
-            DataError: an id is below 0 or not below V, or is no integer.
-        """
-        return list(self.decode(ids))
-
     def widths(self, text: str) -> npt.NDArray[np.int64]:
         """Bytes (T,) of UTF-8 that each character of `text` takes up."""
         codes = _code_points(text)

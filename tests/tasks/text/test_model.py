@@ -227,9 +227,13 @@ def test_finishing_begins_a_pass_over_both_parts() -> None:
     for _ in range(3):
         carry = mine.loss(net, mine.first()).carry
     finishing = mine.finish(carry)
-    assert finishing == TextCarry(Cursor(1, 0), None, True)
+    assert (finishing.cursor, finishing.state, finishing.finishing) == (Cursor(1, 0), None, True)
+    assert finishing.unseen is not None
+    # What the selection part cost just before is kept, to the last step.
+    assert float(finishing.unseen.mean()) == pytest.approx(mine.select(net).mean, rel=1e-5)
     after = mine.loss(net, finishing).carry
     assert after.finishing
+    assert after.unseen is finishing.unseen
     assert mine.finishing.length > mine.streams.length
 
 
@@ -242,6 +246,9 @@ def test_a_carry_comes_back(cell: str) -> None:
     for carry in (mine.loss(net, begin).carry, mine.loss(net, mine.finish(begin)).carry):
         again = mine.unpack(mine.pack(carry))
         assert (again.cursor, again.finishing) == (carry.cursor, carry.finishing)
+        assert (again.unseen is None) == (carry.unseen is None)
+        if again.unseen is not None and carry.unseen is not None:
+            assert torch.equal(again.unseen, carry.unseen)
         assert again.state is not None
         assert carry.state is not None
         for name, leaf in carry.state.arrays().items():

@@ -10,9 +10,9 @@ from typing import Any
 
 from recurra.bundle import Run
 from recurra.data.files import STANDARD_INPUT, read_text
-from recurra.errors import OptionError
+from recurra.errors import OptionError, counted
 from recurra.tasks import terminal
-from recurra.tasks.text import report, tokens
+from recurra.tasks.text import report, tokens, watch
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
 from recurra.training.loop import Watcher
@@ -56,6 +56,26 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
     terminal.evaluate(TextModel.load(path), sources, report.told, as_json=as_json)
+
+
+def lines(path: Path, sources: Sequence[str], *, top: int, as_json: bool) -> None:
+    """`recurra evaluate --per-line`."""
+    watch.rank(TextModel.load(path), _one(sources, "--per-line"), top=top, as_json=as_json)
+
+
+def watched(path: Path, sources: Sequence[str], *, as_json: bool, **how: Any) -> None:
+    """`recurra evaluate --watch`; `how` as in `recurra.tasks.text.watch`."""
+    source = _one(sources or [STANDARD_INPUT], "--watch")
+    watch.watch(TextModel.load(path), source, as_json=as_json, **how)
+
+
+def _one(sources: Sequence[str], option: str) -> str:
+    if len(sources) != 1:
+        raise OptionError(
+            f"{option} and {counted(len(sources), 'file')}",
+            expected="one file, or - for standard input",
+        )
+    return sources[0]
 
 
 def generate(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
@@ -14,17 +15,19 @@ import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.data.files import STANDARD_INPUT, TextSource, read_text
+from recurra.data.lines import raw_lines
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
-from recurra.tasks.text import baselines, data, evaluate, recipe, report, tokens, traces
+from recurra.tasks.text import baselines, data, evaluate, lines, recipe, report, tokens, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
+from recurra.tasks.text.lines import Line, LineReader, Usual
+from recurra.tasks.text.model import UNSEEN, Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
 from recurra.tasks.text.tokens import Tokens
-from recurra.training import processes, session
+from recurra.training import checkpoint, processes, session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
 from recurra.training.precision import Precision
@@ -125,7 +128,13 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
-        report.write(run, network, read, progress, epochs)
+        kept = checkpoint.carried(run).get(UNSEEN)
+        unseen = None if kept is None else kept.numpy().astype(np.float64)
+        spared = int(run.config()["training"].get("spared", 0))
+        usual = lines.learn(network, read, unseen, spared)
+        if usual is not None:
+            usual.write(run)
+        report.write(run, network, read, progress, epochs, usual)
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> TextData:
@@ -245,6 +254,32 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         if not text:
             raise DataError("the text is empty", expected="at least one character")
         return evaluate.score(self.network, self.vocabulary.encode(text), self._unknown_rate)[0]
+
+    @property
+    def usual(self) -> Usual:
+        """What lines cost that the model was not trained on.
+
+        Raises:
+            BundleError: its training is not finished, or had no lines.
+        """
+        return Usual.read(self.run)
+
+    def lines(self, source: str | PathLike[str]) -> Iterator[Line]:
+        """Each line of a file, or of "-", standard input, with how surprising it is.
+
+        The state is carried from line to line, as the model was trained; memory does not grow with
+        the file. A line stands out above `usual.threshold(0.99)`.
+
+        Raises:
+            BundleError: the training is not finished, or had no lines.
+            DataError: the file cannot be read.
+        """
+        return chain.from_iterable(self.line_groups(source))
+
+    def line_groups(self, source: str | PathLike[str]) -> Iterator[list[Line]]:
+        """The same, in groups of those that have come since the last."""
+        reader = LineReader(self.network, self.vocabulary, self._unknown_rate, self.usual)
+        return map(reader.read, raw_lines(source if isinstance(source, str) else Path(source)))
 
     def evaluate(self, source: Source) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.

@@ -32,6 +32,9 @@ MOST_SCORES: Final = 1 << 25
 
 CELLS: Final = ("rnn", "gru", "lstm")
 
+UNSEEN: Final = "unseen"
+"""The array of a packed carry that `TextCarry.unseen` is."""
+
 
 @final
 @dataclass(frozen=True)
@@ -185,11 +188,16 @@ def stream_nats(
 @final
 @dataclass(frozen=True)
 class TextCarry:
-    """Where the streams stand, the state carried into their next chunk, and which streams."""
+    """Where the streams stand, the state carried into their next chunk, and which streams.
+
+    `unseen` (N - 1,) is what the selection part cost when it was not trained on yet, from its
+    second token on; None until then.
+    """
 
     cursor: Cursor
     state: State | None
     finishing: bool = False
+    unseen: Tensor | None = None
 
 
 @final
@@ -222,6 +230,7 @@ class TextTrainee:
         self.streams = streams
         self.finishing = finishing
         self.unknown_rate = unknown_rate
+        self._network = network
         self.ceiling = 4.0 * float(np.log(network.embedding.num_embeddings))
         self.device = network.embedding.weight.device
         self._template = network.recurrent.zero_state(1)
@@ -255,7 +264,7 @@ class TextTrainee:
         mean, total = summed / max(1, count), LossSum(summed.item(), count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
         after = state.detach().to(dtype=torch.float32)
-        return Loss(mean, total, TextCarry(chunk.following, after, carry.finishing))
+        return Loss(mean, total, TextCarry(chunk.following, after, carry.finishing, carry.unseen))
 
     def select(self, network: nn.Module) -> LossSum:
         """The loss on the selection part, read in overlapping windows side by side.
@@ -264,13 +273,17 @@ class TextTrainee:
         than a hundredth from that of one stream, and takes a fraction of the time.
         """
         assert isinstance(network, CharacterNetwork)
+        nats = self._selected(network)
+        return LossSum(float(nats.sum()), len(nats))
+
+    def _selected(self, network: CharacterNetwork) -> np.ndarray[Any, np.dtype[np.float64]]:
         ids, scored = self._windows
         training = network.training
         network.eval()
         nats = stream_nats(network, ids[:, :-1], ids[:, 1:], self.unknown_rate, chunk=256)
         network.train(training)
-        kept = scored[:, 1:].cpu().numpy()
-        return LossSum(float(nats[kept].sum()), int(kept.sum()))
+        found: np.ndarray[Any, np.dtype[np.float64]] = nats[scored[:, 1:].cpu().numpy()]
+        return found
 
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
@@ -286,25 +299,30 @@ class TextTrainee:
         return written
 
     def finish(self, carry: TextCarry) -> TextCarry:
-        """The beginning of a pass over the training and the selection part."""
-        return TextCarry(Cursor(carry.cursor.epoch + 1, 0), None, True)
+        """The beginning of a pass over the training and the selection part.
+
+        What the latter costs is kept: after this it is not known any more what new text costs.
+        """
+        unseen = torch.from_numpy(self._selected(self._network).astype(np.float32))
+        return TextCarry(Cursor(carry.cursor.epoch + 1, 0), None, True, unseen)
 
     def pack(self, carry: TextCarry) -> Mapping[str, Tensor]:
         """The carry as named arrays."""
         cursor = torch.tensor([carry.cursor.epoch, carry.cursor.position, carry.finishing])
         # Those of all processes, so that another number of them can go on.
         state = {} if carry.state is None else carry.state.arrays("state/")
-        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()}
+        unseen = {} if carry.unseen is None else {UNSEEN: carry.unseen}
+        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()} | unseen
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TextCarry:
         """The carry that `pack` took apart."""
         epoch, position, finishing = (int(value) for value in arrays["cursor"])
         state = None
-        if len(arrays) > 1:
+        if any(name.startswith("state/") for name in arrays):
             whole = self._template.from_arrays(arrays, "state/")
             rows = processes.share(whole.batch)
             state = whole.map(lambda leaf: leaf[rows])
-        return TextCarry(Cursor(epoch, position), state, bool(finishing))
+        return TextCarry(Cursor(epoch, position), state, bool(finishing), arrays.get(UNSEEN))
 
 
 def _overlapping(ids: Tensor, windows: int = 32, warm_up: int = 128) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,9 @@ SAMPLED: Final = 200
 SAMPLED_AT: Final = 0.8
 """The temperature they are drawn at."""
 
+MOST_SPARED: Final = 100_000
+"""Tokens at the end of the selection part, a tenth of it at most, that nothing is trained on."""
+
 
 def design(
     options: TextOptions, read: TextData, precision: Precision, device: torch.device
@@ -63,7 +66,12 @@ def design(
     architecture = Architecture(
         symbols, options.cell, size.embedding, size.hidden, size.layers, share
     )
-    settings = {"size": size.name, "batch": size.batch, "chunk": size.chunk}
+    settings = {
+        "size": size.name,
+        "batch": size.batch,
+        "chunk": size.chunk,
+        "spared": min(len(read.select) // 10, MOST_SPARED) if options.finish else 0,
+    }
     return Design(architecture.to_json(), settings, size.rates, reason, options.finish)
 
 
@@ -77,7 +85,8 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
         rows = write(network, read.vocabulary, "", Sampling(SAMPLED_AT), seed=settings["seed"])
         return "".join(row[0] for row in islice(rows, SAMPLED))
 
-    both = read.ids[: read.parts.select.stop]
+    # Runs of before it was there spared nothing.
+    both = read.ids[: read.parts.select.stop - settings.get("spared", 0)]
     return TextTrainee(
         network,
         streams(read.train),

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import CARD, REPORT, Run
-from recurra.tasks.text import evaluate, traces
+from recurra.tasks.text import evaluate, lines, traces
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData
+from recurra.tasks.text.lines import Usual
 from recurra.tasks.text.model import CharacterNetwork
 from recurra.training import session
 from recurra.training.checkpoint import Progress
@@ -38,12 +39,18 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
 
 
 def write(
-    run: Run, network: CharacterNetwork, read: TextData, progress: Progress, epochs: float
+    run: Run,
+    network: CharacterNetwork,
+    read: TextData,
+    progress: Progress,
+    epochs: float,
+    usual: Usual | None,
 ) -> None:
     """Score a trained network on the test part, and write the report and the model card.
 
     Args:
         epochs: passes over the training part that the progress amounts to.
+        usual: what lines cost; None for a text without.
     """
     found, config = read_baselines(run), run.config()
     before = int(read.ids[read.parts.test.start - 1])
@@ -57,6 +64,7 @@ def write(
         "model": figures.to_json(),
         "baselines": plain(found),
         "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
+        "lines": usual and lines.realised(usual, nats, lines.ends_of(read.vocabulary, read.test)),
         "free_running": evaluate.free_running(network, read),
         "training": session.facts(progress, epochs, config["training"]),
     }
@@ -96,7 +104,7 @@ def _own(model: dict[str, Any]) -> tuple[float, float, str]:
 
 def told(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
-    model, lines = report["model"], []
+    model, rows = report["model"], []
     title = f"{report['data']['name']}: {report['data']['part']}"
     unit = model.get("unit", "characters")
     count = f"{model['characters']:,} characters"
@@ -104,38 +112,50 @@ def told(report: dict[str, Any]) -> str:
         count += f" in {model['tokens']:,} {unit}"
     if model["unknown"]:
         count += f", {model['unknown']:,} of them unknown to the model"
-    lines += [f"{title}, {count}", ""]
+    rows += [f"{title}, {count}", ""]
     names = ["this model"] + [b["name"] for b in report["baselines"]]
     width = max(map(len, names)) + 2
     nats, bits, others = _own(model)
     per = evaluate.beside(unit).removeprefix("nats ")
-    lines.append(f"{'':{width}}{'nats':>8}{'bits':>8}  {per}")
-    lines.append(f"{names[0]:{width}}{nats:>8.4f}{bits:>8.4f}")
+    rows.append(f"{'':{width}}{'nats':>8}{'bits':>8}  {per}")
+    rows.append(f"{names[0]:{width}}{nats:>8.4f}{bits:>8.4f}")
     for baseline in report["baselines"]:
-        lines.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
+        rows.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
     if others:
-        lines += ["", f"This model: {others}"]
+        rows += ["", f"This model: {others}"]
     if report.get("verdict"):
-        lines += ["", f"Verdict: {report['verdict']['sentence']}"]
+        rows += ["", f"Verdict: {report['verdict']['sentence']}"]
+    if report.get("lines"):
+        rows += ["", told_lines(report["lines"])]
     free = report.get("free_running")
     if free:
-        lines += ["", "Left to write by itself (a different matter: no true text is given to it):"]
-        lines.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
+        rows += ["", "Left to write by itself (a different matter: no true text is given to it):"]
+        rows.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
         for row in free:
             known = "-" if row["known_words"] is None else f"{100 * row['known_words']:.1f} %"
-            lines.append(
+            rows.append(
                 f"{row['temperature']:>13g}{known:>13}"
                 f"{row['longest_copy']:>9,} char{100 * row['distinct_pairs']:>9.1f} %"
             )
-        lines += [
+        rows += [
             "  known words: share of its words that occur in the training text;",
             "  longest copy: longest passage that stands there too;",
             "  new pairs: word pairs not written before.",
         ]
     training = report.get("training")
     if training:
-        lines += ["", training["sentence"]]
-    return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in lines)
+        rows += ["", training["sentence"]]
+    return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in rows)
+
+
+def told_lines(found: dict[str, Any]) -> str:
+    """How many lines stand out, in a sentence."""
+    rate = 1000 * found["marked"] / max(1, found["lines"])
+    return (
+        f"Lines: of 1,000 usual ones at most {found['expected']:.3g} score above "
+        f"{found['threshold']:.2f}, as {found['learnt_from']:,} lines of the selection part tell; "
+        f"here {rate:.3g} of 1,000 did ({found['marked']:,} of {found['lines']:,})."
+    )
 
 
 def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
@@ -183,5 +203,5 @@ Left to write by itself:
 
 It repeats what its training text says, true or not, kind or not.
 """
-    lines = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
-    return "\n".join(lines)
+    wrapped = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
+    return "\n".join(wrapped)
