@@ -93,7 +93,7 @@ def choose(
         )
     if wish == "loop":
         return Path("loop", "RECURRA_PATH asks for it")
-    plain = cell.inner if isinstance(cell, Projected) else cell
+    plain = cell.inner if type(cell) is Projected else cell
     why = "" if wish == "torch" else native_path.refusal(plain, x, weights)
     if wish != "torch" and not why:
         why = "" if wish else _better_by_torch(cell, x, weights, every_state)
@@ -120,15 +120,15 @@ def _better_by_torch(
     """Return why torch is to run what the kernels could, or an empty string."""
     if every_state:
         return ""
-    rows, hidden = weights.hidden.shape
-    if isinstance(cell, Projected):
+    if type(cell) is Projected:
         if _steps(x) < FEW_STEPS:
             return "too few steps to be worth folding the projection into the weights"
-        if rows // cell.gates - hidden > projection.SAVED:
+        saved = weights.hidden.shape[0] // cell.gates - weights.hidden.shape[1]
+        if saved > projection.SAVED:
             return f"faster than the native kernels from {projection.SAVED} units saved on"
     elif (
-        hidden >= native_path.ONEDNN_FROM
-        and cell == LSTM
+        cell == LSTM
+        and weights.hidden.shape[1] >= native_path.ONEDNN_FROM
         and isinstance(x, Tensor)
         and x.shape[1] >= FEW_STEPS
         and torch_path.engine(cell, weights.input) == "oneDNN"
@@ -246,7 +246,7 @@ def _walk(
                 return _walk(path, cell, rows, weights, firsts, reverse, None, None, every)
 
             return in_pieces(x, state, fresh, reverse, resets, pieces)
-    if path.name == "native" and isinstance(cell, Projected):
+    if path.name == "native" and type(cell) is Projected:
 
         def plain(rows: X, wide: Weights, first: LSTMState | None) -> Any:
             return _walk(path, LSTM, rows, wide, first, reverse, resets, None, every)

@@ -200,7 +200,7 @@ def _call(
     """Return torch's output and last state: x (B, T, F), or packed (N, F) with batch sizes (T,)."""
     hidden = [leaf.unsqueeze(0).contiguous() for leaf in first.leaves()]
     biases = [bias for bias in weights[2:] if bias is not None]
-    plain, after = (cell.inner, [cell.weight]) if isinstance(cell, Projected) else (cell, [])
+    plain, after = (cell.inner, [cell.weight]) if type(cell) is Projected else (cell, [])
     parameters = [weights.input, weights.hidden, *biases, *after]
     state = hidden if len(hidden) > 1 else hidden[0]
     # cuDNN asks for "training" where a gradient will be wanted; there is no dropout here.
