@@ -100,7 +100,7 @@ def spelled_out(init: Callable[..., None]) -> inspect.Signature:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=value,
-            annotation=Options.__annotations__[name],
+            annotation=type(value).__name__,
         )
         for name, value in DEFAULTS.items()
     ]

@@ -1,4 +1,4 @@
-"""A projected LSTM as one without a projection, so that every path can run it.
+"""A projected LSTM as one without a projection, so that the native kernels can run it.
 
 With m_t = o_t * tanh(c_t), what an LSTM without a projection shows, h_t = W_r m_t. What a step
 reads of the last one is then W_h h_(t-1) = (W_h W_r) m_(t-1): the recurrent weights of a plain
@@ -18,6 +18,9 @@ from torch.nn.functional import linear, pad
 from recurra.core.cells import Weights
 from recurra.core.ragged import Ragged
 from recurra.core.state import LSTMState
+
+SAVED = 320
+"""H - P up to which it is faster to fold; from there on torch's steps are, which project each."""
 
 X = TypeVar("X", Tensor, Ragged)
 

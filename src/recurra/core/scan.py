@@ -44,6 +44,9 @@ class Path(NamedTuple):
 NATIVE = Path("native", f"kernels for {instructions()} run all steps in one call")
 """The native path, where nothing stands against it."""
 
+FOLDED = NATIVE._replace(reason=NATIVE.reason + "; the projection is folded into the weights")
+"""The native path of a projected LSTM."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scanned(Generic[X, S]):
@@ -83,12 +86,6 @@ def choose(
     Raises:
         OptionError: RECURRA_PATH names no path.
     """
-    if isinstance(cell, Projected) and cell.inner == LSTM:
-        path = choose(LSTM, x, weights, every_state=every_state)
-        if path.name != "loop" and _steps(x) < FEW_STEPS:
-            return Path("loop", "too few steps to be worth folding the projection into the weights")
-        also = "; the projection is folded into its weights" if path.name != "loop" else ""
-        return Path(path.name, path.reason + also)
     wish = os.environ.get("RECURRA_PATH", "")
     if wish not in ("", "loop", "torch", "native"):
         raise OptionError(
@@ -96,18 +93,19 @@ def choose(
         )
     if wish == "loop":
         return Path("loop", "RECURRA_PATH asks for it")
-    why = "" if wish == "torch" else native_path.refusal(cell, x, weights)
+    plain = cell.inner if type(cell) is Projected else cell
+    why = "" if wish == "torch" else native_path.refusal(plain, x, weights)
     if wish != "torch" and not why:
-        if wish or not _better_by_onednn(cell, x, weights, every_state):
-            return NATIVE
-        why = f"faster than the native kernels from {native_path.ONEDNN_FROM} units on"
+        why = "" if wish else _better_by_torch(cell, x, weights, every_state)
+        if not why:
+            return NATIVE if plain is cell else FOLDED
     if wish == "native":
         why += ", though RECURRA_PATH asks for native"
     also = f"; {why}" if why else ""
     vain = ", though RECURRA_PATH asks for it" if wish == "torch" else also
-    if cell not in torch_path.FUNCTIONS:
-        return Path("loop", f"torch has no {type(cell).__name__}{vain}")
-    if every_state and cell == LSTM:
+    if plain not in torch_path.FUNCTIONS:
+        return Path("loop", f"torch has no {type(plain).__name__}{vain}")
+    if every_state and plain == LSTM:
         return Path("loop", f"torch shows an LSTM's cell state after the last step alone{vain}")
     engine = torch_path.engine(cell, weights.input)
     if engine == "oneDNN" and _steps(x) < FEW_STEPS and wish != "torch":
@@ -116,17 +114,27 @@ def choose(
     return Path("torch", f"{engine} runs all steps in one call{also}")
 
 
-def _better_by_onednn(
+def _better_by_torch(
     cell: Cell[Any], x: Tensor | Ragged, weights: Weights, every_state: bool
-) -> bool:
-    return (
-        weights.hidden.shape[0] >= cell.gates * native_path.ONEDNN_FROM
-        and cell == LSTM
-        and not every_state
+) -> str:
+    """Return why torch is to run what the kernels could, or an empty string."""
+    if every_state:
+        return ""
+    if type(cell) is Projected:
+        if _steps(x) < FEW_STEPS:
+            return "too few steps to be worth folding the projection into the weights"
+        saved = weights.hidden.shape[0] // cell.gates - weights.hidden.shape[1]
+        if saved > projection.SAVED:
+            return f"faster than the native kernels from {projection.SAVED} units saved on"
+    elif (
+        cell == LSTM
+        and weights.hidden.shape[1] >= native_path.ONEDNN_FROM
         and isinstance(x, Tensor)
         and x.shape[1] >= FEW_STEPS
         and torch_path.engine(cell, weights.input) == "oneDNN"
-    )
+    ):
+        return f"faster than the native kernels from {native_path.ONEDNN_FROM} units on"
+    return ""
 
 
 def _steps(x: Tensor | Ragged) -> int:
@@ -238,7 +246,7 @@ def _walk(
                 return _walk(path, cell, rows, weights, firsts, reverse, None, None, every)
 
             return in_pieces(x, state, fresh, reverse, resets, pieces)
-    if isinstance(cell, Projected):
+    if path.name == "native" and type(cell) is Projected:
 
         def plain(rows: X, wide: Weights, first: LSTMState | None) -> Any:
             return _walk(path, LSTM, rows, wide, first, reverse, resets, None, every)

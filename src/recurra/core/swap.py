@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 from recurra.core import cells
 from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop
+from recurra.core.projection import SAVED
 from recurra.core.ragged import Ragged, inverse, take, unpacking
 from recurra.core.scan import Scanned, choose, scan
 from recurra.core.stacked import climb
@@ -116,8 +117,8 @@ def _refusal(module: nn.RNNBase) -> str:
         return "it is swapped already"
     if type(module) not in _SWAPS:
         return f"{type(module).__name__} is not torch.nn's own class, and may do more"
-    if module.proj_size:
-        return "the native kernels have no projections (proj_size)"
+    if module.proj_size and module.hidden_size - module.proj_size > SAVED:
+        return f"torch is faster where a projection saves more than {SAVED} units"
     for parameter in module.parameters():
         if parameter.device.type != "cpu":
             return f"its weights are on {parameter.device}, the native kernels run on the CPU"

@@ -28,6 +28,7 @@ from recurra.core.ragged import (
     take,
 )
 from recurra.core.state import LSTMState, State
+from recurra.core.variants import Projected
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
@@ -109,7 +110,7 @@ def _uneven(
         output, last = _even(cell, x, weights, first, reverse)
         return output.reshape(total, -1), last
     if isinstance(first, LSTMState) and values.device.type == "cpu":
-        found = _bucketed(values, lengths, weights, first, reverse)
+        found = _bucketed(cast("Cell[LSTMState]", cell), values, lengths, weights, first, reverse)
         return cast("tuple[Tensor, S]", found)
     return _packed(cell, values, lengths, weights, first, reverse)
 
@@ -139,7 +140,12 @@ def _packed(
 
 
 def _bucketed(
-    values: Tensor, lengths: Tensor, weights: Weights, first: LSTMState, reverse: bool
+    cell: Cell[LSTMState],
+    values: Tensor,
+    lengths: Tensor,
+    weights: Weights,
+    first: LSTMState,
+    reverse: bool,
 ) -> tuple[Tensor, LSTMState]:
     """Scan an LSTM's rows padded in buckets, with the cell held from each row's end on."""
     total, hidden = values.shape[0], weights.hidden.shape[1]
@@ -157,7 +163,7 @@ def _bucketed(
         steps = int(lengths[rows].max())
         index = padded_positions(starts[rows], lengths[rows], steps, total, stride)
         padded = take(source, index.reshape(-1)).reshape(len(rows), steps, -1)
-        output, last = _call(LSTM, padded, held, first.select(rows))
+        output, last = _call(cell, padded, held, first.select(rows))
         outputs.append(output.reshape(-1, hidden))
         cells.append(last.cell)
         begins[rows] = offset + torch.arange(len(rows)) * steps
@@ -182,7 +188,7 @@ def _with_hold(values: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
     source = torch.cat([values, values.new_zeros(1, values.shape[1])])
     mark = source.new_zeros(source.shape[0], 1)
     mark[-1] = 1
-    column = weights.input.new_zeros(4, weights.hidden.shape[1])
+    column = weights.input.new_zeros(4, weights.input.shape[0] // 4)
     column[0], column[1] = -HOLD, HOLD
     wide = torch.cat([weights.input, column.reshape(-1, 1)], 1)
     return torch.cat([source, mark], 1), weights._replace(input=wide)
@@ -194,7 +200,8 @@ def _call(
     """Return torch's output and last state: x (B, T, F), or packed (N, F) with batch sizes (T,)."""
     hidden = [leaf.unsqueeze(0).contiguous() for leaf in first.leaves()]
     biases = [bias for bias in weights[2:] if bias is not None]
-    parameters = [weights.input, weights.hidden, *biases]
+    plain, after = (cell.inner, [cell.weight]) if type(cell) is Projected else (cell, [])
+    parameters = [weights.input, weights.hidden, *biases, *after]
     state = hidden if len(hidden) > 1 else hidden[0]
     # cuDNN asks for "training" where a gradient will be wanted; there is no dropout here.
     train = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *hidden, *parameters))
@@ -203,9 +210,11 @@ def _call(
         if x.is_cuda:
             # cuDNN copies weights that do not lie in one block, which costs less than a step.
             warnings.filterwarnings("ignore", "RNN module weights are not part of single")
+        elif after:
+            warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
         if sizes is None:
-            output, *lasts = FUNCTIONS[cell](x, state, *settings, True)
+            output, *lasts = FUNCTIONS[plain](x, state, *settings, True)
         else:
-            output, *lasts = FUNCTIONS[cell](x, sizes, state, *settings)
+            output, *lasts = FUNCTIONS[plain](x, sizes, state, *settings)
     remaining = iter(lasts)
     return output, first.map(lambda leaf: next(remaining).squeeze(0).to(leaf.dtype))

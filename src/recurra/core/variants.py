@@ -22,8 +22,9 @@ S = TypeVar("S", bound=State)
 
 def units(cell: Cell[Any], hidden: int) -> int:
     """Return H of a cell with a hidden state of this size: the same, but where it is projected."""
-    inner = cell.inner if isinstance(cell, Zoneout) else cell
-    return inner.weight.shape[1] if isinstance(inner, Projected) else hidden
+    # Not isinstance, which is slow where a class is abstract, and this is asked at every call.
+    inner = cell.inner if type(cell) is Zoneout else cell
+    return inner.weight.shape[1] if type(inner) is Projected else hidden
 
 
 @final
