@@ -237,7 +237,7 @@ def test_gradients_are_those_of_the_whole_batch(
     (squares / max(1, len(x))).backward()
     expected = [None if w.grad is None else w.grad.clone() for w in network.parameters()]
     total = LossSum()
-    for rows in torch.split(x, counted):
+    for rows in torch.split(x, list(counted)):
         network.zero_grad()
         own = network(rows).square().sum()
         (own / max(1, len(rows))).backward()
