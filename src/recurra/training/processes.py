@@ -56,6 +56,20 @@ def is_first() -> bool:
     return rank() == 0
 
 
+def check(task: str, several: bool) -> None:
+    """Refuse several processes where a task trains in one alone.
+
+    Raises:
+        OptionError: there are several.
+    """
+    if count() > 1 and not several:
+        raise OptionError(
+            f"{count()} processes for task {task}",
+            expected="one: text alone trains in several",
+            fix="start it without torchrun",
+        )
+
+
 # -- shares ------------------------------------------------------------------------------------
 
 
