@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from unittest import mock
 import numpy as np
 import psutil
 import pytest
+import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 
 from recurra.bundle import CHECKPOINT, HISTORY, WEIGHTS, Run
 from recurra.cli import main
 from recurra.errors import OptionError
+from recurra.judge.loss import LossSum
 from recurra.tasks.labels.estimator import LabelModel
 from recurra.tasks.text.estimator import TextModel
 from recurra.training import processes
@@ -86,7 +90,7 @@ def alike(run: Run, other: Run) -> None:
     """The same to rounding."""
     for mine, theirs in zip(told(run), told(other), strict=True):
         for name, figure in mine.items():
-            assert figure is theirs[name] or figure == pytest.approx(theirs[name], rel=1e-5)
+            assert figure is theirs[name] or figure == pytest.approx(theirs[name], rel=1e-4)
     for name, weight in weights(run).items():
         np.testing.assert_allclose(weight, weights(other)[name], atol=2e-3)
 
@@ -207,6 +211,46 @@ def test_shares_make_up_the_batch(rows: int, count: int) -> None:
             assert processes.is_first() == (rank == 0)
     assert list(chain(*shares)) == list(range(rows))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+class Added:
+    """Adds up what two processes give, one after the other: the second has the sum."""
+
+    def __init__(self) -> None:
+        self.sum: Tensor | float = 0.0
+
+    def all_reduce(self, flat: Tensor) -> None:
+        flat += self.sum
+        self.sum = flat.clone()
+
+
+@pytest.mark.parametrize("counted", [(3, 4), (1, 6), (0, 5), (4, 0), (0, 0)])
+def test_gradients_are_those_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch, counted: tuple[int, int]
+) -> None:
+    added = Added()
+    monkeypatch.setattr(processes, "_joined", lambda: nullcontext(added))
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1), nn.Linear(1, 1))
+    network[3].weight.requires_grad_(False)
+    x = torch.randn(sum(counted), 3)
+    squares = network(x).square().sum()
+    (squares / max(1, len(x))).backward()
+    expected = [None if w.grad is None else w.grad.clone() for w in network.parameters()]
+    total = LossSum()
+    for rows in torch.split(x, list(counted)):
+        network.zero_grad()
+        own = network(rows).square().sum()
+        (own / max(1, len(rows))).backward()
+        with placed(0, 2):
+            total = processes.summed(network, LossSum(own.item(), len(rows)))
+    assert total.count == len(x)
+    assert total.total == pytest.approx(squares.item())
+    for weight, gradient in zip(network.parameters(), expected, strict=True):
+        if gradient is None:
+            assert weight.grad is None
+        else:
+            torch.testing.assert_close(weight.grad, gradient)
 
 
 def test_what_cannot_be_shared_is_refused(tmp_path: Path) -> None:

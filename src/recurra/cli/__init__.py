@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         processes.once(lambda: print(said, file=sys.stderr))
         return error.exit_code
     except typer.Abort:
+        processes.once(lambda: None)  # whoever stood for Ctrl-C has said so
         return 130
     except KeyboardInterrupt:
         processes.once(lambda: print("recurra: interrupted", file=sys.stderr))

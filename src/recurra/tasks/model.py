@@ -141,19 +141,10 @@ class Model(ABC, Generic[Data, Net]):
         """
         clock = Clock()
         self._options.check()
-        self._check_processes()
+        processes.check(self.task, self.several)
         if self._options.threads:
             torch.set_num_threads(self._options.threads)
         return clock
-
-    @classmethod
-    def _check_processes(cls) -> None:
-        if processes.count() > 1 and not cls.several:
-            raise OptionError(
-                f"{processes.count()} processes for task {cls.task}",
-                expected="one: text alone trains in several",
-                fix="start it without torchrun",
-            )
 
     def _begin(
         self,
@@ -169,23 +160,15 @@ class Model(ABC, Generic[Data, Net]):
         options = self._options
         device = session.device_of(options.device)
         processes.agree("the data that they read", lambda: self._facts(data))
-
-        def designed() -> tuple[Precision, Design]:
-            precision = self._precision(device)
-            return precision, self._design(data, precision, device)
-
-        precision, design = processes.first(designed)
+        precision = processes.first(lambda: self._precision(device))
+        design = processes.first(lambda: self._design(data, precision, device))
         with seeded(options.seed, FIRST_WEIGHTS):
             network = self._built(design.architecture).to(device)
-
-        def created() -> Path:
-            place = out
-            if place is None:
-                place = tempfile.mkdtemp(prefix="recurra-")
-                weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
-            return Run.create(place, overwrite=overwrite, reading=files).path
-
-        run = Run(processes.first(created), writes=processes.is_first())
+        place = out or processes.first(lambda: tempfile.mkdtemp(prefix="recurra-"))
+        if out is None and processes.is_first():
+            weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
+        run = Run(place, writes=processes.is_first())
         watcher.says(told)
         watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
@@ -237,7 +220,7 @@ class Model(ABC, Generic[Data, Net]):
             BundleError: no run, a finished one, or one without a checkpoint.
             DataError: the data have changed since.
         """
-        cls._check_processes()
+        processes.check(cls.task, cls.several)
         run = Run(Run.open(path, task=cls.task).path, writes=processes.is_first())
         if run.has(REPORT):
             raise BundleError(
@@ -260,8 +243,7 @@ class Model(ABC, Generic[Data, Net]):
             # Sums are split over threads: another number rounds differently.
             torch.set_num_threads(threads)
         if begun != processes.count():
-            watcher = watcher or Silence()
-            watcher.says(
+            (watcher or Silence()).says(
                 f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
                 "dropout drops"
             )
@@ -309,16 +291,11 @@ class Model(ABC, Generic[Data, Net]):
             progress = train(trainee, network, None, how, precision, run, watcher, clock)
         if not progress.reason:
             raise KeyboardInterrupt
-
-        def judged() -> None:
-            self._adopt(run)
-            self._judge(run, self.network, data, progress, progress.step / trainee.steps_an_epoch)
-            # Its plan is done: there is nothing to go on with.
-            shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
-
-        processes.first(judged)
-        if not processes.is_first():
-            self._adopt(run)
+        self._adopt(run)
+        epochs = progress.step / trainee.steps_an_epoch
+        processes.first(lambda: self._judge(run, self.network, data, progress, epochs))
+        # Its plan is done: there is nothing to go on with.
+        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
         if progress.reason == "diverged":
             raise TrainingError(
                 f"{run.path}: the loss exploded after step {progress.step}",

@@ -261,6 +261,8 @@ def train(
         write_weights(run, network)
     if progress.reason in ("", "diverged"):
         checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+    # What is read from here on has been written.
+    processes.agree("how the training ended", lambda: progress.reason)
     return progress
 
 

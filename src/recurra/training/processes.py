@@ -32,6 +32,9 @@ _PATIENCE: Final = timedelta(days=1)
 """How long a process waits. Baselines and reports take their time, and a dead one is noticed at
 once: its connections close."""
 
+_MEETING: Final = timedelta(minutes=5)
+"""How long a process looks for the place where all of them meet."""
+
 _LAST_WORDS: Final = timedelta(seconds=10)
 """How long a process that fails waits until the one that failed first has said why."""
 
@@ -51,6 +54,20 @@ def rank() -> int:
 def is_first() -> bool:
     """Whether this process writes the run, judges, and speaks."""
     return rank() == 0
+
+
+def check(task: str, several: bool) -> None:
+    """Refuse several processes where a task trains in one alone.
+
+    Raises:
+        OptionError: there are several.
+    """
+    if count() > 1 and not several:
+        raise OptionError(
+            f"{count()} processes for task {task}",
+            expected="one: text alone trains in several",
+            fix="start it without torchrun",
+        )
 
 
 # -- shares ------------------------------------------------------------------------------------
@@ -209,14 +226,18 @@ def once(say: Callable[[], object]) -> None:
     if count() == 1:
         say()
         return
-    store = _store()
-    if store.add("recurra/ended", 1) == 1:
+    try:
+        earliest = _store().add("recurra/ended", 1) == 1
+    except RuntimeError:
+        earliest = True  # as far as anyone can tell: who started them has gone
+    if earliest:
         say()
-        store.set("recurra/said", "")
-    else:
-        # torchrun ends all processes when one has ended: not before it was heard.
-        with contextlib.suppress(RuntimeError):
-            store.wait(["recurra/said"], _LAST_WORDS)
+    with contextlib.suppress(RuntimeError):
+        if earliest:
+            _store().set("recurra/said", "")
+        else:
+            # torchrun ends all processes when one has ended: not before it was heard.
+            _store().wait(["recurra/said"], _LAST_WORDS)
 
 
 # -- the group ----------------------------------------------------------------------------------
@@ -270,5 +291,5 @@ def _store() -> Any:
             expected="one process",
             fix="start it without torchrun, or install another build of torch",
         )
-    store, _, _ = next(rendezvous("env://", rank(), count(), timeout=_PATIENCE))
+    store, _, _ = next(rendezvous("env://", rank(), count(), timeout=_MEETING))
     return store

@@ -17,6 +17,7 @@ from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import MOST_EPOCHS, Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.size import dropout, largest_worth, named, training_speed
+from recurra.training import processes
 from recurra.training.precision import Precision
 
 SAMPLED: Final = 200
@@ -40,7 +41,7 @@ def design(
     tokens, symbols = len(read.train), len(read.vocabulary)
     operations = 0.0
     if options.seconds is not None:
-        operations = options.seconds * training_speed(precision, device)
+        operations = options.seconds * training_speed(precision, device) * processes.count()
     if options.size is not None:
         size, reason = named(options.size), f"size {options.size}, as asked"
     elif options.seconds is None:
