@@ -18,10 +18,13 @@ def draw(run: Run) -> str:
     return write(run, "figures/curves.png", plot(run))
 
 
-def plot(run: Run) -> Figure:
+def plot(run: Run, *size: float) -> Figure:
     """The loss on the training and on the selection part over the steps.
 
     Where a score chose in the loss's place, it is drawn beside them, on an axis of its own.
+
+    Args:
+        size: width and height in inches; a picture's own where they are not given.
     """
     lines, config = run.history(), run.config()
     # Step by step a network learns distributions, and is chosen by its free-running paths.
@@ -32,7 +35,7 @@ def plot(run: Run) -> Figure:
         "select": "selection, scaled CRPS" if apart else "selection",
     }
     scored = any(line.get("score") is not None for line in lines)
-    drawn = figure()
+    drawn = figure(*size)
     axes = drawn.add_subplot()
     for key, colour in (("train", BLUE), ("select", ORANGE)):
         points = _points(lines, key)

@@ -99,7 +99,7 @@ def _pairs(report: dict[str, Any]) -> Table:
     names = pairs.METRICS[report["metric"]]
     columns = [
         (
-            f"{PAIRS[name]}, 95 % interval",
+            PAIRS[name] if name == "exact" else f"{PAIRS[name]}, 95 % interval",
             lambda figures, name=name: (
                 percent(figures[name]["estimate"])
                 if name == "exact"

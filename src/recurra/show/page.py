@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from recurra.bundle import CONFIG, HISTORY, REPORT, Run
 from recurra.errors import MissingExtra
 from recurra.show import curves, figures
-from recurra.show.picture import svg
+from recurra.show.picture import CHART, svg
 from recurra.tasks.terminal import printable
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _templates() -> Environment:
 
 
 def _curves(run: Run) -> Section:
-    drawn = svg(curves.plot(run), "losses over the steps of the training")
+    drawn = svg(curves.plot(run, *CHART), "losses over the steps of the training")
     told = "The loss on the part that trains and on the part that chooses, step by step."
     return Section("curves", "Training", told, macro("parts", "picture", drawn))
 

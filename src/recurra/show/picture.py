@@ -22,6 +22,17 @@ ORANGE: Final = "#d55e00"
 GREEN: Final = "#009e73"
 """Of Okabe and Ito's colours, which people who see few colours tell apart."""
 
+CHART: Final = (5.2, 3.3)
+"""Inches of a chart on a page: letters that a phone can show."""
+
+_OF_PAGE: Final = {
+    "#000000": "currentColor",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+}
+"""Colours that a page has its own of, for light and dark."""
+
 
 def figure(width: float = 6.4, height: float = 4.0) -> Figure:
     """An empty picture, in inches.
@@ -108,7 +119,7 @@ def _letters(file: str) -> frozenset[int]:
 
 
 def svg(drawn: Figure, label: str) -> str:
-    """A picture as part of a page: in the page's font, black as the page's own text colour.
+    """A picture as part of a page, in the page's font and colours.
 
     Args:
         label: what it shows, for those who cannot see it.
@@ -120,10 +131,10 @@ def svg(drawn: Figure, label: str) -> str:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
         drawn.savefig(content, format="svg", transparent=True)
     text = content.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
     text = re.sub(r' (?:xmlns(?::xlink)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
-    text = re.sub(r"<(g|svg) id=\"[^\"]*\"", r"<\1", text).replace("#000000", "currentColor")
-    text = re.sub(r'<svg (.*?)width="[^"]*"', r"<svg \1", text, count=1)
-    text = re.sub(r'<svg (.*?)height="[^"]*"', r"<svg \1", text, count=1)
+    text = re.sub(r'<(g|svg) id="[^"]*"', r"<\1", text)
+    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", text, count=1)
+    for colour, of_page in _OF_PAGE.items():
+        text = text.replace(colour, of_page)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import HISTORY, REPORT, Run
 from recurra.show.page import Section, macro, printed
-from recurra.show.picture import BLUE, ORANGE, figure, svg
+from recurra.show.picture import BLUE, CHART, ORANGE, figure, svg
 from recurra.tasks.terminal import percent
 from recurra.tasks.text.traces import INSIDE
 
@@ -209,7 +209,7 @@ def _context(arrays: dict[str, NDArray[Any]], whole: float) -> Section:
             f"After {found:,} tokens the loss is within 1 % of its end, {whole:.3f}: so much "
             "context it uses, and so many tokens it has to read before its figures can be trusted."
         )
-    drawn = figure(5.2, 3.3)
+    drawn = figure(*CHART)
     axes = drawn.add_subplot()
     axes.fill_between(steps, nats - 2 * error, nats + 2 * error, color=BLUE, alpha=0.2, linewidth=0)
     axes.plot(steps, nats, "o-", color=BLUE, markersize=4)
@@ -237,7 +237,7 @@ def _gradient(norms: NDArray[Any]) -> Section:
         f"gradient by its vector, mean over places). Half of it lies in the last {half:,} "
         f"token{'s' if half > 1 else ''}, 99 % in the last {most:,}."
     )
-    drawn = figure(5.2, 3.3)
+    drawn = figure(*CHART)
     axes = drawn.add_subplot()
     back = np.arange(1, len(norms) + 1)
     axes.plot(back, np.where(norms > 0, norms, np.nan), color=BLUE, linewidth=1.6)

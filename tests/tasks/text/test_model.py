@@ -16,6 +16,7 @@ from recurra.data.files import TextSource
 from recurra.data.streams import Cursor, Streams
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
+from recurra.tasks.text import recipe
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import (
     CELLS,
@@ -314,3 +315,19 @@ def test_it_learns_a_small_text(cell: str) -> None:
         carry = loss.carry
     # The digit of each line is all that is left to guess, but not for a state that counts lines.
     assert mine.select(net).mean < 0.15
+
+
+def test_a_sample_changes_nothing_of_the_training() -> None:
+    read = TextData.from_source(TextSource(small_text(), "small"))
+    net = CharacterNetwork(Architecture(len(read.vocabulary), "gru", 8, 16, 1, 0.5))
+    mine = recipe.trainee(net, read, {"batch": 4, "chunk": 8, "seed": 5})
+    chance = torch.get_rng_state()
+    net.train()
+    first = mine.sample(net)
+    assert first is not None
+    assert len(first) == recipe.SAMPLED
+    assert net.training
+    assert all(each.training for each in net.modules())
+    assert mine.sample(net) == first  # it follows from the weights and the seed alone
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert trainee(network()).sample(network()) is None

@@ -20,7 +20,7 @@ from recurra.tasks.text.size import dropout, largest_worth, named, training_spee
 from recurra.training import processes
 from recurra.training.precision import Precision
 
-SAMPLED: Final = 200
+SAMPLED: Final = 160
 """Tokens written at each report point, to see how the writing comes on."""
 
 SAMPLED_AT: Final = 0.8
