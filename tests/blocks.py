@@ -45,11 +45,11 @@ def check_shell(path: Path) -> int:
             ["sh", "-n"], input=block.body, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        commands += sum(_check_command(words) for words in _spoken(block.body))
+        commands += sum(_check_command(words) for words in spoken(block.body))
     return commands
 
 
-def _spoken(body: str) -> Iterator[list[str]]:
+def spoken(body: str) -> Iterator[list[str]]:
     """The commands of a block as words; a line ending with a backslash goes on."""
     for line in body.replace("\\\n", " ").split("\n"):
         words = shlex.split(line, comments=True)
