@@ -185,7 +185,8 @@ def test_options_inside_torch(kind: str, options: dict[str, Any]) -> None:
     with laws.path(""):
         with torch.autocast("cpu", torch.bfloat16):
             output, state = layer(x, resets=resets)
-        laws.pull([output], list(layer.parameters()))
+        slopes = laws.pull([output], list(layer.parameters()))
+        assert all(bool(slope.isfinite().all()) for slope in slopes)
         assert all(leaf.dtype == torch.float32 for leaf in state.leaves())
         layer.eval()
         layer.double()
@@ -197,13 +198,3 @@ def test_options_inside_torch(kind: str, options: dict[str, Any]) -> None:
                 (slope,) = torch.autograd.grad(output.sum(), source, create_graph=True)
                 twice += torch.autograd.grad(slope.square().sum(), source)
         torch.testing.assert_close(*twice)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_options_compiled() -> None:
-    layer = recurra.nn.LSTM(4, 6, proj_size=4, **OPTIONS[0]).eval()
-    x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1))
-    torch.compiler.reset()
-    with laws.path(""):
-        torch.testing.assert_close(torch.compile(layer, backend="eager")(x)[0], layer(x)[0])
-    torch.compiler.reset()
