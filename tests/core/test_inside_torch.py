@@ -164,3 +164,37 @@ def test_threads_that_share_a_layer(kind: str) -> None:
         assert len(each) == 10
         for slopes in each:
             assert all(map(torch.equal, slopes, expected[k]))
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"residual": True, "learn_state": True, "locked_dropout": 0.4, "weight_dropout": 0.4},
+    {"layer_norm": True, "zoneout": 0.3, "learn_state": True},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("kind", [*KINDS, "projected"])
+def test_options_inside_torch(kind: str, options: dict[str, Any]) -> None:
+    """Under autocast, and differentiated twice, cuts and all."""
+    more, units = ({"proj_size": 4}, 6) if kind == "projected" else ({}, 4)
+    made = getattr(recurra.nn, "LSTM" if more else kind)
+    layer = made(4, units, 2, **options, **more)
+    x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1))
+    resets = torch.zeros(2, 6, dtype=torch.bool)
+    resets[1, 3] = True
+    with laws.path(""):
+        with torch.autocast("cpu", torch.bfloat16):
+            output, state = layer(x, resets=resets)
+        slopes = laws.pull([output], list(layer.parameters()))
+        assert all(bool(slope.isfinite().all()) for slope in slopes)
+        assert all(leaf.dtype == torch.float32 for leaf in state.leaves())
+        layer.eval()
+        layer.double()
+        twice: list[Tensor] = []
+        for name in ("", "loop"):
+            with laws.path(name):
+                source = x.double().requires_grad_()
+                output = layer(source, resets=resets)[0]
+                (slope,) = torch.autograd.grad(output.sum(), source, create_graph=True)
+                twice += torch.autograd.grad(slope.square().sum(), source)
+        torch.testing.assert_close(*twice)

@@ -59,8 +59,14 @@ def test_evaluation_is_deterministic_and_draws_nothing(kind: str) -> None:
     x, before = noise(3, 6, 4), torch.get_rng_state()
     assert torch.equal(layer(x)[0], layer(x)[0])
     assert torch.equal(torch.get_rng_state(), before)
-    layer.train()
+
+
+@pytest.mark.parametrize("name", ["locked_dropout", "weight_dropout", "zoneout"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_draws_anew_at_each_call(kind: str, name: str) -> None:
+    layer, x = made(kind, 4, 4, 2, **{name: 0.4}), noise(3, 6, 4)
     assert not torch.equal(layer(x)[0], layer(x)[0])
+    assert torch.equal(seeded(layer, x)[0], seeded(layer, x)[0])
 
 
 @pytest.mark.parametrize("name", ["", "loop", "torch", "native"])

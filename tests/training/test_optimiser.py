@@ -93,6 +93,13 @@ def test_recurrent_matrices_and_they_alone_are_muons() -> None:
     assert (rest["lr"], rest["weight_decay"]) == (0.25, 0.0)
 
 
+def test_a_projection_is_one_matrix_and_gains_are_none() -> None:
+    layer = LSTM(4, 6, proj_size=3, layer_norm=True, learn_state=True)
+    (muon,) = [o for o in build(layer, Rates()) if isinstance(o, Muon)]
+    counts = {tuple(p.shape): g["gates"] for g in muon.param_groups for p in g["params"]}
+    assert counts == {(24, 4): 4, (24, 3): 4, (3, 6): 1}
+
+
 def test_a_step_is_one_orthogonal_matrix_a_gate() -> None:
     layer = LSTM(5, 8)
     weight = layer.get_parameter("weight_ih_l0")

@@ -356,7 +356,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
             raise OptionError("lengths beside a Ragged", expected="a Ragged has its own")
         check_input(x, self._weight("weight_ih_l0"), resets)
         between = (self.num_layers * self.directions,)
-        cell = self.cell if self.plain else self._parts(0).cell
+        cell = self._parts(0).cell if self.proj_size else self.cell
         check_state(cell, state, x, between, self.state_size)
 
 

@@ -127,8 +127,8 @@ def _better_by_torch(
         if saved > projection.SAVED:
             return f"faster than the native kernels from {projection.SAVED} units saved on"
     elif (
-        cell == LSTM
-        and weights.hidden.shape[1] >= native_path.ONEDNN_FROM
+        weights.hidden.shape[1] >= native_path.ONEDNN_FROM
+        and cell == LSTM
         and isinstance(x, Tensor)
         and x.shape[1] >= FEW_STEPS
         and torch_path.engine(cell, weights.input) == "oneDNN"
@@ -241,18 +241,9 @@ def _walk(
     if fresh is not None:
         state = first_state(cell, state, weights, _batch(x), fresh)
         if resets is not None and bool(resets.any()):
-
-            def pieces(rows: Ragged, firsts: S) -> tuple[Ragged, S, S | None]:
-                return _walk(path, cell, rows, weights, firsts, reverse, None, None, every)
-
-            return in_pieces(x, state, fresh, reverse, resets, pieces)
+            return _cut(path, cell, x, weights, state, reverse, resets, fresh, every)
     if path.name == "native" and type(cell) is Projected:
-
-        def plain(rows: X, wide: Weights, first: LSTMState | None) -> Any:
-            return _walk(path, LSTM, rows, wide, first, reverse, resets, None, every)
-
-        first: Any = None if state is None else state.to(dtype=weights.hidden.dtype)
-        return projection.walk(x, weights, cell.weight, first, reverse, resets, plain)  # type: ignore[return-value]
+        return _folded(path, cell, x, weights, state, reverse, resets, every)  # type: ignore[return-value]
     if path.name == "native":
         if every:
             return native_path.walk_states(cell, x, weights, state, reverse, resets)
@@ -265,6 +256,44 @@ def _walk(
     # Chosen only for cells whose state is their output and nothing more.
     shown = output.padded() if isinstance(output, Ragged) else output
     return output, last, last.map(lambda _: shown)
+
+
+def _cut(
+    path: Path,
+    cell: Cell[S],
+    x: X,
+    weights: Weights,
+    state: S,
+    reverse: bool,
+    resets: Tensor,
+    fresh: S,
+    every: bool,
+) -> tuple[X, S, S | None]:
+    """As `_walk`, for rows that begin with `fresh` after a cut."""
+
+    def whole(rows: Ragged, firsts: S) -> tuple[Ragged, S, S | None]:
+        return _walk(path, cell, rows, weights, firsts, reverse, None, None, every)
+
+    return in_pieces(x, state, fresh, reverse, resets, whole)
+
+
+def _folded(
+    path: Path,
+    cell: Projected,
+    x: X,
+    weights: Weights,
+    state: State | None,
+    reverse: bool,
+    resets: Tensor | None,
+    every: bool,
+) -> tuple[X, LSTMState, LSTMState | None]:
+    """As `_walk`, for a projected LSTM by the path of one without a projection."""
+
+    def plain(rows: X, wide: Weights, first: LSTMState | None) -> Any:
+        return _walk(path, LSTM, rows, wide, first, reverse, resets, None, every)
+
+    first: Any = None if state is None else state.to(dtype=weights.hidden.dtype)
+    return projection.walk(x, weights, cell.weight, first, reverse, resets, plain)
 
 
 def loop(
