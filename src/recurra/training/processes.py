@@ -248,15 +248,15 @@ def _joined() -> Iterator[Any]:
     """torch.distributed, with all processes joined.
 
     Raises:
-        TrainingError: another process has ended.
+        TrainingError: another process has ended, or cannot be reached.
     """
     try:
         yield _group()
     except RuntimeError as error:
         raise TrainingError(
-            "another process of this training has ended",
-            expected=f"{count()} processes to the end",
-            fix="see what it said; `recurra resume` goes on where a run was begun",
+            f"the processes of this training have lost each other ({str(error).splitlines()[0]})",
+            expected=f"{count()} processes from the beginning to the end",
+            fix="see what the others said; `recurra resume` goes on where a run was begun",
         ) from error
 
 
