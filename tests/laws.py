@@ -119,28 +119,38 @@ def noise(like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator, dtype=like.dtype)
 
 
+def options(every: bool) -> st.SearchStrategy[dict[str, Any]]:
+    """Options of a layer, often none; without `every`, those alone that every path can run."""
+    known: dict[str, Any] = {"residual": True, "learn_state": True}
+    known |= {"locked_dropout": 0.5, "weight_dropout": 0.5}  # which are for training alone
+    if every:
+        known |= {"zoneout": 0.3, "layer_norm": True}
+    choices = {name: st.just(value) for name, value in known.items()}
+    some = st.fixed_dictionaries({}, optional=choices)
+    return st.one_of(st.just({}), st.just({"learn_state": True}), some)
+
+
 @st.composite
-def networks(draw: st.DrawFn, *, one_way: bool = False) -> Layer:
-    """Small layers in double precision, weights of a size that makes gates work."""
+def networks(draw: st.DrawFn, *, one_way: bool = False, every: bool = True) -> Layer:
+    """Small layers in evaluation, in double precision, weights of a size that makes gates work."""
     kind = draw(st.sampled_from(["tanh", "relu", "GRU", "LSTM"]))
     features, hidden = draw(st.integers(1, 4)), draw(st.integers(1, 5))
     layers, bias = draw(st.integers(1, 3)), draw(st.booleans())
     both = False if one_way else draw(st.booleans())
+    more: dict[str, Any] = draw(options(every))
+    more |= {"bias": bias, "bidirectional": both, "dtype": torch.float64}
+    if "residual" in more and layers == 1:
+        features = hidden * (2 if both else 1)
     layer: Layer
     if kind == "GRU":
-        layer = GRU(features, hidden, layers, bias=bias, bidirectional=both, dtype=torch.float64)
+        layer = GRU(features, hidden, layers, **more)
     elif kind == "LSTM":
-        layer = LSTM(features, hidden, layers, bias=bias, bidirectional=both, dtype=torch.float64)
+        projected = 0 if "residual" in more else draw(st.sampled_from([0, hidden // 2]))
+        layer = LSTM(features, hidden, layers, proj_size=projected, **more)
     else:
-        layer = RNN(
-            features,
-            hidden,
-            layers,
-            nonlinearity="relu" if kind == "relu" else "tanh",
-            bias=bias,
-            bidirectional=both,
-            dtype=torch.float64,
-        )
+        form: Any = "relu" if kind == "relu" else "tanh"
+        layer = RNN(features, hidden, layers, nonlinearity=form, **more)
+    layer.eval()
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
     # Larger ones would make for chaos, in which rounding grows until nothing agrees.
     scale = (0.7 if kind == "relu" else 1.0) / hidden**0.5
@@ -169,8 +179,8 @@ def problems(draw: st.DrawFn, layer: Layer, *, cut: bool = True) -> Problem:
 
 @st.composite
 def networks_and_problems(
-    draw: st.DrawFn, *, one_way: bool = False, cut: bool = True
+    draw: st.DrawFn, *, one_way: bool = False, cut: bool = True, every: bool = True
 ) -> tuple[Layer, Problem]:
     """A network, and a problem that fits it."""
-    layer = draw(networks(one_way=one_way))
+    layer = draw(networks(one_way=one_way, every=every))
     return layer, draw(problems(layer, cut=cut))

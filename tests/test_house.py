@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +14,9 @@ import pytest
 import typer
 
 import recurra
+from blocks import ROOT, blocks, check_shell
 from recurra import cli
 
-ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "recurra"
 README = ROOT / "README.md"
 
@@ -184,21 +183,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 # -- README -------------------------------------------------------------------------------------
 
 
-def readme() -> str:
-    text = README.read_text("utf-8")
-    assert text.strip(), "README.md is empty"
-    return text
-
-
-def fences(kind: str | None = None) -> list[str]:
-    """The fenced blocks of the README, those of a kind or all."""
-    found = re.findall(r"^```(\S*)\n(.*?)^```$", readme(), re.M | re.S)
-    return [body for name, body in found if kind is None or name == kind]
-
-
 def drawn_tree() -> dict[str, str]:
     """Path -> its words, of the block that begins with `src/recurra/`."""
-    block = next(body for body in fences() if body.startswith("src/recurra/"))
+    block = next(b.body for b in blocks(README) if b.body.startswith("src/recurra/"))
     entries: dict[str, str] = {}
     folders: list[tuple[int, str]] = []
     for line in block.split("\n")[1:]:
@@ -228,53 +215,8 @@ def test_the_tree_in_the_readme_is_the_tree() -> None:
     assert [path for path, words in drawn.items() if not words] == []
 
 
-def spoken(block: str) -> Iterator[list[str]]:
-    """The commands of a block as words; a line ending with a backslash goes on."""
-    for line in block.replace("\\\n", " ").split("\n"):
-        words = shlex.split(line, comments=True)
-        if words:
-            yield words
-
-
-def test_shell_blocks_are_shell() -> None:
-    blocks = fences("sh")
-    assert blocks
-    for block in blocks:
-        done = subprocess.run(
-            ["sh", "-n"], input=block, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-
 def test_commands_in_the_readme_exist() -> None:
-    command = typer.main.get_command(cli.app)
-    commands = 0
-    for block in fences("sh"):
-        for words in spoken(block):
-            if words[0].startswith("./"):
-                assert (ROOT / words[0]).exists(), words
-            if "recurra" not in (Path(word).name for word in words):
-                continue
-            start = next(n for n, word in enumerate(words) if Path(word).name == "recurra")
-            rest = words[start + 1 :]
-            for sign in ("|", ">", "<", "&&"):
-                rest = rest[: rest.index(sign)] if sign in rest else rest
-            parse(command, rest)
-            commands += 1
-    assert commands >= 5
-
-
-def parse(command: Any, words: list[str]) -> None:
-    """Parse a command line down to its last subcommand, without calling it."""
-    while hasattr(command, "commands") and words and not words[0].startswith("-"):
-        name, *words = words
-        assert name in command.commands, f"no command {name!r}"
-        command = command.commands[name]
-    options = {name for each in command.params for name in [*each.opts, *each.secondary_opts]}
-    options |= {"--help", "-h", "--debug"}
-    for word in words:
-        if word.startswith("-") and word != "-":
-            assert word.split("=")[0] in options, f"{command.name} has no {word}"
+    assert check_shell(README) >= 5
 
 
 def test_every_command_helps() -> None:

@@ -65,11 +65,17 @@ class Table:
         rows = len(self.sentences) * copies
         return Read(torch.zeros(rows, dtype=torch.long), torch.zeros(rows, STEPS))
 
-    def step(self, tokens: Tensor, state: Read) -> tuple[Tensor, Read]:
+    def step(
+        self, tokens: Tensor, state: Read, counts: Tensor | None = None
+    ) -> tuple[Tensor, Read]:
         assert len(tokens) == state.batch
-        assert len(tokens) % len(self.sentences) == 0
+        if counts is None:
+            assert len(tokens) % len(self.sentences) == 0
+            counts = torch.full_like(self.sentences, len(tokens) // len(self.sentences))
+        assert len(counts) == len(self.sentences)
+        assert int(counts.sum()) == len(tokens)
         self.steps.append(len(tokens))
-        sentences = self.sentences.repeat_interleave(len(tokens) // len(self.sentences))
+        sentences = self.sentences.repeat_interleave(counts)
         code = (state.code * 31 + tokens + 1) % 996_983
         real = torch.arange(STEPS) < 1 + (sentences % STEPS)[:, None]
         looked = self.maps[(code + 7 * sentences) % 997].masked_fill(~real, 0.0)

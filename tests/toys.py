@@ -83,6 +83,9 @@ class Toy:
     def score(self, network: nn.Module) -> float | None:
         return self.scores[len(self.asked) - 1] if self.scores else None
 
+    def sample(self, network: nn.Module) -> str | None:
+        return None
+
     def finish(self, carry: Carry) -> Carry:
         self.finished_at.append(carry.at)
         return Carry(carry.at, torch.zeros(4, 1), True)

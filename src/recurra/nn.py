@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from recurra.core.attention import Attention, Looked, Memory
+from recurra.core.dropout import LockedDropout
 from recurra.core.layers import GRU, LSTM, RNN
+from recurra.core.options import Options
 from recurra.core.ragged import Ragged
 from recurra.core.scan import Path, Traced
 from recurra.core.state import HiddenState, LSTMState, State, stack_layers
@@ -15,8 +17,10 @@ __all__ = [
     "Attention",
     "HiddenState",
     "LSTMState",
+    "LockedDropout",
     "Looked",
     "Memory",
+    "Options",
     "Path",
     "Ragged",
     "State",

@@ -11,6 +11,7 @@ from torch import nn
 import recurra.nn
 from recurra.bench import layers
 from recurra.bench import onnx as onnx_peer
+from recurra.core.options import DEFAULTS
 from recurra.native import absent
 
 CELLS = ["RNN", "GRU", "LSTM"]
@@ -74,3 +75,11 @@ def test_streams_run_on_one_thread() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
+
+
+def test_every_option_of_the_layers_has_a_case() -> None:
+    made = {case.what: case for case in layers.cases("option LSTM")}
+    assert {*DEFAULTS, "proj_size"} - {"bias", "bidirectional"} == set(made)
+    made["residual"].ours()
+    assert list(made["residual"].peers) == ["without"]
+    assert not list(layers.cases("option GRU"))

@@ -7,13 +7,15 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from queue import Queue
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recurra.data.lines import standard_input_lines
+from recurra.data import lines as module
+from recurra.data.lines import RawLine, raw_lines, standard_input_lines
 from recurra.errors import DataError
 
 BOM = b"\xef\xbb\xbf"
@@ -151,3 +153,59 @@ def test_a_closed_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(DataError, match="closed"):
         list(standard_input_lines())
+
+
+# -- lines of whatever bytes ----------------------------------------------------------------------
+
+
+def raw(pieces: list[bytes]) -> list[RawLine]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Pieces(pieces))))
+        return [line for group in raw_lines("-") for line in group]
+
+
+@given(st.binary(max_size=60), st.data())
+def test_any_bytes_are_lines(whole: bytes, data: st.DataObject) -> None:
+    found = raw(data.draw(cut(whole)))
+    *expected, rest = whole.removeprefix(BOM).split(b"\n")
+    ends = [line.removesuffix(b"\r") for line in expected]
+    assert [line.text for line in found if line.ended] == [
+        line.decode("utf-8", "replace") for line in ends
+    ]
+    assert [line.text for line in found if not line.ended] == (
+        [rest.decode("utf-8", "replace")] if rest else []
+    )
+    for line, source in zip(found, [*ends, rest], strict=False):
+        assert line.damaged == (source.decode("utf-8", "ignore").encode() != source)
+
+
+def test_a_line_without_end_is_cut_between_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST", 100)
+    whole = "한é😀a" * 100
+    data = (whole + "\nb\n").encode()
+    found = raw([data[at : at + 7] for at in range(0, len(data), 7)])
+    *parts, last = found
+    assert last == RawLine("b", True, False)
+    assert "".join(part.text for part in parts) == whole
+    assert [part.ended for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert not any(part.damaged for part in parts)
+    assert max(len(part.text.encode()) for part in parts) < 110
+    # Bytes that are no characters are cut too.
+    assert len(raw([b"\x80" * 50] * 9)) >= 4
+
+
+def test_lines_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    file.write_bytes(BOM + b"one\r\n\ncaf\xe9\nrest")
+    assert [line for group in raw_lines(file) for line in group] == [
+        RawLine("one", True, False),
+        RawLine("", True, False),
+        RawLine("caf\ufffd", True, True),
+        RawLine("rest", False, False),
+    ]
+    file.write_bytes("one\ntwo\n".encode("utf-16"))
+    with pytest.raises(DataError, match="UTF-16"):
+        list(raw_lines(file))
+    for wrong, words in ((tmp_path, "a folder"), (tmp_path / "no.log", "no such file")):
+        with pytest.raises(DataError, match=words):
+            list(raw_lines(wrong))

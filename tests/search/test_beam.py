@@ -43,6 +43,7 @@ def problems(draw: st.DrawFn) -> Problem:
         length_penalty=draw(st.sampled_from([0.0, 0.6, 1.0, 2.0])),
         coverage_penalty=draw(st.sampled_from([0.0, 0.0, 0.4])),
         no_repeat=draw(st.sampled_from([0, 0, 1, 2, 3])),
+        prune=draw(st.sampled_from([math.inf, math.inf, 3.0, 1.0, 0.0])),
     )
     table = {
         "tokens": draw(st.integers(3, 9)),
@@ -118,6 +119,7 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
         if length == limit:
             for log_p, tokens in live:
                 add(tokens, log_p, False)
+        live = [each for each in live if each[0] >= live[0][0] - options.prune]
     return sorted(found, key=lambda each: -each[1])[: options.best]
 
 
@@ -278,6 +280,17 @@ def test_rows_leave_as_sentences_end() -> None:
     assert steps == [8, *(3 * left for left in range(7, 0, -1))]
 
 
+def test_what_is_given_up_has_no_row_any_more() -> None:
+    steps: list[int] = []
+    kept = Problem(list(range(8)), [6] * 8, Beam(4, prune=0.0), {"ending": -90.0})
+    run(kept, kept.sentences, kept.limits, steps)
+    assert steps == [8] * 6
+    steps.clear()
+    some = Problem(list(range(8)), [6] * 8, Beam(4, prune=1.0), {"ending": -90.0})
+    run(some, some.sentences, some.limits, steps)
+    assert all(8 < rows < 32 for rows in steps[1:])
+
+
 def test_nothing_to_write() -> None:
     decoder = Table([])
     assert beam(decoder, decoder.first(), begin=1, end=2, limits=[], options=Beam()) == []
@@ -320,7 +333,7 @@ def test_repeats_are_the_tokens_that_would_end_an_ngram_again(tokens: list[int],
     if size:
         prefix = tokens[len(tokens) - size + 1 :] if size > 1 else []
         expected = {t for t in range(3) if len(prefix) == size - 1 and (*prefix, t) in grams}
-    both = np.array([[[7] * len(tokens), tokens]], np.int64)
+    both = np.array([[7] * len(tokens), tokens], np.int64)
     rows, found = repeats(both, size)
     assert {token for row, token in zip(rows, found, strict=True) if row == 1} == expected
 
@@ -337,6 +350,8 @@ def test_repeats_are_the_tokens_that_would_end_an_ngram_again(tokens: list[int],
         {"coverage_penalty": -1.0},
         {"coverage_penalty": math.nan},
         {"no_repeat": -1},
+        {"prune": -0.1},
+        {"prune": math.nan},
     ],
 )
 def test_options_out_of_range(options: dict[str, float]) -> None:

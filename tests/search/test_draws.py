@@ -128,8 +128,10 @@ def test_what_the_decoder_keeps_is_left_alone() -> None:
     class Kept(Table):  # type: ignore[misc]
         logits = torch.zeros((2, 7))
 
-        def step(self, tokens: Tensor, state: Read) -> tuple[Tensor, Read]:
-            return self.logits, super().step(tokens, state)[1]
+        def step(
+            self, tokens: Tensor, state: Read, counts: Tensor | None = None
+        ) -> tuple[Tensor, Read]:
+            return self.logits, super().step(tokens, state, counts)[1]
 
         def keep(self, sentences: Tensor) -> Kept:
             raise AssertionError("nobody is left")

@@ -61,8 +61,8 @@ def test_the_room_draws_pairs(tmp_path: Path) -> None:
     run.append_history({"step": 2, "train": 2.0, "select": 1.5, "score": 30.0})
     run.append_history({"step": 3, "train": 1.0, "select": None})
     found = [path.relative_to(run.path).as_posix() for path in show.draw(run.path)]
-    assert found[0] == "figures/curves.png"
-    assert len(found) == 5
+    assert found[:2] == ["report.html", "figures/curves.png"]
+    assert len(found) == 6
 
 
 def test_of_equal_scores_the_weights_kept_are_marked(

@@ -58,4 +58,4 @@ def test_the_room_draws_series(tmp_path: Path) -> None:
     run = written(tmp_path / "run", data_of(1, MONTHLY, 6))
     run.append_history({"step": 1, "train": 1.0, "select": 1.1})
     found = [path.relative_to(run.path).as_posix() for path in show.draw(run.path)]
-    assert found == ["figures/curves.png", *FIGURES]
+    assert found == ["report.html", "figures/curves.png", *FIGURES]

@@ -77,8 +77,9 @@ def by_two(corpus: Path, out: Path, *words: object) -> Run:
 
 
 def told(run: Run) -> list[dict[str, Any]]:
-    """The history without the clock."""
-    return [{k: v for k, v in line.items() if k != "seconds"} for line in run.history()]
+    """The history without clock and samples."""
+    left = ("seconds", "sample")
+    return [{k: v for k, v in line.items() if k not in left} for line in run.history()]
 
 
 def weights(run: Run) -> dict[str, Any]:

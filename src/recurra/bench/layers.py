@@ -45,7 +45,19 @@ RAGGED: Final = tuple(
 STREAM: Final = tuple((rows, hidden) for hidden in (35, 128, 512) for rows in (1, 32, 256))
 """Rows, hidden."""
 
-KINDS: Final = ("train", "infer", "ragged", "stream")
+OPTIONS: Final[dict[str, float | bool]] = {
+    "dropout": 0.3,
+    "locked_dropout": 0.3,
+    "weight_dropout": 0.3,
+    "residual": True,
+    "learn_state": True,
+    "proj_size": 128,
+    "zoneout": 0.1,
+    "layer_norm": True,
+}
+"""What a training step of two layers LSTM(256) over 32 rows of 128 steps is timed with."""
+
+KINDS: Final = ("train", "infer", "ragged", "option", "stream")
 CELLS: Final = ("GRU", "RNN", "LSTM")
 GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
 ROWS: Final = 32
@@ -194,6 +206,9 @@ def _made(kind: str, cell: str) -> Iterator[tuple[str, Callable[[], Case]]]:
             words = f"stream {cell} {rows} 1 {hidden} {hidden}"
             yield f"{words} arrays", _later(_stream_of_arrays, cell, rows, hidden)
             yield f"{words} tensors", _later(_stream, cell, rows, hidden)
+    elif kind == "option":
+        for name in OPTIONS if cell == "LSTM" else ():
+            yield f"option {cell} 32 128 256 256 {name}", _later(_option, name)
     elif kind == "ragged":
         for mean, full, hidden in RAGGED:
             words = f"ragged {cell} mean-{mean} full-{full} {hidden}"
@@ -324,6 +339,20 @@ def _ragged(cell: str, mean: int, full: float, hidden: int) -> Case:
             # As many real steps in rows of one length: what unequal rows cost us.
             "ours, full": _step(ours, even, lambda: ours(even)[0]),
         },
+    )  # fmt: skip
+
+
+def _option(name: str) -> Case:
+    """A step with an option; the peer is the same layers without it."""
+    made: Any = recurra.nn.LSTM
+    ours, plain = made(256, 256, 2, **{name: OPTIONS[name]}), made(256, 256, 2)
+    x = torch.randn(32, 128, 256, requires_grad=True)
+    return Case(
+        "option", "LSTM", 32, 128, 256, 256,
+        2 * _operations("LSTM", 32 * 128, 256, 256, trained=True),
+        _step(ours, x, lambda: ours(x)[0]),
+        {"without": _step(plain, x, lambda: plain(x)[0])},
+        name,
     )  # fmt: skip
 
 

@@ -31,18 +31,19 @@ from recurra.data.batches import Batches
 from recurra.data.pieces import BEGIN, END, UNKNOWN
 from recurra.errors import OptionError, counted
 from recurra.judge.translation import NAMES, Metric
-from recurra.search.beam import Beam, beam
+from recurra.search.beam import beam
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.recipe import Limits, Prepared, design, encoded
 from recurra.tasks.pairs.trainee import TOGETHER, Sides, zigzag
+from recurra.tasks.pairs.translate import Translating
 from recurra.training.precision import Precision
 
 STRINGS: Final = (10_000, 20, 40)
 """Random strings that are said backwards, and the fewest and most letters of each."""
 
-WIDTH, TOGETHER_WRITTEN, WRITTEN = 5, 64, 512
+WIDTH, TOGETHER_WRITTEN, WRITTEN = 5, 100, 1000
 """The beam, sentences of a batch, and sentences that are written to time it."""
 
 SPOKEN: Final = 250
@@ -333,7 +334,7 @@ def _ours(network: PairNetwork, sources: Ragged, limits: Limits) -> list[list[in
             begin=BEGIN,
             end=END,
             limits=limits(sources.lengths.numpy()),
-            options=Beam(WIDTH),
+            options=Translating(beam=WIDTH).search(),
             excluded=(UNKNOWN, BEGIN),
         )
     return [list(each[0].tokens) for each in found]

@@ -15,9 +15,10 @@ from torch.nn.utils import parameters_to_vector
 from torch.nn.utils.parametrize import is_parametrized
 
 from recurra.core.cells import Weights
+from recurra.core.fits import check_input
 from recurra.core.layers import Recurrent
 from recurra.core.native_path import NUMBERS
-from recurra.core.scan import check_input, choose
+from recurra.core.scan import choose
 from recurra.errors import OptionError
 from recurra.native.binding import BATCH_FIRST, kernels
 from recurra.native.binding import LSTM as WITH_CELL
@@ -55,7 +56,8 @@ def again(layer: Recurrent[Any], x: Tensor) -> Again:
     check_input(x, layer.get_parameter("weight_ih_l0"), None)
     if not x.numel():
         raise OptionError(f"rows of shape {tuple(x.shape)}", expected="at least one row and step")
-    if layer.num_layers * layer.directions == 1 and not is_parametrized(layer):
+    alone = layer.num_layers * layer.directions == 1
+    if alone and layer.plain and not is_parametrized(layer):
         weights = Weights(*[each.detach() for each in layer.parameters()])
         dense = all(each is None or each.is_contiguous() for each in weights)
         if dense and choose(layer.cell, x, weights).name == "native":

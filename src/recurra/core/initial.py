@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from recurra.core.layers import LSTM, Recurrent
+from recurra.core.parameters import BEGUN, kind
 
 
 @torch.no_grad()
@@ -15,6 +16,11 @@ def reset_orthogonal(layers: Recurrent) -> None:  # type: ignore[type-arg]
     Orthogonal: Saxe et al., 2014 (arXiv:1312.6120). Forget bias of 1: Jozefowicz et al., 2015.
     """
     for name, parameter in layers.named_parameters():
+        if kind(name) in BEGUN:
+            continue
+        if name.startswith("weight_hr"):
+            nn.init.orthogonal_(parameter)
+            continue
         gates = torch.chunk(parameter, layers.cell.gates)
         if name.startswith("weight_hh"):
             for gate in gates:

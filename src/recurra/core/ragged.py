@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.core.dropout import dropout
 from recurra.errors import OptionError
 
 X = TypeVar("X", Tensor, "Ragged")
@@ -189,13 +188,6 @@ class Ragged:
         packed = take(self.values, inverse(packed_positions(sizes, self.lengths, place)))
         device = self.values.device
         return PackedSequence(packed, sizes, order.to(device), place.to(device))
-
-
-def drop(x: X, share: float) -> X:
-    """Return x with this share of its numbers dropped, the others grown to make up for them."""
-    if isinstance(x, Ragged):
-        return x.map(lambda values: dropout(values, share))
-    return dropout(x, share)
 
 
 def beside(outputs: list[X]) -> X:

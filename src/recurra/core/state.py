@@ -61,7 +61,7 @@ class State(ABC):
             wide = mask.to(leaf.device).reshape(-1, *(1,) * (leaf.dim() - 1))
             return torch.where(wide, leaf, theirs[name])
 
-        return self._rebuild(pick)
+        return self.named(pick)
 
     def detach(self) -> Self:
         """Return the same values, cut off from the steps that led to them."""
@@ -119,15 +119,16 @@ class State(ABC):
                 )
             return found.to(leaf)
 
-        return self._rebuild(find)
+        return self.named(find)
 
-    def _rebuild(self, fn: Callable[[str, Tensor], Tensor], prefix: str = "") -> Self:
+    def named(self, fn: Callable[[str, Tensor], Tensor], prefix: str = "") -> Self:
+        """Return the state with `fn` applied to each leaf and its name, as in `arrays`."""
         values: list[Tensor | State] = []
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 values.append(fn(prefix + name, value))
             else:
-                values.append(value._rebuild(fn, f"{prefix}{name}."))
+                values.append(value.named(fn, f"{prefix}{name}."))
         return type(self)(*values)
 
 
@@ -196,4 +197,4 @@ def _join(states: Sequence[S], fn: Callable[[list[Tensor]], Tensor]) -> S:
     if len(kinds) > 1:
         raise OptionError(f"states of kinds {', '.join(kinds)}", expected="states of one kind")
     every = [state.arrays() for state in states]
-    return states[0]._rebuild(lambda name, _: fn([arrays[name] for arrays in every]))
+    return states[0].named(lambda name, _: fn([arrays[name] for arrays in every]))

@@ -7,8 +7,9 @@ kernels cannot help (autocast, a compiler, a transform, odd arguments) torch's f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, final
 
@@ -18,8 +19,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from recurra.core import cells
 from recurra.core.cells import Cell, Weights
+from recurra.core.dropout import drop
+from recurra.core.projection import SAVED
 from recurra.core.ragged import Ragged, inverse, take, unpacking
-from recurra.core.scan import Scanned, choose, climb, scan
+from recurra.core.scan import Scanned, choose, scan
+from recurra.core.stacked import climb
+from recurra.core.variants import Projected
 from recurra.native.binding import absent
 
 _CELLS: Mapping[str, Cell[Any]] = MappingProxyType(
@@ -112,8 +117,8 @@ def _refusal(module: nn.RNNBase) -> str:
         return "it is swapped already"
     if type(module) not in _SWAPS:
         return f"{type(module).__name__} is not torch.nn's own class, and may do more"
-    if module.proj_size:
-        return "the native kernels have no projections (proj_size)"
+    if module.proj_size and module.hidden_size - module.proj_size > SAVED:
+        return f"torch is faster where a projection saves more than {SAVED} units"
     for parameter in module.parameters():
         if parameter.device.type != "cpu":
             return f"its weights are on {parameter.device}, the native kernels run on the CPU"
@@ -126,7 +131,6 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
     """Return what the module's forward gives, or None where torch has to run or to complain."""
     if torch.compiler.is_compiling():
         return None
-    cell = _CELLS[module.mode]
     packed = given if isinstance(given, PackedSequence) else None
     values = given.data if packed is not None else given
     dims = (2,) if packed is not None else (2, 3)
@@ -142,14 +146,15 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
         x, back = Ragged(take(packed.data, where), lengths), inverse(where)
     else:
         x = values[None] if alone else values if module.batch_first else values.transpose(0, 1)
-    weights = [Weights(*each) for each in module.all_weights]
-    if values.dtype != weights[0].hidden.dtype or choose(cell, x, weights[0]).name != "native":
+    layers = [_layer(module, each) for each in module.all_weights]
+    cell, weights = layers[0]
+    if values.dtype != weights.hidden.dtype or choose(cell, x, weights).name != "native":
         return None
     batch = x.batch if isinstance(x, Ragged) else x.shape[0]
     first = _leaves(module, hx, batch, alone, values.dtype)
     if first is None:
         return None
-    output, last = _climb(module, cell, x, weights, first)
+    output, last = _climb(module, x, layers, first)
     if back is not None and isinstance(output, Ragged) and packed is not None:
         data = take(output.values, back)
         top: Any = PackedSequence(
@@ -171,11 +176,13 @@ def _leaves(
     if hx is None:
         return [None] * count
     given = list(hx) if isinstance(hx, (tuple, list)) else [hx]
-    wanted = (module.num_layers * (2 if module.bidirectional else 1), batch, module.hidden_size)
+    layers = module.num_layers * (2 if module.bidirectional else 1)
+    sizes = (module.proj_size or module.hidden_size, module.hidden_size)
     if len(given) != count or isinstance(hx, Tensor) != (count == 1):
         return None
     found: list[Tensor | None] = []
-    for leaf in given:
+    for leaf, size in zip(given, sizes, strict=False):
+        wanted = (layers, batch, size)
         if not isinstance(leaf, Tensor) or leaf.dtype != dtype or leaf.device.type != "cpu":
             return None
         wide = leaf.unsqueeze(1) if alone and leaf.dim() == 2 else leaf
@@ -185,22 +192,32 @@ def _leaves(
     return found
 
 
+def _layer(module: nn.RNNBase, given: Sequence[Tensor]) -> tuple[Cell[Any], Weights]:
+    """Return the cell and the weights of one layer and direction, of the module's tensors."""
+    cell = _CELLS[module.mode]
+    if not module.proj_size:
+        return cell, Weights(*given)
+    *weights, weight_hr = given
+    return Projected(cell, weight_hr), Weights(*weights)
+
+
 def _climb(
     module: nn.RNNBase,
-    cell: Cell[Any],
     x: Any,
-    weights: list[Weights],
+    layers: list[tuple[Cell[Any], Weights]],
     first: list[Tensor | None],
 ) -> tuple[Any, list[Tensor]]:
     """Return the top layer's output and the last state's leaves, (L*D, B, H)."""
     directions = 2 if module.bidirectional else 1
 
     def step(below: Any, k: int) -> Scanned[Any, Any]:
+        cell, weights = layers[k]
         leaves = [leaf[k] for leaf in first if leaf is not None]
         state = cell.state_type(*leaves) if leaves else None
-        return scan(cell, below, weights[k], state, reverse=k % directions == 1)
+        return scan(cell, below, weights, state, reverse=k % directions == 1)
 
     share = module.dropout if module.training else 0.0
-    top, results = climb(x, len(weights), directions, share, step)
+    between = partial(drop, share=share) if share else None
+    top, results = climb(x, len(layers), directions, step, between)
     found = zip(*(result.state.leaves() for result in results), strict=True)
     return top, [torch.stack(leaves) for leaves in found]

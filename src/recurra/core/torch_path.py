@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
+from recurra.core.cuts import Pieces
 from recurra.core.ragged import (
     Ragged,
     bucket_rows,
@@ -27,6 +28,7 @@ from recurra.core.ragged import (
     take,
 )
 from recurra.core.state import LSTMState, State
+from recurra.core.variants import Projected
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
@@ -90,34 +92,10 @@ def _reset(
     resets: Tensor,
 ) -> tuple[Tensor, S]:
     """Cut rows where they are reset, each piece a row of its own; values stay where they are."""
-    pieces, heads, tails = _cut(lengths, resets)
-    enter, leave = (tails, heads) if reverse else (heads, tails)
-    device = values.device
-    firsts = first.map(
-        lambda leaf: leaf.new_zeros(len(pieces), leaf.shape[1]).index_copy(
-            0, enter.to(device), leaf
-        )
-    )
-    output, lasts = _uneven(cell, values, pieces, weights, firsts, reverse)
-    return output, lasts.select(leave)
-
-
-def _cut(lengths: Tensor, resets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pieces' lengths (P,), and each row's first and last piece (B,).
-
-    A cut before step 0 makes an empty first piece, which takes the row's first state out of play.
-    """
-    batch, steps = resets.shape
-    inside = resets & (torch.arange(steps) < lengths[:, None])
-    rows, times = inside.nonzero(as_tuple=True)
-    cuts = inside.sum(1)
-    heads = torch.arange(batch) + cuts.cumsum(0) - cuts
-    starts = lengths.cumsum(0) - lengths
-    begins = torch.empty(batch + len(rows), dtype=torch.int64)
-    begins[heads] = starts
-    begins[torch.arange(len(rows)) + rows + 1] = starts[rows] + times
-    pieces = begins.diff(append=lengths.sum()[None])
-    return pieces, heads, heads + cuts
+    pieces = Pieces.of(lengths, resets)
+    firsts = pieces.enter(first, None, reverse)
+    output, lasts = _uneven(cell, values, pieces.lengths, weights, firsts, reverse)
+    return output, pieces.leave(lasts, reverse)
 
 
 def _uneven(
@@ -132,7 +110,7 @@ def _uneven(
         output, last = _even(cell, x, weights, first, reverse)
         return output.reshape(total, -1), last
     if isinstance(first, LSTMState) and values.device.type == "cpu":
-        found = _bucketed(values, lengths, weights, first, reverse)
+        found = _bucketed(cast("Cell[LSTMState]", cell), values, lengths, weights, first, reverse)
         return cast("tuple[Tensor, S]", found)
     return _packed(cell, values, lengths, weights, first, reverse)
 
@@ -162,7 +140,12 @@ def _packed(
 
 
 def _bucketed(
-    values: Tensor, lengths: Tensor, weights: Weights, first: LSTMState, reverse: bool
+    cell: Cell[LSTMState],
+    values: Tensor,
+    lengths: Tensor,
+    weights: Weights,
+    first: LSTMState,
+    reverse: bool,
 ) -> tuple[Tensor, LSTMState]:
     """Scan an LSTM's rows padded in buckets, with the cell held from each row's end on."""
     total, hidden = values.shape[0], weights.hidden.shape[1]
@@ -180,7 +163,7 @@ def _bucketed(
         steps = int(lengths[rows].max())
         index = padded_positions(starts[rows], lengths[rows], steps, total, stride)
         padded = take(source, index.reshape(-1)).reshape(len(rows), steps, -1)
-        output, last = _call(LSTM, padded, held, first.select(rows))
+        output, last = _call(cell, padded, held, first.select(rows))
         outputs.append(output.reshape(-1, hidden))
         cells.append(last.cell)
         begins[rows] = offset + torch.arange(len(rows)) * steps
@@ -205,7 +188,7 @@ def _with_hold(values: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
     source = torch.cat([values, values.new_zeros(1, values.shape[1])])
     mark = source.new_zeros(source.shape[0], 1)
     mark[-1] = 1
-    column = weights.input.new_zeros(4, weights.hidden.shape[1])
+    column = weights.input.new_zeros(4, weights.input.shape[0] // 4)
     column[0], column[1] = -HOLD, HOLD
     wide = torch.cat([weights.input, column.reshape(-1, 1)], 1)
     return torch.cat([source, mark], 1), weights._replace(input=wide)
@@ -217,7 +200,8 @@ def _call(
     """Return torch's output and last state: x (B, T, F), or packed (N, F) with batch sizes (T,)."""
     hidden = [leaf.unsqueeze(0).contiguous() for leaf in first.leaves()]
     biases = [bias for bias in weights[2:] if bias is not None]
-    parameters = [weights.input, weights.hidden, *biases]
+    plain, after = (cell.inner, [cell.weight]) if type(cell) is Projected else (cell, [])
+    parameters = [weights.input, weights.hidden, *biases, *after]
     state = hidden if len(hidden) > 1 else hidden[0]
     # cuDNN asks for "training" where a gradient will be wanted; there is no dropout here.
     train = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *hidden, *parameters))
@@ -226,9 +210,11 @@ def _call(
         if x.is_cuda:
             # cuDNN copies weights that do not lie in one block, which costs less than a step.
             warnings.filterwarnings("ignore", "RNN module weights are not part of single")
+        elif after:
+            warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
         if sizes is None:
-            output, *lasts = FUNCTIONS[cell](x, state, *settings, True)
+            output, *lasts = FUNCTIONS[plain](x, state, *settings, True)
         else:
-            output, *lasts = FUNCTIONS[cell](x, sizes, state, *settings)
+            output, *lasts = FUNCTIONS[plain](x, sizes, state, *settings)
     remaining = iter(lasts)
     return output, first.map(lambda leaf: next(remaining).squeeze(0).to(leaf.dtype))

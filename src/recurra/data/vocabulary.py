@@ -19,6 +19,9 @@ UNKNOWN_DRAWN: Final = "\ufffd"
 
 _BLOCK: Final = 1 << 20  # characters encoded at a time, so that memory stays near the result's
 
+_WIDER: Final = np.array([0x80, 0x800, 0x10000])
+"""The code points from which UTF-8 takes a byte more."""
+
 
 @final
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Vocabulary:
     """
 
     symbols: tuple[str, ...]
+
+    unit = "characters"
+    lost = UNKNOWN
+    silent = (UNKNOWN,)
 
     def __post_init__(self) -> None:
         if not self.symbols:
@@ -99,6 +106,14 @@ class Vocabulary:
             )
         return str(self._codes[array].astype("<u4").tobytes(), "utf-32-le")
 
+    def shown(self, ids: npt.ArrayLike) -> list[str]:
+        """What each of the ids (T,) stands for, one character each.
+
+        Raises:
+            DataError: as `decode`.
+        """
+        return list(self.decode(ids))
+
     def unknown(self, text: str) -> dict[str, int]:
         """How often each character that is not known occurs in `text`, the most frequent first."""
         counts: dict[int, int] = {}
@@ -110,6 +125,16 @@ class Vocabulary:
                 counts[int(code)] = counts.get(int(code), 0) + int(count)
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return {chr(code): count for code, count in ordered}
+
+    def widths(self, text: str) -> npt.NDArray[np.int64]:
+        """Bytes (T,) of UTF-8 that each character of `text` takes up."""
+        codes = _code_points(text)
+        return np.searchsorted(_WIDER, codes, "right") + 1
+
+    @cached_property
+    def written(self) -> list[bytes]:
+        """The bytes of UTF-8 that each id writes; the unknown, those of U+FFFD."""
+        return [each.encode() for each in (UNKNOWN_DRAWN, *self.symbols)]
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads: all symbols as one string."""

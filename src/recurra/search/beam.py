@@ -19,6 +19,7 @@ from torch import Tensor
 from recurra.errors import OptionError
 from recurra.search.choice import no_numbers
 from recurra.search.writing import (
+    Flags,
     Forking,
     Found,
     Hypothesis,
@@ -57,6 +58,9 @@ class Beam:
         coverage_penalty: beta. Adds beta * sum over the source's steps of log(min(what they were
             looked at, 1)), by which what was left out costs: Wu et al. 2016, equation 14.
         no_repeat: n-grams of so many tokens come once at most; 0 lets them come again.
+        prune: nats by which a hypothesis may be less probable than the likeliest that lives of its
+            sequence; one further behind is given up, and takes no more time (absolute threshold
+            pruning, Freitag & Al-Onaizan 2017, arXiv:1702.01806). Infinite keeps all.
 
     Raises:
         OptionError: one is out of range.
@@ -67,6 +71,7 @@ class Beam:
     length_penalty: float = 1.0
     coverage_penalty: float = 0.0
     no_repeat: int = 0
+    prune: float = math.inf
 
     def __post_init__(self) -> None:
         if self.width < 1:
@@ -85,6 +90,8 @@ class Beam:
                 raise OptionError(f"{name} = {value}", expected=f"from 0 to {_MOST_PENALTY:g}")
         if self.no_repeat < 0:
             raise OptionError(f"no-repeat = {self.no_repeat}", expected="0 or more tokens")
+        if not self.prune >= 0:
+            raise OptionError(f"prune = {self.prune}", expected="0 nats or more")
 
     def rank(self, log_probability: float, length: int, covered: float = 0.0) -> float:
         """The score of a hypothesis of so many tokens, its end among them.
@@ -121,7 +128,7 @@ def beam(
     cut, and ranked with the others.
 
     Args:
-        decoder: reads the tokens of B * K hypotheses.
+        decoder: reads the tokens of hypotheses, up to K of each sequence.
         first_state: B rows, before `begin`.
         begin: what is read first.
         end: what ends a hypothesis.
@@ -151,16 +158,17 @@ def beam(
     def keep(at: int, parent: int, log_p: float, last: int | None) -> None:
         """Keep what goes on from a hypothesis: with `last` cut, without it ended."""
         written, rows = writing.written(at, parent, last)
-        cover = 0.0 if covered is None else covered.of(at * writing.places + parent)
+        cover = 0.0 if covered is None else covered.of(int(writing.rows[at, parent]))
         score = options.rank(log_p, writing.length, cover)
         kept.add(int(writing.here[at]), Found(score, log_p, written, rows, last is None))
 
     while len(writing.here):
         scores = writing.read(tokens).float().log_softmax(-1)
-        forbid(scores, excluded, *repeats(writing.tokens, options.no_repeat))
+        forbid(scores, excluded, *repeats(writing.tokens[writing.alive], options.no_repeat))
         if covered is not None and coverage is not None:
             covered.add(coverage(writing.state))
-        parents, tokens, totals = _ranked(live, *likeliest(scores, width + (width > 1)), width)
+        best = likeliest(scores, width + (width > 1))
+        parents, tokens, totals = _ranked(live, *_spread(writing.alive, *best), width)
         ended = (tokens == end) & np.isfinite(totals)
         for at, place in np.argwhere(ended[:, :width]).tolist():
             keep(at, int(parents[at, place]), float(totals[at, place]), None)
@@ -176,8 +184,11 @@ def beam(
             keep(at, int(parents[at, place]), float(live[at, place]), int(tokens[at, place]))
         bound = live.max(1) / reach[writing.here]
         over = full | last | (bound <= kept.worst[writing.here])
-        live = np.where(over[:, None], -math.inf, live)
-        stay, rows = writing.write(tokens, parents, over)
+        # They fall, so that what lives on comes first; what is over has one row until it leaves.
+        alive = live >= live[:, :1] - options.prune
+        alive[over, 1:] = False
+        live = np.where(over[:, None] | ~alive, -math.inf, live)
+        stay, rows = writing.write(tokens, parents, over, alive)
         live, tokens = live[stay], tokens[stay]
         if covered is not None:
             covered.select(rows)
@@ -229,6 +240,17 @@ def _top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     tokens = torch.cat([within, torch.arange(whole, size).expand(len(scores), -1)], 1)
     top = scores.gather(1, tokens).topk(count, -1)
     return top.values, tokens.gather(1, top.indices)
+
+
+def _spread(alive: Flags, values: Numbers, tokens: Integers) -> tuple[Numbers, Integers]:
+    """Values and tokens (R, k) of what lives as those of all places, (b * K, k): elsewhere -inf."""
+    if alive.all():
+        return values, tokens
+    rows = np.flatnonzero(alive)
+    everywhere = np.full((alive.size, values.shape[1]), -math.inf)
+    named = np.zeros(everywhere.shape, np.int64)
+    everywhere[rows], named[rows] = values, tokens
+    return everywhere, named
 
 
 def _ranked(

@@ -78,10 +78,10 @@ def draw_rows(
     while len(here := writing.here):
         logits = writing.read(tokens).float()
         scores = logits.log_softmax(-1)
+        recent = writing.tokens.reshape(len(logits), writing.length - 1)
         if no_repeat:
             logits = logits.clone()  # the decoder may keep its own
-            forbid(logits, (), *repeats(writing.tokens, no_repeat))
-        recent = writing.tokens.reshape(len(logits), writing.length - 1)
+            forbid(logits, (), *repeats(recent, no_repeat))
         recent = recent[:, max(0, recent.shape[1] - remember) :]
         level = uniform[here, :, writing.length - 1].reshape(-1)
         chosen = choose(logits, *(torch.from_numpy(x).to(logits.device) for x in (recent, level)))

@@ -27,10 +27,14 @@ _ENOUGH: Final = 8
 
 
 class Forking(Protocol[S]):
-    """A decoder of B sequences whose hypotheses fork: R = B * K rows for any K, in their order."""
+    """A decoder of B sequences whose hypotheses fork: R rows, those of a sequence side by side."""
 
-    def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
-        """Tokens (R,) and the state before them -> logits (R, V) and the state after them."""
+    def step(self, tokens: Tensor, state: S, counts: Tensor | None = None) -> tuple[Tensor, S]:
+        """Tokens (R,) and the state before them -> logits (R, V) and the state after them.
+
+        Args:
+            counts: (B,) the rows of each sequence, 1 or more; as many of each without.
+        """
         ...
 
     def keep(self, sentences: Tensor) -> Self:
@@ -92,7 +96,9 @@ class Kept:
 
 @final
 class Writing(Generic[S]):
-    """B sequences written together, K hypotheses of each: b of them are there still.
+    """B sequences written together, K places for hypotheses of each: b of them are there still.
+
+    Of the K the first ones live, and have rows in the state; what is behind them means nothing.
 
     Args:
         decoder: scores what may follow.
@@ -121,6 +127,7 @@ class Writing(Generic[S]):
         self.here = np.arange(sequences)
         self.tokens = np.zeros((sequences, places, 0), np.int64)
         self.state = state
+        self.alive = np.ones((sequences, places), np.bool_)
         self._rows = self.tokens  # which row looked for each of the tokens
         self._decoder, self._looked = decoder, looked
         self._seen: list[Tensor] = []
@@ -135,40 +142,50 @@ class Writing(Generic[S]):
         """The tokens of a hypothesis that goes on from those that are written."""
         return self.tokens.shape[2] + 1
 
+    @property
+    def rows(self) -> Integers:
+        """The row of each place, (b, K); of places where nothing lives, none that can be used."""
+        counts = self.alive.sum(1)
+        return np.asarray((np.cumsum(counts) - counts)[:, None] + np.arange(self.places))
+
     def read(self, tokens: Integers) -> Tensor:
-        """Read tokens (b, K): logits (b * K, V) of what may follow."""
+        """Read tokens (b, K): logits (R, V) of what may follow those that live."""
         device = next(self.state.leaves()).device
+        counts = None if self.alive.all() else torch.from_numpy(self.alive.sum(1))
         logits, self.state = self._decoder.step(
-            torch.from_numpy(tokens.reshape(-1)).to(device), self.state
+            torch.from_numpy(tokens[self.alive]).to(device), self.state, counts
         )
         if self._looked is not None:
             self._seen.append(self._looked(self.state))
         return logits
 
-    def write(self, tokens: Integers, parents: Integers, over: Flags) -> tuple[Integers, Integers]:
+    def write(
+        self, tokens: Integers, parents: Integers, over: Flags, alive: Flags | None = None
+    ) -> tuple[Integers, Integers]:
         """Write tokens (b, K') down, each after the hypothesis `parents` (b, K') it goes on from.
 
         Sequences that are `over` (b,) leave, once they are enough or all.
 
+        Args:
+            alive: (b, K') which of them live, the first ones of each sequence; all without.
+
         Returns:
-            which of the b stay, (b',), and the row that each hypothesis was, (b' * K',).
+            which of the b stay, (b',), and the row that each hypothesis that lives was, (R',).
         """
         within = np.arange(len(self.here))[:, None]
-        rows = within * self.places + parents
+        rows = self.rows[within, parents]
         self.tokens = np.concatenate([self.tokens[within, parents], tokens[:, :, None]], 2)
         self._rows = np.concatenate([self._rows[within, parents], rows[:, :, None]], 2)
+        self.alive = np.ones(tokens.shape, np.bool_) if alive is None else alive
         stay = np.flatnonzero(~over)
         if len(stay) and (len(over) - len(stay)) * _ENOUGH < len(over):
             stay = np.arange(len(over))
         if len(stay) < len(over):
-            self.here, self.tokens, self._rows = (
-                self.here[stay],
-                self.tokens[stay],
-                self._rows[stay],
-            )
+            self.here, self.alive = self.here[stay], self.alive[stay]
+            self.tokens, self._rows = self.tokens[stay], self._rows[stay]
             if len(stay):
                 self._decoder = self._decoder.keep(torch.from_numpy(stay))
-        flat = rows[stay].reshape(-1)
+        flat = rows[stay][self.alive]
         if len(flat) and not np.array_equal(flat, np.arange(self.state.batch)):
             self.state = self.state.select(torch.from_numpy(flat))
         return stay, flat
@@ -178,7 +195,7 @@ class Writing(Generic[S]):
         tokens, rows = self.tokens[at, place], self._rows[at, place]
         if last is None:
             return tokens.copy(), rows.copy()
-        return np.append(tokens, last), np.append(rows, at * self.places + place)
+        return np.append(tokens, last), np.append(rows, self.rows[at, place])
 
     def hypotheses(self, found: Sequence[Sequence[Found]]) -> list[list[Hypothesis]]:
         """What was found of each of the B sequences, and where it looked."""
@@ -208,11 +225,10 @@ def _gathered(seen: Sequence[Tensor], rows: Sequence[Integers]) -> Iterable[Tens
 
 
 def repeats(tokens: Integers, size: int) -> tuple[Integers, Integers]:
-    """What would repeat an n-gram of `size` in tokens (b, K, T): rows (n,) and their tokens (n,).
+    """What would repeat an n-gram of `size` in tokens (R, T): rows (n,) and their tokens (n,).
 
     There is none where `size` is 0.
     """
-    tokens = tokens.reshape(tokens.shape[0] * tokens.shape[1], tokens.shape[2])
     count = tokens.shape[1] - size + 1
     if size < 1 or count < 1:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

@@ -10,12 +10,21 @@ from recurra.show.picture import BLUE, GREEN, ORANGE, figure, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def draw(run: Run) -> str:
-    """Draw the loss on the training and on the selection part over the steps.
+    """Draw the losses of a run into it; returns the name of the file."""
+    return write(run, "figures/curves.png", plot(run))
+
+
+def plot(run: Run, *size: float) -> Figure:
+    """The loss on the training and on the selection part over the steps.
 
     Where a score chose in the loss's place, it is drawn beside them, on an axis of its own.
+
+    Args:
+        size: width and height in inches; a picture's own where they are not given.
     """
     lines, config = run.history(), run.config()
     # Step by step a network learns distributions, and is chosen by its free-running paths.
@@ -26,7 +35,7 @@ def draw(run: Run) -> str:
         "select": "selection, scaled CRPS" if apart else "selection",
     }
     scored = any(line.get("score") is not None for line in lines)
-    drawn = figure()
+    drawn = figure(*size)
     axes = drawn.add_subplot()
     for key, colour in (("train", BLUE), ("select", ORANGE)):
         points = _points(lines, key)
@@ -46,7 +55,7 @@ def draw(run: Run) -> str:
     axes.grid(alpha=0.3)
     if axes.get_legend() is None:
         axes.legend(frameon=False)
-    return write(run, "figures/curves.png", drawn)
+    return drawn
 
 
 def _points(lines: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:

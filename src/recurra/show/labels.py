@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
+from recurra.show.page import Section, macro
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
 from recurra.tasks.labels.influence import LOOKED
+from recurra.tasks.terminal import printable
 
 CLASSES: Final = 30
 """Classes that a matrix is drawn of: the commonest."""
@@ -95,16 +97,33 @@ def _calibration(run: Run, found: dict[str, Any]) -> str:
 
 def page(name: str, looked: list[dict[str, Any]]) -> str:
     """The page of examples whose steps are coloured by their share."""
+    return PAGE.format(name=escape(name), rows=examples(looked))
+
+
+def sections(run: Run) -> list[Section]:
+    """What the run's page says beside its pictures."""
+    if not run.has(LOOKED):
+        return []
+    with run.intact(LOOKED):
+        body = macro("parts", "made", examples(run.read_json(LOOKED)))
+    told = "The darker a step, the larger its share in the score of the class that was chosen "
+    told += "(gradient times input). It says where a small change would matter, not what it means."
+    return [Section("looked", "Where it looked", told, body)]
+
+
+def examples(looked: list[dict[str, Any]]) -> str:
+    """HTML of examples whose steps are coloured by their share."""
     rows = []
     for each in looked:
         shares: NDArray[np.float64] = np.array(each["shares"])
         strength = shares / max(shares.max(), 1e-12)
         steps = "".join(
             f'<span class="step" style="background: rgba(0,114,178,{0.75 * s:.2f})" '
-            f'title="{100 * share:.1f} %">{escape(step)}</span> '
+            f'title="{100 * share:.1f} %">{escape(printable(step))}</span> '
             for step, s, share in zip(each["steps"], strength, shares, strict=True)
         )
-        right = "right" if each["said"] == each["true"] else f"true: {escape(each['true'])}"
-        facts = f"{escape(each['where'])}: said {escape(each['said'])} ({right})"
+        where, said, true = (escape(printable(each[key])) for key in ("where", "said", "true"))
+        right = "right" if said == true else f"true: {true}"
+        facts = f"{where}: said {said} ({right})"
         rows.append(f'<div class="facts">{facts}</div>\n<p>{steps}</p>')
-    return PAGE.format(name=escape(name), rows="\n".join(rows))
+    return "\n".join(rows)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
 from recurra.judge.translation import NAMES
+from recurra.show.page import Section, macro
 from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
 from recurra.tasks.pairs.blocks import labels
 from recurra.tasks.pairs.report import LOOKED
@@ -32,6 +33,8 @@ of what it took from the source came from there as it wrote this piece.</p>
 </body></html>
 """
 
+ATTENTION: Final = "figures/attention"
+"""What the names of the pictures of attention begin with."""
 
 LABEL: Final = 24
 """Columns of a piece beside a picture."""
@@ -41,13 +44,11 @@ def draw(run: Run) -> list[str]:
     """Draw what the run has recorded; returns the names of the files."""
     names = []
     if run.has(LOOKED):
-        arrays, facts = run.read_arrays(LOOKED)
-        with run.intact(LOOKED):
-            looked = [(each, arrays[str(k)]) for k, each in enumerate(facts["sentences"])]
-        for number, (each, weights) in enumerate(looked, 1):
-            names.append(_attention(run, each, weights, f"figures/attention-{number}.png"))
+        sentences = looked(run)
+        for number, (each, weights) in enumerate(sentences, 1):
+            names.append(_attention(run, each, weights, f"{ATTENTION}-{number}.png"))
         # Browsers have letters and ways of joining them that no picture here has.
-        run.write_text("figures/attention.html", page(run.path.name, looked))
+        run.write_text("figures/attention.html", page(run.path.name, sentences))
         names.append("figures/attention.html")
     if run.has(REPORT):
         report = run.read_json(REPORT)
@@ -117,10 +118,31 @@ def _lengths(run: Run, report: dict[str, Any]) -> str:
     return write(run, "figures/lengths.png", drawn)
 
 
-def page(name: str, looked: list[tuple[dict[str, Any], NDArray[Any]]]) -> str:
+def page(name: str, sentences: list[tuple[dict[str, Any], NDArray[Any]]]) -> str:
     """The page of sentences, a table each."""
-    tables = "\n".join(_table(each, weights) for each, weights in looked)
-    return PAGE.format(name=escape(name), tables=tables)
+    return PAGE.format(name=escape(name), tables=tables(sentences))
+
+
+def sections(run: Run) -> list[Section]:
+    """What the run's page says beside its pictures."""
+    if not run.has(LOOKED):
+        return []
+    body = macro("parts", "made", tables(looked(run)))
+    told = "A row for each piece that it wrote, a column for each that it read. The darker a cell, "
+    told += "the more of what it took from the source came from there as it wrote this piece."
+    return [Section("looked", "Where it looked", told, body)]
+
+
+def looked(run: Run) -> list[tuple[dict[str, Any], NDArray[Any]]]:
+    """Sentences of the test part, and the weights (written, read) of their pieces."""
+    arrays, facts = run.read_arrays(LOOKED)
+    with run.intact(LOOKED):
+        return [(each, arrays[str(k)]) for k, each in enumerate(facts["sentences"])]
+
+
+def tables(sentences: list[tuple[dict[str, Any], NDArray[Any]]]) -> str:
+    """HTML of a table for each sentence."""
+    return "\n".join(_table(each, weights) for each, weights in sentences)
 
 
 def _table(each: dict[str, Any], weights: NDArray[Any]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +21,17 @@ BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
 GREEN: Final = "#009e73"
 """Of Okabe and Ito's colours, which people who see few colours tell apart."""
+
+CHART: Final = (5.2, 3.3)
+"""Inches of a chart on a page: letters that a phone can show."""
+
+_OF_PAGE: Final = {
+    "#000000": "currentColor",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+}
+"""Colours that a page has its own of, for light and dark."""
 
 
 def figure(width: float = 6.4, height: float = 4.0) -> Figure:
@@ -103,3 +116,25 @@ def _letters(file: str) -> frozenset[int]:
     except (OSError, RuntimeError):
         return frozenset()
     return frozenset(found)
+
+
+def svg(drawn: Figure, label: str) -> str:
+    """A picture as part of a page, in the page's font and colours.
+
+    Args:
+        label: what it shows, for those who cannot see it.
+    """
+    from matplotlib import rc_context
+
+    content = io.StringIO()
+    # The salt keeps names inside apart from those of the page's other pictures.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
+        drawn.savefig(content, format="svg", transparent=True)
+    text = content.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    text = re.sub(r' (?:xmlns(?::xlink)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
+    text = re.sub(r'<(g|svg) id="[^"]*"', r"<\1", text)
+    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", text, count=1)
+    for colour, of_page in _OF_PAGE.items():
+        text = text.replace(colour, of_page)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)

@@ -43,7 +43,7 @@ def calibrate(
     trial = copy.deepcopy(network).train()
     step = step_seconds(trainee, trial, precision, within=0.03 * budget)
     start = time.perf_counter()
-    processes.first(lambda: (trainee.select(trial), trainee.score(trial)))
+    processes.first(lambda: (trainee.select(trial), trainee.score(trial), trainee.sample(trial)))
     select = time.perf_counter() - start
     left = max(0.0, budget - reserve - clock.elapsed())
     reports = max(3, min(REPORTS, int(_SHARE * left / select)))

@@ -71,6 +71,12 @@ class Trainee(Protocol[Carry]):
     def score(self, network: nn.Module) -> float | None:
         """What chooses in that loss's place, higher is better; None where the loss chooses."""
 
+    def sample(self, network: nn.Module) -> str | None:
+        """What it makes by now, for the history; None where that is nothing to read.
+
+        It consumes no randomness of the training.
+        """
+
     def finish(self, carry: Carry) -> Carry:
         """The carry with which the selection part, having chosen, is read for training too.
 
@@ -231,7 +237,7 @@ def train(
                 progress = replace(progress, seconds=clock.elapsed(), plan=revised, seen=LossSum())
                 if step >= revised.steps:
                     progress = replace(progress, reason=progress.reason or "completed")
-                line = {
+                line: dict[str, Any] = {
                     "step": step,
                     "passed": round(step / plan.steps, 4),
                     "train": seen.mean if seen.count else None,
@@ -240,6 +246,8 @@ def train(
                 }
                 if score is not None:
                     line["score"] = score
+                if (sample := processes.first(lambda: trainee.sample(network))) is not None:
+                    line["sample"] = sample
                 if processes.is_first():
                     run.append_history(line)
                 watcher.reported(line, progress.plan, best)

@@ -111,10 +111,10 @@ def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
     Embeddings with sparse gradients have SparseAdam, which moves the rows that a batch touched.
     """
     gates = [
-        (parameter, layer.cell.gates)
+        (parameter, 1 if name.startswith("weight_hr") else layer.cell.gates)
         for layer in network.modules()
         if isinstance(layer, Recurrent)
-        for parameter in layer.parameters()
+        for name, parameter in layer.named_parameters()
         if parameter.ndim == 2
     ]
     sparse = [

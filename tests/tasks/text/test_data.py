@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recurra.bundle import INPUT, Run
 from recurra.data.files import TextSource, embedded_text
-from recurra.data.vocabulary import UNKNOWN
+from recurra.data.vocabulary import UNKNOWN, Vocabulary
 from recurra.errors import DataError
 from recurra.tasks.text import data
 from recurra.tasks.text.data import TextData
@@ -31,6 +31,7 @@ def test_the_parts_are_the_text_and_the_vocabulary_is_the_training_parts(text: s
     split = read.split
     assert read.text(split.train) + read.text(split.select) + read.text(split.test) == text
     assert len(read.train) + len(read.select) + len(read.test) == len(text)
+    assert isinstance(read.vocabulary, Vocabulary)
     assert set(read.vocabulary.symbols) == set(read.text(split.train))
     assert read.vocabulary.decode(read.train) == read.text(split.train)
     assert not (read.train == UNKNOWN).any()

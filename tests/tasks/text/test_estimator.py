@@ -69,6 +69,8 @@ def test_a_run_holds_all_it_should(trained: Path) -> None:
             VOCABULARY,
             WEIGHTS,
             "traces/baselines.safetensors",
+            "traces/inside.safetensors",
+            "traces/lines.safetensors",
             "traces/test.safetensors",
         ]
     )

@@ -16,6 +16,7 @@ from recurra.data.files import TextSource
 from recurra.data.streams import Cursor, Streams
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
+from recurra.tasks.text import recipe
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import (
     CELLS,
@@ -227,9 +228,13 @@ def test_finishing_begins_a_pass_over_both_parts() -> None:
     for _ in range(3):
         carry = mine.loss(net, mine.first()).carry
     finishing = mine.finish(carry)
-    assert finishing == TextCarry(Cursor(1, 0), None, True)
+    assert (finishing.cursor, finishing.state, finishing.finishing) == (Cursor(1, 0), None, True)
+    assert finishing.unseen is not None
+    # What the selection part cost just before is kept, to the last step.
+    assert float(finishing.unseen.mean()) == pytest.approx(mine.select(net).mean, rel=1e-5)
     after = mine.loss(net, finishing).carry
     assert after.finishing
+    assert after.unseen is finishing.unseen
     assert mine.finishing.length > mine.streams.length
 
 
@@ -242,6 +247,9 @@ def test_a_carry_comes_back(cell: str) -> None:
     for carry in (mine.loss(net, begin).carry, mine.loss(net, mine.finish(begin)).carry):
         again = mine.unpack(mine.pack(carry))
         assert (again.cursor, again.finishing) == (carry.cursor, carry.finishing)
+        assert (again.unseen is None) == (carry.unseen is None)
+        if again.unseen is not None and carry.unseen is not None:
+            assert torch.equal(again.unseen, carry.unseen)
         assert again.state is not None
         assert carry.state is not None
         for name, leaf in carry.state.arrays().items():
@@ -307,3 +315,19 @@ def test_it_learns_a_small_text(cell: str) -> None:
         carry = loss.carry
     # The digit of each line is all that is left to guess, but not for a state that counts lines.
     assert mine.select(net).mean < 0.15
+
+
+def test_a_sample_changes_nothing_of_the_training() -> None:
+    read = TextData.from_source(TextSource(small_text(), "small"))
+    net = CharacterNetwork(Architecture(len(read.vocabulary), "gru", 8, 16, 1, 0.5))
+    mine = recipe.trainee(net, read, {"batch": 4, "chunk": 8, "seed": 5})
+    chance = torch.get_rng_state()
+    net.train()
+    first = mine.sample(net)
+    assert first is not None
+    assert len(first) == recipe.SAMPLED
+    assert net.training
+    assert all(each.training for each in net.modules())
+    assert mine.sample(net) == first  # it follows from the weights and the seed alone
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert trainee(network()).sample(network()) is None

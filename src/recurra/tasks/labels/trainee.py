@@ -141,6 +141,9 @@ class LabelTrainee:
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
 
+    def sample(self, network: nn.Module) -> None:
+        """Nothing to read."""
+
     def finish(self, carry: Carry) -> Carry:
         """Nothing changes: each fold is trained on by all members but one."""
         return carry

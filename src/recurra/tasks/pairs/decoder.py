@@ -199,23 +199,37 @@ class Decoder(nn.Module):
         return self.scores(Ragged.from_padded(steps, inputs.lengths).values)
 
     def step(
-        self, tokens: Tensor, state: DecoderState, memory: Memories, vector: Tensor
+        self,
+        tokens: Tensor,
+        state: DecoderState,
+        memory: Memories,
+        vector: Tensor,
+        counts: Tensor | None = None,
     ) -> tuple[Tensor, DecoderState]:
-        """One step of R = B * K rows, sentence-major: scores (R, V), and the state after it."""
-        found, after = self._step(tokens, state, memory, vector)
+        """One step of R rows, sentence-major: scores (R, V), and the state after it.
+
+        Args:
+            counts: (B,) rows of each sentence; equally many without.
+        """
+        found, after = self._step(tokens, state, memory, vector, counts)
         return self.scores(found), after
 
     def _step(
-        self, tokens: Tensor, state: DecoderState, memory: Memories, vector: Tensor | None
+        self,
+        tokens: Tensor,
+        state: DecoderState,
+        memory: Memories,
+        vector: Tensor | None,
+        counts: Tensor | None = None,
     ) -> tuple[Tensor, DecoderState]:
-        copies = tokens.shape[0] // max(1, memory.batch)
         x = self._vectors(tokens)
         fixed = None
         if self.input_feeding:
             x = torch.cat([x, state.fed[:, 0].to(x.dtype)], -1)
         elif self.attention is None:
             assert vector is not None
-            fixed = vector.repeat_interleave(copies, 0)
+            each = tokens.shape[0] // max(1, memory.batch) if counts is None else counts
+            fixed = vector.repeat_interleave(each, 0)
             x = torch.cat([x, fixed.to(x.dtype)], -1)
         below, above = self._parted(state.layers)
         with in_float(x):
@@ -225,7 +239,7 @@ class Decoder(nn.Module):
             context = fixed
         else:
             assert self.attention is not None
-            context, looked = self._look(self.attention, top, memory.memory)
+            context, looked = self._look(self.attention, top, memory.memory, counts)
         shown = top[:, 0]
         if self.upper is not None:
             x = self._drop(torch.cat([shown, context.to(shown.dtype)], -1))
@@ -234,17 +248,25 @@ class Decoder(nn.Module):
             shown = upper[:, 0]
             after = join_layers([after, then])
             assert self.last is not None
-            context, looked = self._look(self.last, upper, memory.last)
+            context, looked = self._look(self.last, upper, memory.last, counts)
         output = self._found(shown, context)
         fed = output[:, None].float() if self.input_feeding else state.fed
         return output, DecoderState(after, fed, looked)
 
-    def _look(self, attention: Attention, top: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def _look(
+        self, attention: Attention, top: Tensor, memory: Memory, counts: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Context (R, H) and weights (R, S) of one step, top (R, 1, H)."""
         # The rows of a sentence ask together, so that its memory is there once.
-        asked = top.reshape(memory.batch, len(top) // max(1, memory.batch), self.hidden)
+        if counts is None:
+            asked = top.reshape(memory.batch, len(top) // max(1, memory.batch), self.hidden)
+            found = attention(asked, memory)
+            return found.context.flatten(0, 1), found.weights.flatten(0, 1)
+        real = torch.arange(int(counts.max()), device=top.device) < counts[:, None].to(top.device)
+        asked = top.new_zeros(*real.shape, self.hidden)
+        asked[real] = top[:, 0]
         found = attention(asked, memory)
-        return found.context.flatten(0, 1), found.weights.flatten(0, 1)
+        return found.context[real], found.weights[real]
 
     def scores(self, found: Tensor) -> Tensor:
         """Scores (N, V) of the pieces, given what the layers found (N, E)."""

@@ -229,8 +229,8 @@ class PairNetwork(Network):
 class PairDecoder:
     """Writes the targets of B sources: the decoder that `recurra.search` walks.
 
-    Rows are sentence-major, equally many of each sentence: K hypotheses of the first, of the
-    second, ... The members' states lie side by side in one `DecoderState`.
+    Rows are sentence-major: the hypotheses of the first sentence, of the second, ... The members'
+    states lie side by side in one `DecoderState`.
     """
 
     network: PairNetwork
@@ -245,8 +245,14 @@ class PairDecoder:
         rows = torch.arange(self.encodings.batch).repeat_interleave(copies)
         return DecoderState.beside(each).select(rows)
 
-    def step(self, tokens: Tensor, state: DecoderState | None) -> tuple[Tensor, DecoderState]:
-        """Tokens (R,), R = B * K, and the state before them -> scores (R, V), the state after."""
+    def step(
+        self, tokens: Tensor, state: DecoderState | None, counts: Tensor | None = None
+    ) -> tuple[Tensor, DecoderState]:
+        """Tokens (R,) and the state before them -> scores (R, V), the state after.
+
+        Args:
+            counts: (B,) rows of each sentence; equally many without.
+        """
         if state is None:
             state = self.first(tokens.shape[0] // max(1, self.encodings.batch))
         members = len(self.network.members)
@@ -255,7 +261,7 @@ class PairDecoder:
         for m, encoded in enumerate(self.encodings.members):
             decoder = self.network.member(m).decoder
             found, then = decoder.step(
-                tokens, state.member(m, members), encoded.memory, encoded.vector
+                tokens, state.member(m, members), encoded.memory, encoded.vector, counts
             )
             scores.append(found.float())
             after.append(then)

@@ -167,6 +167,9 @@ class PairTrainee:
         network.train(training)
         return found
 
+    def sample(self, network: nn.Module) -> None:
+        """Nothing to read."""
+
     def finish(self, carry: Carry) -> Carry:
         """Nothing changes."""
         return carry

@@ -17,7 +17,7 @@ SHOWN: Final = 5
 
 _JOINED: Final = "\u00a0"  # a blank that no line ends at
 
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "mae": "MAE",
     "rmse": "RMSE",
     "mase": "MASE",
@@ -75,15 +75,15 @@ def _contenders(report: dict[str, Any]) -> list[str]:
     """The table of model and baselines."""
     rows = [("this model", report["model"])]
     rows += [(each["name"], each) for each in report["baselines"]]
-    keys = [key for key in _COLUMNS if any(each[key] is not None for _, each in rows)]
+    keys = [key for key in COLUMNS if any(each[key] is not None for _, each in rows)]
     width = max(len(name) for name, _ in rows)
     cells = {key: [figure(each[key]) for _, each in rows] for key in keys}
-    wide = {key: max(len(_COLUMNS[key]), *map(len, cells[key])) + 2 for key in keys}
+    wide = {key: max(len(COLUMNS[key]), *map(len, cells[key])) + 2 for key in keys}
     if width + sum(wide.values()) > WIDTH:
         wide = {key: each - 1 for key, each in wide.items()}
     while width + sum(wide[key] for key in keys) > WIDTH:
         keys.pop()  # the last ones are in the report
-    lines = [" " * width + "".join(f"{_COLUMNS[key]:>{wide[key]}}" for key in keys)]
+    lines = [" " * width + "".join(f"{COLUMNS[key]:>{wide[key]}}" for key in keys)]
     for number, (name, _) in enumerate(rows):
         said = "".join(f"{cells[key][number]:>{wide[key]}}" for key in keys)
         lines.append(f"{name:{width}}{said}")

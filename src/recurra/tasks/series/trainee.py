@@ -110,6 +110,9 @@ class SeriesTrainee:
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
 
+    def sample(self, network: nn.Module) -> None:
+        """Nothing to read."""
+
     def finish(self, carry: Carry) -> Carry:
         """From here on the selection part trains too; what is said of it before that is kept."""
         said = quantiles(self.network, self.reader, self.chosen)

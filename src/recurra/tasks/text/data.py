@@ -14,10 +14,8 @@ import numpy as np
 from recurra.bundle import INPUT, Run
 from recurra.data.files import TextSource, embedded_text, read_text
 from recurra.data.splits import Split, contiguous
-from recurra.data.vocabulary import UNKNOWN, Vocabulary
 from recurra.errors import DataError
-
-Ids = np.ndarray[Any, np.dtype[np.int32]]
+from recurra.tasks.text.tokens import Ids, Tokens, learn, parsed
 
 
 @final
@@ -25,46 +23,59 @@ Ids = np.ndarray[Any, np.dtype[np.int32]]
 class TextData:
     """A text cut into the part that trains, the part that chooses and the part that reports.
 
-    The vocabulary is that of the training part. `ids` (N,) are those of the whole text.
+    The vocabulary is that of the training part. `split` is in characters; `ids` (N,) are those of
+    the three parts, each encoded by itself, and `parts` says where they stand among them.
     """
 
     source: TextSource
     split: Split
-    vocabulary: Vocabulary
+    vocabulary: Tokens
     ids: Ids
+    parts: Split
 
     @classmethod
-    def from_source(cls, source: TextSource) -> TextData:
+    def from_source(cls, source: TextSource, tokens: str = "characters") -> TextData:
         """Split a text, then make the vocabulary from its training part.
 
+        Args:
+            tokens: as `--tokens` says.
+
         Raises:
-            DataError: the text is too short for three parts, or its training part repeats one
-                character.
+            OptionError: no such tokens.
+            DataError: the text is too short for three parts, its training part repeats one
+                character, or allows no such tokens.
+            MissingExtra: subwords are asked for and tokenizers is not installed.
         """
         split = contiguous(len(source.text), least=2, name=source.name)
         train = source.text[split.train.start : split.train.stop]
-        vocabulary = Vocabulary.from_text(train)
-        if len(vocabulary.symbols) < 2:
+        if train.count(train[0]) == len(train):
             raise DataError(
                 f"{source.name}: the training part repeats one character, {train[0]!r}",
                 expected="a text with at least two different characters",
             )
-        return cls(source, split, vocabulary, vocabulary.encode(source.text))
+        vocabulary = learn(train, tokens, source.name)
+        ids = [
+            vocabulary.encode(source.text[part.start : part.stop])
+            for part in (split.train, split.select, split.test)
+        ]
+        first, second, last = np.cumsum([len(part) for part in ids]).tolist()
+        parts = Split(range(first), range(first, second), range(second, last))
+        return cls(source, split, vocabulary, np.concatenate(ids), parts)
 
     @property
     def train(self) -> Ids:
         """Ids of the training part."""
-        return self.ids[self.split.train.start : self.split.train.stop]
+        return self.ids[self.parts.train.start : self.parts.train.stop]
 
     @property
     def select(self) -> Ids:
         """Ids of the selection part."""
-        return self.ids[self.split.select.start : self.split.select.stop]
+        return self.ids[self.parts.select.start : self.parts.select.stop]
 
     @property
     def test(self) -> Ids:
         """Ids of the test part."""
-        return self.ids[self.split.test.start : self.split.test.stop]
+        return self.ids[self.parts.test.start : self.parts.test.stop]
 
     def text(self, part: range) -> str:
         """The text of a part."""
@@ -75,30 +86,43 @@ class TextData:
         """How probable a character never seen before is: the share of those seen once.
 
         The estimate of Good (1953) for the mass of the unseen, on the training part; at least
-        one in twice its length, and at most a half, so that the known keep some.
+        one in twice its length, and at most a half, so that the known keep some. 0 for tokens
+        that lack nothing, and for words, which learn how probable an unknown one is.
         """
+        if self.vocabulary.unit != "characters":
+            return 0.0
         counts = np.bincount(self.train)
         return min(0.5, max(float((counts == 1).sum()), 0.5) / len(self.train))
 
     def check_chunk(self, chunk: int) -> None:
-        """Refuse chunks that the training part does not fill.
+        """Refuse chunks that the training part does not fill, and parts of nothing.
 
         Raises:
-            DataError: it is not longer than one.
+            DataError: it is not longer than one, or the selection part has a single token.
         """
-        length = len(self.split.train)
+        length, unit = len(self.train), self.vocabulary.unit
+        if len(self.select) < 2:
+            raise DataError(
+                f"{self.source.name}: the selection part has a single one of the {unit}",
+                expected="at least two",
+                fix="give more text",
+            )
         if length <= chunk:
             raise DataError(
-                f"{self.source.name}: the training part has {length:,} characters",
+                f"{self.source.name}: the training part has {length:,} {unit}",
                 expected=f"more than one chunk of {chunk}",
                 fix=f"give more text, or a shorter --chunk (below {length})",
             )
 
     def told(self) -> str:
         """How much there is of it, in a sentence."""
+        unit, count = self.vocabulary.unit, len(self.vocabulary) - len(self.vocabulary.silent)
+        kinds = f"{count:,} different"
+        if unit != "characters":
+            kinds = f"{len(self.ids):,} {unit} of {count:,} kinds"
         return (
-            f"{self.source.name}: {len(self.source.text):,} characters, "
-            f"{len(self.vocabulary.symbols)} different; the last {len(self.split.test):,} report, "
+            f"{self.source.name}: {len(self.source.text):,} characters, {kinds}; "
+            f"the last {len(self.split.test):,} report, "
             f"the {len(self.split.select):,} before them choose"
         )
 
@@ -112,10 +136,12 @@ class TextData:
             "train": len(self.split.train),
             "select": len(self.split.select),
             "test": len(self.split.test),
-            "symbols": len(self.vocabulary.symbols),
+            "unit": self.vocabulary.unit,
+            "tokens": [len(self.train), len(self.select), len(self.test)],
+            "symbols": len(self.vocabulary) - len(self.vocabulary.silent),
             "unknown_rate": self.unknown_rate,
-            "unknown_in_select": int((self.select == UNKNOWN).sum()),
-            "unknown_in_test": int((self.test == UNKNOWN).sum()),
+            "unknown_in_select": int((self.select == self.vocabulary.lost).sum()),
+            "unknown_in_test": int((self.test == self.vocabulary.lost).sum()),
         }
 
 
@@ -126,13 +152,15 @@ def listed(source: Any) -> list[str | Path]:
     return [each if isinstance(each, str) else Path(each) for each in given]
 
 
-def read(sources: Sequence[str | Path]) -> TextData:
+def read(sources: Sequence[str | Path], tokens: str = "characters") -> TextData:
     """Read and check the text of files, folders or standard input; the default where none is given.
 
     Raises:
         DataError: as `read_text`, and a text that cannot be split.
+        OptionError, MissingExtra: as `TextData.from_source`.
     """
-    return TextData.from_source(read_text(sources) if sources else embedded_text())
+    parsed(tokens)  # before anything large is read
+    return TextData.from_source(read_text(sources) if sources else embedded_text(), tokens)
 
 
 def store_input(run: Run, data: TextData) -> None:
@@ -151,8 +179,8 @@ def store_input(run: Run, data: TextData) -> None:
         run.write_text(INPUT, data.source.text)
 
 
-def read_again(run: Run, facts: dict[str, Any]) -> TextData:
-    """The data that a run was begun with.
+def read_again(run: Run, facts: dict[str, Any], tokens: str = "characters") -> TextData:
+    """The data that a run was begun with, in the tokens that it was begun with.
 
     Raises:
         DataError: a file is missing or has changed since.
@@ -165,7 +193,7 @@ def read_again(run: Run, facts: dict[str, Any]) -> TextData:
             expected=f"the same {facts['characters']:,} characters",
             fix="put the old files back, or train a new run",
         )
-    return TextData.from_source(TextSource(source.text, facts["name"], source.files))
+    return TextData.from_source(TextSource(source.text, facts["name"], source.files), tokens)
 
 
 def _source(facts: dict[str, Any]) -> TextSource:

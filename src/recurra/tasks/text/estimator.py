@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
@@ -14,17 +15,19 @@ import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.data.files import STANDARD_INPUT, TextSource, read_text
-from recurra.data.vocabulary import Vocabulary
+from recurra.data.lines import raw_lines
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
-from recurra.tasks.text import baselines, data, evaluate, recipe, report
+from recurra.tasks.text import baselines, data, evaluate, lines, recipe, report, tokens, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
+from recurra.tasks.text.lines import Line, LineReader, Usual
+from recurra.tasks.text.model import UNSEEN, Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
-from recurra.training import processes, session
+from recurra.tasks.text.tokens import Tokens
+from recurra.training import checkpoint, processes, session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
 from recurra.training.precision import Precision
@@ -36,7 +39,7 @@ Source = str | PathLike[str] | TextSource | Sequence[str | PathLike[str]] | None
 @final
 @dataclass(kw_only=True, eq=False)
 class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
-    """A character model: reads text, says what comes next.
+    """A text model: reads characters, bytes, subwords or words, says what comes next.
 
         model = TextModel(minutes=5).fit("corpus.txt", out="runs/mine")
         for piece in model.generate("Once "): print(piece, end="")
@@ -66,13 +69,15 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         Ctrl-C ends it early, keeps what was learnt, and raises KeyboardInterrupt; `resume` goes on.
 
         Raises:
+            OptionError: an option is out of its range.
             DataError: the text cannot be used.
+            MissingExtra: subwords are asked for and tokenizers is not installed.
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         clock = self._start()
         if isinstance(source, TextSource):
-            read = TextData.from_source(source)
+            read = TextData.from_source(source, self.tokens)
         else:
             listed = data.listed(source)
             if STANDARD_INPUT in listed and processes.count() > 1:
@@ -81,7 +86,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
                     expected="a file, which all of them can read",
                     fix="keep it in a file first",
                 )
-            read = data.read(listed)
+            read = data.read(listed, self.tokens)
         files, told = read.source.files, read.told()
         return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
 
@@ -108,10 +113,12 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         parts = (read.split.train, read.split.select, read.split.test)
         found = baselines.text_baselines(read.vocabulary, *map(read.text, parts))
         report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(found))
+        watcher.says(
+            "to beat: " + report.told_baselines(found, evaluate.beside(read.vocabulary.unit))
+        )
 
     def _seconds_needed(self, network: CharacterNetwork, read: TextData) -> float:
-        return evaluate.seconds_needed(network, read)
+        return evaluate.seconds_needed(network, read) + traces.seconds_needed(network, read)
 
     def _judge(
         self,
@@ -121,23 +128,32 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
-        report.write(run, network, read, progress, epochs)
+        kept = checkpoint.carried(run).get(UNSEEN)
+        unseen = None if kept is None else kept.numpy().astype(np.float64)
+        spared = int(run.config()["training"].get("spared", 0))
+        usual = lines.learn(network, read, unseen, spared)
+        if usual is not None:
+            usual.write(run)
+        report.write(run, network, read, progress, epochs, usual)
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> TextData:
-        return data.read_again(run, config["data"])
+        return data.read_again(run, config["data"], _tokens(run, config))
 
     @staticmethod
     def _facts(read: TextData) -> dict[str, Any]:
         return read.facts()
 
     def _load_parts(self, run: Run, config: dict[str, Any], network: CharacterNetwork) -> None:
+        with run.intact(CONFIG):
+            kind, _ = tokens.parsed(_tokens(run, config))
         with run.intact(VOCABULARY):
-            vocabulary = Vocabulary.from_json(run.read_json(VOCABULARY))
-        if len(vocabulary) != network.embedding.num_embeddings:
+            vocabulary = tokens.from_json(run.read_json(VOCABULARY))
+        if len(vocabulary) != network.embedding.num_embeddings or vocabulary.unit != kind:
+            silent = len(vocabulary.silent)
             raise BundleError(
-                f"{run.path / VOCABULARY}: holds {len(vocabulary) - 1} characters",
-                expected=f"{network.embedding.num_embeddings - 1}, as the weights have",
+                f"{run.path / VOCABULARY}: holds {len(vocabulary) - silent} {vocabulary.unit}",
+                expected=f"{network.embedding.num_embeddings - silent} {kind}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
         with run.intact(CONFIG):
@@ -147,8 +163,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     # -- use --------------------------------------------------------------------------------
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The characters that the fitted model knows."""
+    def vocabulary(self) -> Tokens:
+        """The characters, bytes, subwords or words that the fitted model knows."""
         assert self.network is not None
         return self._vocabulary
 
@@ -168,18 +184,18 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         """Yield text that follows the prompt, piece by piece, as it is written.
 
         Args:
-            temperature: 0 takes the likeliest character each time, 1 is the model's own choice.
-            length: characters; None for no end.
+            temperature: 0 takes the likeliest token each time, 1 is the model's own choice.
+            length: tokens; None for no end. A character that they leave unfinished is left out.
             stop: ends before any of these.
             seed: for the same text again; None draws one.
 
         Raises:
             OptionError: an option is out of its range.
-            DataError: the prompt holds an unknown character, and `replace_unknown` is not set.
+            DataError: the prompt holds what is unknown, and `replace_unknown` is not set.
         """
         how = Sampling(temperature, top_k, top_p, repetition_penalty)
         rows = self._rows(prompt, how, 1, length, seed, replace_unknown)
-        pieces = (row[0] for row in rows)
+        pieces = (row[0] for row in rows if row[0])
         return stop_at(pieces, stop) if stop else pieces
 
     def continuations(
@@ -202,7 +218,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
         Raises:
             OptionError: an option is out of its range, or there is no length.
-            DataError: the prompt holds an unknown character, and `replace_unknown` is not set.
+            DataError: the prompt holds what is unknown, and `replace_unknown` is not set.
         """
         if length is None:
             raise OptionError("no length", expected="one, where there are several continuations")
@@ -221,9 +237,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         replace_unknown: bool,
     ) -> Iterator[tuple[str, ...]]:
         if length is not None and length < 1:
-            raise OptionError(
-                f"length {length}", expected="1 or more characters, or None for no end"
-            )
+            raise OptionError(f"length {length}", expected="1 or more tokens, or None for no end")
         rows = write(
             self.network,
             self.vocabulary,
@@ -236,10 +250,36 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         return islice(rows, length)
 
     def nats(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """What each character of `text` (N,) costs, in nats, given those before it."""
+        """What each token of `text` (N,) costs, in nats, given those before it."""
         if not text:
             raise DataError("the text is empty", expected="at least one character")
         return evaluate.score(self.network, self.vocabulary.encode(text), self._unknown_rate)[0]
+
+    @property
+    def usual(self) -> Usual:
+        """What lines cost that the model was not trained on.
+
+        Raises:
+            BundleError: its training is not finished, or had no lines.
+        """
+        return Usual.read(self.run)
+
+    def lines(self, source: str | PathLike[str]) -> Iterator[Line]:
+        """Each line of a file, or of "-", standard input, with how surprising it is.
+
+        The state is carried from line to line, as the model was trained; memory does not grow with
+        the file. A line stands out above `usual.threshold(0.99)`.
+
+        Raises:
+            BundleError: the training is not finished, or had no lines.
+            DataError: the file cannot be read.
+        """
+        return chain.from_iterable(self.line_groups(source))
+
+    def line_groups(self, source: str | PathLike[str]) -> Iterator[list[Line]]:
+        """The same, in groups of those that have come since the last."""
+        reader = LineReader(self.network, self.vocabulary, self._unknown_rate, self.usual)
+        return map(reader.read, raw_lines(source if isinstance(source, str) else Path(source)))
 
     def evaluate(self, source: Source) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.
@@ -251,16 +291,24 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         ids = self.vocabulary.encode(text.text)
         nats, streams = evaluate.score(self.network, ids, self._unknown_rate)
         try:
-            known = data.read_again(self.run, self.run.config()["data"])
+            known = self._read_again(self.run, self.run.config())
             train = known.text(known.split.train)
             found = baselines.text_baselines(
                 self.vocabulary, train, known.text(known.split.select), text.text
             )
         except DataError:
             found = ()
+        figures, compared = evaluate.summary(nats, ids, text.text, self.vocabulary, streams)
+        unit = evaluate.beside(self.vocabulary.unit)
         return {
             "data": {"name": text.name, "part": "the whole text"},
-            "model": evaluate.summary(nats, ids, streams).to_json(),
+            "model": figures.to_json(),
             "baselines": report.plain(found),
-            "verdict": evaluate.plain(evaluate.against(nats, found)),
+            "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
         }
+
+
+def _tokens(run: Run, config: dict[str, Any]) -> str:
+    """What a run was told to read; runs of before there was a choice read characters."""
+    with run.intact(CONFIG):
+        return str(config["options"].get("tokens", "characters"))

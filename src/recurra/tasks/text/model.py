@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
@@ -25,18 +27,24 @@ from recurra.training.loop import Loss
 MOST_EPOCHS: Final = 60
 """Passes over a text beyond which its model only learns it by heart."""
 
+MOST_SCORES: Final = 1 << 25
+"""Logits that exist at a time, 128 MB in float32: what has more is gone through in pieces."""
+
 CELLS: Final = ("rnn", "gru", "lstm")
+
+UNSEEN: Final = "unseen"
+"""The array of a packed carry that `TextCarry.unseen` is."""
 
 
 @final
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of a character network.
+    """The sizes of a text network.
 
     Args:
         symbols: V, the vocabulary with its unknown.
         cell: rnn, gru or lstm.
-        embedding: size of a character's vector.
+        embedding: size of a token's vector.
         hidden: H.
         layers: L.
         dropout: share of outputs dropped after each layer in training.
@@ -67,8 +75,8 @@ class Architecture:
 class CharacterNetwork(Network):
     """Embedding, recurrent layers, and a linear head over the vocabulary.
 
-    The unknown character (id 0) is read as a vector of zeros and never predicted here: its logit
-    is minus infinity, and its probability is a constant of the data (`log_probabilities`).
+    The id 0, of characters the unknown one, is read as a vector of zeros and never predicted here:
+    its logit is minus infinity, its probability a constant of the data (`log_probabilities`).
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -102,10 +110,43 @@ class CharacterNetwork(Network):
         reset_orthogonal(self.recurrent)
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits (B, T, V) of the character after each of `ids` (B, T), and the state after it."""
+        """Logits (B, T, V) of the token after each of `ids` (B, T), and the state after it."""
+        hidden, after = self.read(ids, state)
+        return self.logits(hidden), after
+
+    def read(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """What the head reads (B, T, H) after each of `ids` (B, T), and the state after it."""
         hidden, after = self.recurrent(self.embedding(ids), state)
-        logits = self.head(self.dropout(hidden))
-        return F.pad(logits, (1, 0), value=float("-inf")), after
+        return self.dropout(hidden), after
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of what the head reads (..., H)."""
+        return F.pad(self.head(hidden), (1, 0), value=float("-inf"))
+
+    def summed_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The summed cross entropy of the known targets (B, T); the head reads `hidden` (B, T, H).
+
+        Where there would be more than MOST_SCORES logits, they are made piece by piece and made
+        again for the gradient, which costs a third of the head's time, and memory for one piece.
+        """
+        steps = max(1, MOST_SCORES // (targets.shape[0] * self.embedding.num_embeddings))
+        if steps >= targets.shape[1]:
+            return self._summed(hidden, targets)
+        pieces = zip(torch.split(hidden, steps, 1), torch.split(targets, steps, 1), strict=True)
+        return torch.stack(
+            [
+                checkpoint(self._summed, *piece, use_reentrant=False, preserve_rng_state=False)
+                for piece in pieces
+            ]
+        ).sum()
+
+    def _summed(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(
+            self.logits(hidden).float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=UNKNOWN,
+            reduction="sum",
+        )
 
     def step(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """One step of a stream: logits (B, V) after `ids` (B,), and the state."""
@@ -116,7 +157,7 @@ class CharacterNetwork(Network):
 def log_probabilities(logits: Tensor, unknown_rate: float) -> Tensor:
     """Log-probabilities (..., V) in which the unknown character has its constant share."""
     known: Tensor = F.log_softmax(logits.float(), -1) + np.log1p(-unknown_rate)
-    known[..., 0] = float(np.log(unknown_rate))
+    known[..., 0] = math.log(unknown_rate) if unknown_rate else -math.inf
     return known
 
 
@@ -134,6 +175,7 @@ def stream_nats(
     The state is carried through; memory does not grow with T but for the result.
     """
     found = []
+    chunk = max(1, min(chunk, MOST_SCORES // (len(inputs) * network.embedding.num_embeddings)))
     with torch.inference_mode():
         for start in range(0, inputs.shape[1], chunk):
             window = slice(start, start + chunk)
@@ -146,11 +188,16 @@ def stream_nats(
 @final
 @dataclass(frozen=True)
 class TextCarry:
-    """Where the streams stand, the state carried into their next chunk, and which streams."""
+    """Where the streams stand, the state carried into their next chunk, and which streams.
+
+    `unseen` (N - 1,) is what the selection part cost when it was not trained on yet, from its
+    second token on; None until then.
+    """
 
     cursor: Cursor
     state: State | None
     finishing: bool = False
+    unseen: Tensor | None = None
 
 
 @final
@@ -163,9 +210,9 @@ class TextTrainee:
         finishing: the training and the selection part, for the last steps.
         select: ids of the selection part (N,).
         unknown_rate: the probability of an unknown character.
+        unit: what the ids are, in the plural.
+        written: gives a text that a network writes; without it there are no samples.
     """
-
-    unit = "characters"
 
     def __init__(
         self,
@@ -174,11 +221,16 @@ class TextTrainee:
         finishing: Streams,
         select: np.ndarray[Any, np.dtype[np.int32]],
         unknown_rate: float,
+        unit: str = "characters",
+        written: Callable[[CharacterNetwork], str] | None = None,
     ) -> None:
+        self.unit = unit
+        self._written = written
         processes.share(streams.batch)  # refuses too few rows now, before anything is trained
         self.streams = streams
         self.finishing = finishing
         self.unknown_rate = unknown_rate
+        self._network = network
         self.ceiling = 4.0 * float(np.log(network.embedding.num_embeddings))
         self.device = network.embedding.weight.device
         self._template = network.recurrent.zero_state(1)
@@ -199,24 +251,20 @@ class TextTrainee:
         return TextCarry(Cursor(), None)
 
     def loss(self, network: nn.Module, carry: TextCarry) -> Loss[TextCarry]:
-        """Cross entropy over the next chunk of this process's streams, in nats a character."""
+        """Cross entropy over the next chunk of this process's streams, in nats a token."""
         chunk = (self.finishing if carry.finishing else self.streams).read(carry.cursor)
         rows = processes.share(len(chunk.inputs))
         inputs = torch.from_numpy(chunk.inputs[rows]).to(self.device)
         targets = torch.from_numpy(chunk.targets[rows]).to(self.device)
-        logits, state = network(inputs, None if chunk.fresh else carry.state)
+        assert isinstance(network, CharacterNetwork)
+        hidden, state = network.read(inputs, None if chunk.fresh else carry.state)
         # The selection part may hold unknown characters, which are not learnt and not counted.
         count = int((targets != UNKNOWN).sum())
-        summed = F.cross_entropy(
-            logits.float().flatten(0, 1),
-            targets.flatten(),
-            ignore_index=UNKNOWN,
-            reduction="sum",
-        )
+        summed = network.summed_loss(hidden, targets)
         mean, total = summed / max(1, count), LossSum(summed.item(), count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
         after = state.detach().to(dtype=torch.float32)
-        return Loss(mean, total, TextCarry(chunk.following, after, carry.finishing))
+        return Loss(mean, total, TextCarry(chunk.following, after, carry.finishing, carry.unseen))
 
     def select(self, network: nn.Module) -> LossSum:
         """The loss on the selection part, read in overlapping windows side by side.
@@ -225,37 +273,56 @@ class TextTrainee:
         than a hundredth from that of one stream, and takes a fraction of the time.
         """
         assert isinstance(network, CharacterNetwork)
+        nats = self._selected(network)
+        return LossSum(float(nats.sum()), len(nats))
+
+    def _selected(self, network: CharacterNetwork) -> np.ndarray[Any, np.dtype[np.float64]]:
         ids, scored = self._windows
         training = network.training
         network.eval()
         nats = stream_nats(network, ids[:, :-1], ids[:, 1:], self.unknown_rate, chunk=256)
         network.train(training)
-        kept = scored[:, 1:].cpu().numpy()
-        return LossSum(float(nats[kept].sum()), int(kept.sum()))
+        found: np.ndarray[Any, np.dtype[np.float64]] = nats[scored[:, 1:].cpu().numpy()]
+        return found
 
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
 
+    def sample(self, network: nn.Module) -> str | None:
+        """A few lines that it writes by now."""
+        assert isinstance(network, CharacterNetwork)
+        if self._written is None:
+            return None
+        training = network.training
+        written = self._written(network)
+        network.train(training)
+        return written
+
     def finish(self, carry: TextCarry) -> TextCarry:
-        """The beginning of a pass over the training and the selection part."""
-        return TextCarry(Cursor(carry.cursor.epoch + 1, 0), None, True)
+        """The beginning of a pass over the training and the selection part.
+
+        What the latter costs is kept: after this it is not known any more what new text costs.
+        """
+        unseen = torch.from_numpy(self._selected(self._network).astype(np.float32))
+        return TextCarry(Cursor(carry.cursor.epoch + 1, 0), None, True, unseen)
 
     def pack(self, carry: TextCarry) -> Mapping[str, Tensor]:
         """The carry as named arrays."""
         cursor = torch.tensor([carry.cursor.epoch, carry.cursor.position, carry.finishing])
         # Those of all processes, so that another number of them can go on.
         state = {} if carry.state is None else carry.state.arrays("state/")
-        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()}
+        unseen = {} if carry.unseen is None else {UNSEEN: carry.unseen}
+        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()} | unseen
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TextCarry:
         """The carry that `pack` took apart."""
         epoch, position, finishing = (int(value) for value in arrays["cursor"])
         state = None
-        if len(arrays) > 1:
+        if any(name.startswith("state/") for name in arrays):
             whole = self._template.from_arrays(arrays, "state/")
             rows = processes.share(whole.batch)
             state = whole.map(lambda leaf: leaf[rows])
-        return TextCarry(Cursor(epoch, position), state, bool(finishing))
+        return TextCarry(Cursor(epoch, position), state, bool(finishing), arrays.get(UNSEEN))
 
 
 def _overlapping(ids: Tensor, windows: int = 32, warm_up: int = 128) -> tuple[Tensor, Tensor]:

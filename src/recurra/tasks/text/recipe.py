@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 import numpy as np
 import torch
 
 from recurra.data.streams import Streams
+from recurra.search.choice import Sampling
 from recurra.tasks.model import Design
 from recurra.tasks.text.data import TextData
+from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import MOST_EPOCHS, Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.size import dropout, largest_worth, named, training_speed
 from recurra.training import processes
 from recurra.training.precision import Precision
+
+SAMPLED: Final = 160
+"""Tokens written at each report point, to see how the writing comes on."""
+
+SAMPLED_AT: Final = 0.8
+"""The temperature they are drawn at."""
+
+MOST_SPARED: Final = 100_000
+"""Tokens at the end of the selection part, a tenth of it at most, that nothing is trained on."""
 
 
 def design(
@@ -26,7 +38,7 @@ def design(
     Raises:
         OptionError: no such size.
     """
-    characters = len(read.split.train)
+    tokens, symbols = len(read.train), len(read.vocabulary)
     operations = 0.0
     if options.seconds is not None:
         operations = options.seconds * training_speed(precision, device) * processes.count()
@@ -35,7 +47,7 @@ def design(
     elif options.seconds is None:
         size, reason = named("small"), "size small"
     else:
-        size = largest_worth(operations)
+        size = largest_worth(operations, symbols)
         reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
     given = {
         name: getattr(options, name)
@@ -48,14 +60,19 @@ def design(
     if options.epochs is not None:
         passes = options.epochs
     elif options.steps is not None:
-        passes = options.steps * size.batch * size.chunk / characters
+        passes = options.steps * size.batch * size.chunk / tokens
     else:
-        passes = min(MOST_EPOCHS, operations / size.operations / characters)
+        passes = min(MOST_EPOCHS, operations / size.operations(symbols) / tokens)
     share = dropout(passes) if options.dropout is None else options.dropout
     architecture = Architecture(
-        len(read.vocabulary), options.cell, size.embedding, size.hidden, size.layers, share
+        symbols, options.cell, size.embedding, size.hidden, size.layers, share
     )
-    settings = {"size": size.name, "batch": size.batch, "chunk": size.chunk}
+    settings = {
+        "size": size.name,
+        "batch": size.batch,
+        "chunk": size.chunk,
+        "spared": min(len(read.select) // 10, MOST_SPARED) if options.finish else 0,
+    }
     return Design(architecture.to_json(), settings, size.rates, reason, options.finish)
 
 
@@ -65,5 +82,18 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
     def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
         return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
 
-    both = read.ids[: read.split.select.stop]
-    return TextTrainee(network, streams(read.train), streams(both), read.select, read.unknown_rate)
+    def written(network: CharacterNetwork) -> str:
+        rows = write(network, read.vocabulary, "", Sampling(SAMPLED_AT), seed=settings["seed"])
+        return "".join(row[0] for row in islice(rows, SAMPLED))
+
+    # Runs of before it was there spared nothing.
+    both = read.ids[: read.parts.select.stop - settings.get("spared", 0)]
+    return TextTrainee(
+        network,
+        streams(read.train),
+        streams(both),
+        read.select,
+        read.unknown_rate,
+        read.vocabulary.unit,
+        written,
+    )

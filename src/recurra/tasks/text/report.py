@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import CARD, REPORT, Run
-from recurra.tasks.text import evaluate
+from recurra.tasks.text import evaluate, lines, traces
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData
+from recurra.tasks.text.lines import Usual
 from recurra.tasks.text.model import CharacterNetwork
 from recurra.training import session
 from recurra.training.checkpoint import Progress
@@ -22,13 +23,9 @@ SCORED: Final = "traces/test.safetensors"
 
 
 def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep the baselines' figures, and what each character of the test part cost them."""
-    arrays = {
-        str(n): b.per_character.astype(np.float32)
-        for n, b in enumerate(found)
-        if b.per_character is not None
-    }
-    facts = [{"name": b.name, "nats": b.nats_per_character, "note": b.note} for b in found]
+    """Keep the baselines' figures, and what each character or byte of the test part cost them."""
+    arrays = {str(n): b.each.astype(np.float32) for n, b in enumerate(found) if b.each is not None}
+    facts = [{"name": b.name, "nats": b.nats, "note": b.note} for b in found]
     run.write_arrays(BASELINES, arrays, {"baselines": facts})
 
 
@@ -42,22 +39,32 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
 
 
 def write(
-    run: Run, network: CharacterNetwork, read: TextData, progress: Progress, epochs: float
+    run: Run,
+    network: CharacterNetwork,
+    read: TextData,
+    progress: Progress,
+    epochs: float,
+    usual: Usual | None,
 ) -> None:
     """Score a trained network on the test part, and write the report and the model card.
 
     Args:
         epochs: passes over the training part that the progress amounts to.
+        usual: what lines cost; None for a text without.
     """
     found, config = read_baselines(run), run.config()
-    before = int(read.ids[read.split.test.start - 1])
+    before = int(read.ids[read.parts.test.start - 1])
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
+    tested, unit = read.text(read.split.test), evaluate.beside(read.vocabulary.unit)
+    figures, compared = evaluate.summary(nats, read.test, tested, read.vocabulary, streams)
+    traces.record(run, network, read, nats)
     result = {
         "data": {"name": read.source.name, "part": "the test part"},
-        "model": evaluate.summary(nats, read.test, streams).to_json(),
+        "model": figures.to_json(),
         "baselines": plain(found),
-        "verdict": evaluate.plain(evaluate.against(nats, found)),
+        "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
+        "lines": usual and lines.realised(usual, nats, lines.ends_of(read.vocabulary, read.test)),
         "free_running": evaluate.free_running(network, read),
         "training": session.facts(progress, epochs, config["training"]),
     }
@@ -70,60 +77,92 @@ def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
     return [
         {
             "name": b.name,
-            "nats": b.nats_per_character,
-            "bits": b.nats_per_character / math.log(2),
+            "nats": b.nats,
+            "bits": b.nats / math.log(2),
             "note": b.note,
         }
         for b in found
     ]
 
 
-def told_baselines(found: Sequence[Baseline]) -> str:
-    """The baselines in one line."""
-    return ", ".join(f"{b.name} {b.nats_per_character:.3f}" for b in found) + " nats a character"
+def told_baselines(found: Sequence[Baseline], unit: str) -> str:
+    """The baselines in one line; `unit` is what they are in."""
+    return ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
+
+
+def _own(model: dict[str, Any]) -> tuple[float, float, str]:
+    """The model's nats and bits in the baselines' unit, and a sentence on its others."""
+    if model.get("unit", "characters") == "characters":
+        # Reports of before there were others hold no figures a byte.
+        bits = f"{model['bits_a_byte']:.4f} bits a byte of UTF-8." if "bits_a_byte" in model else ""
+        return model["nats"], model["bits"], bits
+    one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
+    own = f"{model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average"
+    spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
+    return model["nats_a_byte"], model["bits_a_byte"], f"{own}{spelt}."
 
 
 def told(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
-    model, lines = report["model"], []
+    model, rows = report["model"], []
     title = f"{report['data']['name']}: {report['data']['part']}"
+    unit = model.get("unit", "characters")
     count = f"{model['characters']:,} characters"
+    if unit != "characters":
+        count += f" in {model['tokens']:,} {unit}"
     if model["unknown"]:
         count += f", {model['unknown']:,} of them unknown to the model"
-    lines += [f"{title}, {count}", ""]
+    rows += [f"{title}, {count}", ""]
     names = ["this model"] + [b["name"] for b in report["baselines"]]
     width = max(map(len, names)) + 2
-    lines.append(f"{'':{width}}{'nats':>8}{'bits':>8}  a character")
-    lines.append(f"{names[0]:{width}}{model['nats']:>8.4f}{model['bits']:>8.4f}")
+    nats, bits, others = _own(model)
+    per = evaluate.beside(unit).removeprefix("nats ")
+    rows.append(f"{'':{width}}{'nats':>8}{'bits':>8}  {per}")
+    rows.append(f"{names[0]:{width}}{nats:>8.4f}{bits:>8.4f}")
     for baseline in report["baselines"]:
-        lines.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
+        rows.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
+    if others:
+        rows += ["", f"This model: {others}"]
     if report.get("verdict"):
-        lines += ["", f"Verdict: {report['verdict']['sentence']}"]
+        rows += ["", f"Verdict: {report['verdict']['sentence']}"]
+    if report.get("lines"):
+        rows += ["", told_lines(report["lines"])]
     free = report.get("free_running")
     if free:
-        lines += ["", "Left to write by itself (a different matter: no true text is given to it):"]
-        lines.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
+        rows += ["", "Left to write by itself (a different matter: no true text is given to it):"]
+        rows.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
         for row in free:
             known = "-" if row["known_words"] is None else f"{100 * row['known_words']:.1f} %"
-            lines.append(
+            rows.append(
                 f"{row['temperature']:>13g}{known:>13}"
                 f"{row['longest_copy']:>9,} char{100 * row['distinct_pairs']:>9.1f} %"
             )
-        lines += [
+        rows += [
             "  known words: share of its words that occur in the training text;",
             "  longest copy: longest passage that stands there too;",
             "  new pairs: word pairs not written before.",
         ]
     training = report.get("training")
     if training:
-        lines += ["", training["sentence"]]
-    return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in lines)
+        rows += ["", training["sentence"]]
+    return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in rows)
+
+
+def told_lines(found: dict[str, Any]) -> str:
+    """How many lines stand out, in a sentence."""
+    rate = 1000 * found["marked"] / max(1, found["lines"])
+    return (
+        f"Lines: of 1,000 usual ones at most {found['expected']:.3g} score above "
+        f"{found['threshold']:.2f}, as {found['learnt_from']:,} lines of the selection part tell; "
+        f"here {rate:.3g} of 1,000 did ({found['marked']:,} of {found['lines']:,})."
+    )
 
 
 def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
     """The model card, Markdown."""
     a, data, model = config["architecture"], config["data"], report["model"]
-    rows = [("this model", model["nats"], model["bits"])]
+    nats, bits, others = _own(model)
+    rows = [("this model", nats, bits)]
     rows += [(b["name"], b["nats"], b["bits"]) for b in report["baselines"]]
     table = "\n".join(f"| {n} | {nats:.4f} | {bits:.4f} |" for n, nats, bits in rows)
     free = "\n".join(
@@ -134,18 +173,21 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
     )
     text = f"""# {name}
 
-A character model made by recurra {config["recurra"]}: {a["layers"]} x {a["cell"].upper()} of \
-{a["hidden"]} units, trained on {data["name"]} ({data["train"]:,} of its {data["characters"]:,} \
-characters; the {data["select"]:,} after them chose the weights).
+A text model that reads {model["unit"]}, made by recurra {config["recurra"]}: {a["layers"]} x \
+{a["cell"].upper()} of {a["hidden"]} units, trained on {data["name"]} \
+({data["train"]:,} of its {data["characters"]:,} characters; the \
+{data["select"]:,} after them chose the weights).
 
 {report["verdict"]["sentence"]}
 
 On the last {model["characters"]:,} characters, which it has never seen, given the true text \
-before each character:
+before each of its {model["unit"]}:
 
-| | nats a character | bits |
+| | {evaluate.beside(model["unit"])} | bits |
 |---|---|---|
 {table}
+
+This model: {others}
 
 Left to write by itself:
 
@@ -157,8 +199,9 @@ Left to write by itself:
 
     recurra generate {name} --prompt "..."
     recurra evaluate {name} other.txt
+    recurra show {name}
 
 It repeats what its training text says, true or not, kind or not.
 """
-    lines = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
-    return "\n".join(lines)
+    wrapped = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
+    return "\n".join(wrapped)

@@ -1,0 +1,87 @@
+"""A projected LSTM as one without a projection, so that the native kernels can run it.
+
+With m_t = o_t * tanh(c_t), what an LSTM without a projection shows, h_t = W_r m_t. What a step
+reads of the last one is then W_h h_(t-1) = (W_h W_r) m_(t-1): the recurrent weights of a plain
+LSTM, whose output is projected once for all steps. A first state h_0, which may be no W_r m, comes
+in as an input of the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, pad
+
+from recurra.core.cells import Weights
+from recurra.core.ragged import Ragged
+from recurra.core.state import LSTMState
+
+SAVED = 320
+"""H - P up to which it is faster to fold; from there on torch's steps are, which project each."""
+
+X = TypeVar("X", Tensor, Ragged)
+
+Walk = Callable[[X, Weights, LSTMState | None], tuple[X, LSTMState, LSTMState | None]]
+
+
+def walk(
+    x: X,
+    weights: Weights,
+    weight_hr: Tensor,
+    first: LSTMState | None,
+    reverse: bool,
+    resets: Tensor | None,
+    plain: Walk[X],
+) -> tuple[X, LSTMState, LSTMState | None]:
+    """Return output (B, T, P), last state, and the state after each step where `plain` gives it.
+
+    Args:
+        x: (B, T, F), or Ragged with values (N, F).
+        weights: of the projected LSTM, hidden (4*H, P).
+        weight_hr: (P, H).
+        first: hidden (B, P), cell (B, H); zeros where None.
+        reverse: rows are read from their last step on.
+        resets: where rows are cut, (B, T), see scan.
+        plain: walks an LSTM without a projection.
+    """
+    wide = weights._replace(hidden=weights.hidden @ weight_hr)
+    begun = None
+    if first is not None:
+        begun = LSTMState(torch.zeros_like(first.cell), first.cell)
+        x = _with_first(x, first.hidden, reverse, resets)
+        wide = wide._replace(input=torch.cat([weights.input, weights.hidden], 1))
+    output, last, every = plain(x, wide, begun)
+    hidden = linear(last.hidden, weight_hr)
+    if first is not None:
+        hidden = torch.where(_steps(x).to(hidden.device)[:, None] > 0, hidden, first.hidden)
+    shown = None if every is None else LSTMState(linear(every.hidden, weight_hr), every.cell)
+    if isinstance(output, Ragged):
+        top = output.beside(linear(output.values, weight_hr))
+    else:
+        top = linear(output, weight_hr)
+    return top, LSTMState(hidden, last.cell), shown
+
+
+def _steps(x: Tensor | Ragged) -> Tensor:
+    """Return how many steps each row has, (B,)."""
+    return x.lengths if isinstance(x, Ragged) else torch.full((x.shape[0],), x.shape[1])
+
+
+def _with_first(x: X, hidden: Tensor, reverse: bool, resets: Tensor | None) -> X:
+    """Return x with the first hidden state (B, P) at the step that reads it, else zeros."""
+    if resets is not None and not reverse and resets.shape[1]:
+        # A cut before step 0 keeps it out; backwards no cut lies before the first step read.
+        hidden = hidden.masked_fill(resets[:, :1].to(hidden.device), 0.0)
+    if isinstance(x, Ragged):
+        alive = x.lengths > 0
+        at = (x.starts + x.lengths - 1 if reverse else x.starts)[alive].to(hidden.device)
+        added = hidden.new_zeros(x.values.shape[0], hidden.shape[1])
+        added = added.index_copy(0, at, hidden[alive.to(hidden.device)])
+        return x.beside(torch.cat([x.values, added.to(x.values.dtype)], 1))
+    steps = x.shape[1]
+    missing = (0, 0, steps - 1, 0) if reverse else (0, 0, 0, steps - 1)
+    added = pad(hidden[:, None], missing) if steps else hidden[:, None][:, :0]
+    return torch.cat([x, added.to(x.dtype)], 2)

@@ -1,0 +1,209 @@
+"""The page of a run: one file that a browser shows from disk, all pictures inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+from recurra.bundle import CONFIG, HISTORY, REPORT, Run
+from recurra.errors import MissingExtra
+from recurra.show import curves, figures
+from recurra.show.picture import CHART, svg
+from recurra.tasks.terminal import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+PAGE: Final = "report.html"
+
+_LONG: Final = 200
+"""Characters of a setting that are shown."""
+
+_CAPTIONS: Final = {
+    "ahead": "The last forecast",
+    "backtest": "Forecasts of the test part, one behind the other",
+    "calibration": "How sure it is, and how often it is right",
+    "confusion": "What was taken for what",
+    "forecast": "The last forecast of the test part, with its intervals",
+    "horizon": "Error and coverage by how far ahead",
+    "influence": "Which steps of the past count",
+    "lengths": "How good it is by length of the source",
+}
+"""What a picture shows, by the name of its file."""
+
+_VERSIONS: Final = ("recurra", "created", "python", "torch", "numpy", "format")
+
+
+@final
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: what its link is called, its title, what it says in a line, its body."""
+
+    name: str
+    title: str
+    told: str
+    body: Markup | str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Head:
+    """What the page begins with."""
+
+    name: str
+    task: str
+    version: str
+    created: str | None
+    verdict: str | None = None
+    tone: str = "unsure"
+    data: str = ""
+    table: figures.Table | None = None
+    training: str = ""
+
+
+def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str:
+    """Write the page of a run; returns its name.
+
+    Args:
+        sections: the task's own.
+        pictures: names of PNG files of the run that are shown as they are.
+    """
+    config = run.config()
+    report = run.read_json(REPORT) if run.has(REPORT) else None
+    with run.intact(HISTORY):
+        parts = [_curves(run), *sections]
+    if pictures:
+        parts.append(_pictures(run, pictures))
+    head = Head(run.path.resolve().name, config["task"], config["recurra"], config.get("created"))
+    if report is not None:
+        with run.intact(REPORT):
+            head = replace(head, **_judged(config["task"], report))
+            told = macro("parts", "pre", printed(figures.told(config["task"], report)))
+            parts.append(Section("report", "The report in full", "", told))
+    with run.intact(CONFIG):
+        parts.append(_settings(config, report))
+    content = _templates().get_template("page.html").render(head=head, sections=parts)
+    run.write_text(PAGE, content)
+    return PAGE
+
+
+def _judged(task: str, report: dict[str, Any]) -> dict[str, Any]:
+    verdict, training = report.get("verdict"), report.get("training")
+    found: dict[str, Any] = {
+        "data": f"{report['data']['name']}: {report['data']['part']}",
+        "table": figures.table(task, report),
+        "verdict": "No verdict: there is no baseline to compare it with.",
+        "training": str(training["sentence"]) if training else "",
+    }
+    if verdict:
+        tone = {True: "better", False: "worse", None: "unsure"}[verdict["better"]]
+        found |= {"verdict": str(verdict["sentence"]), "tone": tone}
+    return found
+
+
+def macro(template: str, name: str, *values: object, **named: object) -> Markup:
+    """What a macro of a template makes of values; all text in them is escaped."""
+    found: Markup = getattr(_templates().get_template(f"{template}.html").module, name)(
+        *values, **named
+    )
+    return found
+
+
+def printed(text: str) -> str:
+    """A text in which nothing moves other text: control characters are written out."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+@cache
+def _templates() -> Environment:
+    """The templates beside this module. All that is put into them is escaped.
+
+    Raises:
+        MissingExtra: Jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise MissingExtra("Jinja2 is not installed", fix='pip install "recurra[show]"') from error
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["printed"] = printed
+    return found
+
+
+def _curves(run: Run) -> Section:
+    drawn = svg(curves.plot(run, *CHART), "losses over the steps of the training")
+    told = "The loss on the part that trains and on the part that chooses, step by step."
+    return Section("curves", "Training", told, macro("parts", "picture", drawn))
+
+
+def _pictures(run: Run, names: Sequence[str]) -> Section:
+    inside = [
+        (
+            _CAPTIONS.get(Path(name).stem.rstrip("-0123456789"), Path(name).stem),
+            "data:image/png;base64," + base64.b64encode((run.path / name).read_bytes()).decode(),
+        )
+        for name in names
+    ]
+    return Section("pictures", "Pictures", "", macro("parts", "pictures", inside))
+
+
+# -- settings -----------------------------------------------------------------------------------
+
+
+def _settings(config: Mapping[str, Any], report: Mapping[str, Any] | None) -> Section:
+    training = {k: v for k, v in config.get("training", {}).items() if k not in _VERSIONS}
+    given = {k: v for k, v in config.get("options", {}).items() if v is not None}
+    went = {} if report is None else report.get("training") or {}
+    groups = {
+        "Network": config.get("architecture", {}),
+        "Data": config.get("data", {}),
+        "Training": training,
+        "How it went": {k: v for k, v in went.items() if k != "sentence"},
+        "Options": given,
+        "Versions": {
+            name: found
+            for name in _VERSIONS
+            if (found := config.get(name, config.get("training", {}).get(name))) is not None
+        },
+    }
+    rows = {name: list(_flat(group)) for name, group in groups.items() if group}
+    return Section("settings", "Settings", "", macro("parts", "settings", rows))
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for key, value in values.items():
+        name = before + str(key).replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{name}: ")
+        else:
+            rows.append((name, _plain(value)))
+    return rows
+
+
+def _plain(value: object) -> str:
+    match value:
+        case None:
+            text = "–"
+        case bool():
+            text = "yes" if value else "no"
+        case int():
+            text = f"{value:,}"
+        case float():
+            text = f"{value:,.6g}"
+        case list() | tuple():
+            text = ", ".join(_plain(each) for each in value[:_LONG]) or "–"
+        case _:
+            text = printable(str(value))
+    return text if len(text) <= _LONG else text[:_LONG] + "…"

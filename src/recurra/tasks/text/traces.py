@@ -1,0 +1,348 @@
+"""What goes on inside a trained text model, recorded once, so that pictures need no network.
+
+All of it follows from the weights and the data alone: nothing is drawn by chance, and the same
+run records the same numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recurra.bundle import Arrays, Run
+from recurra.data.vocabulary import UNKNOWN
+from recurra.tasks.text import freerun
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.model import CharacterNetwork, log_probabilities, stream_nats
+
+INSIDE: Final = "traces/inside.safetensors"
+
+PASSAGE: Final = 1200
+"""Tokens of the test part that are shown with their surprise."""
+
+WATCHED: Final = 320
+"""The first tokens of that passage, over which units of the state are shown."""
+
+UNITS: Final = 6
+
+SURPRISES: Final = 8
+
+FAR: Final = 1024
+"""Tokens of carried state up to which the loss is told, where the test part is long enough."""
+
+BACK: Final = 256
+"""Tokens back up to which the gradient is followed."""
+
+WARM: Final = 256
+"""Tokens read before what is recorded, so that the state has come to itself."""
+
+_STUDIED: Final = 4096  # tokens before the passage that tell which units are worth a look
+_WORK: Final = 1e11  # weights times tokens that a measurement may take: a second or two on a core
+_NEAR: Final = 32  # tokens of carried state up to which windows are short, and many
+_WINDOWS: Final = 256
+_MOST: Final = 4096
+_ROWS: Final = 16  # windows whose gradients are held at a time
+
+Ids = NDArray[np.int32]
+Nats = NDArray[np.float64]
+
+
+def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> None:
+    """Write what there is to see inside a network into the run.
+
+    Args:
+        nats: what each token of the test part (N,) cost, the state carried from the first on.
+    """
+    network.eval()
+    first = read.parts.test.start
+    start, end = ordinary(nats)
+    pieces = read.vocabulary.shown(read.test[start:end])
+    # From the beginning of a line, where one is near.
+    cut = next((k for k, piece in enumerate(pieces[:200], 1) if piece.endswith("\n")), 0)
+    if cut < len(pieces):
+        start, pieces = start + cut, pieces[cut:]
+    arrays: Arrays = {"passage": nats[start:end].astype(np.float32)}
+    values, told = units(network, read, range(first + start, first + min(end, start + WATCHED)))
+    arrays["units"] = values
+    arrays |= context(network, read.test, nats, read.unknown_rate)
+    arrays["gradient"] = influence(network, read.test, read.unknown_rate)
+    facts = {
+        "whole": float(nats.mean()),
+        "passage": {"start": start, "pieces": pieces},
+        "surprises": surprises(nats, read),
+        "units": told,
+        "learnt": learnt(network, read),
+        "truth": truth(read),
+    }
+    run.write_arrays(INSIDE, arrays, facts)
+
+
+def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
+    """How long `record` is going to take, from a small piece of its work."""
+    piece = read.train[: min(1024, len(read.train))]
+    rows = torch.from_numpy(piece[: len(piece) // _ROWS * _ROWS].astype(np.int64))
+    if not len(rows):
+        return 0.0
+    rows = rows.reshape(_ROWS, -1).to(network.embedding.weight.device)
+    network.eval()
+    start = time.perf_counter()
+    stream_nats(network, rows, rows, read.unknown_rate)
+    pace = (time.perf_counter() - start) / rows.numel()
+    tokens = _windows(network, FAR + FAR // 8) * (FAR + FAR // 8)
+    tokens += 3 * _windows(network, WARM + 3 * BACK) * (WARM + BACK)
+    return pace * (2 * tokens + 2 * _STUDIED)
+
+
+# -- a passage ----------------------------------------------------------------------------------
+
+
+def ordinary(nats: Nats) -> tuple[int, int]:
+    """Where a passage starts and ends whose mean surprise is nearest to that of the whole."""
+    size = min(PASSAGE, len(nats))
+    starts = np.arange(0, len(nats) - size + 1, max(1, size // 2))
+    sums = np.concatenate([[0.0], np.cumsum(nats)])
+    means = (sums[starts + size] - sums[starts]) / size
+    start = int(starts[np.argmin(np.abs(means - nats.mean()))])
+    return start, start + size
+
+
+def surprises(nats: Nats, read: TextData) -> list[dict[str, Any]]:
+    """The most surprising tokens of the test part, apart from each other, in their passages."""
+    left = nats.copy()
+    found: list[dict[str, Any]] = []
+    while len(found) < SURPRISES and np.isfinite(left.max()):
+        at = int(np.argmax(left))
+        left[max(0, at - 200) : at + 200] = -np.inf
+        pieces = read.vocabulary.shown(read.test[max(0, at - 40) : at + 21])
+        middle = min(at, 40)
+        found.append(
+            {
+                "at": at,
+                "nats": float(nats[at]),
+                "before": pieces[:middle],
+                "piece": pieces[middle],
+                "after": pieces[middle + 1 :],
+            }
+        )
+    return found
+
+
+# -- units of the state -------------------------------------------------------------------------
+
+
+def units(
+    network: CharacterNetwork, read: TextData, passage: range
+) -> tuple[NDArray[np.float32], list[dict[str, Any]]]:
+    """The most telling hidden units over a passage.
+
+    For each thing that a reader can see in the text (`visible`), the unit that goes with it most,
+    as the text before the passage says; then those that vary most. How well they go together is
+    told of the passage itself, which has chosen nothing.
+
+    Args:
+        passage: places in the whole text.
+
+    Returns:
+        Values (T, U) after each token, and of each unit its layer, its number, what it goes with
+        and how well (Pearson's r).
+    """
+    begin = max(0, passage.start - _STUDIED)
+    ids = torch.from_numpy(read.ids[begin : passage.stop].astype(np.int64))[None]
+    with torch.inference_mode():
+        embedded = network.embedding(ids.to(network.embedding.weight.device))
+        hidden = network.recurrent.trace(embedded).states.hidden[0]  # (T, L, H)
+    values = hidden.float().cpu().numpy().reshape(hidden.shape[0], -1)
+    seen = visible(read.vocabulary.shown(read.ids[begin : passage.stop]))
+    cut = passage.start - begin
+    chosen: dict[int, str] = {}
+    if cut > 1:
+        for name, feature in seen.items():
+            size = np.abs(correlations(values[:cut], feature[:cut]))
+            size[list(chosen)] = 0.0
+            if len(chosen) < UNITS - 2 and size.max() > 0.3:
+                chosen[int(size.argmax())] = name
+    for unit in np.argsort(-values[cut:].std(0), kind="stable"):
+        if len(chosen) < UNITS:
+            chosen.setdefault(int(unit), "")
+    told = [
+        {
+            "layer": unit // hidden.shape[2] + 1,
+            "unit": unit % hidden.shape[2] + 1,
+            "goes_with": name or None,
+            "r": float(correlations(values[cut:, [unit]], seen[name][cut:])[0]) if name else None,
+        }
+        for unit, name in chosen.items()
+    ]
+    return values[cut:, list(chosen)], told
+
+
+def visible(pieces: Sequence[str]) -> dict[str, Nats]:
+    """What a reader can see of each token (T,), by name; the most telling first."""
+    line, word, counts = 0, 0, []
+    for piece in pieces:
+        line = 0 if "\n" in piece else line + len(piece)
+        word = 0 if not piece[-1:].isalpha() else len(piece) + word * piece.isalpha()
+        counts.append((line, word))
+    ends = [*("\n" in piece for piece in pieces[1:]), False]
+    return {
+        "the place in the line": np.array([each for each, _ in counts], np.float64),
+        "the line ending next": np.array(ends, np.float64),
+        "the place in the word": np.array([each for _, each in counts], np.float64),
+        "capital letters": np.array([piece != piece.lower() for piece in pieces], np.float64),
+        "marks and digits": np.array(
+            [any(not c.isalpha() and not c.isspace() for c in piece) for piece in pieces],
+            np.float64,
+        ),
+    }
+
+
+def correlations(values: NDArray[np.float32], feature: Nats) -> Nats:
+    """Pearson's r of each column of (T, U) with (T,); 0 where either is constant."""
+    off, centred = values - values.mean(0, dtype=np.float64), feature - feature.mean()
+    scale = np.sqrt((off**2).sum(0) * (centred**2).sum())
+    found: Nats = np.divide(centred @ off, scale, out=np.zeros(len(scale)), where=scale > 1e-9)
+    return found
+
+
+# -- how far back it looks ----------------------------------------------------------------------
+
+
+def context(network: CharacterNetwork, ids: Ids, nats: Nats, unknown_rate: float) -> Arrays:
+    """The loss on test tokens when the state was reset k = 1, 2, 4, ... tokens before.
+
+    Windows spread over the text are read from a state of zeros, and what their k-th token costs
+    more than it did with the state carried from the start of the text is added to the mean of the
+    whole. Taking the difference token by token leaves out most of the noise. From k = 8 on, the
+    next k/8 tokens count as well.
+
+    Args:
+        ids, nats: the test part (N,), and what its tokens cost with the state carried.
+
+    Returns:
+        `context.steps` (K,), `context.nats` (K,) and `context.error` (K,), its standard error.
+    """
+    far = min(FAR, 1 << max(0, (len(ids) // 4).bit_length() - 1))
+    near = min(far, _NEAR)
+    # Short windows cost little: many of them make up for counting few tokens each.
+    bands = [(1, near, _MOST)] if near == far else [(1, near, _MOST), (2 * near, far, _WINDOWS)]
+    steps, means, errors = [], [], []
+    for first, last, most in bands:
+        span = min(last + last // 8, len(ids) - 1)
+        starts = _spread(len(ids) - 1 - span, _windows(network, span, most))
+        cost, places = _cost(network, ids, starts, span, unknown_rate)
+        excess = cost - nats[places]
+        band = [1 << power for power in range(far.bit_length()) if first <= 1 << power <= last]
+        binned = np.stack([excess[:, k - 1 : k + k // 8].mean(1) for k in band], 1)
+        steps += band
+        means += list(binned.mean(0) + nats.mean())
+        errors += list(binned.std(0) / np.sqrt(len(binned)))
+    return {
+        "context.steps": np.array(steps, np.int64),
+        "context.nats": np.array(means),
+        "context.error": np.array(errors),
+    }
+
+
+def influence(network: CharacterNetwork, ids: Ids, unknown_rate: float) -> NDArray[np.float32]:
+    """The mean norm (D,) of the gradient of a token's loss by the vectors of the tokens before it.
+
+    Entry 0 belongs to the token just before the one that is predicted. The state in which the
+    windows begin was read from the tokens before them.
+    """
+    back = min(BACK, max(1, (len(ids) - 1) // 2))
+    warm = min(WARM, len(ids) - 1 - back)
+    # Backwards costs twice what forwards does, and a target is one place of a window.
+    starts = _spread(len(ids) - 1 - warm - back, _windows(network, warm + 3 * back))
+    starts = starts[ids[starts + warm + back] != UNKNOWN]
+    norms = np.zeros(back)
+    if not len(starts):
+        return norms.astype(np.float32)
+    device = network.embedding.weight.device
+    for some in np.array_split(starts, max(1, -(-len(starts) // _ROWS))):
+        window = torch.from_numpy(ids[some[:, None] + np.arange(warm + back + 1)].astype(np.int64))
+        window = window.to(device)
+        state = None
+        if warm:
+            with torch.no_grad():
+                _, state = network(window[:, :warm])
+        with _embedded(network) as embedded:
+            logits, _ = network(window[:, warm:-1], state)
+        losses = -log_probabilities(logits[:, -1], unknown_rate).gather(1, window[:, -1:])
+        (slope,) = torch.autograd.grad(losses.sum(), embedded)
+        norms += slope.double().norm(dim=2).sum(0).flip(0).cpu().numpy()
+    found: NDArray[np.float32] = (norms / max(1, len(starts))).astype(np.float32)
+    return found
+
+
+@contextmanager
+def _embedded(network: CharacterNetwork) -> Iterator[list[Tensor]]:
+    """The vectors (B, T, E) that the network reads inside, as what gradients are taken by."""
+    kept: list[Tensor] = []
+
+    def leaf(_module: object, _inputs: object, output: Tensor) -> Tensor:
+        kept.append(output.detach().requires_grad_())
+        return kept[-1]
+
+    hook = network.embedding.register_forward_hook(leaf)
+    try:
+        yield kept
+    finally:
+        hook.remove()
+
+
+# -- by heart -----------------------------------------------------------------------------------
+
+
+def learnt(network: CharacterNetwork, read: TextData) -> dict[str, Any]:
+    """The loss on the text it learnt and on the test part, both read in the same windows."""
+    span = min(2 * WARM, len(read.test) - 1, len(read.train) - 1)
+    warm = span // 2
+    count = _windows(network, 2 * span)
+    found = {}
+    for name, ids in (("train", read.train), ("test", read.test)):
+        starts = _spread(len(ids) - 1 - span, count)
+        cost = _cost(network, ids, starts, span, read.unknown_rate)[0][:, warm:]
+        found[name] = {"nats": float(cost.mean()), "tokens": int(cost.size)}
+    return found
+
+
+def truth(read: TextData) -> dict[str, Any]:
+    """What of a true text stands in the training text: beside what the model writes."""
+    text = read.text(read.split.test)[:2000]
+    (found,) = freerun.measure([text], read.text(range(read.split.select.stop)))
+    return {
+        "characters": found.characters,
+        "known_words": found.known_words if found.words else None,
+        "distinct_pairs": found.distinct_pairs,
+        "longest_copy": len(found.copied.text),
+    }
+
+
+def _cost(
+    network: CharacterNetwork, ids: Ids, starts: NDArray[np.int64], span: int, unknown_rate: float
+) -> tuple[Nats, NDArray[np.int64]]:
+    """Nats (W, span) of the tokens of windows read from a state of zeros, and their places."""
+    places = starts[:, None] + np.arange(span)
+    device = network.embedding.weight.device
+    inputs, targets = (
+        torch.from_numpy(ids[places + ahead].astype(np.int64)).to(device) for ahead in (0, 1)
+    )
+    return stream_nats(network, inputs, targets, unknown_rate, chunk=128), places + 1
+
+
+def _windows(network: CharacterNetwork, tokens: int, most: int = _WINDOWS) -> int:
+    """How many windows of so many tokens a measurement may take."""
+    weights = sum(each.numel() for each in network.parameters())
+    return int(np.clip(_WORK / weights / tokens, 16, most))
+
+
+def _spread(last: int, count: int) -> NDArray[np.int64]:
+    """Up to `count` different places from 0 to `last`, evenly spread."""
+    return np.unique(np.linspace(0, last, count).astype(np.int64))

@@ -1,0 +1,277 @@
+"""The page of a run: whole, harmless, made from the run alone; and in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecast_judged import written as series_run
+from forecast_toys import MONTHLY, cut, panel_of, seasonal
+from recurra import show
+from recurra.bundle import HISTORY, REPORT, Run
+from recurra.cli import main
+from recurra.data.files import TextSource
+from recurra.errors import BundleError
+from recurra.show import text
+from recurra.show.page import PAGE
+from recurra.tasks.text import evaluate, recipe
+from recurra.tasks.text.estimator import TextModel
+from recurra.tasks.text.traces import INSIDE
+from small import SMALL
+
+ODD = (
+    "<script>alert('x')</script> & \"quotes\" </pre>\n"
+    "\tr\u0301sume\u0301 \u202eabc\u202c \x07bell 🙂 "
+    "\u0645\u0631\u062d\u0628\u0627 http://example.org/ &amp;\n"
+)
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+SECTIONS = [
+    *["curves", "samples", "surprise", "units", "context", "gradient", "memory"],
+    *["report", "settings"],
+]
+LIMIT = 60
+
+
+class Reader(HTMLParser):
+    """Follows the tags; notes what is named, what is linked and what is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.said = ""
+        self.titles: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            assert not name.startswith("on"), (tag, name)
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href"):
+                self.links.append(value or "")
+            if name == "title":
+                self.titles.append(value or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.said += data
+
+
+def parsed(run: Run) -> Reader:
+    reader = Reader()
+    reader.feed(run.read_text(PAGE))
+    reader.close()
+    assert reader.open == []
+    assert len(set(reader.ids)) == len(reader.ids)
+    return reader
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "a <b> & run"
+    source = TextSource(ODD * 30, "<i>odd</i>")
+    with pytest.MonkeyPatch.context() as less:
+        less.setattr(evaluate, "FREE_LENGTH", 200)
+        TextModel(**{**SMALL, "steps": 8}).fit(source, out=path)
+    return path
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Run:
+    found = Run(shutil.copytree(trained, tmp_path / trained.name))
+    show.draw(found.path)
+    return found
+
+
+def test_the_page_is_whole_and_needs_nothing_else(run: Run) -> None:
+    content, reader = run.read_text(PAGE), parsed(run)
+    assert [name for name in reader.ids if name in SECTIONS] == SECTIONS
+    assert {link[1:] for link in reader.links if link[0] == "#"} <= set(reader.ids)
+    assert all(link[0] == "#" or link.startswith("data:") for link in reader.links)
+    assert "script" not in reader.tags
+    assert "@import" not in content
+    # The text speaks of an address; nothing points to one.
+    assert not re.search(r"(?:src|href|url|xmlns)[^>]{0,4}https?:", content)
+    assert {"html", "head", "body", "main", "svg", "table"} <= reader.tags
+
+
+def test_it_says_what_the_run_recorded(run: Run) -> None:
+    said, report = parsed(run).said, run.read_json(REPORT)
+    assert report["verdict"]["sentence"] in said
+    for row in [report["model"], *report["baselines"]]:
+        assert f"{row['nats']:.4f}" in said
+    first = [said.index(each) for each in (report["verdict"]["sentence"], "this model", "Training")]
+    assert first == sorted(first)
+    assert "a <b> & run" in said
+    assert "<i>odd</i>" in said
+    _, facts = run.read_arrays(INSIDE)
+    for line in (run.history()[0], run.history()[-1]):
+        assert f"step {line['step']}" in said
+    assert all(len(line["sample"]) == recipe.SAMPLED for line in run.history())
+    for unit in facts["units"]:
+        assert f"Layer {unit['layer']}, unit {unit['unit']}" in said
+    assert f"{facts['learnt']['train']['nats']:.3f}" in said
+    assert run.config()["training"]["torch"] in said
+
+
+def test_no_text_can_do_harm(run: Run) -> None:
+    content, reader = run.read_text(PAGE), parsed(run)
+    assert "<script" not in content
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", content)
+    assert "\\x07" in reader.said
+    assert "🙂" in reader.said
+
+
+def test_it_is_made_from_the_run_alone_and_again_the_same(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run.read_text(PAGE)
+    (run.path / "model.safetensors").unlink()  # no network is read
+    assert main(["show", str(run.path)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [str(run.path / PAGE), str(run.path / "figures/curves.png")]
+    assert run.read_text(PAGE) == first
+
+
+def test_what_an_older_run_lacks_is_said(run: Run) -> None:
+    (run.path / INSIDE).unlink()
+    lines = [{k: v for k, v in line.items() if k != "sample"} for line in run.history()]
+    (run.path / HISTORY).unlink()
+    for line in lines:
+        run.append_history(line)
+    show.draw(run.path)
+    reader = parsed(run)
+    assert "inside" in reader.ids
+    assert not {"surprise", "units", "context"} & set(reader.ids)
+    assert "has recorded no samples" in reader.said
+    assert "Nothing of its inside is recorded" in reader.said
+
+
+def test_a_training_that_is_not_done_has_a_page(run: Run) -> None:
+    (run.path / REPORT).unlink()
+    (run.path / INSIDE).unlink()
+    show.draw(run.path)
+    reader = parsed(run)
+    assert "No report yet" in reader.said
+    assert "samples" in reader.ids
+
+
+@pytest.mark.parametrize("name", [INSIDE, REPORT, HISTORY])
+def test_damage_is_named(run: Run, name: str) -> None:
+    content = (run.path / name).read_bytes()
+    (run.path / name).write_bytes(b"x" + content[: len(content) // 2] + b"\n")
+    with pytest.raises(BundleError, match=re.escape(name)):
+        show.draw(run.path)
+
+
+def test_what_is_of_another_run_is_named(run: Run) -> None:
+    arrays, facts = run.read_arrays(INSIDE)
+    run.write_arrays(INSIDE, arrays, facts | {"whole": facts["whole"] + 0.1})
+    with pytest.raises(BundleError, match=r"inside\.safetensors.*nats a token"):
+        show.draw(run.path)
+    run.write_arrays(INSIDE, {**arrays, "passage": arrays["passage"][1:]}, facts)
+    with pytest.raises(BundleError, match=r"inside\.safetensors: damaged"):
+        show.draw(run.path)
+
+
+def test_pictures_of_other_tasks_are_inside(tmp_path: Path) -> None:
+    rows = cut(panel_of([seasonal(300, 12, seed=1)], MONTHLY), 6, 12, select=60, test=70)
+    run = series_run(tmp_path / "run", rows)
+    run.append_history({"step": 1, "train": 1.0, "select": 1.1})
+    found = show.draw(run.path)
+    reader = parsed(run)
+    inside = [link for link in reader.links if link.startswith("data:image/png;base64,")]
+    assert len(inside) == len(found) - 2
+    assert run.read_json(REPORT)["verdict"]["sentence"] in reader.said
+    assert "MASE" in reader.said
+
+
+# -- its parts ----------------------------------------------------------------------------------
+
+
+def test_levels_of_surprise_and_blanks() -> None:
+    nats = np.array([0.1, 0.5, 3.0, 3.0, 7.0, 0.2])
+    found = text.surprised(["a", "b", " ", "\n", "c", "\n"], nats)
+    assert [(cell.text, cell.level) for cell in found] == [
+        *[("a", 0), ("b", 1), ("␣", 3), ("↵\n", 3), ("c", 5), ("\n", 0)],
+    ]
+    assert found[4].title == "7.00 nats, 0.0912 %"
+
+
+def test_marks_stay_with_their_letter() -> None:
+    found = text.surprised(list("e\u0301x👩\u200d💻"), np.array([1.0, 0.5, 0.1, 2.0, 0.25, 2.5]))
+    assert [cell.text for cell in found] == ["e\u0301", "x", "👩\u200d💻"]
+    assert found[0].title.startswith("1.50 nats")
+    assert found[2].level == 4
+    # Nothing to stand upon: a mark at the beginning, or after a blank.
+    assert [cell for cell, _ in text.joined(["\u0301", " ", "\u0301"])] == ["\u0301", " ", "\u0301"]
+
+
+def test_the_step_from_which_on_the_state_has_settled() -> None:
+    steps = np.array([1, 2, 4, 8])
+    assert text.settled(steps, np.array([3.0, 2.0, 2.015, 2.0]), 2.0) == 2
+    assert text.settled(steps, np.array([2.0, 2.0, 2.03, 2.01]), 2.0) == 8
+    assert text.settled(steps, np.array([2.0, 2.0, 2.0, 2.03]), 2.0) is None
+
+
+# -- in a browser -------------------------------------------------------------------------------
+
+
+def browser() -> str | None:
+    names = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "chrome")
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    kept = Path.home() / ".cache" / "ms-playwright"
+    return next(
+        (str(p) for p in sorted(kept.glob("chrom*/*/*")) if p.stem in ("chrome", "headless_shell")),
+        None,
+    )
+
+
+@pytest.mark.skipif(browser() is None, reason="no Chromium on this machine")
+def test_a_browser_shows_it_from_disk_without_complaint(run: Run, tmp_path: Path) -> None:
+    name = browser()
+    assert name is not None
+    picture = tmp_path / "page.png"
+    arguments = [
+        *[name, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"],
+        *["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}"],
+    ]
+    page = (run.path / PAGE).resolve().as_uri()
+    dumped = subprocess.run(
+        [*arguments, "--dump-dom", page], capture_output=True, timeout=LIMIT, check=True
+    )
+    assert b"CONSOLE" not in dumped.stderr
+    reader = Reader()
+    reader.feed(dumped.stdout.decode())
+    assert [each for each in reader.ids if each in SECTIONS] == SECTIONS
+    subprocess.run(
+        [*arguments, f"--screenshot={picture}", "--window-size=390,1500", page],
+        capture_output=True,
+        timeout=LIMIT,
+        check=True,
+    )
+    from matplotlib.image import imread
+
+    pixels = imread(picture)
+    assert pixels.shape[:2] == (1500, 390)
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20

@@ -1,0 +1,177 @@
+"""What is recorded of a network's inside, against its definition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from recurra.bundle import Run
+from recurra.data.files import TextSource
+from recurra.tasks.text import evaluate, traces
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.model import Architecture, CharacterNetwork, log_probabilities
+from small import small_text
+
+
+def network_of(read: TextData, cell: str = "lstm") -> CharacterNetwork:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        found = CharacterNetwork(Architecture(len(read.vocabulary), cell, 6, 12, 2, 0.4))
+        for weight in found.parameters():
+            torch.nn.init.normal_(weight, std=0.6)
+    return found.eval()
+
+
+def read_of(text: str) -> TextData:
+    return TextData.from_source(TextSource(text, "some text"))
+
+
+@pytest.fixture(scope="module")
+def read() -> TextData:
+    return read_of("A Strange end: x-y.\n" * 40 + small_text(70))
+
+
+def scored(network: CharacterNetwork, read: TextData) -> traces.Nats:
+    before = int(read.ids[read.split.test.start - 1])
+    return evaluate.score(network, read.test, read.unknown_rate, before)[0]
+
+
+def cost(network: CharacterNetwork, ids: traces.Ids, rate: float) -> float:
+    """Nats of the last id when those before it are read from a state of zeros."""
+    with torch.no_grad():
+        logits, _ = network(torch.from_numpy(ids[None, :-1].astype(np.int64)))
+    return -float(log_probabilities(logits[0, -1], rate)[int(ids[-1])])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_loss_after_a_reset_is_that_of_its_definition(read: TextData, cell: str) -> None:
+    network = network_of(read, cell)
+    nats, ids = scored(network, read), read.test
+    found = traces.context(network, ids, nats, read.unknown_rate)
+    steps = found["context.steps"].tolist()
+    assert steps == [1 << k for k in range(len(steps))]
+    assert steps[-1] >= 64
+    # Up to 4 tokens a window counts one place; it is 36 tokens long up to 32.
+    starts = np.arange(len(ids) - 1 - 36 + 1)
+    for number, k in enumerate((1, 2, 4)):
+        off = [cost(network, ids[s : s + k + 1], read.unknown_rate) - nats[s + k] for s in starts]
+        assert found["context.nats"][number] == pytest.approx(np.mean(off) + nats.mean(), abs=1e-4)
+        assert found["context.error"][number] == pytest.approx(
+            np.std(off) / np.sqrt(len(off)), abs=1e-4
+        )
+    assert abs(found["context.nats"][-1] - nats.mean()) < abs(
+        found["context.nats"][0] - nats.mean()
+    )
+
+
+def test_the_influence_is_the_gradient_by_what_was_read(read: TextData) -> None:
+    network, ids = network_of(read), read.test[:40]
+    found = traces.influence(network, ids, read.unknown_rate)
+    assert found.shape == (19,)  # with 20 tokens before them, from which the state comes
+    embedded = network.embedding(torch.from_numpy(ids[None, :39].astype(np.int64)))
+    embedded = embedded.detach().requires_grad_()
+    hidden, _ = network.recurrent(embedded)
+    loss = F.cross_entropy(network.head(hidden[:, -1]), torch.tensor([int(ids[39]) - 1]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert embedded.grad is not None
+    norms = embedded.grad[0].norm(dim=1).flip(0).numpy()
+    np.testing.assert_allclose(found, norms[:19], rtol=1e-4)
+    assert not network.embedding._forward_hooks
+
+
+def test_units_are_those_that_go_with_what_is_seen(read: TextData) -> None:
+    network = network_of(read)
+    passage = range(read.split.test.start + 20, read.split.test.start + 120)
+    values, told = traces.units(network, read, passage)
+    assert values.shape == (100, traces.UNITS)
+    ids = torch.from_numpy(read.ids[None, : passage.stop].astype(np.int64))
+    with torch.no_grad():
+        states = network.recurrent.trace(network.embedding(ids)).states.hidden[0]
+    seen = traces.visible(read.vocabulary.shown(read.ids[: passage.stop]))
+    assert len({(each["layer"], each["unit"]) for each in told}) == traces.UNITS
+    assert sum(each["goes_with"] is not None for each in told) > 0
+    for column, each in zip(values.T, told, strict=True):
+        mine = states[passage.start :, each["layer"] - 1, each["unit"] - 1].numpy()
+        np.testing.assert_allclose(column, mine, atol=1e-5)
+        if each["goes_with"]:
+            r = np.corrcoef(mine, seen[each["goes_with"]][passage.start :])[0, 1]
+            assert each["r"] == pytest.approx(r, abs=1e-5)
+    # They were chosen on the text before the passage, each among those that are left.
+    before, taken = states[: passage.start].flatten(1).numpy(), list[int]()
+    for each in told:
+        if each["goes_with"]:
+            feature = seen[each["goes_with"]][: passage.start]
+            size = np.abs([np.corrcoef(unit, feature)[0, 1] for unit in before.T])
+            size[taken] = 0
+            taken.append((each["layer"] - 1) * 12 + each["unit"] - 1)
+            assert int(size.argmax()) == taken[-1]
+
+
+def test_what_a_reader_sees() -> None:
+    seen = traces.visible([*list("Ab c\nD."), " word", "s"])
+    assert seen["the place in the line"].tolist() == [1, 2, 3, 4, 0, 1, 2, 7, 8]
+    assert seen["the line ending next"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert seen["the place in the word"].tolist() == [1, 2, 0, 1, 0, 1, 0, 5, 6]
+    assert seen["capital letters"].tolist() == [1, 0, 0, 0, 0, 1, 0, 0, 0]
+    assert seen["marks and digits"].tolist() == [0, 0, 0, 0, 0, 0, 1, 0, 0]
+
+
+def test_a_constant_goes_with_nothing() -> None:
+    values = np.stack([np.ones(5), np.arange(5)], 1).astype(np.float32)
+    assert traces.correlations(values, np.arange(5.0)).tolist() == pytest.approx([0.0, 1.0])
+    assert traces.correlations(values, np.ones(5)).tolist() == [0.0, 0.0]
+
+
+def test_an_ordinary_passage_costs_what_the_whole_does() -> None:
+    nats = np.concatenate([np.full(1200, 9.0), np.full(1200, 1.0), np.full(1200, 4.0)])
+    nats[-1] = 14.0
+    start, end = traces.ordinary(nats)
+    assert end - start == traces.PASSAGE
+    assert abs(nats[start:end].mean() - nats.mean()) < 0.7
+    assert traces.ordinary(np.ones(7)) == (0, 7)
+
+
+def test_the_most_surprising_places_stand_apart(read: TextData) -> None:
+    nats = np.ones(len(read.test))
+    nats[[3, 4, 300]] = [8.0, 9.0, 7.0]
+    found = traces.surprises(nats, read)
+    assert [each["at"] for each in found[:2]] == [4, 300]
+    text = read.text(read.split.test)
+    first = found[0]
+    assert "".join([*first["before"], first["piece"], *first["after"]]) == text[:25]
+    assert len(first["before"]) == 4
+
+
+@pytest.mark.parametrize(
+    "text", [small_text(30), "ab" * 20, "aå\u0301\u202e<b>\n" * 40], ids=["lines", "short", "odd"]
+)
+def test_recording_is_repeatable_and_disturbs_nothing(tmp_path: Path, text: str) -> None:
+    data = read_of(text)
+    network = network_of(data)
+    nats = scored(network, data)
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    chance = torch.get_rng_state()
+    run = Run(tmp_path)
+    traces.record(run, network, data, nats)
+    first = run.read_arrays(traces.INSIDE)
+    traces.record(run, network, data, nats)
+    arrays, facts = run.read_arrays(traces.INSIDE)
+    assert facts == first[1]
+    assert {k: v.tobytes() for k, v in arrays.items()} == {
+        k: v.tobytes() for k, v in first[0].items()
+    }
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+    assert len(facts["passage"]["pieces"]) == len(arrays["passage"])
+    assert all(np.isfinite(value).all() for value in arrays.values())
+    start = facts["passage"]["start"]
+    held = data.text(data.split.test)[start : start + len(arrays["passage"])]
+    assert "".join(facts["passage"]["pieces"]) == data.vocabulary.decode(
+        data.vocabulary.encode(held)
+    )
+    np.testing.assert_allclose(arrays["passage"], nats[start : start + len(held)], rtol=1e-6)
+    assert traces.seconds_needed(network, data) >= 0
