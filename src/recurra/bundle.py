@@ -52,13 +52,10 @@ class Run:
     Args:
         path: the folder. Nothing is read or written until a method is called; use `create`
             for a new run and `open` for one that exists.
-        writes: whether what is written reaches the disk; of several processes that train one run
-            a single one writes.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, writes: bool = True) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._writes = writes
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -162,8 +159,6 @@ class Run:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Replace a file by this content, or leave it as it was."""
-        if not self._writes:
-            return
         target = self.path / name
         with _disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -223,8 +218,6 @@ class Run:
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Replace a file of named arrays; `facts` (JSON) travel in its header."""
-        if not self._writes:
-            return
         # Not ascontiguousarray, which makes a row of a single number.
         arrays = {key: np.asarray(value, order="C") for key, value in arrays.items()}
         for key, value in arrays.items():
@@ -286,8 +279,6 @@ class Run:
 
     def remove(self) -> None:
         """Remove the run and its folder, as far as that is possible."""
-        if not self._writes:
-            return
         with contextlib.suppress(OSError):
             self._empty()
             self.path.rmdir()
@@ -314,16 +305,12 @@ class Run:
 
     def sweep(self) -> None:
         """Remove what a crash left half-written beside the files."""
-        if not self._writes:
-            return
         with _disk_errors(self.path):
             for path in self.path.rglob(f".*{_ASIDE}"):
                 path.unlink()
 
     def append_history(self, line: Mapping[str, Any]) -> None:
         """Add a line to the history."""
-        if not self._writes:
-            return
         with _disk_errors(self.path / HISTORY), open(self.path / HISTORY, "ab") as file:
             file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
             file.flush()

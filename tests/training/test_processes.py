@@ -137,7 +137,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_any_number_goes_on(
     out = tmp_path / "run"
     printed = cut_off(corpus, out, number=signal.SIGINT)
     assert printed.count(f"what was learnt is kept\n  to do: recurra resume {out}\n") == 1
-    assert printed.count("recurra: interrupted") <= 2
+    assert printed.count("recurra: ") == 1
     shutil.copytree(out, tmp_path / "alone")
     assert torchrun(tmp_path / "log", "resume", out, "--quiet").wait(LIMIT) == 0
     resumed = Run.open(out)

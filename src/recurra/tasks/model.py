@@ -167,16 +167,16 @@ class Model(ABC, Generic[Data, Net]):
         place = out or processes.first(lambda: tempfile.mkdtemp(prefix="recurra-"))
         if out is None and processes.is_first():
             weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
-        processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
-        run = Run(place, writes=processes.is_first())
+        run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
         watcher.says(told)
         watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
-            run.write_json(CONFIG, self._configuration(data, design, precision, device))
+            config = self._configuration(data, design, precision, device)
+            processes.first(lambda: run.write_json(CONFIG, config))
             processes.first(lambda: self._prepare(run, data, watcher))
             return self._trained(run, data, network, precision, watcher, clock, new=True)
         except BaseException:
-            if not run.has(CHECKPOINT) and not run.has(REPORT):
+            if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
                 # Nothing was learnt: what is there would only be in the way of the next attempt.
                 run.remove()
             raise
@@ -221,7 +221,7 @@ class Model(ABC, Generic[Data, Net]):
             DataError: the data have changed since.
         """
         processes.check(cls.task, cls.several)
-        run = Run(Run.open(path, task=cls.task).path, writes=processes.is_first())
+        run = Run.open(path, task=cls.task)
         if run.has(REPORT):
             raise BundleError(
                 f"{run.path}: this training is finished; there is nothing to resume",

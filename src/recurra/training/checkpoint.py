@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from recurra.bundle import CHECKPOINT, Run
 from recurra.errors import BundleError
 from recurra.judge.loss import LossSum
+from recurra.training import processes
 from recurra.training.plan import Plan
 
 
@@ -52,7 +53,12 @@ def write(
     optimisers: Sequence[torch.optim.Optimizer],
     carry: Mapping[str, Tensor],
 ) -> None:
-    """Write everything into one file, so that a crash leaves the old one or the new one."""
+    """Write everything into one file, so that a crash leaves the old one or the new one.
+
+    The first process does; the others hold the same.
+    """
+    if not processes.is_first():
+        return
     arrays = {f"network/{k}": _array(v) for k, v in network.state_dict().items()}
     arrays |= {f"carry/{k}": _array(v) for k, v in carry.items()}
     for number, optimiser in enumerate(optimisers):

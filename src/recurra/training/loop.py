@@ -163,8 +163,9 @@ def train(
     if plan is None:
         progress, arrays = checkpoint.read(run, network, optimisers)
         carry = trainee.unpack(arrays)
-        run.sweep()
-        run.cut_history(progress.step)
+        if processes.is_first():
+            run.sweep()
+            run.cut_history(progress.step)
         clock = Clock(progress.seconds)
     else:
         progress, carry = Progress(0, plan), trainee.first()
@@ -245,9 +246,10 @@ def train(
                 }
                 if score is not None:
                     line["score"] = score
-                if (sample := trainee.sample(network)) is not None:
+                if (sample := processes.first(lambda: trainee.sample(network))) is not None:
                     line["sample"] = sample
-                run.append_history(line)
+                if processes.is_first():
+                    run.append_history(line)
                 watcher.reported(line, progress.plan, best)
                 checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
     progress = replace(progress, seconds=clock.elapsed())
@@ -267,8 +269,9 @@ def train(
 
 
 def write_weights(run: Run, network: nn.Module) -> None:
-    """Write the network's weights into the run's weights file."""
-    run.write_arrays(WEIGHTS, {k: v.cpu().numpy() for k, v in network.state_dict().items()})
+    """Write the network's weights into the run's weights file; the first process does."""
+    if processes.is_first():
+        run.write_arrays(WEIGHTS, {k: v.cpu().numpy() for k, v in network.state_dict().items()})
 
 
 @contextmanager

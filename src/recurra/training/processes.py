@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TOLD: Final = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What whoever starts several processes puts into their environment, beside how many they are."""
+
 _PATIENCE: Final = timedelta(days=1)
 """How long a process waits. Baselines and reports take their time, and a dead one is noticed at
 once: its connections close."""
@@ -41,9 +44,10 @@ _LAST_WORDS: Final = timedelta(seconds=10)
 
 def count() -> int:
     """How many processes train together."""
-    if {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
-        return int(os.environ["WORLD_SIZE"])
-    return 1
+    told = os.environ.get("WORLD_SIZE")
+    if told is None or not all(name in os.environ for name in _TOLD):
+        return 1
+    return int(told)
 
 
 def rank() -> int:
@@ -248,15 +252,15 @@ def _joined() -> Iterator[Any]:
     """torch.distributed, with all processes joined.
 
     Raises:
-        TrainingError: another process has ended.
+        TrainingError: another process has ended, or cannot be reached.
     """
     try:
         yield _group()
     except RuntimeError as error:
         raise TrainingError(
-            "another process of this training has ended",
-            expected=f"{count()} processes to the end",
-            fix="see what it said; `recurra resume` goes on where a run was begun",
+            f"the processes of this training have lost each other ({str(error).splitlines()[0]})",
+            expected=f"{count()} processes from the beginning to the end",
+            fix="see what the others said; `recurra resume` goes on where a run was begun",
         ) from error
 
 
