@@ -87,6 +87,8 @@ def _own(model: dict[str, Any]) -> tuple[float, float, str]:
         # Reports of before there were others hold no figures a byte.
         bits = f"{model['bits_a_byte']:.4f} bits a byte of UTF-8." if "bits_a_byte" in model else ""
         return model["nats"], model["bits"], bits
+    if model["unit"] == "bytes":
+        return model["nats"], model["bits"], ""
     one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
     own = f"{model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average"
     spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
@@ -166,7 +168,7 @@ before each of its {model["unit"]}:
 |---|---|---|
 {table}
 
-This model: {others}
+{f"This model: {others}" if others else ""}
 
 Left to write by itself:
 

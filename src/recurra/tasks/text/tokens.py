@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.pieces import BEGIN, END, LEAST_SUBWORDS, Pieces
+from recurra.data.pieces import BEGIN, END, LEAST_SUBWORDS, RESERVED, Pieces
 from recurra.data.vocabulary import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
 from recurra.errors import BundleError, DataError, OptionError
 
@@ -85,7 +85,7 @@ def parsed(how: str) -> tuple[str, int | None]:
     if how == "words":
         return how, MOST_WORDS
     number = int(size) if size.isascii() and size.isdecimal() and len(size) < 9 else 0
-    if colon and kind == "words" and END < number <= _MOST:
+    if colon and kind == "words" and 1 <= number <= _MOST:
         return kind, number
     if colon and kind == "bpe" and LEAST_SUBWORDS <= number <= _MOST:
         return "subwords", number
@@ -114,9 +114,9 @@ def learn(text: str, how: str, name: str) -> Tokens:
     if kind == "bytes":
         return Bytes()
     lines, named = blocks(text, 1 << 16), f"the lines of {name}"
-    if kind == "subwords":
+    if size is None or kind == "subwords":
         return PieceTokens(Pieces.learn(lines, how, name=named, flowing=True))
-    return PieceTokens(Pieces.learn(lines, kind, most=size, name=named, flowing=True))
+    return PieceTokens(Pieces.learn(lines, kind, most=size + RESERVED, name=named, flowing=True))
 
 
 def from_json(value: object) -> Tokens:
