@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from recurra.data.streams import Streams
@@ -61,15 +60,21 @@ def design(
 def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
     """The trainee of a network on a text; its seed, batch and chunk as the run's settings say."""
 
-    def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
-        return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
+    def streams(part: range) -> Streams:
+        return Streams(
+            read.ids[: part.stop],
+            batch=settings["batch"],
+            chunk=settings["chunk"],
+            seed=settings["seed"],
+            cuts=read.starts_in(part),
+        )
 
-    both = read.ids[: read.parts.select.stop]
     return TextTrainee(
         network,
-        streams(read.train),
-        streams(both),
+        streams(read.parts.train),
+        streams(range(read.parts.select.stop)),
         read.select,
         read.unknown_rate,
         read.vocabulary.unit,
+        read.starts_in(read.parts.select),
     )

@@ -47,12 +47,14 @@ def write(
     """
     found, config = read_baselines(run), run.config()
     before = int(read.ids[read.parts.test.start - 1])
-    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
+    starts = read.starts_in(read.parts.test)
+    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
+    ids = read.test if starts is None else np.delete(read.test, starts)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
-    tested, unit = read.text(read.split.test), evaluate.beside(read.vocabulary.unit)
-    figures, compared = evaluate.summary(nats, read.test, tested, read.vocabulary, streams)
+    tested, unit = read.text(read.tested), evaluate.beside(read.vocabulary.unit)
+    figures, compared = evaluate.summary(nats, ids, tested, read.vocabulary, streams)
     result = {
-        "data": {"name": read.source.name, "part": "the test part"},
+        "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
         "baselines": plain(found),
         "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
@@ -133,6 +135,8 @@ def told(report: dict[str, Any]) -> str:
             "  longest copy: longest passage that stands there too;",
             "  new pairs: word pairs not written before.",
         ]
+    if report["data"].get("note"):
+        lines += ["", report["data"]["note"] + "."]
     training = report.get("training")
     if training:
         lines += ["", training["sentence"]]
@@ -177,6 +181,8 @@ Left to write by itself:
 {free}
 
 {report["training"]["sentence"]}
+
+{report["data"]["note"]}
 
     recurra generate {name} --prompt "..."
     recurra evaluate {name} other.txt
