@@ -251,7 +251,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     def evaluate(self, source: Source) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.
 
-        Of a text of more than 50,000,000 characters the first 5,000,000 are scored.
+        Of a text of more than 50,000,000 characters the first 2,500,000 are scored.
 
         Raises:
             DataError: the text cannot be read.
