@@ -16,6 +16,7 @@ import torch
 from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.data.files import TextSource
 from recurra.data.long_text import LongText, Text, open_text
+from recurra.data.stored_ids import released
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
@@ -121,6 +122,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
+        released(read.ids)
         report.write(run, network, read, progress, epochs)
 
     @classmethod
