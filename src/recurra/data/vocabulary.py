@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, final
@@ -69,7 +71,20 @@ class Vocabulary:
         Raises:
             DataError: the text is empty, or holds half of a surrogate pair.
         """
-        return cls(tuple(sorted(set(text))))
+        return cls.from_blocks([text])
+
+    @classmethod
+    def from_blocks(cls, blocks: Iterable[str]) -> Vocabulary:
+        """As `from_text`, of a text that comes in blocks.
+
+        Raises:
+            DataError: as `from_text`.
+        """
+        seen = np.zeros(sys.maxunicode + 1, np.bool_)
+        for block in blocks:
+            for start in range(0, len(block), _BLOCK):
+                seen[_code_points(block[start : start + _BLOCK])] = True
+        return cls(tuple(map(chr, np.flatnonzero(seen).tolist())))
 
     def __len__(self) -> int:
         """V: the known characters and the unknown."""

@@ -14,12 +14,25 @@ import numpy as np
 import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
-from recurra.data.files import STANDARD_INPUT, TextSource, read_text
+from recurra.data.files import STANDARD_INPUT, TextSource
 from recurra.data.lines import raw_lines
+from recurra.data.long_text import LongText, Text, open_text
+from recurra.data.stored_ids import released
+from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
-from recurra.tasks.text import baselines, data, evaluate, lines, recipe, report, tokens, traces
+from recurra.tasks.text import (
+    baselines,
+    data,
+    evaluate,
+    lines,
+    recipe,
+    report,
+    stored,
+    tokens,
+    traces,
+)
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.lines import Line, LineReader, Usual
@@ -33,7 +46,7 @@ from recurra.training.loop import Watcher
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
-Source = str | PathLike[str] | TextSource | Sequence[str | PathLike[str]] | None
+Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
 
 @final
@@ -76,8 +89,10 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         clock = self._start()
-        if isinstance(source, TextSource):
-            read = TextData.from_source(source, self.tokens)
+        beside = None if out is None else Path(out).absolute().parent
+        how: dict[str, Any] = {"reset_at_documents": self.reset_at_documents, "beside": beside}
+        if isinstance(source, TextSource | LongText):
+            read = TextData.from_source(source, self.tokens, **how)
         else:
             listed = data.listed(source)
             if STANDARD_INPUT in listed and processes.count() > 1:
@@ -86,7 +101,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
                     expected="a file, which all of them can read",
                     fix="keep it in a file first",
                 )
-            read = data.read(listed, self.tokens)
+            read = data.read(listed, self.tokens, **how)
         files, told = read.source.files, read.told()
         return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
 
@@ -109,9 +124,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
     def _prepare(self, run: Run, read: TextData, watcher: Watcher) -> None:
         run.write_json(VOCABULARY, read.vocabulary.to_json())
-        data.store_input(run, read)
-        parts = (read.split.train, read.split.select, read.split.test)
-        found = baselines.text_baselines(read.vocabulary, *map(read.text, parts))
+        stored.store_input(run, read)
+        found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
         report.write_baselines(run, found)
         watcher.says(
             "to beat: " + report.told_baselines(found, evaluate.beside(read.vocabulary.unit))
@@ -128,6 +142,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
+        released(read.ids)
         kept = checkpoint.carried(run).get(UNSEEN)
         unseen = None if kept is None else kept.numpy().astype(np.float64)
         spared = int(run.config()["training"].get("spared", 0))
@@ -138,7 +153,9 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> TextData:
-        return data.read_again(run, config["data"], _tokens(run, config))
+        return stored.read_again(
+            run, config["data"], _tokens(run, config), reset_at_documents=_apart(run, config)
+        )
 
     @staticmethod
     def _facts(read: TextData) -> dict[str, Any]:
@@ -246,6 +263,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             seed=secrets.randbelow(2**62) if seed is None else seed,
             count=count,
             replace_unknown=replace_unknown,
+            apart=self.reset_at_documents,
         )
         return islice(rows, length)
 
@@ -253,7 +271,10 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         """What each token of `text` (N,) costs, in nats, given those before it."""
         if not text:
             raise DataError("the text is empty", expected="at least one character")
-        return evaluate.score(self.network, self.vocabulary.encode(text), self._unknown_rate)[0]
+        # Where documents are kept apart, the first token follows a document's beginning.
+        before = UNKNOWN if self.reset_at_documents else None
+        ids = self.vocabulary.encode(text)
+        return evaluate.score(self.network, ids, self._unknown_rate, before)[0]
 
     @property
     def usual(self) -> Usual:
@@ -284,24 +305,28 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     def evaluate(self, source: Source) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.
 
+        Of a text of more than 50,000,000 characters the first 2,500,000 are scored.
+
         Raises:
             DataError: the text cannot be read.
         """
-        text = source if isinstance(source, TextSource) else read_text(data.listed(source))
-        ids = self.vocabulary.encode(text.text)
-        nats, streams = evaluate.score(self.network, ids, self._unknown_rate)
+        given = (
+            source if isinstance(source, TextSource | LongText) else open_text(data.listed(source))
+        )
+        ids, starts, text = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
+        nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
         try:
-            known = self._read_again(self.run, self.run.config())
-            train = known.text(known.split.train)
-            found = baselines.text_baselines(
-                self.vocabulary, train, known.text(known.split.select), text.text
-            )
+            train, select = stored.known_again(self.run, self.run.config()["data"])
+            found = baselines.text_baselines(self.vocabulary, train, select, text)
         except DataError:
             found = ()
-        figures, compared = evaluate.summary(nats, ids, text.text, self.vocabulary, streams)
+        ids = ids if starts is None else np.delete(ids, starts)
+        figures, compared = evaluate.summary(nats, ids, text, self.vocabulary, streams)
         unit = evaluate.beside(self.vocabulary.unit)
+        whole = len(text) == given.length
+        part = "the whole text" if whole else f"the first of {given.length:,} characters"
         return {
-            "data": {"name": text.name, "part": "the whole text"},
+            "data": {"name": given.name, "part": part},
             "model": figures.to_json(),
             "baselines": report.plain(found),
             "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
@@ -312,3 +337,9 @@ def _tokens(run: Run, config: dict[str, Any]) -> str:
     """What a run was told to read; runs of before there was a choice read characters."""
     with run.intact(CONFIG):
         return str(config["options"].get("tokens", "characters"))
+
+
+def _apart(run: Run, config: dict[str, Any]) -> bool:
+    """Whether a run was told to keep documents apart."""
+    with run.intact(CONFIG):
+        return bool(config["options"].get("reset_at_documents", False))

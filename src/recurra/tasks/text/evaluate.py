@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from recurra.data.streams import Ids
 from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
@@ -78,9 +80,10 @@ class Score:
 
 def score(
     network: CharacterNetwork,
-    ids: np.ndarray[Any, np.dtype[np.int32]],
+    ids: Ids,
     unknown_rate: float,
     before: int | None = None,
+    starts: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Nats, int]:
     """Nats (N,) of every token, and the number of streams they were read in.
 
@@ -91,28 +94,39 @@ def score(
         ids: (N,).
         before: the token before the first, which it is predicted from; without one the
             first token costs log V, as nothing speaks for any.
+        starts: where documents begin that are kept apart: there no state is carried on, and the
+            ids there, which stand before them, are no tokens: (N - documents,) nats come back.
     """
     device = network.embedding.weight.device
     first = UNKNOWN if before is None else before
     inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
     targets = torch.from_numpy(ids.astype(np.int64)).to(device)
+    cuts = None
+    if starts is not None:
+        cuts = torch.zeros(len(ids), dtype=torch.bool)
+        cuts[starts[starts < len(ids) - 1] + 1] = True
+        cuts = cuts.to(device)
     count = len(ids)
     streams = _streams(count)
     network.eval()
     if streams == 1:
-        nats = stream_nats(network, inputs[None], targets[None], unknown_rate)[0]
+        cut = None if cuts is None else cuts[None]
+        nats = stream_nats(network, inputs[None], targets[None], unknown_rate, resets=cut)[0]
     else:
         size = -(-count // streams)
-        starts = size * torch.arange(streams, device=device)
+        begins = size * torch.arange(streams, device=device)
         # The first piece has nothing before it, and is read from its start like a whole text.
-        firsts = (starts - _WARM_UP).clamp(min=0)
+        firsts = (begins - _WARM_UP).clamp(min=0)
         places = firsts[:, None] + torch.arange(_WARM_UP + size, device=device)
         held = places.clamp(max=count - 1)
-        rows = stream_nats(network, inputs[held], targets[held], unknown_rate, chunk=512)
+        cut = None if cuts is None else cuts[held]
+        rows = stream_nats(
+            network, inputs[held], targets[held], unknown_rate, resets=cut, chunk=512
+        )
         nats = np.concatenate([rows[0, :size], rows[1:, _WARM_UP:].ravel()])[:count]
     if before is None:
         nats[0] = math.log(network.embedding.num_embeddings)
-    return nats, streams
+    return nats if starts is None else np.delete(nats, starts), streams
 
 
 def _streams(count: int) -> int:
@@ -121,7 +135,7 @@ def _streams(count: int) -> int:
 
 def summary(
     nats: Nats,
-    ids: np.ndarray[Any, np.dtype[np.int32]],
+    ids: Ids,
     text: str,
     vocabulary: Tokens,
     streams: int,
@@ -185,7 +199,7 @@ def free_running(
 ) -> list[dict[str, Any]]:
     """What the network writes when left alone, by temperature: figures apart from the scores."""
     texts = [free_text(network, read, t, FREE_LENGTH, seed) for t in TEMPERATURES]
-    found = freerun.measure(texts, read.text(range(read.split.select.stop)))
+    found = freerun.measure(texts, "".join(read.known()))
     return [
         {
             "temperature": temperature,
@@ -205,7 +219,9 @@ def free_text(
 ) -> str:
     """So many characters that the network writes without a prompt."""
     text = ""
-    for (piece,) in write(network, read.vocabulary, "", Sampling(temperature), seed=seed):
+    for (piece,) in write(
+        network, read.vocabulary, "", Sampling(temperature), seed=seed, apart=read.apart
+    ):
         text += piece
         if len(text) >= length:
             break
@@ -223,5 +239,5 @@ def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
     texts = [free_text(network, read, 1.0, 50)]
     writing = (time.perf_counter() - start) * FREE_LENGTH / 50
     start = time.perf_counter()
-    freerun.measure(texts, read.text(range(read.split.select.stop)))
+    freerun.measure(texts, "".join(read.known()))
     return scoring + len(TEMPERATURES) * writing + 2 * (time.perf_counter() - start)

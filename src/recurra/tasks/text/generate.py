@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.search.stream import generators, sample
@@ -26,6 +27,7 @@ def write(
     seed: int = 0,
     count: int = 1,
     replace_unknown: bool = False,
+    apart: bool = False,
 ) -> Iterator[tuple[str, ...]]:
     """Text that follows the prompt, a token of each of `count` continuations at a time, no end.
 
@@ -33,7 +35,7 @@ def write(
     character with the token that ends it; what can be no character comes out as U+FFFD.
 
     Row by row the same for the same seed, whatever `count` is. Without a prompt it begins as after
-    a line end, where the model knows one.
+    a line end, where the model knows one; a model that keeps documents `apart` begins one.
 
     Raises:
         OptionError: `count` is below 1.
@@ -54,7 +56,7 @@ def write(
             expected=f"{vocabulary.unit} of the text it was trained on",
             fix="leave them out, or add --replace-unknown to have them read as the unknown one",
         )
-    return _written(network, vocabulary, prompt, sampling, seed, count)
+    return _written(network, vocabulary, prompt, sampling, seed, count, apart)
 
 
 def _named(unknown: str) -> str:
@@ -68,14 +70,15 @@ def _written(
     sampling: Sampling,
     seed: int,
     count: int,
+    apart: bool,
 ) -> Iterator[tuple[str, ...]]:
     device = network.embedding.weight.device
     network.eval()
-    if prompt:
-        ids = vocabulary.encode(prompt).astype(np.int64)
-    else:
-        newline = int(vocabulary.encode("\n")[0])
-        ids = np.array([newline], np.int64)
+    ids = vocabulary.encode(prompt).astype(np.int64)
+    if apart:
+        ids = np.concatenate([[UNKNOWN], ids])
+    elif not prompt:
+        ids = vocabulary.encode("\n")[:1].astype(np.int64)
     state = None
     with torch.no_grad():
         for start in range(0, len(ids), _CHUNK):
@@ -83,7 +86,8 @@ def _written(
             logits, state = network(chunk, state)
     assert state is not None
     rows = torch.zeros(count, dtype=torch.long)
-    recent = torch.from_numpy(ids[None, -max(1, sampling.remembers) :])[rows]
+    told = ids[apart:] if prompt else ids[:0]
+    recent = torch.from_numpy(told[None, -max(1, sampling.remembers) :])[rows]
     writers = [Writer(vocabulary) for _ in range(count)]
     stream = sample(
         network,
@@ -91,7 +95,7 @@ def _written(
         state.select(rows),
         sampling.choose(vocabulary.silent),
         generators(seed, count),
-        recent=recent if prompt else recent[:, :0],
+        recent=recent,
         remember=sampling.remembers,
     )
     for tokens in stream:

@@ -16,11 +16,11 @@ from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import CharacterNetwork, log_probabilities
+from recurra.tasks.text.model import MOST_UNSEEN, CharacterNetwork, log_probabilities
 from recurra.tasks.text.tokens import Tokens
 
 Nats = NDArray[np.float64]
-Ids = NDArray[np.int32]
+Ids = NDArray[np.integer[Any]]
 
 USUAL: Final = "traces/lines.safetensors"
 
@@ -30,7 +30,6 @@ QUANTILE: Final = 0.99
 LEAST: Final = 2
 """Lines from which it can be said what is usual."""
 
-_MOST_LEARNT: Final = 1_000_000
 _WARM_UP: Final = 2_000
 
 _MOST_LOGITS: Final = 1 << 22
@@ -216,23 +215,39 @@ def learn(
             trained on.
         spared: tokens at its end that were never trained on.
     """
-    stop, now = read.parts.select.stop, 1.0
+    now = 1.0
     if unseen is None:
-        start = max(read.parts.select.start, stop - _MOST_LEARNT)
-        before = int(read.ids[start - 1])
-        nats = evaluate.score(network, read.ids[start:stop], read.unknown_rate, before)[0]
+        nats, ids = _costs(network, read, MOST_UNSEEN)
     else:
-        nats = unseen
+        nats, ids = unseen, _tokens(read, MOST_UNSEEN)[-len(unseen) :]
         if spared:
-            start = max(1, stop - spared - _WARM_UP)
-            before = int(read.ids[start - 1])
-            found = evaluate.score(network, read.ids[start:stop], read.unknown_rate, before)[0]
+            found, _ = _costs(network, read, spared + _WARM_UP)
+            spared = min(spared, len(found), len(nats))
             now = float(found[-spared:].mean() / max(nats[-spared:].mean(), 1e-9))
-    ids = read.ids[stop - len(nats) : stop]
     costs, counts = totals(nats, ends_of(read.vocabulary, ids))
     if len(costs) < LEAST:
         return None
     return Usual.of(costs, counts, end_of(read.text(read.split.select)), now)
+
+
+def _tokens(read: TextData, most: int) -> Ids:
+    """Up to so many of the last ids of the selection part, without beginnings of documents."""
+    start = max(0, len(read.select) - most)
+    ids: Ids = np.asarray(read.select[start:])
+    starts = read.starts_in(read.parts.select)
+    return ids if starts is None else np.delete(ids, starts[starts >= start] - start)
+
+
+def _costs(network: CharacterNetwork, read: TextData, most: int) -> tuple[Nats, Ids]:
+    """What the last ids of the selection part cost a network, and which they are."""
+    start = max(0, len(read.select) - most)
+    starts = read.starts_in(read.parts.select)
+    if starts is not None:
+        starts = starts[starts >= start] - start
+    before = int(read.ids[read.parts.select.start + start - 1])
+    ids = np.asarray(read.select[start:])
+    nats = evaluate.score(network, ids, read.unknown_rate, before, starts)[0]
+    return nats, _tokens(read, most)
 
 
 def realised(usual: Usual, nats: Nats, ends: NDArray[np.bool_]) -> dict[str, Any]:

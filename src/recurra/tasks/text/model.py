@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State
-from recurra.data.streams import Cursor, Streams
+from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
@@ -27,8 +28,17 @@ from recurra.training.loop import Loss
 MOST_EPOCHS: Final = 60
 """Passes over a text beyond which its model only learns it by heart."""
 
+MOST_CHOOSING: Final = 2_500_000
+"""Tokens of a selection part that are all looked at, at each report; of a larger one, a sample."""
+
+CHOOSING: Final = 250_000
+"""Tokens of that sample."""
+
 MOST_SCORES: Final = 1 << 25
 """Logits that exist at a time, 128 MB in float32: what has more is gone through in pieces."""
+
+MOST_UNSEEN: Final = 1_000_000
+"""Tokens at the end of the selection part of which is kept what they cost while they were new."""
 
 CELLS: Final = ("rnn", "gru", "lstm")
 
@@ -114,9 +124,15 @@ class CharacterNetwork(Network):
         hidden, after = self.read(ids, state)
         return self.logits(hidden), after
 
-    def read(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """What the head reads (B, T, H) after each of `ids` (B, T), and the state after it."""
-        hidden, after = self.recurrent(self.embedding(ids), state)
+    def read(
+        self, ids: Tensor, state: State | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """What the head reads (B, T, H) after each of `ids` (B, T), and the state after it.
+
+        Args:
+            resets: (B, T) bool: true where a document begins, into which no state is carried.
+        """
+        hidden, after = self.recurrent(self.embedding(ids), state, resets=resets)
         return self.dropout(hidden), after
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -168,19 +184,22 @@ def stream_nats(
     unknown_rate: float,
     *,
     state: State | None = None,
+    resets: Tensor | None = None,
     chunk: int = 4096,
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Nats of each target (B, T) when the network reads the inputs (B, T) from the first on.
 
-    The state is carried through; memory does not grow with T but for the result.
+    The state is carried through, but for `resets` (B, T); memory does not grow with T but for the
+    result.
     """
     found = []
     chunk = max(1, min(chunk, MOST_SCORES // (len(inputs) * network.embedding.num_embeddings)))
     with torch.inference_mode():
         for start in range(0, inputs.shape[1], chunk):
             window = slice(start, start + chunk)
-            logits, state = network(inputs[:, window], state)
-            scores = log_probabilities(logits, unknown_rate)
+            cut = None if resets is None else resets[:, window]
+            hidden, state = network.read(inputs[:, window], state, cut)
+            scores = log_probabilities(network.logits(hidden), unknown_rate)
             found.append(-scores.gather(-1, targets[:, window, None])[..., 0].double().cpu())
     return torch.cat(found, 1).numpy()
 
@@ -212,6 +231,7 @@ class TextTrainee:
         unknown_rate: the probability of an unknown character.
         unit: what the ids are, in the plural.
         written: gives a text that a network writes; without it there are no samples.
+        cuts: where documents begin in the selection part, if they are kept apart.
     """
 
     def __init__(
@@ -219,10 +239,11 @@ class TextTrainee:
         network: CharacterNetwork,
         streams: Streams,
         finishing: Streams,
-        select: np.ndarray[Any, np.dtype[np.int32]],
+        select: Ids,
         unknown_rate: float,
         unit: str = "characters",
         written: Callable[[CharacterNetwork], str] | None = None,
+        cuts: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.unit = unit
         self._written = written
@@ -234,7 +255,8 @@ class TextTrainee:
         self.ceiling = 4.0 * float(np.log(network.embedding.num_embeddings))
         self.device = network.embedding.weight.device
         self._template = network.recurrent.zero_state(1)
-        self._windows = _overlapping(torch.from_numpy(select).long().to(self.device))
+        self._windows = _overlapping(select, cuts, self.device)
+        self._select, self._cuts = select, cuts
 
     @property
     def steps_an_epoch(self) -> float:
@@ -257,8 +279,12 @@ class TextTrainee:
         inputs = torch.from_numpy(chunk.inputs[rows]).to(self.device)
         targets = torch.from_numpy(chunk.targets[rows]).to(self.device)
         assert isinstance(network, CharacterNetwork)
-        hidden, state = network.read(inputs, None if chunk.fresh else carry.state)
-        # The selection part may hold unknown characters, which are not learnt and not counted.
+        resets = None
+        if chunk.resets is not None:
+            resets = torch.from_numpy(chunk.resets[rows]).to(self.device)
+        hidden, state = network.read(inputs, None if chunk.fresh else carry.state, resets)
+        # The selection part may hold unknown characters, which are not learnt and not counted, nor
+        # are beginnings of documents.
         count = int((targets != UNKNOWN).sum())
         summed = network.summed_loss(hidden, targets)
         mean, total = summed / max(1, count), LossSum(summed.item(), count)
@@ -270,19 +296,23 @@ class TextTrainee:
         """The loss on the selection part, read in overlapping windows side by side.
 
         Each window warms its state up on the characters before it; the figure differs by less
-        than a hundredth from that of one stream, and takes a fraction of the time.
+        than a hundredth from that of one stream, and takes a fraction of the time. Of a part
+        of more than MOST_CHOOSING tokens the windows are a sample of CHOOSING, evenly spread.
         """
         assert isinstance(network, CharacterNetwork)
-        nats = self._selected(network)
+        nats = self._nats(network, self._windows)
         return LossSum(float(nats.sum()), len(nats))
 
-    def _selected(self, network: CharacterNetwork) -> np.ndarray[Any, np.dtype[np.float64]]:
-        ids, scored = self._windows
+    def _nats(self, network: CharacterNetwork, windows: Windows) -> npt.NDArray[np.float64]:
+        """What the scored tokens of windows cost, in their order."""
+        ids, scored, resets = windows
         training = network.training
         network.eval()
-        nats = stream_nats(network, ids[:, :-1], ids[:, 1:], self.unknown_rate, chunk=256)
+        nats = stream_nats(
+            network, ids[:, :-1], ids[:, 1:], self.unknown_rate, resets=resets, chunk=256
+        )
         network.train(training)
-        found: np.ndarray[Any, np.dtype[np.float64]] = nats[scored[:, 1:].cpu().numpy()]
+        found: npt.NDArray[np.float64] = nats[scored]
         return found
 
     def score(self, network: nn.Module) -> None:
@@ -303,7 +333,11 @@ class TextTrainee:
 
         What the latter costs is kept: after this it is not known any more what new text costs.
         """
-        unseen = torch.from_numpy(self._selected(self._network).astype(np.float32))
+        windows = self._windows
+        if (before := len(self._select) - MOST_UNSEEN) > 0:
+            cuts = None if self._cuts is None else self._cuts[self._cuts >= before] - before
+            windows = _overlapping(self._select[before:], cuts, self.device)
+        unseen = torch.from_numpy(self._nats(self._network, windows).astype(np.float32))
         return TextCarry(Cursor(carry.cursor.epoch + 1, 0), None, True, unseen)
 
     def pack(self, carry: TextCarry) -> Mapping[str, Tensor]:
@@ -325,17 +359,37 @@ class TextTrainee:
         return TextCarry(Cursor(epoch, position), state, bool(finishing), arrays.get(UNSEEN))
 
 
-def _overlapping(ids: Tensor, windows: int = 32, warm_up: int = 128) -> tuple[Tensor, Tensor]:
-    """Cut (N,) into rows (W, T) that overlap, and the mask of what each row is scored on.
+Windows = tuple[Tensor, npt.NDArray[np.bool_], Tensor | None]
+"""Rows (W, T + 1), which targets (W, T) are scored, and where inputs (W, T) begin a document."""
 
-    Every character but the first is scored once. Rows are filled up at their end by repeating
-    the last character, which is not scored.
+
+def _overlapping(
+    ids: Ids,
+    cuts: npt.NDArray[np.int64] | None,
+    device: torch.device,
+    windows: int = 32,
+    warm_up: int = 128,
+) -> Windows:
+    """Cut (N,) into rows (W, T + 1) that overlap.
+
+    Every token but the first, and those at `cuts`, is scored once, or CHOOSING of them where there
+    are more than MOST_CHOOSING. Rows are filled up at their end by repeating the last token, which
+    is not scored.
     """
     count = len(ids)
     windows = max(1, min(windows, count // (2 * warm_up)))
-    size = -(-(count - 1) // windows)
-    firsts = 1 + size * torch.arange(windows)
-    places = firsts[:, None] + torch.arange(-warm_up if windows > 1 else -1, size)
-    lasts = torch.clamp(firsts + size, max=count)
-    scored = (places >= firsts[:, None]) & (places < lasts[:, None])
-    return ids[places.clamp(0, count - 1).to(ids.device)], scored
+    apart = size = -(-(count - 1) // windows)
+    if count > MOST_CHOOSING:
+        size = CHOOSING // windows
+    firsts = 1 + apart * np.arange(windows)[:, None]
+    places = firsts + np.arange(-warm_up if windows > 1 else -1, size)
+    lasts = np.minimum(firsts + size, count)
+    scored = (places >= firsts) & (places < lasts)
+    held = places.clip(0, count - 1)
+    resets = None
+    if cuts is not None:
+        begun = among(held, cuts)
+        scored &= ~begun
+        resets = torch.from_numpy(begun[:, :-1]).to(device)
+    rows = torch.from_numpy(np.asarray(ids[held], np.int64)).to(device)
+    return rows, scored[:, 1:], resets

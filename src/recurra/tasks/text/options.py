@@ -13,6 +13,11 @@ class TextOptions(TrainingOptions):
 
     size: str | None = option(None, "tiny, small, medium or large; default: what the time allows.")
     tokens: str = option("characters", "characters, bytes, bpe:N subwords, words or words:N.")
+    reset_at_documents: bool = option(
+        False,
+        "Each file is a document: nothing is carried from one into the next, and the parts that "
+        "train, choose and report are whole documents, cut nearest to their shares.",
+    )
     cell: str = option("lstm", "rnn, gru or lstm.")
     hidden: int | None = option(None, "Hidden units in a layer.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)

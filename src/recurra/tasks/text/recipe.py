@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
-import numpy as np
 import torch
 
 from recurra.data.streams import Streams
@@ -79,21 +78,27 @@ def design(
 def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
     """The trainee of a network on a text; its seed, batch and chunk as the run's settings say."""
 
-    def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
-        return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
+    def streams(part: range) -> Streams:
+        return Streams(
+            read.ids[: part.stop],
+            batch=settings["batch"],
+            chunk=settings["chunk"],
+            seed=settings["seed"],
+            cuts=read.starts_in(part),
+        )
 
     def written(network: CharacterNetwork) -> str:
         rows = write(network, read.vocabulary, "", Sampling(SAMPLED_AT), seed=settings["seed"])
         return "".join(row[0] for row in islice(rows, SAMPLED))
 
-    # Runs of before it was there spared nothing.
-    both = read.ids[: read.parts.select.stop - settings.get("spared", 0)]
     return TextTrainee(
         network,
-        streams(read.train),
-        streams(both),
+        streams(read.parts.train),
+        # Runs of before it was there spared nothing.
+        streams(range(read.parts.select.stop - settings.get("spared", 0))),
         read.select,
         read.unknown_rate,
         read.vocabulary.unit,
         written,
+        read.starts_in(read.parts.select),
     )

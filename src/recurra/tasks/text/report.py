@@ -54,17 +54,19 @@ def write(
     """
     found, config = read_baselines(run), run.config()
     before = int(read.ids[read.parts.test.start - 1])
-    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
+    starts = read.starts_in(read.parts.test)
+    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
+    ids = read.test if starts is None else np.delete(read.test, starts)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
-    tested, unit = read.text(read.split.test), evaluate.beside(read.vocabulary.unit)
-    figures, compared = evaluate.summary(nats, read.test, tested, read.vocabulary, streams)
+    tested, unit = read.text(read.tested), evaluate.beside(read.vocabulary.unit)
+    figures, compared = evaluate.summary(nats, ids, tested, read.vocabulary, streams)
     traces.record(run, network, read, nats)
     result = {
-        "data": {"name": read.source.name, "part": "the test part"},
+        "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
         "baselines": plain(found),
         "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
-        "lines": usual and lines.realised(usual, nats, lines.ends_of(read.vocabulary, read.test)),
+        "lines": usual and lines.realised(usual, nats, lines.ends_of(read.vocabulary, ids)),
         "free_running": evaluate.free_running(network, read),
         "training": session.facts(progress, epochs, config["training"]),
     }
@@ -96,6 +98,8 @@ def _own(model: dict[str, Any]) -> tuple[float, float, str]:
         # Reports of before there were others hold no figures a byte.
         bits = f"{model['bits_a_byte']:.4f} bits a byte of UTF-8." if "bits_a_byte" in model else ""
         return model["nats"], model["bits"], bits
+    if model["unit"] == "bytes":
+        return model["nats"], model["bits"], ""
     one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
     own = f"{model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average"
     spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
@@ -142,6 +146,8 @@ def told(report: dict[str, Any]) -> str:
             "  longest copy: longest passage that stands there too;",
             "  new pairs: word pairs not written before.",
         ]
+    if report["data"].get("note"):
+        rows += ["", report["data"]["note"] + "."]
     training = report.get("training")
     if training:
         rows += ["", training["sentence"]]
@@ -187,7 +193,7 @@ before each of its {model["unit"]}:
 |---|---|---|
 {table}
 
-This model: {others}
+{f"This model: {others}" if others else ""}
 
 Left to write by itself:
 
@@ -196,6 +202,8 @@ Left to write by itself:
 {free}
 
 {report["training"]["sentence"]}
+
+{report["data"]["note"]}
 
     recurra generate {name} --prompt "..."
     recurra evaluate {name} other.txt

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.pieces import BEGIN, END, LEAST_SUBWORDS, Pieces
+from recurra.data.pieces import BEGIN, END, LEAST_SUBWORDS, RESERVED, Pieces
 from recurra.data.vocabulary import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
 from recurra.errors import BundleError, DataError, OptionError
 
@@ -25,6 +27,8 @@ LOST_BYTE: Final = float(np.log(256))
 """Nats that a byte costs which nothing is known of."""
 
 _MOST: Final = 1_000_000
+_WORDS: Final = re.compile(r" ?\S+|\s+(?!\S)|\s+")
+_REMEMBERED: Final = 500_000  # words whose subwords are kept: some hundred MB at most
 _BLOCK: Final = 1 << 20  # characters cut at a time, so that memory stays near the result's
 
 
@@ -85,7 +89,7 @@ def parsed(how: str) -> tuple[str, int | None]:
     if how == "words":
         return how, MOST_WORDS
     number = int(size) if size.isascii() and size.isdecimal() and len(size) < 9 else 0
-    if colon and kind == "words" and END < number <= _MOST:
+    if colon and kind == "words" and 1 <= number <= _MOST:
         return kind, number
     if colon and kind == "bpe" and LEAST_SUBWORDS <= number <= _MOST:
         return "subwords", number
@@ -96,10 +100,12 @@ def parsed(how: str) -> tuple[str, int | None]:
     )
 
 
-def learn(text: str, how: str, name: str) -> Tokens:
+def learn(texts: Iterable[str], how: str, name: str) -> Tokens:
     """The tokens of a training part.
 
     Args:
+        texts: the part, some of it at a time; all of it for characters, of the others as much as
+            is to be learnt from.
         how: as `--tokens` says.
         name: what the text is called in messages.
 
@@ -110,13 +116,13 @@ def learn(text: str, how: str, name: str) -> Tokens:
     """
     kind, size = parsed(how)
     if kind == "characters":
-        return Vocabulary.from_text(text)
+        return Vocabulary.from_blocks(texts)
     if kind == "bytes":
         return Bytes()
-    lines, named = blocks(text, 1 << 16), f"the lines of {name}"
-    if kind == "subwords":
+    lines, named = blocks(texts, 1 << 16), f"the lines of {name}"
+    if size is None or kind == "subwords":
         return PieceTokens(Pieces.learn(lines, how, name=named, flowing=True))
-    return PieceTokens(Pieces.learn(lines, kind, most=size, name=named, flowing=True))
+    return PieceTokens(Pieces.learn(lines, kind, most=size + RESERVED, name=named, flowing=True))
 
 
 def from_json(value: object) -> Tokens:
@@ -139,20 +145,25 @@ def from_json(value: object) -> Tokens:
     return Vocabulary.from_json(value)
 
 
-def blocks(text: str, size: int = _BLOCK) -> Iterator[str]:
-    """A text in blocks of about so many characters, cut where a line ends if there is such a place.
+def blocks(texts: Iterable[str], size: int = _BLOCK) -> Iterator[str]:
+    """A text in blocks of so many characters at most, cut where a line ends if there is a place.
 
-    Between two lines that begin and end with no blank, where cutting changes no piece.
+    Between two lines that begin and end with no blank, where cutting changes no piece. Where it is
+    cut does not depend on how the text comes.
     """
-    start = 0
-    while len(text) - start > size:
-        at = text.rfind("\n", start + 1, start + size)
-        while at > 0 and (text[at - 1].isspace() or text[at + 1].isspace()):
-            at = text.rfind("\n", start + 1, at)
-        end = start + size if at < 0 else at + 1
-        yield text[start:end]
-        start = end
-    yield text[start:]
+    held = ""
+    for text in texts:
+        held, start = held + text, 0
+        while len(held) - start > size:
+            at = held.rfind("\n", start + 1, start + size)
+            while at > 0 and (held[at - 1].isspace() or held[at + 1].isspace()):
+                at = held.rfind("\n", start + 1, at)
+            end = start + size if at < 0 else at + 1
+            yield held[start:end]
+            start = end
+        held = held[start:]
+    if held:
+        yield held
 
 
 @final
@@ -265,10 +276,9 @@ class PieceTokens:
         Raises:
             DataError: it holds half a character (a surrogate alone).
         """
-        parts = [self.pieces.encode([block])[0].astype(np.int32) for block in blocks(text)]
-        ids: Ids = np.concatenate(parts)
-        ids[ids == UNKNOWN] = self.lost
-        return ids
+        find = self._words if self.pieces.kind == "words" else self._subwords
+        parts = [np.fromiter(find(block), np.int32) for block in blocks([text])]
+        return np.concatenate([np.empty(0, np.int32), *parts])
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """The text of ids (T,)."""
@@ -284,7 +294,7 @@ class PieceTokens:
         if self.pieces.kind == "subwords":
             return {}
         known, counts = set(self.pieces.known), Counter[str]()
-        for block in blocks(text):
+        for block in blocks([text]):
             counts.update(piece for piece in self.pieces.cut(block) if piece not in known)
         return dict(counts.most_common())
 
@@ -294,13 +304,36 @@ class PieceTokens:
         found: npt.NDArray[np.int64] = self._sizes[ids]
         lost = np.flatnonzero(ids == self.lost)
         if len(lost):
-            cut = [piece for block in blocks(text) for piece in self.pieces.cut(block)]
+            cut = [piece for block in blocks([text]) for piece in self.pieces.cut(block)]
             found[lost] = [len(cut[place].encode()) for place in lost]
         return found
 
     def to_json(self) -> dict[str, Any]:
         """The pieces."""
         return self.pieces.to_json()
+
+    def _words(self, text: str) -> Iterator[int]:
+        ids, lost = self._known, self.lost
+        return (ids.get(piece, lost) for piece in self.pieces.cut(text))
+
+    def _subwords(self, text: str) -> Iterator[int]:
+        # No subword goes across a blank: each word between two of them is cut once, the first time.
+        words, seen = _WORDS.findall(text), self._seen
+        new = [word for word in set(words) if word not in seen]
+        if len(seen) + len(new) > _REMEMBERED:
+            seen.clear()
+            new = list(set(words))
+        rows = self.pieces.encode(new)
+        seen.update(zip(new, (row.tolist() for row in rows), strict=True))
+        return chain.from_iterable(map(seen.__getitem__, words))
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {piece: k for k, piece in enumerate(self.pieces.known, RESERVED)}
+
+    @cached_property
+    def _seen(self) -> dict[str, list[int]]:
+        return {}
 
     @cached_property
     def _sizes(self) -> npt.NDArray[np.int64]:
