@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -159,13 +159,18 @@ class Run:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Replace a file by this content, or leave it as it was."""
+        self.write_parts(name, [content])
+
+    def write_parts(self, name: str, parts: Iterable[bytes]) -> None:
+        """Replace a file by these parts one after the other, or leave it as it was."""
         target = self.path / name
         with _disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, aside = tempfile.mkstemp(_ASIDE, f".{target.name}.", target.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(content)
+                    for part in parts:
+                        file.write(part)
                     file.flush()
                     os.fsync(file.fileno())
                 Path(aside).chmod(0o666 & ~_umask())

@@ -62,7 +62,7 @@ def _add_training(
 _add_training(
     "text",
     TextOptions,
-    "Train a character model on text.",
+    "Train a model that reads and writes text.",
     data_help="Files, folders, or - for standard input; without any, the language reference that "
     "Python carries.",
 )

@@ -26,14 +26,17 @@ def generate(
     top_k: Annotated[int | None, typer.Option(help="Choose among the k likeliest.")] = None,
     top_p: Annotated[float, typer.Option(help="Choose among this much probability.")] = 1.0,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1 repeats less.")] = 1.0,
-    length: Annotated[int, typer.Option(help="Characters to write; 0 for no end.")] = 500,
+    length: Annotated[
+        int,
+        typer.Option(help="Tokens to write; 0 for no end."),
+    ] = 500,
     stop: Annotated[
         list[str] | None, typer.Option(help="End before this text; may be given again.")
     ] = None,
     count: Annotated[int, typer.Option(help="Continuations, side by side.")] = 1,
     seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,
     replace_unknown: Annotated[
-        bool, typer.Option(help="Read characters the model does not know as the unknown one.")
+        bool, typer.Option(help="Read what the model does not know as unknown.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -65,6 +65,11 @@ def foreign(data: bytes) -> Guess | None:
     for encoding, zeros, others in (("UTF-16LE", odd, even), ("UTF-16BE", even, odd)):
         if zeros >= 8 and zeros > len(head) // 16 and others * 8 < zeros:
             return Guess(f"it looks like {encoding} (every other byte is 0)", _convert(encoding))
+    return binary(at)
+
+
+def binary(at: int) -> Guess:
+    """What holds a 0 at byte `at`."""
     return Guess(f"it is binary (byte {at:,} is 0)", "give a text file")
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import hashlib
 import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, final
 
-from recurra.data.encodings import BOM, foreign, likely_encoding
+from recurra.data.encodings import BOM, Guess, foreign, likely_encoding
 from recurra.errors import DataError
 
 STANDARD_INPUT: Final = "-"
@@ -28,13 +31,33 @@ class TextSource:
     """A text and where it came from.
 
     `name` is short and fits into a folder's name; `files` are in the order of the text; `skipped`
-    are the files of a given folder that are not text.
+    are the files of a given folder that are not text; `starts` are where in the text files begin,
+    standard input among them.
     """
 
     text: str
     name: str
     files: tuple[Path, ...] = ()
     skipped: tuple[Path, ...] = ()
+    starts: tuple[int, ...] = (0,)
+
+    @property
+    def length(self) -> int:
+        """Characters."""
+        return len(self.text)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the text in UTF-8."""
+        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+
+    def part(self, part: range) -> str:
+        """The characters of a part."""
+        return self.text[part.start : part.stop]
+
+    def blocks(self, part: range) -> Iterator[str]:
+        """The characters of a part, at once."""
+        yield self.part(part)
 
 
 def read_text(sources: Sequence[str | Path]) -> TextSource:
@@ -47,28 +70,79 @@ def read_text(sources: Sequence[str | Path]) -> TextSource:
         DataError: nothing was given, a file is missing, empty, unreadable, binary, not UTF-8 or
             given twice, or a folder holds no text.
     """
+    names, skipped = given(sources)
+    contents = [
+        (_standard_input(), "standard input")
+        if each == STANDARD_INPUT
+        else (bytes_of(Path(each)), each)
+        for each in names
+    ]
+    files = tuple(Path(each) for each in names if each != STANDARD_INPUT)
+    return joined(contents, name_of(sources), files, skipped)
+
+
+def given(sources: Sequence[str | Path]) -> tuple[list[str], tuple[Path, ...]]:
+    """The files named, those of folders one by one, and "-"; and what folders hold besides.
+
+    Raises:
+        DataError: nothing was given, a file is missing or given twice, or a folder holds no text.
+    """
     if not sources:
         raise DataError("no text was given", expected="files, folders, or - for standard input")
-    parts: list[str] = []
-    files: list[Path] = []
+    names: list[str] = []
     skipped: list[Path] = []
     seen: set[Path] = set()
     for source in sources:
         if str(source) == STANDARD_INPUT:
             _once(Path(STANDARD_INPUT), "standard input", seen)
-            parts.append(decoded(_standard_input(), "standard input"))
+            names.append(STANDARD_INPUT)
             continue
         path = Path(source)
+        found = [path]
         if is_folder(path):
             found, left = _of_folder(path)
             skipped.extend(left)
-        else:
-            found = [path]
         for file in found:
             _once(file.resolve(), str(file), seen)
-            parts.append(decoded(bytes_of(file), str(file)))
-            files.append(file)
-    return TextSource(_joined(parts), name_of(sources), tuple(files), tuple(skipped))
+            names.append(str(file))
+    return names, tuple(skipped)
+
+
+def joined(
+    contents: Sequence[tuple[bytes, str]],
+    name: str,
+    files: tuple[Path, ...],
+    skipped: tuple[Path, ...],
+) -> TextSource:
+    """The contents of files, each with its name, as one text.
+
+    Raises:
+        DataError: as `decoded`.
+    """
+    parts = [decoded(data, called) for data, called in contents]
+    parts = [each if each.endswith("\n") else each + "\n" for each in parts[:-1]] + parts[-1:]
+    ends = accumulate(map(len, parts), initial=0)
+    return TextSource("".join(parts), name, files, skipped, tuple(ends)[:-1])
+
+
+def incoming(name: str, size: int) -> Iterator[bytes]:
+    """What comes through standard input ("-") or a pipe, up to `size` bytes at a time.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if name == STANDARD_INPUT and sys.stdin is None:
+        raise _closed()
+    try:
+        with contextlib.ExitStack() as opened:
+            if name == STANDARD_INPUT:
+                stream = sys.stdin.buffer
+            else:
+                stream = opened.enter_context(Path(name).open("rb"))
+            while data := stream.read(size):
+                yield data
+    except (OSError, ValueError) as error:
+        raise unreadable("standard input" if name == STANDARD_INPUT else name, error) from error
 
 
 def embedded_text() -> TextSource:
@@ -110,7 +184,7 @@ def is_folder(
             fix=f"did you mean {near}?" if near else "look for a slip in the path",
         ) from error
     except (OSError, ValueError) as error:
-        raise _unreadable(str(path), error) from error
+        raise unreadable(str(path), error) from error
 
 
 def _nearest(path: Path) -> Path | None:
@@ -145,7 +219,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     """Regular files below `folder`, hidden ones and hidden folders left out."""
 
     def refuse(error: OSError) -> None:
-        raise _unreadable(str(error.filename), error)
+        raise unreadable(str(error.filename), error)
 
     for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -160,7 +234,7 @@ def _looks_like_text(file: Path) -> bool:
         with file.open("rb") as stream:
             head = stream.read(_SNIFFED)
     except OSError as error:
-        raise _unreadable(str(file), error) from error
+        raise unreadable(str(file), error) from error
     if foreign(head):
         return False
     try:
@@ -183,19 +257,24 @@ def bytes_of(file: Path, expected: str = "a file") -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise _unreadable(str(file), error) from error
+        raise unreadable(str(file), error) from error
 
 
 def _standard_input() -> bytes:
     if sys.stdin is None:
-        raise DataError("standard input is closed", expected="text: recurra ... - < corpus.txt")
+        raise _closed()
     try:
         return sys.stdin.buffer.read()
     except (OSError, ValueError) as error:
-        raise _unreadable("standard input", error) from error
+        raise unreadable("standard input", error) from error
 
 
-def _unreadable(name: str, error: OSError | ValueError) -> DataError:
+def _closed() -> DataError:
+    return DataError("standard input is closed", expected="text: recurra ... - < corpus.txt")
+
+
+def unreadable(name: str, error: OSError | ValueError) -> DataError:
+    """What is said of a file that the system does not let us read."""
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return DataError(
         f"{name}: cannot be read: {why}",
@@ -224,19 +303,16 @@ def decoded(data: bytes, name: str) -> str:
         offset = len(data) - len(body) + error.start
         line = data.count(b"\n", 0, offset) + 1
         guess = likely_encoding(data, offset)
-        raise DataError(
-            f"{name}: not UTF-8 at byte {offset:,} (0x{data[offset]:02x}), line {line:,}: "
-            f"{guess.found}",
-            expected="UTF-8 text",
-            fix=guess.fix_for(name),
-        ) from error
+        raise not_utf8(name, offset, data[offset], line, guess) from error
 
 
-def _joined(parts: Sequence[str]) -> str:
-    if len(parts) == 1:
-        return parts[0]
-    ended = [part if part.endswith("\n") else part + "\n" for part in parts[:-1]]
-    return "".join([*ended, parts[-1]])
+def not_utf8(name: str, offset: int, byte: int, line: int, guess: Guess) -> DataError:
+    """What is said of a file with a byte that is not UTF-8."""
+    return DataError(
+        f"{name}: not UTF-8 at byte {offset:,} (0x{byte:02x}), line {line:,}: {guess.found}",
+        expected="UTF-8 text",
+        fix=guess.fix_for(name),
+    )
 
 
 def given_once(files: Sequence[Path]) -> None:

@@ -51,16 +51,24 @@ class Pieces:
     characters  each by itself
 
     Subwords and words hold the blank before them, and a text is read as if a blank stood before
-    it: a word at its beginning is the piece that it is elsewhere.
+    it: a word at its beginning is the piece that it is elsewhere. Pieces that are `flowing` are of
+    parts of one long text instead: no blank is put before a part, and none is composed.
     """
 
     kind: str
     known: tuple[str, ...]
     tokenizer: str | None = None
+    flowing: bool = False
 
     @classmethod
     def learn(
-        cls, texts: Iterable[str], how: str, *, most: int | None = None, name: str = "the texts"
+        cls,
+        texts: Iterable[str],
+        how: str,
+        *,
+        most: int | None = None,
+        name: str = "the texts",
+        flowing: bool = False,
     ) -> Pieces:
         """The pieces of texts.
 
@@ -71,6 +79,7 @@ class Pieces:
                 "characters" for all.
             most: the commonest are kept, so many ids at most.
             name: what the texts are called in messages.
+            flowing: the texts are parts of one.
 
         Raises:
             OptionError: no such way.
@@ -79,20 +88,19 @@ class Pieces:
             MissingExtra: subwords are asked for and tokenizers is not installed.
         """
         kind, _, size = how.partition(":")
-        whole = _checked(texts, name)
+        whole = _checked(texts, name, flowing)
         if kind == "bpe" and not size:
-            return _learn_subwords(whole, MOST_SUBWORDS if most is None else most)
+            return _learn_subwords(whole, MOST_SUBWORDS if most is None else most, flowing)
         if kind == "bpe" and size.isdecimal() and LEAST_SUBWORDS <= int(size) <= 1_000_000:
-            found = _learn_subwords(whole, int(size))
+            found = _learn_subwords(whole, int(size), flowing)
             if len(found) < int(size):
                 raise _too_large(how, len(found), name)
             return found
         if size or kind not in ("words", "characters"):
             raise OptionError(f"--tokens {how}", expected=_WAYS)
-        cut = _words if kind == "words" else list
         counts: Counter[str] = Counter()
         for text in whole:
-            counts.update(cut(text))
+            counts.update(_cut(text, kind, flowing))
         # Of equals the first in order, so that the same texts give the same ids anywhere.
         ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         least = 2 if kind == "words" else 1
@@ -105,7 +113,8 @@ class Pieces:
                 expected="pieces that come again",
                 fix="--tokens characters, or give more data" if counts else "",
             )
-        return cls(kind, tuple(known[: None if most is None else max(most - RESERVED, 1)]))
+        kept = known[: None if most is None else max(most - RESERVED, 1)]
+        return cls(kind, tuple(kept), flowing=flowing)
 
     def __len__(self) -> int:
         """How many ids there are, the three reserved included."""
@@ -114,12 +123,12 @@ class Pieces:
     def encode(self, texts: Sequence[str]) -> list[Numbers]:
         """The ids (T,) of each text in its composed form (NFC), without BEGIN and END.
 
-        An empty text has none.
+        An empty text has none. Flowing parts are taken as they stand.
 
         Raises:
             DataError: a text holds half a character (a surrogate alone).
         """
-        whole = list(_checked(texts, "text"))
+        whole = list(_checked(texts, "text", self.flowing))
         if self.kind == "subwords":
             return [np.array(row.ids, np.int64) + RESERVED for row in self._encoded(whole)]
         ids = self._ids
@@ -128,7 +137,7 @@ class Pieces:
 
     def cut(self, text: str) -> list[str]:
         """The pieces of a text as they stand in it, known or not; the first with a blank."""
-        (whole,) = _checked([text], "text")
+        (whole,) = _checked([text], "text", self.flowing)
         if self.kind != "subwords":
             return self._cut(whole)
         (row,) = self._encoded([whole])
@@ -146,7 +155,7 @@ class Pieces:
             DataError: an id is none of these.
         """
         copied = copied or {}
-        spelt, parts = self._bytes, []
+        spelt, parts = self.written, []
         for place, k in enumerate(np.asarray(ids, np.int64).tolist()):
             if not 0 <= k < len(spelt):
                 raise DataError(f"id {k} is no piece", expected=f"ids from 0 to {len(spelt) - 1:,}")
@@ -154,7 +163,15 @@ class Pieces:
             parts.append(normal(copied[place]).encode() if lost else spelt[k])
         # A model may end in the middle of a character.
         text = b"".join(parts).decode("utf-8", "replace")
-        return text if self.kind == "characters" else text.removeprefix(" ")
+        return text if self.kind == "characters" or self.flowing else text.removeprefix(" ")
+
+    @cached_property
+    def written(self) -> list[bytes]:
+        """The bytes that each id writes: U+FFFD where unknown, none for BEGIN and END."""
+        reserved = [UNKNOWN_DRAWN.encode(), b"", b""]
+        if self.kind != "subwords":
+            return reserved + [piece.encode() for piece in self.known]
+        return reserved + [bytes(_BYTES[letter] for letter in piece) for piece in self.known]
 
     def shown(self, ids: Sequence[int] | Numbers, text: str | None = None) -> list[str]:
         """Each piece as people read it, with its blank; bytes that are no whole characters as hex.
@@ -172,9 +189,10 @@ class Pieces:
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes it from."""
+        flowing = {"flowing": True} if self.flowing else {}
         if self.kind == "subwords":
-            return {"kind": self.kind, "tokenizer": self.tokenizer}
-        return {"kind": self.kind, "known": list(self.known)}
+            return {"kind": self.kind, "tokenizer": self.tokenizer} | flowing
+        return {"kind": self.kind, "known": list(self.known)} | flowing
 
     @classmethod
     def from_json(cls, value: object) -> Pieces:
@@ -186,8 +204,11 @@ class Pieces:
         """
         given = value if isinstance(value, dict) else {}
         kind, known, tokenizer = (given.get(k) for k in ("kind", "known", "tokenizer"))
+        flowing = given.get("flowing", False)
+        if not isinstance(flowing, bool):
+            raise _damaged()
         if kind == "subwords" and isinstance(tokenizer, str):
-            found = cls("subwords", _spelt_in(tokenizer), tokenizer)
+            found = cls("subwords", _spelt_in(tokenizer), tokenizer, flowing)
             assert found._encoder is not None  # made now, so that damage is told now
             return found
         if (
@@ -197,33 +218,25 @@ class Pieces:
             and len(set(known)) == len(known) > 0
             and (kind == "words" or all(len(each) == 1 for each in known))
         ):
-            return cls(kind, tuple(known))
+            return cls(kind, tuple(known), flowing=flowing)
         raise _damaged()
 
     # -- how they are looked up ---------------------------------------------------------------
 
     def _cut(self, text: str) -> list[str]:
-        return _words(text) if self.kind == "words" else list(text)
+        return _cut(text, self.kind, self.flowing)
 
     def _read(self, k: int) -> str:
         if k < RESERVED:
             return (UNKNOWN_DRAWN, "<begin>", "<end>")[k]
         try:
-            return self._bytes[k].decode()
+            return self.written[k].decode()
         except UnicodeDecodeError:
-            return f"<{self._bytes[k].hex(' ').upper()}>"
+            return f"<{self.written[k].hex(' ').upper()}>"
 
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {piece: k for k, piece in enumerate(self.known, RESERVED)}
-
-    @cached_property
-    def _bytes(self) -> list[bytes]:
-        """What each id writes."""
-        reserved = [UNKNOWN_DRAWN.encode(), b"", b""]
-        if self.kind != "subwords":
-            return reserved + [piece.encode() for piece in self.known]
-        return reserved + [bytes(_BYTES[letter] for letter in piece) for piece in self.known]
 
     @cached_property
     def _encoder(self) -> Any:
@@ -236,19 +249,24 @@ class Pieces:
 
     def _encoded(self, texts: Sequence[str]) -> Iterator[Any]:
         for start in range(0, len(texts), _AT_ONCE):
-            group = [" " + text if text else "" for text in texts[start : start + _AT_ONCE]]
+            group = [_led(text, self.flowing) for text in texts[start : start + _AT_ONCE]]
             yield from self._encoder.encode_batch(group, add_special_tokens=False)
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(" " + text) if text else []
+def _led(text: str, flowing: bool) -> str:
+    """A text with the blank before it."""
+    return text if flowing or not text else " " + text
 
 
-def _checked(texts: Iterable[str], name: str) -> Iterator[str]:
-    """Texts in their composed form, each of them whole."""
+def _cut(text: str, kind: str, flowing: bool) -> list[str]:
+    return _WORD.findall(_led(text, flowing)) if kind == "words" else list(text)
+
+
+def _checked(texts: Iterable[str], name: str, flowing: bool) -> Iterator[str]:
+    """Texts in their composed form unless they are flowing, each of them whole."""
     for row, text in enumerate(texts):
         if not text.isascii():
-            text = normal(text)
+            text = text if flowing else normal(text)
             try:
                 text.encode("utf-8")
             except UnicodeEncodeError:
@@ -288,7 +306,7 @@ def _letters() -> dict[str, int]:
 _BYTES: Final = _letters()
 
 
-def _learn_subwords(texts: Iterable[str], size: int) -> Pieces:
+def _learn_subwords(texts: Iterable[str], size: int, flowing: bool) -> Pieces:
     library = _tokenizers()
     made = library.Tokenizer(library.models.BPE())
     cut = library.pre_tokenizers
@@ -304,9 +322,9 @@ def _learn_subwords(texts: Iterable[str], size: int) -> Pieces:
         initial_alphabet=sorted(_BYTES),
         show_progress=False,
     )
-    made.train_from_iterator((" " + text for text in texts if text), trainer)
+    made.train_from_iterator((_led(text, flowing) for text in texts if text), trainer)
     tokenizer: str = made.to_str()
-    return Pieces("subwords", _spelt_in(tokenizer), tokenizer)
+    return Pieces("subwords", _spelt_in(tokenizer), tokenizer, flowing)
 
 
 def _spelt_in(tokenizer: str) -> tuple[str, ...]:
@@ -338,5 +356,5 @@ def _tokenizers() -> Any:
     except ImportError as error:
         raise MissingExtra(
             "subwords are cut by tokenizers, which is not installed",
-            fix='pip install "recurra[pairs]", or --tokens words',
+            fix="pip install tokenizers, or --tokens words",
         ) from error

@@ -11,7 +11,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import DataError, OptionError
+from recurra.errors import DataError, OptionError, counted
 
 
 @final
@@ -72,6 +72,37 @@ def contiguous(
             fix="give more text: several files or a folder",
         )
     return split
+
+
+def apart(
+    starts: Sequence[int],
+    n: int,
+    *,
+    select: float = 0.05,
+    test: float = 0.10,
+    name: str = "the text",
+) -> Split:
+    """As `contiguous`, cut at the documents' beginnings that are nearest to the shares.
+
+    Args:
+        starts: where documents begin, ascending, 0 first; the last one ends at n.
+        n: how long they are in all.
+        select, test, name: as in `contiguous`; each part has a document at least.
+
+    Raises:
+        DataError: there are fewer than three documents.
+    """
+    if len(starts) < 3:
+        raise DataError(
+            f"{name} has {counted(len(starts), 'document')}: too few to keep apart and to train, "
+            "choose and test on",
+            expected="at least three files, each a document, where they are kept apart",
+            fix="give more files, or leave --reset-at-documents out",
+        )
+    second = min(starts[2:], key=lambda start: abs(start - n * (1 - test)))
+    before = [start for start in starts[1:] if start < second]
+    first = min(before, key=lambda start: abs(start - n * (1 - select - test)))
+    return Split(range(first), range(first, second), range(second, n))
 
 
 def _cut(n: int, select: Fraction, test: Fraction) -> Split:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+import numpy.typing as npt
 
-Ids = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
+Ids = npt.NDArray[np.integer[Any]]
 
 
 @final
@@ -25,13 +26,15 @@ class Chunk:
     """One chunk of every stream.
 
     `inputs` and `targets` are (B, T), the targets one step ahead; `fresh` where the streams have
-    just begun, so that no state may be carried into them; `following` is the next cursor.
+    just begun, so that no state may be carried into them; `following` is the next cursor;
+    `resets` (B, T), where there are cuts, where no state may be carried into an input.
     """
 
-    inputs: Ids
-    targets: Ids
+    inputs: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
     fresh: bool
     following: Cursor
+    resets: npt.NDArray[np.bool_] | None = None
 
 
 @final
@@ -47,10 +50,20 @@ class Streams:
         ids: the sequence (N,), at least 2 long.
         batch: B, lowered where the sequence is too short for it.
         chunk: mean steps of a chunk.
+        cuts: places (C,), ascending, before which a state ends; None for none.
     """
 
-    def __init__(self, ids: Ids, *, batch: int, chunk: int, seed: int) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        *,
+        batch: int,
+        chunk: int,
+        seed: int,
+        cuts: npt.NDArray[np.int64] | None = None,
+    ) -> None:
         self.ids = ids
+        self.cuts = cuts
         self.batch = max(1, min(batch, (len(ids) - 1) // max(2, min(chunk, 16))))
         self.length = (len(ids) - 1) // self.batch
         self.chunk = min(chunk, self.length)
@@ -69,4 +82,14 @@ class Streams:
         taken = np.take(self.ids, window, mode="wrap").astype(np.int64, copy=False)
         end = cursor.position + steps
         following = Cursor(cursor.epoch + 1, 0) if end >= self.length else Cursor(cursor.epoch, end)
-        return Chunk(taken[:, :-1], taken[:, 1:], cursor.position == 0, following)
+        resets = None if self.cuts is None else among(window[:, :-1] % len(self.ids), self.cuts)
+        return Chunk(taken[:, :-1], taken[:, 1:], cursor.position == 0, following, resets)
+
+
+def among(places: npt.NDArray[np.int64], cuts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which of the places, of any shape, are among the ascending cuts (C,)."""
+    if not len(cuts):
+        return np.zeros(places.shape, np.bool_)
+    found = np.minimum(np.searchsorted(cuts, places), len(cuts) - 1)
+    hit: npt.NDArray[np.bool_] = cuts[found] == places
+    return hit

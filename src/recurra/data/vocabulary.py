@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, final
@@ -19,6 +21,9 @@ UNKNOWN_DRAWN: Final = "\ufffd"
 
 _BLOCK: Final = 1 << 20  # characters encoded at a time, so that memory stays near the result's
 
+_WIDER: Final = np.array([0x80, 0x800, 0x10000])
+"""The code points from which UTF-8 takes a byte more."""
+
 
 @final
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Vocabulary:
     """
 
     symbols: tuple[str, ...]
+
+    unit = "characters"
+    lost = UNKNOWN
+    silent = (UNKNOWN,)
 
     def __post_init__(self) -> None:
         if not self.symbols:
@@ -62,7 +71,20 @@ class Vocabulary:
         Raises:
             DataError: the text is empty, or holds half of a surrogate pair.
         """
-        return cls(tuple(sorted(set(text))))
+        return cls.from_blocks([text])
+
+    @classmethod
+    def from_blocks(cls, blocks: Iterable[str]) -> Vocabulary:
+        """As `from_text`, of a text that comes in blocks.
+
+        Raises:
+            DataError: as `from_text`.
+        """
+        seen = np.zeros(sys.maxunicode + 1, np.bool_)
+        for block in blocks:
+            for start in range(0, len(block), _BLOCK):
+                seen[_code_points(block[start : start + _BLOCK])] = True
+        return cls(tuple(map(chr, np.flatnonzero(seen).tolist())))
 
     def __len__(self) -> int:
         """V: the known characters and the unknown."""
@@ -99,14 +121,6 @@ class Vocabulary:
             )
         return str(self._codes[array].astype("<u4").tobytes(), "utf-32-le")
 
-    def shown(self, ids: npt.ArrayLike) -> list[str]:
-        """What each of the ids (T,) stands for, one character each.
-
-        Raises:
-            DataError: as `decode`.
-        """
-        return list(self.decode(ids))
-
     def unknown(self, text: str) -> dict[str, int]:
         """How often each character that is not known occurs in `text`, the most frequent first."""
         counts: dict[int, int] = {}
@@ -118,6 +132,24 @@ class Vocabulary:
                 counts[int(code)] = counts.get(int(code), 0) + int(count)
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return {chr(code): count for code, count in ordered}
+
+    def shown(self, ids: npt.ArrayLike) -> list[str]:
+        """The character of each of the ids (T,); the unknown is drawn as U+FFFD.
+
+        Raises:
+            DataError: an id is below 0 or not below V, or is no integer.
+        """
+        return list(self.decode(ids))
+
+    def widths(self, text: str) -> npt.NDArray[np.int64]:
+        """Bytes (T,) of UTF-8 that each character of `text` takes up."""
+        codes = _code_points(text)
+        return np.searchsorted(_WIDER, codes, "right") + 1
+
+    @cached_property
+    def written(self) -> list[bytes]:
+        """The bytes of UTF-8 that each id writes; the unknown, those of U+FFFD."""
+        return [each.encode() for each in (UNKNOWN_DRAWN, *self.symbols)]
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads: all symbols as one string."""

@@ -79,7 +79,7 @@ def run(context: LabContext) -> Shakespeare:
             expected="at least 1,000; it learns to write from 500,000",
         )
     context.say(
-        f"{source.name}: {len(source.text):,} characters, {len(data.vocabulary.symbols)} "
+        f"{source.name}: {len(source.text):,} characters, {len(data.vocabulary) - 1} "
         f"different; the last {len(data.test):,} are held out. Embedding 70, 2 layers of 100, "
         f"Adam {RATE}, one random chunk of {CHUNK} a step, from a zero state."
     )
@@ -149,7 +149,7 @@ def sample(
     network: CharacterNetwork, data: TextData, seed: int, length: int, temperature: float = 0.8
 ) -> str:
     """Text that follows 'b', or the text's first character where it has no 'b'."""
-    prompt = "b" if "b" in data.vocabulary.symbols else data.source.text[0]
+    prompt = data.source.text[0] if data.vocabulary.unknown("b") else "b"
     pieces = write(network, data.vocabulary, prompt, Sampling(temperature=temperature), seed=seed)
     return prompt + "".join(piece for (piece,) in islice(pieces, length))
 

@@ -117,11 +117,11 @@ def test_the_order_is_chosen_on_the_selection_part() -> None:
             ids[at] = (ids[at - 1] + 2 * ids[at - 2]) % 3
     found = ngram(ids[:4000], ids[4000:5000], ids[5000:], 3)
     assert found.name == "interpolated 3-gram"
-    assert found.per_character is not None
+    assert found.each is not None
     known = ids[:5000]
     expected = NGram.fit(known, 3, 3).nats(ids[5000:], known)
-    np.testing.assert_array_equal(found.per_character, expected)
-    assert found.nats_per_character == pytest.approx(expected.mean())
+    np.testing.assert_array_equal(found.each, expected)
+    assert found.nats == pytest.approx(expected.mean())
 
 
 def test_long_known_texts_are_cut_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_long_known_texts_are_cut_and_it_is_said(monkeypatch: pytest.MonkeyPatch
     assert "the last 1,000 of the 2,500 characters" in found.note
     order = int(found.name.split()[1].removesuffix("-gram"))
     expected = NGram.fit(ids[1500:2500], 4, order).nats(ids[2500:], ids[:2500])
-    np.testing.assert_array_equal(found.per_character, expected)
+    np.testing.assert_array_equal(found.each, expected)
     text = "".join(map(str, ids))
     assert "the last 1,000 of the 2,500 bytes" in xz(text[:2500], text[2500:]).note
     assert xz_bits(text[:2500], text[2500:]) == xz_bits(text[1500:2500], text[2500:])
@@ -169,7 +169,7 @@ def test_the_nats_that_a_model_saves() -> None:
 
 def test_a_text_of_few_characters() -> None:
     found = text_baselines(Vocabulary.from_text("a"), "a", "b", "c")
-    assert all(math.isfinite(baseline.nats_per_character) for baseline in found)
+    assert all(math.isfinite(baseline.nats) for baseline in found)
     with pytest.raises(DataError, match="the selection part is empty"):
         text_baselines(Vocabulary.from_text("a"), "a", "", "c")
 
@@ -181,13 +181,13 @@ def test_tiny_shakespeare(data_folder: Path) -> None:
         text[part.start : part.stop] for part in (split.train, split.select, split.test)
     )
     found = text_baselines(Vocabulary.from_text(train), train, select, test)
-    figures = {baseline.name: baseline.nats_per_character for baseline in found}
+    figures = {baseline.name: baseline.nats for baseline in found}
     # 1.669 is the known figure of a Witten-Bell 5-gram counted in the first 90 %.
     assert figures["interpolated 5-gram"] == pytest.approx(1.669, abs=0.0005)
     assert figures["compressor xz"] == pytest.approx(1.7456, abs=0.01)
     assert figures["unigram"] == pytest.approx(3.3473, abs=0.0001)
     assert figures["uniform guess"] == pytest.approx(math.log(66))
     for baseline in found:
-        if baseline.per_character is not None:
-            assert baseline.per_character.shape == (111_540,)
-            assert baseline.per_character.mean() == pytest.approx(baseline.nats_per_character)
+        if baseline.each is not None:
+            assert baseline.each.shape == (111_540,)
+            assert baseline.each.mean() == pytest.approx(baseline.nats)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from recurra.bundle import INPUT, Run
 from recurra.data.files import TextSource, embedded_text
-from recurra.data.vocabulary import UNKNOWN
+from recurra.data.vocabulary import UNKNOWN, Vocabulary
 from recurra.errors import DataError
-from recurra.tasks.text import data
+from recurra.tasks.text import data, stored
 from recurra.tasks.text.data import TextData
 from small import small_text
 
@@ -31,6 +31,7 @@ def test_the_parts_are_the_text_and_the_vocabulary_is_the_training_parts(text: s
     split = read.split
     assert read.text(split.train) + read.text(split.select) + read.text(split.test) == text
     assert len(read.train) + len(read.select) + len(read.test) == len(text)
+    assert isinstance(read.vocabulary, Vocabulary)
     assert set(read.vocabulary.symbols) == set(read.text(split.train))
     assert read.vocabulary.decode(read.train) == read.text(split.train)
     assert not (read.train == UNKNOWN).any()
@@ -84,7 +85,7 @@ def test_no_source_is_the_embedded_text() -> None:
 
 def begun(tmp_path: Path, read: TextData) -> tuple[Run, dict[str, object]]:
     run = Run.create(tmp_path / "run")
-    data.store_input(run, read)
+    stored.store_input(run, read)
     return run, read.facts()
 
 
@@ -109,7 +110,7 @@ def test_files_and_folders_are_read_again(tmp_path: Path, monkeypatch: pytest.Mo
         assert not run.has(INPUT)
         # From elsewhere, too.
         monkeypatch.chdir("/")
-        assert same(data.read_again(run, facts), read)
+        assert same(stored.read_again(run, facts), read)
         monkeypatch.chdir(tmp_path)
 
 
@@ -117,7 +118,7 @@ def test_the_embedded_text_is_read_again(tmp_path: Path) -> None:
     read = data.read([])
     run, facts = begun(tmp_path, read)
     assert not run.has(INPUT)
-    assert same(data.read_again(run, facts), read)
+    assert same(stored.read_again(run, facts), read)
 
 
 def test_standard_input_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +126,7 @@ def test_standard_input_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stdin", given)
     read = data.read(["-"])
     run, facts = begun(tmp_path, read)
-    assert same(data.read_again(run, facts), read)
+    assert same(stored.read_again(run, facts), read)
 
 
 def test_standard_input_beside_files_is_kept(
@@ -135,13 +136,13 @@ def test_standard_input_beside_files_is_kept(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"from a pipe")))
     read = data.read([tmp_path / "a.txt", "-"])
     run, facts = begun(tmp_path, read)
-    assert same(data.read_again(run, facts), read)
+    assert same(stored.read_again(run, facts), read)
 
 
 def test_a_text_that_was_given_as_such_is_kept(tmp_path: Path) -> None:
     read = of(small_text(9))
     run, facts = begun(tmp_path, read)
-    assert same(data.read_again(run, facts), read)
+    assert same(stored.read_again(run, facts), read)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
@@ -152,7 +153,7 @@ def test_a_pipe_is_kept(tmp_path: Path) -> None:
     read = data.read([tmp_path / "pipe"])
     writer.join()
     run, facts = begun(tmp_path, read)
-    assert same(data.read_again(run, facts), read)
+    assert same(stored.read_again(run, facts), read)
 
 
 def test_changed_data_are_told(tmp_path: Path) -> None:
@@ -161,8 +162,8 @@ def test_changed_data_are_told(tmp_path: Path) -> None:
     run, facts = begun(tmp_path, data.read([file]))
     file.write_text(small_text(9).replace("lazy", "hazy", 1))
     with pytest.raises(DataError, match="corpus: the text has changed") as caught:
-        data.read_again(run, facts)
+        stored.read_again(run, facts)
     assert caught.value.fix
     file.unlink()
     with pytest.raises(DataError, match=r"corpus\.txt: no such file"):
-        data.read_again(run, facts)
+        stored.read_again(run, facts)

@@ -93,12 +93,18 @@ def test_texts_that_do_not_divide_are_scored_whole(
 
 
 def test_scores_are_sums_over_counts(model: TextModel) -> None:
-    ids = np.array([1, 0, 2, 0], np.int32)
-    score = evaluate.summary(np.array([1.0, 2.0, 3.0, 2.0]), ids, 1)
-    assert (score.nats, score.characters, score.unknown) == (2.0, 4, 2)
+    text = "TλhŻ"
+    nats = np.array([1.0, 2.0, 3.0, 2.0])
+    score, beside = evaluate.summary(nats, encoded(model, text), text, model.vocabulary, 1)
+    assert (score.nats, score.tokens, score.characters, score.unknown) == (2.0, 4, 4, 2)
+    assert beside is nats
+    # Six bytes; the unknown are spelt: two bytes and an end each.
+    assert score.bytes == 6
+    assert score.a_byte == pytest.approx((8 + 2 * 3 * math.log(256)) / 6)
     assert score.bits == pytest.approx(2 / math.log(2))
     plain = score.to_json()
     assert plain["perplexity"] == pytest.approx(math.exp(2))
+    assert plain["bits_a_byte"] == pytest.approx(score.a_byte / math.log(2))
     assert plain["bits"] == score.bits
 
 

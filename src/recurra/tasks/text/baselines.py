@@ -1,4 +1,4 @@
-"""What a character model has to beat: counts of n-grams, and a compressor that knows the text."""
+"""What a text model has to beat: counts of n-grams, and a compressor that knows the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import lzma
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from recurra.data.vocabulary import Vocabulary
 from recurra.errors import DataError, OptionError
+from recurra.tasks.text.tokens import LOST_BYTE, Tokens
 
-_Integers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
@@ -28,27 +29,54 @@ NGRAM_LIMIT: Final = 20_000_000
 XZ_LIMIT: Final = 10_000_000
 """Bytes of known text that xz is given, the last ones: half a minute."""
 
+XZ: Final = "compressor xz"
 _XZ_WINDOW: Final = 1 << 26  # how far back preset 9 looks
 
 
 @final
 @dataclass(frozen=True)
 class Baseline:
-    """A figure to beat, in nats a character; `per_character` (T,) where there is one for each."""
+    """A figure to beat, in nats a character or a byte; `each` (T,) where each has one."""
 
     name: str
-    nats_per_character: float
+    nats: float
     note: str
-    per_character: Floats | None = None
+    each: Floats | None = None
 
     def saved_by(self, nats: Floats) -> Floats:
-        """Nats (T,) that a model with these `nats` (T,) saves at each character.
+        """Nats (T,) that a model with these `nats` (T,) saves at each character or byte.
 
-        A figure that is not known for each character counts as the same for all.
+        A figure that is not known for each counts as the same for all.
         """
-        own = self.nats_per_character if self.per_character is None else self.per_character
+        own = self.nats if self.each is None else self.each
         saved: Floats = own - np.asarray(nats, np.float64)
         return saved
+
+    def spread(self, widths: Integers, lost: npt.NDArray[np.bool_]) -> Baseline:
+        """The same, from nats a character to nats a byte of UTF-8: see `spread`."""
+        if self.each is None:
+            whole = self.nats * len(widths) + spelling(widths, lost).sum()
+            return replace(self, nats=float(whole / widths.sum()))
+        each = spread(self.each, widths, lost)
+        return replace(self, nats=float(each.mean()), each=each)
+
+
+def spelling(widths: Integers, lost: npt.NDArray[np.bool_]) -> Floats:
+    """Nats (T,) of spelling out what is unknown: 8 bits for each of its bytes and for its end."""
+    return np.where(lost, LOST_BYTE * (widths + 1), 0.0)
+
+
+def spread(nats: Floats, widths: Integers, lost: npt.NDArray[np.bool_]) -> Floats:
+    """Nats of each byte of a text, so that tokens of any kind compare.
+
+    That something is unknown does not say what it is: where figures are a byte's, it is spelt out.
+
+    Args:
+        nats: (T,) of tokens; a token's are shared out evenly among its bytes.
+        widths: (T,) the tokens' bytes.
+        lost: (T,) whether a token is unknown.
+    """
+    return np.repeat((nats + spelling(widths, lost)) / widths, widths)
 
 
 @final
@@ -60,7 +88,7 @@ class _Level:
     it is for the characters after it, one level higher.
     """
 
-    keys: _Integers
+    keys: Integers
     counts: Floats  # (grams,)
     totals: Floats  # (contexts,) characters seen after each context
     kinds: Floats  # (contexts,) different characters seen after each context
@@ -157,7 +185,7 @@ class NGram:
             contexts[after[inside]] = places[met][inside]
 
 
-def _ranked(keys: _Integers, bound: int) -> tuple[_Integers, _Integers, Floats]:
+def _ranked(keys: Integers, bound: int) -> tuple[Integers, Integers, Floats]:
     """Each key's place among the different keys, these sorted, and how often each occurs.
 
     The keys, below `bound`, are sorted with their positions in their low bits, which is several
@@ -182,10 +210,11 @@ def _ranked(keys: _Integers, bound: int) -> tuple[_Integers, _Integers, Floats]:
     return places, ordered[starts], counts
 
 
-def text_baselines(
-    vocabulary: Vocabulary, train: str, select: str, test: str
-) -> tuple[Baseline, ...]:
+def text_baselines(vocabulary: Tokens, train: str, select: str, test: str) -> tuple[Baseline, ...]:
     """Every baseline on `test`, which follows `select`, which follows `train`.
+
+    All of them read characters. Their figures are nats a character where the vocabulary's tokens
+    are, and otherwise nats a byte.
 
     Raises:
         DataError: a part is empty.
@@ -193,17 +222,25 @@ def text_baselines(
     for name, part in (("training", train), ("selection", select), ("test", test)):
         if not part:
             raise DataError(f"the {name} part is empty", expected="at least one character")
-    trained, selected, scored = map(vocabulary.encode, (train, select, test))
-    size = len(vocabulary)
+    characters = vocabulary
+    if vocabulary.unit != "characters":
+        characters = Vocabulary.from_text(train)
+    trained, selected, scored = map(characters.encode, (train, select, test))
+    size = len(characters)
     with ThreadPoolExecutor(1) as beside:  # lzma lets other threads run
         compressed = beside.submit(xz, train + select, test)
         counted = ngram(trained, selected, scored, size)
-        return (
+        found = (
             counted,
             compressed.result(),
             unigram(np.concatenate([trained, selected]), scored, size),
             uniform(len(scored), size),
         )
+    if characters is vocabulary:
+        return found
+    widths, lost = characters.widths(test), scored == characters.lost
+    # Of these xz alone needs no character to be known.
+    return tuple(each.spread(widths, lost & (each.name != XZ)) for each in found)
 
 
 def ngram(train: Ids, select: Ids, test: Ids, size: int) -> Baseline:
@@ -244,7 +281,7 @@ def xz(known: str, scored: str) -> Baseline:
     """What `xz -9e` needs for `scored` once it has seen `known`."""
     bits, seen, whole = _xz_bits(known, scored)
     note = f"xz -9e of both less xz -9e of the known text; {_extent(seen, whole, 'bytes')}"
-    return Baseline("compressor xz", bits * math.log(2), note)
+    return Baseline(XZ, bits * math.log(2), note)
 
 
 def xz_bits(known: str, scored: str) -> float:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recurra.bundle import Run
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError
 from recurra.tasks import terminal
-from recurra.tasks.text import report
+from recurra.tasks.text import report, tokens
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
 from recurra.training.loop import Watcher
@@ -33,7 +34,7 @@ def train(
         sources,
         out,
         "stdin" if STANDARD_INPUT in sources else named,
-        _watcher(quiet),
+        _watcher(quiet, options.tokens),
         report.told,
         None if quiet else _sample,
         overwrite=overwrite,
@@ -43,9 +44,10 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
+    how = Run.open(path, task="text").config().get("options", {}).get("tokens", "characters")
 
     def fit() -> TextModel:
-        return TextModel.resume(path, watcher=_watcher(quiet))
+        return TextModel.resume(path, watcher=_watcher(quiet, str(how)))
 
     shown = None if quiet else _sample
     terminal.trained(path, fit, report.told, shown, as_json=as_json)
@@ -88,12 +90,14 @@ def generate(
         print(f"--- {number}\n{prompt}{text}")
 
 
-def _watcher(quiet: bool) -> Watcher:
-    return terminal.watcher(quiet, unit="characters", measure="nats a character")
+def _watcher(quiet: bool, how: str) -> Watcher:
+    unit, _ = tokens.parsed(how)
+    return terminal.watcher(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")
 
 
 def _sample(model: TextModel) -> None:
     print("A sample, at temperature 0.8:\n")
-    for piece in model.generate(length=400, seed=model.seed):
+    length = 400 if model.vocabulary.unit in ("characters", "bytes") else 120
+    for piece in model.generate(length=length, seed=model.seed):
         print(piece, end="", flush=True)
     print("\n")

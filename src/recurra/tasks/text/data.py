@@ -2,175 +2,317 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
+import numpy.typing as npt
 
-from recurra.bundle import INPUT, Run
-from recurra.data.files import TextSource, embedded_text, read_text
-from recurra.data.splits import Split, contiguous
-from recurra.data.vocabulary import UNKNOWN, Vocabulary
+from recurra.data.files import embedded_text
+from recurra.data.long_text import Text, open_text
+from recurra.data.splits import Split, apart, contiguous
+from recurra.data.stored_ids import counted, stored
+from recurra.data.streams import Ids
+from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError
+from recurra.tasks.text.tokens import Tokens, blocks, learn, parsed
 
-Ids = np.ndarray[Any, np.dtype[np.int32]]
+LONG: Final = 50_000_000
+"""Characters above which a text is long: what would take too long on all of it is done on some."""
+
+TESTED: Final = 5_000_000
+"""Characters of a long text's test part that are scored, its first."""
+
+LEARNT: Final = 20_000_000
+"""Characters of a long training part that subwords and words are learnt from."""
+
+KNOWN: Final = 4_000_000
+"""Characters of a long training part, and of its selection part, that baselines see: the last."""
+
+_PASSAGES: Final = 20
+
+Places = npt.NDArray[np.int64]
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextData:
     """A text cut into the part that trains, the part that chooses and the part that reports.
 
-    The vocabulary is that of the training part. `ids` (N,) are those of the whole text.
+    The vocabulary is that of the training part. `split` is in characters; `ids` (N,) are those of
+    the three parts, each encoded by itself, and `parts` says where they stand among them. Where
+    documents are kept apart, an id 0 stands before each, at `starts`.
     """
 
-    source: TextSource
+    source: Text
     split: Split
-    vocabulary: Vocabulary
+    vocabulary: Tokens
     ids: Ids
+    parts: Split
+    starts: Places
+    apart: bool = False
 
     @classmethod
-    def from_source(cls, source: TextSource) -> TextData:
+    def from_source(
+        cls,
+        source: Text,
+        tokens: str = "characters",
+        *,
+        reset_at_documents: bool = False,
+        beside: Path | None = None,
+    ) -> TextData:
         """Split a text, then make the vocabulary from its training part.
 
+        Args:
+            tokens: as `--tokens` says.
+            reset_at_documents: each file is a document, none stands in two parts.
+            beside: a folder whose disk has room for the ids of a long text.
+
         Raises:
-            DataError: the text is too short for three parts, or its training part repeats one
-                character.
+            OptionError: no such tokens.
+            DataError: the text is too short for three parts, or its files too few; its training
+                part repeats one character, or allows no such tokens.
+            MissingExtra: subwords are asked for and tokenizers is not installed.
         """
-        split = contiguous(len(source.text), least=2, name=source.name)
-        train = source.text[split.train.start : split.train.stop]
-        vocabulary = Vocabulary.from_text(train)
-        if len(vocabulary.symbols) < 2:
-            raise DataError(
-                f"{source.name}: the training part repeats one character, {train[0]!r}",
-                expected="a text with at least two different characters",
-            )
-        return cls(source, split, vocabulary, vocabulary.encode(source.text))
+        if reset_at_documents:
+            split = apart(source.starts, source.length, name=source.name)
+        else:
+            split = contiguous(source.length, least=2, name=source.name)
+        _several(source, split.train)
+        vocabulary = learn(_learnt(source, split.train, tokens), tokens, source.name)
+        documents = source.starts if reset_at_documents else None
+        ends: list[int] = []
+        starts: list[int] = []
+
+        def encoded() -> Iterator[npt.NDArray[np.int32]]:
+            count = 0
+            for part in (split.train, split.select, _tested(source, split)):
+                for each, first in _pieces(source, part, documents, vocabulary):
+                    if first:
+                        starts.append(count)
+                    count += len(each)
+                    yield each
+                ends.append(count)
+
+        if source.length > LONG:
+            ids = stored(encoded(), len(vocabulary), beside)
+        else:
+            ids = np.concatenate(list(encoded()))
+        parts = Split(range(ends[0]), range(ends[0], ends[1]), range(ends[1], ends[2]))
+        places = np.array(starts, np.int64)
+        return cls(source, split, vocabulary, ids, parts, places, reset_at_documents)
 
     @property
     def train(self) -> Ids:
         """Ids of the training part."""
-        return self.ids[self.split.train.start : self.split.train.stop]
+        return self.ids[self.parts.train.start : self.parts.train.stop]
 
     @property
     def select(self) -> Ids:
         """Ids of the selection part."""
-        return self.ids[self.split.select.start : self.split.select.stop]
+        return self.ids[self.parts.select.start : self.parts.select.stop]
 
     @property
     def test(self) -> Ids:
-        """Ids of the test part."""
-        return self.ids[self.split.test.start : self.split.test.stop]
+        """Ids of the test part, as much of it as is scored."""
+        return self.ids[self.parts.test.start : self.parts.test.stop]
+
+    @property
+    def tested(self) -> range:
+        """The characters that `test` holds."""
+        return _tested(self.source, self.split)
+
+    def starts_in(self, part: range) -> Places | None:
+        """Where documents begin in a part, from its own beginning on; None where none are apart."""
+        if not self.apart:
+            return None
+        inside = self.starts[(self.starts >= part.start) & (self.starts < part.stop)]
+        return np.asarray(inside - part.start, np.int64)
 
     def text(self, part: range) -> str:
         """The text of a part."""
-        return self.source.text[part.start : part.stop]
+        return self.source.part(part)
+
+    def known(self) -> tuple[str, str]:
+        """The training and the selection part, of a long text the last KNOWN characters of each."""
+        return known(self.source, self.split)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether only some of it is looked at in places."""
+        return self.source.length > LONG
 
     @cached_property
     def unknown_rate(self) -> float:
         """How probable a character never seen before is: the share of those seen once.
 
         The estimate of Good (1953) for the mass of the unseen, on the training part; at least
-        one in twice its length, and at most a half, so that the known keep some.
+        one in twice its length, and at most a half, so that the known keep some. 0 for tokens
+        that lack nothing, and for words, which learn how probable an unknown one is.
         """
-        counts = np.bincount(self.train)
-        return min(0.5, max(float((counts == 1).sum()), 0.5) / len(self.train))
+        if self.vocabulary.unit != "characters":
+            return 0.0
+        counts = counted(self.train, len(self.vocabulary))[1:]
+        return min(0.5, max(float((counts == 1).sum()), 0.5) / float(counts.sum()))
 
     def check_chunk(self, chunk: int) -> None:
-        """Refuse chunks that the training part does not fill.
+        """Refuse chunks that the training part does not fill, and parts of nothing.
 
         Raises:
-            DataError: it is not longer than one.
+            DataError: it is not longer than one, or the selection part has a single token.
         """
-        length = len(self.split.train)
+        length, unit = len(self.train), self.vocabulary.unit
+        if len(self.select) < 2:
+            raise DataError(
+                f"{self.source.name}: the selection part has a single one of the {unit}",
+                expected="at least two",
+                fix="give more text",
+            )
         if length <= chunk:
             raise DataError(
-                f"{self.source.name}: the training part has {length:,} characters",
+                f"{self.source.name}: the training part has {length:,} {unit}",
                 expected=f"more than one chunk of {chunk}",
                 fix=f"give more text, or a shorter --chunk (below {length})",
             )
 
     def told(self) -> str:
-        """How much there is of it, in a sentence."""
+        """How much there is of it, in a sentence or two."""
+        unit, count = self.vocabulary.unit, len(self.vocabulary) - len(self.vocabulary.silent)
+        kinds = f"{count:,} different"
+        if unit != "characters":
+            kinds = f"{len(self.ids):,} {unit} of {count:,} kinds"
+        several = f" in {len(self.source.starts):,} documents" if self.apart else ""
         return (
-            f"{self.source.name}: {len(self.source.text):,} characters, "
-            f"{len(self.vocabulary.symbols)} different; the last {len(self.split.test):,} report, "
+            f"{self.source.name}: {self.source.length:,} characters{several}, {kinds}; "
+            f"the last {len(self.split.test):,} report, "
             f"the {len(self.split.select):,} before them choose"
+        ) + (f". {self.note}" if self.note else "")
+
+    @property
+    def note(self) -> str:
+        """What of a long text is looked at; nothing where it is all of it."""
+        if not self.is_long:
+            return ""
+        learnt = ""
+        if self.vocabulary.unit in ("subwords", "words") and len(self.split.train) > LEARNT:
+            learnt = f"{self.vocabulary.unit} are learnt from {LEARNT:,} characters, "
+        return (
+            f"This text is long: {learnt}a sample of the selection part chooses, the report scores "
+            f"the first {len(self.tested):,} characters of the test part, baselines see the last "
+            f"{KNOWN:,} of the training and of the selection part, and what is written freely "
+            "is compared with these"
         )
 
     def facts(self) -> dict[str, Any]:
         """What the run's configuration says of the data."""
-        return {
+        found = {
             "name": self.source.name,
             "files": [str(file.resolve()) for file in self.source.files],
-            "sha256": _digest(self.source.text),
-            "characters": len(self.source.text),
+            "sha256": self.source.sha256,
+            "characters": self.source.length,
             "train": len(self.split.train),
             "select": len(self.split.select),
             "test": len(self.split.test),
-            "symbols": len(self.vocabulary.symbols),
+            "tested": len(self.tested),
+            "unit": self.vocabulary.unit,
+            "tokens": [len(self.train), len(self.select), len(self.test)],
+            "symbols": len(self.vocabulary) - len(self.vocabulary.silent),
             "unknown_rate": self.unknown_rate,
-            "unknown_in_select": int((self.select == UNKNOWN).sum()),
-            "unknown_in_test": int((self.test == UNKNOWN).sum()),
+            "unknown_in_select": self._unknown(self.parts.select),
+            "unknown_in_test": self._unknown(self.parts.test),
         }
+        return found | ({"starts": list(self.source.starts)} if self.apart else {})
+
+    def _unknown(self, part: range) -> int:
+        lost, starts = self.vocabulary.lost, self.starts_in(part)
+        found = int(counted(self.ids[part.start : part.stop], len(self.vocabulary))[lost])
+        return found - (len(starts) if starts is not None and lost == UNKNOWN else 0)
+
+
+def known(source: Text, split: Split) -> tuple[str, str]:
+    """The training and the selection part, of a long text the last KNOWN characters of each."""
+    most = KNOWN if source.length > LONG else source.length
+    return source.part(split.train[-most:]), source.part(split.select[-most:])
+
+
+def _tested(source: Text, split: Split) -> range:
+    return split.test[:TESTED] if source.length > LONG else split.test
+
+
+def _several(source: Text, part: range) -> None:
+    """Refuse a part of one character again and again."""
+    first = source.part(part[:1])
+    if all(block.count(first) == len(block) for block in source.blocks(part)):
+        raise DataError(
+            f"{source.name}: the training part repeats one character, {first!r}",
+            expected="a text with at least two different characters",
+        )
+
+
+def _learnt(source: Text, part: range, tokens: str) -> Iterator[str]:
+    """What tokens are learnt from: all of a part, or passages spread evenly over a long one."""
+    if tokens == "characters" or source.length <= LONG or len(part) <= LEARNT:
+        yield from source.blocks(part)
+        return
+    for first in range(_PASSAGES):
+        start = len(part) * first // _PASSAGES
+        yield from source.blocks(part[start : start + LEARNT // _PASSAGES])
+
+
+def _pieces(
+    source: Text, part: range, documents: Sequence[int] | None, vocabulary: Tokens
+) -> Iterator[tuple[npt.NDArray[np.int32], bool]]:
+    """The ids of a part, some at a time; where documents are apart, 0 before each, and a flag."""
+    if documents is None:
+        for block in blocks(source.blocks(part)):
+            yield vocabulary.encode(block), False
+        return
+    inside = [start for start in documents if part.start <= start < part.stop]
+    for start, stop in zip(inside, [*inside[1:], part.stop], strict=True):
+        yield np.array([UNKNOWN], np.int32), True
+        for block in blocks(source.blocks(range(start, stop))):
+            yield vocabulary.encode(block), False
+
+
+def encoded(vocabulary: Tokens, source: Text, *, reset: bool) -> tuple[Ids, Places | None, str]:
+    """A text of its own as ids (N,), where documents begin, and the text; TESTED of a long one.
+
+    Args:
+        reset: documents are apart.
+    """
+    part = range(TESTED if source.length > LONG else source.length)
+    pieces = list(_pieces(source, part, source.starts if reset else None, vocabulary))
+    ids = np.concatenate([each for each, _ in pieces])
+    ends = np.cumsum([0, *(len(each) for each, _ in pieces)])[:-1]
+    starts = ends[[first for _, first in pieces]] if reset else None
+    return ids, starts, source.part(part)
 
 
 def listed(source: Any) -> list[str | Path]:
     """One source or several as a list; none for None."""
     many = isinstance(source, Sequence) and not isinstance(source, str)
-    given = source if many else [] if source is None else [source]
+    given: Iterable[Any] = source if many else [] if source is None else [source]
     return [each if isinstance(each, str) else Path(each) for each in given]
 
 
-def read(sources: Sequence[str | Path]) -> TextData:
+def read(
+    sources: Sequence[str | Path],
+    tokens: str = "characters",
+    *,
+    reset_at_documents: bool = False,
+    beside: Path | None = None,
+) -> TextData:
     """Read and check the text of files, folders or standard input; the default where none is given.
 
     Raises:
         DataError: as `read_text`, and a text that cannot be split.
+        OptionError, MissingExtra: as `TextData.from_source`.
     """
-    return TextData.from_source(read_text(sources) if sources else embedded_text())
-
-
-def store_input(run: Run, data: TextData) -> None:
-    """Keep a copy of what cannot be read twice, so that the run can be resumed.
-
-    That is standard input, a pipe, and a text that was given as such.
-    """
-    facts = data.facts()
-    try:
-        again = all(file.is_file() for file in data.source.files) and (
-            _digest(_source(facts).text) == facts["sha256"]
-        )
-    except DataError:
-        again = False
-    if not again:
-        run.write_text(INPUT, data.source.text)
-
-
-def read_again(run: Run, facts: dict[str, Any]) -> TextData:
-    """The data that a run was begun with.
-
-    Raises:
-        DataError: a file is missing or has changed since.
-    """
-    stored = run.has(INPUT)
-    source = TextSource(run.read_text(INPUT), facts["name"]) if stored else _source(facts)
-    if _digest(source.text) != facts["sha256"]:
-        raise DataError(
-            f"{facts['name']}: the text has changed since the training began",
-            expected=f"the same {facts['characters']:,} characters",
-            fix="put the old files back, or train a new run",
-        )
-    return TextData.from_source(TextSource(source.text, facts["name"], source.files))
-
-
-def _source(facts: dict[str, Any]) -> TextSource:
-    return read_text(facts["files"]) if facts["files"] else embedded_text()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    parsed(tokens)  # before anything large is read
+    source = open_text(sources) if sources else embedded_text()
+    return TextData.from_source(
+        source, tokens, reset_at_documents=reset_at_documents, beside=beside
+    )

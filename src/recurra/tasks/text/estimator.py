@@ -7,36 +7,48 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, final
 
 import numpy as np
 import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
-from recurra.data.files import TextSource, read_text
-from recurra.data.vocabulary import Vocabulary
+from recurra.data.files import TextSource
+from recurra.data.long_text import LongText, Text, open_text
+from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.model import Design, Model
-from recurra.tasks.text import baselines, data, evaluate, recipe, report, traces
+from recurra.tasks.text import (
+    baselines,
+    data,
+    evaluate,
+    recipe,
+    report,
+    stored,
+    tokens,
+    traces,
+)
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import Architecture, CharacterNetwork, TextTrainee
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
+from recurra.tasks.text.tokens import Tokens
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
-Source = str | PathLike[str] | TextSource | Sequence[str | PathLike[str]] | None
+Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
 
 @final
 @dataclass(kw_only=True, eq=False)
 class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
-    """A character model: reads text, says what comes next.
+    """A text model: reads characters, bytes, subwords or words, says what comes next.
 
         model = TextModel(minutes=5).fit("corpus.txt", out="runs/mine")
         for piece in model.generate("Once "): print(piece, end="")
@@ -65,15 +77,19 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         Ctrl-C ends it early, keeps what was learnt, and raises KeyboardInterrupt; `resume` goes on.
 
         Raises:
+            OptionError: an option is out of its range.
             DataError: the text cannot be used.
+            MissingExtra: subwords are asked for and tokenizers is not installed.
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         clock = self._start()
-        if isinstance(source, TextSource):
-            read = TextData.from_source(source)
+        beside = None if out is None else Path(out).absolute().parent
+        how: dict[str, Any] = {"reset_at_documents": self.reset_at_documents, "beside": beside}
+        if isinstance(source, TextSource | LongText):
+            read = TextData.from_source(source, self.tokens, **how)
         else:
-            read = data.read(data.listed(source))
+            read = data.read(data.listed(source), self.tokens, **how)
         files, told = read.source.files, read.told()
         return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
 
@@ -96,11 +112,12 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
     def _prepare(self, run: Run, read: TextData, watcher: Watcher) -> None:
         run.write_json(VOCABULARY, read.vocabulary.to_json())
-        data.store_input(run, read)
-        parts = (read.split.train, read.split.select, read.split.test)
-        found = baselines.text_baselines(read.vocabulary, *map(read.text, parts))
+        stored.store_input(run, read)
+        found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
         report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(found))
+        watcher.says(
+            "to beat: " + report.told_baselines(found, evaluate.beside(read.vocabulary.unit))
+        )
 
     def _seconds_needed(self, network: CharacterNetwork, read: TextData) -> float:
         return evaluate.seconds_needed(network, read) + traces.seconds_needed(network, read)
@@ -117,19 +134,24 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
     @classmethod
     def _read_again(cls, run: Run, config: dict[str, Any]) -> TextData:
-        return data.read_again(run, config["data"])
+        return stored.read_again(
+            run, config["data"], _tokens(run, config), reset_at_documents=_apart(run, config)
+        )
 
     @staticmethod
     def _facts(read: TextData) -> dict[str, Any]:
         return read.facts()
 
     def _load_parts(self, run: Run, config: dict[str, Any], network: CharacterNetwork) -> None:
+        with run.intact(CONFIG):
+            kind, _ = tokens.parsed(_tokens(run, config))
         with run.intact(VOCABULARY):
-            vocabulary = Vocabulary.from_json(run.read_json(VOCABULARY))
-        if len(vocabulary) != network.embedding.num_embeddings:
+            vocabulary = tokens.from_json(run.read_json(VOCABULARY))
+        if len(vocabulary) != network.embedding.num_embeddings or vocabulary.unit != kind:
+            silent = len(vocabulary.silent)
             raise BundleError(
-                f"{run.path / VOCABULARY}: holds {len(vocabulary) - 1} characters",
-                expected=f"{network.embedding.num_embeddings - 1}, as the weights have",
+                f"{run.path / VOCABULARY}: holds {len(vocabulary) - silent} {vocabulary.unit}",
+                expected=f"{network.embedding.num_embeddings - silent} {kind}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
         with run.intact(CONFIG):
@@ -139,8 +161,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     # -- use --------------------------------------------------------------------------------
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The characters that the fitted model knows."""
+    def vocabulary(self) -> Tokens:
+        """The characters, bytes, subwords or words that the fitted model knows."""
         assert self.network is not None
         return self._vocabulary
 
@@ -160,18 +182,18 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         """Yield text that follows the prompt, piece by piece, as it is written.
 
         Args:
-            temperature: 0 takes the likeliest character each time, 1 is the model's own choice.
-            length: characters; None for no end.
+            temperature: 0 takes the likeliest token each time, 1 is the model's own choice.
+            length: tokens; None for no end. A character that they leave unfinished is left out.
             stop: ends before any of these.
             seed: for the same text again; None draws one.
 
         Raises:
             OptionError: an option is out of its range.
-            DataError: the prompt holds an unknown character, and `replace_unknown` is not set.
+            DataError: the prompt holds what is unknown, and `replace_unknown` is not set.
         """
         how = Sampling(temperature, top_k, top_p, repetition_penalty)
         rows = self._rows(prompt, how, 1, length, seed, replace_unknown)
-        pieces = (row[0] for row in rows)
+        pieces = (row[0] for row in rows if row[0])
         return stop_at(pieces, stop) if stop else pieces
 
     def continuations(
@@ -194,7 +216,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
         Raises:
             OptionError: an option is out of its range, or there is no length.
-            DataError: the prompt holds an unknown character, and `replace_unknown` is not set.
+            DataError: the prompt holds what is unknown, and `replace_unknown` is not set.
         """
         if length is None:
             raise OptionError("no length", expected="one, where there are several continuations")
@@ -213,9 +235,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         replace_unknown: bool,
     ) -> Iterator[tuple[str, ...]]:
         if length is not None and length < 1:
-            raise OptionError(
-                f"length {length}", expected="1 or more characters, or None for no end"
-            )
+            raise OptionError(f"length {length}", expected="1 or more tokens, or None for no end")
         rows = write(
             self.network,
             self.vocabulary,
@@ -224,35 +244,57 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             seed=secrets.randbelow(2**62) if seed is None else seed,
             count=count,
             replace_unknown=replace_unknown,
+            apart=self.reset_at_documents,
         )
         return islice(rows, length)
 
     def nats(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """What each character of `text` (N,) costs, in nats, given those before it."""
+        """What each token of `text` (N,) costs, in nats, given those before it."""
         if not text:
             raise DataError("the text is empty", expected="at least one character")
-        return evaluate.score(self.network, self.vocabulary.encode(text), self._unknown_rate)[0]
+        # Where documents are kept apart, the first token follows a document's beginning.
+        before = UNKNOWN if self.reset_at_documents else None
+        ids = self.vocabulary.encode(text)
+        return evaluate.score(self.network, ids, self._unknown_rate, before)[0]
 
     def evaluate(self, source: Source) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.
 
+        Of a text of more than 50,000,000 characters the first 5,000,000 are scored.
+
         Raises:
             DataError: the text cannot be read.
         """
-        text = source if isinstance(source, TextSource) else read_text(data.listed(source))
-        ids = self.vocabulary.encode(text.text)
-        nats, streams = evaluate.score(self.network, ids, self._unknown_rate)
+        given = (
+            source if isinstance(source, TextSource | LongText) else open_text(data.listed(source))
+        )
+        ids, starts, text = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
+        nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
         try:
-            known = data.read_again(self.run, self.run.config()["data"])
-            train = known.text(known.split.train)
-            found = baselines.text_baselines(
-                self.vocabulary, train, known.text(known.split.select), text.text
-            )
+            train, select = stored.known_again(self.run, self.run.config()["data"])
+            found = baselines.text_baselines(self.vocabulary, train, select, text)
         except DataError:
             found = ()
+        ids = ids if starts is None else np.delete(ids, starts)
+        figures, compared = evaluate.summary(nats, ids, text, self.vocabulary, streams)
+        unit = evaluate.beside(self.vocabulary.unit)
+        whole = len(text) == given.length
+        part = "the whole text" if whole else f"the first of {given.length:,} characters"
         return {
-            "data": {"name": text.name, "part": "the whole text"},
-            "model": evaluate.summary(nats, ids, streams).to_json(),
+            "data": {"name": given.name, "part": part},
+            "model": figures.to_json(),
             "baselines": report.plain(found),
-            "verdict": evaluate.plain(evaluate.against(nats, found)),
+            "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
         }
+
+
+def _tokens(run: Run, config: dict[str, Any]) -> str:
+    """What a run was told to read; runs of before there was a choice read characters."""
+    with run.intact(CONFIG):
+        return str(config["options"].get("tokens", "characters"))
+
+
+def _apart(run: Run, config: dict[str, Any]) -> bool:
+    """Whether a run was told to keep documents apart."""
+    with run.intact(CONFIG):
+        return bool(config["options"].get("reset_at_documents", False))

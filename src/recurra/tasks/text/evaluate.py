@@ -6,26 +6,28 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final, final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from recurra.data.streams import Ids
 from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
 from recurra.search.choice import Sampling
 from recurra.tasks.text import freerun
-from recurra.tasks.text.baselines import Baseline
+from recurra.tasks.text.baselines import Baseline, spread
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import CharacterNetwork, stream_nats
+from recurra.tasks.text.tokens import Tokens
 
 Nats = np.ndarray[Any, np.dtype[np.float64]]
 
 ONE_STREAM: Final = 2_000_000
-"""Characters up to which a text is read as one stream; longer ones as overlapping pieces."""
+"""Tokens up to which a text is read as one stream; longer ones as overlapping pieces."""
 
 _WARM_UP: Final = 2_000
 
@@ -33,23 +35,30 @@ _WARM_UP: Final = 2_000
 @final
 @dataclass(frozen=True)
 class Score:
-    """Teacher-forced figures: each character given all the true ones before it.
+    """Teacher-forced figures: each token given all the true ones before it.
 
     Args:
-        nats: mean nats a character, the unknown ones included.
-        characters: how many were scored.
-        unknown: how many of them the vocabulary lacks.
-        streams: 1 where the state was carried from the first character to the last.
+        nats: mean nats a token, the unknown ones included.
+        a_byte: mean nats a byte of the text's UTF-8, what is unknown spelt out.
+        unit: what the tokens are, in the plural.
+        tokens: how many were scored.
+        characters, bytes: how many of these they are.
+        unknown: how many of the tokens the vocabulary lacks.
+        streams: 1 where the state was carried from the first token to the last.
     """
 
     nats: float
+    a_byte: float
+    unit: str
+    tokens: int
     characters: int
+    bytes: int
     unknown: int
     streams: int
 
     @property
     def bits(self) -> float:
-        """Bits a character."""
+        """Bits a token."""
         return self.nats / math.log(2)
 
     def to_json(self) -> dict[str, Any]:
@@ -58,7 +67,12 @@ class Score:
             "nats": self.nats,
             "bits": self.bits,
             "perplexity": math.exp(min(self.nats, 700.0)),
+            "nats_a_byte": self.a_byte,
+            "bits_a_byte": self.a_byte / math.log(2),
+            "unit": self.unit,
+            "tokens": self.tokens,
             "characters": self.characters,
+            "bytes": self.bytes,
             "unknown": self.unknown,
             "streams": self.streams,
         }
@@ -66,64 +80,109 @@ class Score:
 
 def score(
     network: CharacterNetwork,
-    ids: np.ndarray[Any, np.dtype[np.int32]],
+    ids: Ids,
     unknown_rate: float,
     before: int | None = None,
+    starts: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Nats, int]:
-    """Nats (N,) of every character, and the number of streams they were read in.
+    """Nats (N,) of every token, and the number of streams they were read in.
 
     The state is zero at the start and carried to the end. Texts above ONE_STREAM are cut into
-    pieces read side by side, each warmed up on the 2,000 characters before it.
+    pieces read side by side, each warmed up on the 2,000 tokens before it.
 
     Args:
         ids: (N,).
-        before: the character before the first, which it is predicted from; without one the
-            first character costs log V, as nothing speaks for any.
+        before: the token before the first, which it is predicted from; without one the
+            first token costs log V, as nothing speaks for any.
+        starts: where documents begin that are kept apart: there no state is carried on, and the
+            ids there, which stand before them, are no tokens: (N - documents,) nats come back.
     """
     device = network.embedding.weight.device
     first = UNKNOWN if before is None else before
     inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
     targets = torch.from_numpy(ids.astype(np.int64)).to(device)
+    cuts = None
+    if starts is not None:
+        cuts = torch.zeros(len(ids), dtype=torch.bool)
+        cuts[starts[starts < len(ids) - 1] + 1] = True
+        cuts = cuts.to(device)
     count = len(ids)
     streams = _streams(count)
     network.eval()
     if streams == 1:
-        nats = stream_nats(network, inputs[None], targets[None], unknown_rate)[0]
+        cut = None if cuts is None else cuts[None]
+        nats = stream_nats(network, inputs[None], targets[None], unknown_rate, resets=cut)[0]
     else:
         size = -(-count // streams)
-        starts = size * torch.arange(streams, device=device)
+        begins = size * torch.arange(streams, device=device)
         # The first piece has nothing before it, and is read from its start like a whole text.
-        firsts = (starts - _WARM_UP).clamp(min=0)
+        firsts = (begins - _WARM_UP).clamp(min=0)
         places = firsts[:, None] + torch.arange(_WARM_UP + size, device=device)
         held = places.clamp(max=count - 1)
-        rows = stream_nats(network, inputs[held], targets[held], unknown_rate, chunk=512)
+        cut = None if cuts is None else cuts[held]
+        rows = stream_nats(
+            network, inputs[held], targets[held], unknown_rate, resets=cut, chunk=512
+        )
         nats = np.concatenate([rows[0, :size], rows[1:, _WARM_UP:].ravel()])[:count]
     if before is None:
         nats[0] = math.log(network.embedding.num_embeddings)
-    return nats, streams
+    return nats if starts is None else np.delete(nats, starts), streams
 
 
 def _streams(count: int) -> int:
     return 1 if count <= ONE_STREAM else min(64, count // (20 * _WARM_UP))
 
 
-def summary(nats: Nats, ids: np.ndarray[Any, np.dtype[np.int32]], streams: int) -> Score:
-    """The figures of the nats (N,) that the ids (N,) cost."""
-    return Score(float(nats.mean()), len(ids), int((ids == UNKNOWN).sum()), streams)
+def summary(
+    nats: Nats,
+    ids: Ids,
+    text: str,
+    vocabulary: Tokens,
+    streams: int,
+) -> tuple[Score, Nats]:
+    """The figures of the nats (N,) that a text's ids (N,) cost, and its nats beside baselines.
+
+    Those are the nats of each character where tokens are characters, and else of each byte.
+    """
+    widths, lost = vocabulary.widths(text), ids == vocabulary.lost
+    bytes_ = spread(nats, widths, lost)
+    figures = Score(
+        nats=float(nats.mean()),
+        a_byte=float(bytes_.mean()),
+        unit=vocabulary.unit,
+        tokens=len(ids),
+        characters=len(text),
+        bytes=len(bytes_),
+        unknown=int(lost.sum()),
+        streams=streams,
+    )
+    return figures, nats if vocabulary.unit == "characters" else bytes_
 
 
-def against(nats: Nats, baselines: Sequence[Baseline]) -> Verdict | None:
-    """The verdict against the best of the baselines; None where there are none."""
+def against(
+    nats: Nats, baselines: Sequence[Baseline], unit: str = "nats a character"
+) -> Verdict | None:
+    """The verdict against the best of the baselines; None where there are none.
+
+    Args:
+        nats: (T,) in the baselines' unit, as `summary` gives them.
+        unit: that unit: `beside`.
+    """
     if not baselines:
         return None
-    best = min(baselines, key=lambda baseline: baseline.nats_per_character)
+    best = min(baselines, key=lambda baseline: baseline.nats)
     return verdict(
         float(nats.mean()),
-        best.nats_per_character,
+        best.nats,
         block_bootstrap(best.saved_by(nats)),
         name=best.name,
-        unit="nats a character",
+        unit=unit,
     )
+
+
+def beside(unit: str) -> str:
+    """What baselines are compared in where tokens are `unit`."""
+    return "nats a character" if unit == "characters" else "nats a byte"
 
 
 def plain(verdict: Verdict | None) -> dict[str, Any] | None:
@@ -140,7 +199,7 @@ def free_running(
 ) -> list[dict[str, Any]]:
     """What the network writes when left alone, by temperature: figures apart from the scores."""
     texts = [free_text(network, read, t, FREE_LENGTH, seed) for t in TEMPERATURES]
-    found = freerun.measure(texts, read.text(range(read.split.select.stop)))
+    found = freerun.measure(texts, "".join(read.known()))
     return [
         {
             "temperature": temperature,
@@ -158,9 +217,15 @@ def free_running(
 def free_text(
     network: CharacterNetwork, read: TextData, temperature: float, length: int, seed: int = 0
 ) -> str:
-    """Text that the network writes without a prompt."""
-    stream = write(network, read.vocabulary, "", Sampling(temperature), seed=seed)
-    return "".join(row[0] for row in islice(stream, length))
+    """So many characters that the network writes without a prompt."""
+    text = ""
+    for (piece,) in write(
+        network, read.vocabulary, "", Sampling(temperature), seed=seed, apart=read.apart
+    ):
+        text += piece
+        if len(text) >= length:
+            break
+    return text[:length]
 
 
 def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
@@ -174,5 +239,5 @@ def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
     texts = [free_text(network, read, 1.0, 50)]
     writing = (time.perf_counter() - start) * FREE_LENGTH / 50
     start = time.perf_counter()
-    freerun.measure(texts, read.text(range(read.split.select.stop)))
+    freerun.measure(texts, "".join(read.known()))
     return scoring + len(TEMPERATURES) * writing + 2 * (time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""Writing with a text model: characters as they are chosen, for as long as one likes."""
+"""Writing with a text model: tokens as they are chosen, for as long as one likes."""
 
 from __future__ import annotations
 
@@ -7,65 +7,78 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from recurra.data.vocabulary import UNKNOWN, Vocabulary
+from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.search.stream import generators, sample
 from recurra.tasks.text.model import CharacterNetwork
+from recurra.tasks.text.tokens import Tokens, Writer
 
 _CHUNK = 1024
-"""Characters of a prompt read at a time."""
+"""Tokens of a prompt read at a time."""
 
 
 def write(
     network: CharacterNetwork,
-    vocabulary: Vocabulary,
+    vocabulary: Tokens,
     prompt: str,
     sampling: Sampling,
     *,
     seed: int = 0,
     count: int = 1,
     replace_unknown: bool = False,
+    apart: bool = False,
 ) -> Iterator[tuple[str, ...]]:
-    """Characters that follow the prompt, one of each of `count` continuations at a time, no end.
+    """Text that follows the prompt, a token of each of `count` continuations at a time, no end.
+
+    A token that leaves a character unfinished, as bytes and subwords can, comes out as "", and the
+    character with the token that ends it; what can be no character comes out as U+FFFD.
 
     Row by row the same for the same seed, whatever `count` is. Without a prompt it begins as after
-    a line end, where the model knows one.
+    a line end, where the model knows one; a model that keeps documents `apart` begins one.
 
     Raises:
         OptionError: `count` is below 1.
-        DataError: the prompt holds a character that the model does not know, and
+        DataError: the prompt holds what the model does not know, and
             `replace_unknown` is not set.
     """
     if count < 1:
         raise OptionError(f"count = {count}", expected="1 or more continuations")
     unknown = vocabulary.unknown(prompt)
+    if unknown and vocabulary.unit == "words" and not vocabulary.unknown(" " + prompt):
+        # A word that the model knows with the blank before it, as it stands inside of lines.
+        prompt, unknown = " " + prompt, {}
     if unknown and not replace_unknown:
-        named = ", ".join(f"{c!r} (U+{ord(c):04X})" for c in list(unknown)[:5])
+        named = ", ".join(_named(each) for each in list(unknown)[:5])
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise DataError(
-            f"the prompt holds characters that the model does not know: {named}{more}",
-            expected="characters of the text it was trained on",
+            f"the prompt holds {vocabulary.unit} that the model does not know: {named}{more}",
+            expected=f"{vocabulary.unit} of the text it was trained on",
             fix="leave them out, or add --replace-unknown to have them read as the unknown one",
         )
-    return _written(network, vocabulary, prompt, sampling, seed, count)
+    return _written(network, vocabulary, prompt, sampling, seed, count, apart)
+
+
+def _named(unknown: str) -> str:
+    return repr(unknown) + (f" (U+{ord(unknown):04X})" if len(unknown) == 1 else "")
 
 
 def _written(
     network: CharacterNetwork,
-    vocabulary: Vocabulary,
+    vocabulary: Tokens,
     prompt: str,
     sampling: Sampling,
     seed: int,
     count: int,
+    apart: bool,
 ) -> Iterator[tuple[str, ...]]:
     device = network.embedding.weight.device
     network.eval()
-    if prompt:
-        ids = vocabulary.encode(prompt).astype(np.int64)
-    else:
-        newline = int(vocabulary.encode("\n")[0])
-        ids = np.array([newline], np.int64)
+    ids = vocabulary.encode(prompt).astype(np.int64)
+    if apart:
+        ids = np.concatenate([[UNKNOWN], ids])
+    elif not prompt:
+        ids = vocabulary.encode("\n")[:1].astype(np.int64)
     state = None
     with torch.no_grad():
         for start in range(0, len(ids), _CHUNK):
@@ -73,16 +86,18 @@ def _written(
             logits, state = network(chunk, state)
     assert state is not None
     rows = torch.zeros(count, dtype=torch.long)
-    recent = torch.from_numpy(ids[None, -max(1, sampling.remembers) :])[rows]
-    symbols = ("\ufffd", *vocabulary.symbols)
+    told = ids[apart:] if prompt else ids[:0]
+    recent = torch.from_numpy(told[None, -max(1, sampling.remembers) :])[rows]
+    writers = [Writer(vocabulary) for _ in range(count)]
     stream = sample(
         network,
         logits[rows, -1],
         state.select(rows),
-        sampling.choose((UNKNOWN,)),
+        sampling.choose(vocabulary.silent),
         generators(seed, count),
-        recent=recent if prompt else recent[:, :0],
+        recent=recent,
         remember=sampling.remembers,
     )
     for tokens in stream:
-        yield tuple(symbols[token] for token in tokens.tolist())
+        chosen = zip(writers, tokens.tolist(), strict=True)
+        yield tuple(writer.write(token) for writer, token in chosen)

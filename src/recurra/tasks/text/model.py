@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State
-from recurra.data.streams import Cursor, Streams
+from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
@@ -24,18 +27,27 @@ from recurra.training.loop import Loss
 MOST_EPOCHS: Final = 60
 """Passes over a text beyond which its model only learns it by heart."""
 
+MOST_CHOOSING: Final = 2_500_000
+"""Tokens of a selection part that are all looked at, at each report; of a larger one, a sample."""
+
+CHOOSING: Final = 250_000
+"""Tokens of that sample."""
+
+MOST_SCORES: Final = 1 << 25
+"""Logits that exist at a time, 128 MB in float32: what has more is gone through in pieces."""
+
 CELLS: Final = ("rnn", "gru", "lstm")
 
 
 @final
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of a character network.
+    """The sizes of a text network.
 
     Args:
         symbols: V, the vocabulary with its unknown.
         cell: rnn, gru or lstm.
-        embedding: size of a character's vector.
+        embedding: size of a token's vector.
         hidden: H.
         layers: L.
         dropout: share of outputs dropped after each layer in training.
@@ -66,8 +78,8 @@ class Architecture:
 class CharacterNetwork(Network):
     """Embedding, recurrent layers, and a linear head over the vocabulary.
 
-    The unknown character (id 0) is read as a vector of zeros and never predicted here: its logit
-    is minus infinity, and its probability is a constant of the data (`log_probabilities`).
+    The id 0, of characters the unknown one, is read as a vector of zeros and never predicted here:
+    its logit is minus infinity, its probability a constant of the data (`log_probabilities`).
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -101,10 +113,49 @@ class CharacterNetwork(Network):
         reset_orthogonal(self.recurrent)
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits (B, T, V) of the character after each of `ids` (B, T), and the state after it."""
-        hidden, after = self.recurrent(self.embedding(ids), state)
-        logits = self.head(self.dropout(hidden))
-        return F.pad(logits, (1, 0), value=float("-inf")), after
+        """Logits (B, T, V) of the token after each of `ids` (B, T), and the state after it."""
+        hidden, after = self.read(ids, state)
+        return self.logits(hidden), after
+
+    def read(
+        self, ids: Tensor, state: State | None = None, resets: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """What the head reads (B, T, H) after each of `ids` (B, T), and the state after it.
+
+        Args:
+            resets: (B, T) bool: true where a document begins, into which no state is carried.
+        """
+        hidden, after = self.recurrent(self.embedding(ids), state, resets=resets)
+        return self.dropout(hidden), after
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of what the head reads (..., H)."""
+        return F.pad(self.head(hidden), (1, 0), value=float("-inf"))
+
+    def summed_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The summed cross entropy of the known targets (B, T); the head reads `hidden` (B, T, H).
+
+        Where there would be more than MOST_SCORES logits, they are made piece by piece and made
+        again for the gradient, which costs a third of the head's time, and memory for one piece.
+        """
+        steps = max(1, MOST_SCORES // (targets.shape[0] * self.embedding.num_embeddings))
+        if steps >= targets.shape[1]:
+            return self._summed(hidden, targets)
+        pieces = zip(torch.split(hidden, steps, 1), torch.split(targets, steps, 1), strict=True)
+        return torch.stack(
+            [
+                checkpoint(self._summed, *piece, use_reentrant=False, preserve_rng_state=False)
+                for piece in pieces
+            ]
+        ).sum()
+
+    def _summed(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(
+            self.logits(hidden).float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=UNKNOWN,
+            reduction="sum",
+        )
 
     def step(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """One step of a stream: logits (B, V) after `ids` (B,), and the state."""
@@ -115,7 +166,7 @@ class CharacterNetwork(Network):
 def log_probabilities(logits: Tensor, unknown_rate: float) -> Tensor:
     """Log-probabilities (..., V) in which the unknown character has its constant share."""
     known: Tensor = F.log_softmax(logits.float(), -1) + np.log1p(-unknown_rate)
-    known[..., 0] = float(np.log(unknown_rate))
+    known[..., 0] = math.log(unknown_rate) if unknown_rate else -math.inf
     return known
 
 
@@ -126,18 +177,22 @@ def stream_nats(
     unknown_rate: float,
     *,
     state: State | None = None,
+    resets: Tensor | None = None,
     chunk: int = 4096,
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Nats of each target (B, T) when the network reads the inputs (B, T) from the first on.
 
-    The state is carried through; memory does not grow with T but for the result.
+    The state is carried through, but for `resets` (B, T); memory does not grow with T but for the
+    result.
     """
     found = []
+    chunk = max(1, min(chunk, MOST_SCORES // (len(inputs) * network.embedding.num_embeddings)))
     with torch.inference_mode():
         for start in range(0, inputs.shape[1], chunk):
             window = slice(start, start + chunk)
-            logits, state = network(inputs[:, window], state)
-            scores = log_probabilities(logits, unknown_rate)
+            cut = None if resets is None else resets[:, window]
+            hidden, state = network.read(inputs[:, window], state, cut)
+            scores = log_probabilities(network.logits(hidden), unknown_rate)
             found.append(-scores.gather(-1, targets[:, window, None])[..., 0].double().cpu())
     return torch.cat(found, 1).numpy()
 
@@ -162,20 +217,23 @@ class TextTrainee:
         finishing: the training and the selection part, for the last steps.
         select: ids of the selection part (N,).
         unknown_rate: the probability of an unknown character.
+        unit: what the ids are, in the plural.
+        cuts: where documents begin in the selection part, if they are kept apart.
         written: gives a text that a network writes; without it there are no samples.
     """
-
-    unit = "characters"
 
     def __init__(
         self,
         network: CharacterNetwork,
         streams: Streams,
         finishing: Streams,
-        select: np.ndarray[Any, np.dtype[np.int32]],
+        select: Ids,
         unknown_rate: float,
+        unit: str = "characters",
+        cuts: npt.NDArray[np.int64] | None = None,
         written: Callable[[CharacterNetwork], str] | None = None,
     ) -> None:
+        self.unit = unit
         self._written = written
         self.streams = streams
         self.finishing = finishing
@@ -183,7 +241,7 @@ class TextTrainee:
         self.ceiling = 4.0 * float(np.log(network.embedding.num_embeddings))
         self.device = network.embedding.weight.device
         self._template = network.recurrent.zero_state(1)
-        self._windows = _overlapping(torch.from_numpy(select).long().to(self.device))
+        self._windows = _overlapping(select, cuts, self.device)
 
     @property
     def steps_an_epoch(self) -> float:
@@ -200,19 +258,17 @@ class TextTrainee:
         return TextCarry(Cursor(), None)
 
     def loss(self, network: nn.Module, carry: TextCarry) -> Loss[TextCarry]:
-        """Cross entropy over the next chunk of all streams, in nats a character."""
+        """Cross entropy over the next chunk of all streams, in nats a token."""
         chunk = (self.finishing if carry.finishing else self.streams).read(carry.cursor)
         inputs = torch.from_numpy(chunk.inputs).to(self.device)
         targets = torch.from_numpy(chunk.targets).to(self.device)
-        logits, state = network(inputs, None if chunk.fresh else carry.state)
-        # The selection part may hold unknown characters, which are not learnt and not counted.
+        assert isinstance(network, CharacterNetwork)
+        resets = None if chunk.resets is None else torch.from_numpy(chunk.resets).to(self.device)
+        hidden, state = network.read(inputs, None if chunk.fresh else carry.state, resets)
+        # The selection part may hold unknown characters, which are not learnt and not counted, nor
+        # are beginnings of documents.
         count = int((targets != UNKNOWN).sum())
-        summed = F.cross_entropy(
-            logits.float().flatten(0, 1),
-            targets.flatten(),
-            ignore_index=UNKNOWN,
-            reduction="sum",
-        )
+        summed = network.summed_loss(hidden, targets)
         mean, total = summed / max(1, count), LossSum(summed.item(), count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
         after = state.detach().to(dtype=torch.float32)
@@ -222,16 +278,18 @@ class TextTrainee:
         """The loss on the selection part, read in overlapping windows side by side.
 
         Each window warms its state up on the characters before it; the figure differs by less
-        than a hundredth from that of one stream, and takes a fraction of the time.
+        than a hundredth from that of one stream, and takes a fraction of the time. Of a part
+        of more than MOST_CHOOSING tokens the windows are a sample of CHOOSING, evenly spread.
         """
         assert isinstance(network, CharacterNetwork)
-        ids, scored = self._windows
+        ids, scored, resets = self._windows
         training = network.training
         network.eval()
-        nats = stream_nats(network, ids[:, :-1], ids[:, 1:], self.unknown_rate, chunk=256)
+        nats = stream_nats(
+            network, ids[:, :-1], ids[:, 1:], self.unknown_rate, resets=resets, chunk=256
+        )
         network.train(training)
-        kept = scored[:, 1:].cpu().numpy()
-        return LossSum(float(nats[kept].sum()), int(kept.sum()))
+        return LossSum(float(nats[scored].sum()), int(scored.sum()))
 
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
@@ -265,17 +323,36 @@ class TextTrainee:
         return TextCarry(Cursor(epoch, position), state, bool(finishing))
 
 
-def _overlapping(ids: Tensor, windows: int = 32, warm_up: int = 128) -> tuple[Tensor, Tensor]:
-    """Cut (N,) into rows (W, T) that overlap, and the mask of what each row is scored on.
+def _overlapping(
+    ids: Ids,
+    cuts: npt.NDArray[np.int64] | None,
+    device: torch.device,
+    windows: int = 32,
+    warm_up: int = 128,
+) -> tuple[Tensor, npt.NDArray[np.bool_], Tensor | None]:
+    """Cut (N,) into rows (W, T + 1) that overlap.
 
-    Every character but the first is scored once. Rows are filled up at their end by repeating
-    the last character, which is not scored.
+    Every token but the first, and those at `cuts`, is scored once, or CHOOSING of them where there
+    are more than MOST_CHOOSING. Rows are filled up at their end by repeating the last token, which
+    is not scored.
+
+    Returns:
+        The rows, which targets (W, T) are scored, and where inputs (W, T) begin a document.
     """
     count = len(ids)
     windows = max(1, min(windows, count // (2 * warm_up)))
-    size = -(-(count - 1) // windows)
-    firsts = 1 + size * torch.arange(windows)
-    places = firsts[:, None] + torch.arange(-warm_up if windows > 1 else -1, size)
-    lasts = torch.clamp(firsts + size, max=count)
-    scored = (places >= firsts[:, None]) & (places < lasts[:, None])
-    return ids[places.clamp(0, count - 1).to(ids.device)], scored
+    apart = size = -(-(count - 1) // windows)
+    if count > MOST_CHOOSING:
+        size = CHOOSING // windows
+    firsts = 1 + apart * np.arange(windows)[:, None]
+    places = firsts + np.arange(-warm_up if windows > 1 else -1, size)
+    lasts = np.minimum(firsts + size, count)
+    scored = (places >= firsts) & (places < lasts)
+    held = places.clip(0, count - 1)
+    resets = None
+    if cuts is not None:
+        begun = among(held, cuts)
+        scored &= ~begun
+        resets = torch.from_numpy(begun[:, :-1]).to(device)
+    rows = torch.from_numpy(np.asarray(ids[held], np.int64)).to(device)
+    return rows, scored[:, 1:], resets

@@ -12,13 +12,19 @@ class TextOptions(TrainingOptions):
     """What a text training can be told; sizes that are None follow from the time."""
 
     size: str | None = option(None, "tiny, small, medium or large; default: what the time allows.")
+    tokens: str = option("characters", "characters, bytes, bpe:N subwords, words or words:N.")
+    reset_at_documents: bool = option(
+        False,
+        "Each file is a document: nothing is carried from one into the next, and the parts that "
+        "train, choose and report are whole documents, cut nearest to their shares.",
+    )
     cell: str = option("lstm", "rnn, gru or lstm.")
     hidden: int | None = option(None, "Hidden units in a layer.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
-    embedding: int | None = option(None, "Size of a character's vector.", least=1, most=16384)
+    embedding: int | None = option(None, "Size of a token's vector.", least=1, most=16384)
     dropout: float | None = option(None, "Share dropped between layers.", least=0, below=1)
     batch: int | None = option(None, "Streams read side by side.", least=1, most=65536)
-    chunk: int | None = option(None, "Mean characters between updates.", least=2, most=65536)
+    chunk: int | None = option(None, "Mean tokens between updates.", least=2, most=65536)
     rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
     finish: float = option(
         0.5,

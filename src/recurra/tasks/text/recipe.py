@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
-import numpy as np
 import torch
 
 from recurra.data.streams import Streams
@@ -34,7 +33,7 @@ def design(
     Raises:
         OptionError: no such size.
     """
-    characters = len(read.split.train)
+    tokens, symbols = len(read.train), len(read.vocabulary)
     operations = 0.0
     if options.seconds is not None:
         operations = options.seconds * training_speed(precision, device)
@@ -43,7 +42,7 @@ def design(
     elif options.seconds is None:
         size, reason = named("small"), "size small"
     else:
-        size = largest_worth(operations)
+        size = largest_worth(operations, symbols)
         reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
     given = {
         name: getattr(options, name)
@@ -56,12 +55,12 @@ def design(
     if options.epochs is not None:
         passes = options.epochs
     elif options.steps is not None:
-        passes = options.steps * size.batch * size.chunk / characters
+        passes = options.steps * size.batch * size.chunk / tokens
     else:
-        passes = min(MOST_EPOCHS, operations / size.operations / characters)
+        passes = min(MOST_EPOCHS, operations / size.operations(symbols) / tokens)
     share = dropout(passes) if options.dropout is None else options.dropout
     architecture = Architecture(
-        len(read.vocabulary), options.cell, size.embedding, size.hidden, size.layers, share
+        symbols, options.cell, size.embedding, size.hidden, size.layers, share
     )
     settings = {"size": size.name, "batch": size.batch, "chunk": size.chunk}
     return Design(architecture.to_json(), settings, size.rates, reason, options.finish)
@@ -70,14 +69,33 @@ def design(
 def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
     """The trainee of a network on a text; its seed, batch and chunk as the run's settings say."""
 
-    def streams(ids: np.ndarray[Any, np.dtype[np.int32]]) -> Streams:
-        return Streams(ids, batch=settings["batch"], chunk=settings["chunk"], seed=settings["seed"])
+    def streams(part: range) -> Streams:
+        return Streams(
+            read.ids[: part.stop],
+            batch=settings["batch"],
+            chunk=settings["chunk"],
+            seed=settings["seed"],
+            cuts=read.starts_in(part),
+        )
 
     def written(network: CharacterNetwork) -> str:
-        rows = write(network, read.vocabulary, "", Sampling(SAMPLED_AT), seed=settings["seed"])
+        rows = write(
+            network,
+            read.vocabulary,
+            "",
+            Sampling(SAMPLED_AT),
+            seed=settings["seed"],
+            apart=read.apart,
+        )
         return "".join(row[0] for row in islice(rows, SAMPLED))
 
-    both = read.ids[: read.split.select.stop]
     return TextTrainee(
-        network, streams(read.train), streams(both), read.select, read.unknown_rate, written
+        network,
+        streams(read.parts.train),
+        streams(range(read.parts.select.stop)),
+        read.select,
+        read.unknown_rate,
+        read.vocabulary.unit,
+        read.starts_in(read.parts.select),
+        written,
     )

@@ -22,13 +22,9 @@ SCORED: Final = "traces/test.safetensors"
 
 
 def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep the baselines' figures, and what each character of the test part cost them."""
-    arrays = {
-        str(n): b.per_character.astype(np.float32)
-        for n, b in enumerate(found)
-        if b.per_character is not None
-    }
-    facts = [{"name": b.name, "nats": b.nats_per_character, "note": b.note} for b in found]
+    """Keep the baselines' figures, and what each character or byte of the test part cost them."""
+    arrays = {str(n): b.each.astype(np.float32) for n, b in enumerate(found) if b.each is not None}
+    facts = [{"name": b.name, "nats": b.nats, "note": b.note} for b in found]
     run.write_arrays(BASELINES, arrays, {"baselines": facts})
 
 
@@ -50,15 +46,19 @@ def write(
         epochs: passes over the training part that the progress amounts to.
     """
     found, config = read_baselines(run), run.config()
-    before = int(read.ids[read.split.test.start - 1])
-    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before)
+    before = int(read.ids[read.parts.test.start - 1])
+    starts = read.starts_in(read.parts.test)
+    nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
+    ids = read.test if starts is None else np.delete(read.test, starts)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
     traces.record(run, network, read, nats)
+    tested, unit = read.text(read.tested), evaluate.beside(read.vocabulary.unit)
+    figures, compared = evaluate.summary(nats, ids, tested, read.vocabulary, streams)
     result = {
-        "data": {"name": read.source.name, "part": "the test part"},
-        "model": evaluate.summary(nats, read.test, streams).to_json(),
+        "data": {"name": read.source.name, "part": "the test part", "note": read.note},
+        "model": figures.to_json(),
         "baselines": plain(found),
-        "verdict": evaluate.plain(evaluate.against(nats, found)),
+        "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
         "free_running": evaluate.free_running(network, read),
         "training": session.facts(progress, epochs, config["training"]),
     }
@@ -71,33 +71,54 @@ def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
     return [
         {
             "name": b.name,
-            "nats": b.nats_per_character,
-            "bits": b.nats_per_character / math.log(2),
+            "nats": b.nats,
+            "bits": b.nats / math.log(2),
             "note": b.note,
         }
         for b in found
     ]
 
 
-def told_baselines(found: Sequence[Baseline]) -> str:
-    """The baselines in one line."""
-    return ", ".join(f"{b.name} {b.nats_per_character:.3f}" for b in found) + " nats a character"
+def told_baselines(found: Sequence[Baseline], unit: str) -> str:
+    """The baselines in one line; `unit` is what they are in."""
+    return ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
+
+
+def own(model: dict[str, Any]) -> tuple[float, float, str]:
+    """The model's nats and bits in the baselines' unit, and a sentence on its others."""
+    if model.get("unit", "characters") == "characters":
+        # Reports of before there were others hold no figures a byte.
+        bits = f"{model['bits_a_byte']:.4f} bits a byte of UTF-8." if "bits_a_byte" in model else ""
+        return model["nats"], model["bits"], bits
+    if model["unit"] == "bytes":
+        return model["nats"], model["bits"], ""
+    one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
+    own = f"{model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average"
+    spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
+    return model["nats_a_byte"], model["bits_a_byte"], f"{own}{spelt}."
 
 
 def told(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
     model, lines = report["model"], []
     title = f"{report['data']['name']}: {report['data']['part']}"
+    unit = model.get("unit", "characters")
     count = f"{model['characters']:,} characters"
+    if unit != "characters":
+        count += f" in {model['tokens']:,} {unit}"
     if model["unknown"]:
         count += f", {model['unknown']:,} of them unknown to the model"
     lines += [f"{title}, {count}", ""]
     names = ["this model"] + [b["name"] for b in report["baselines"]]
     width = max(map(len, names)) + 2
-    lines.append(f"{'':{width}}{'nats':>8}{'bits':>8}  a character")
-    lines.append(f"{names[0]:{width}}{model['nats']:>8.4f}{model['bits']:>8.4f}")
+    nats, bits, others = own(model)
+    per = evaluate.beside(unit).removeprefix("nats ")
+    lines.append(f"{'':{width}}{'nats':>8}{'bits':>8}  {per}")
+    lines.append(f"{names[0]:{width}}{nats:>8.4f}{bits:>8.4f}")
     for baseline in report["baselines"]:
         lines.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
+    if others:
+        lines += ["", f"This model: {others}"]
     if report.get("verdict"):
         lines += ["", f"Verdict: {report['verdict']['sentence']}"]
     free = report.get("free_running")
@@ -115,6 +136,8 @@ def told(report: dict[str, Any]) -> str:
             "  longest copy: longest passage that stands there too;",
             "  new pairs: word pairs not written before.",
         ]
+    if report["data"].get("note"):
+        lines += ["", report["data"]["note"] + "."]
     training = report.get("training")
     if training:
         lines += ["", training["sentence"]]
@@ -124,7 +147,8 @@ def told(report: dict[str, Any]) -> str:
 def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
     """The model card, Markdown."""
     a, data, model = config["architecture"], config["data"], report["model"]
-    rows = [("this model", model["nats"], model["bits"])]
+    nats, bits, others = own(model)
+    rows = [("this model", nats, bits)]
     rows += [(b["name"], b["nats"], b["bits"]) for b in report["baselines"]]
     table = "\n".join(f"| {n} | {nats:.4f} | {bits:.4f} |" for n, nats, bits in rows)
     free = "\n".join(
@@ -135,18 +159,21 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
     )
     text = f"""# {name}
 
-A character model made by recurra {config["recurra"]}: {a["layers"]} x {a["cell"].upper()} of \
-{a["hidden"]} units, trained on {data["name"]} ({data["train"]:,} of its {data["characters"]:,} \
-characters; the {data["select"]:,} after them chose the weights).
+A text model that reads {model["unit"]}, made by recurra {config["recurra"]}: {a["layers"]} x \
+{a["cell"].upper()} of {a["hidden"]} units, trained on {data["name"]} \
+({data["train"]:,} of its {data["characters"]:,} characters; the \
+{data["select"]:,} after them chose the weights).
 
 {report["verdict"]["sentence"]}
 
 On the last {model["characters"]:,} characters, which it has never seen, given the true text \
-before each character:
+before each of its {model["unit"]}:
 
-| | nats a character | bits |
+| | {evaluate.beside(model["unit"])} | bits |
 |---|---|---|
 {table}
+
+{f"This model: {others}" if others else ""}
 
 Left to write by itself:
 
@@ -155,6 +182,8 @@ Left to write by itself:
 {free}
 
 {report["training"]["sentence"]}
+
+{report["data"]["note"]}
 
     recurra generate {name} --prompt "..."
     recurra evaluate {name} other.txt

@@ -12,6 +12,8 @@ from recurra.errors import OptionError
 from recurra.training.optimiser import Rates
 from recurra.training.precision import Precision
 
+_SMALL: Final = 256
+
 
 @final
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Size:
     """A named set of sizes and rates that go together.
 
     Args:
-        worth: characters it must be able to read in training before it beats the size below it,
+        worth: tokens it must be able to read in training before it beats the size below it,
             measured on tiny Shakespeare (docs/results.md).
     """
 
@@ -32,11 +34,15 @@ class Size:
     worth: float
     rates: Rates = field(default_factory=Rates)
 
-    @property
-    def operations(self) -> float:
-        """Floating-point operations for one character of training of an LSTM."""
+    def operations(self, symbols: int = 0) -> float:
+        """Floating-point operations for one token of training of an LSTM.
+
+        Args:
+            symbols: V; the head is counted from _SMALL symbols on, below which it is nothing.
+        """
         inner = 4 * self.hidden * (self.embedding + self.hidden)
-        return 6.0 * (inner + (self.layers - 1) * 8 * self.hidden * self.hidden)
+        head = self.hidden * max(0, symbols - _SMALL)
+        return 6.0 * (inner + (self.layers - 1) * 8 * self.hidden * self.hidden + head)
 
 
 SIZES: Final = (
@@ -68,13 +74,14 @@ def named(name: str) -> Size:
     raise OptionError(f"--size {name}", expected=", ".join(size.name for size in SIZES))
 
 
-def largest_worth(operations: float) -> Size:
-    """The largest size that can read as many characters as it is worth.
+def largest_worth(operations: float, symbols: int = 0) -> Size:
+    """The largest size that can read as many tokens as it is worth.
 
     Args:
         operations: floating-point operations that the time allows.
+        symbols: V.
     """
-    return [size for size in SIZES if operations / size.operations >= size.worth][-1]
+    return [size for size in SIZES if operations / size.operations(symbols) >= size.worth][-1]
 
 
 def training_speed(precision: Precision, device: torch.device) -> float:

@@ -1,0 +1,91 @@
+"""A text that a run was begun with, kept where it cannot be read twice, and read again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from recurra.bundle import INPUT, Run
+from recurra.data.files import TextSource, embedded_text
+from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
+from recurra.data.splits import Split
+from recurra.errors import DataError
+from recurra.tasks.text.data import TextData, known
+
+
+def store_input(run: Run, data: TextData) -> None:
+    """Keep a copy of what cannot be read twice, so that the run can be resumed.
+
+    That is standard input, a pipe, and a text that was given as such.
+    """
+    source = data.source
+    try:
+        again = all(file.is_file() for file in source.files)
+        if isinstance(source, LongText):
+            again = again and len(source.files) == len(source.starts)
+        else:
+            again = again and _source(data.facts()).sha256 == source.sha256
+    except DataError:
+        again = False
+    if not again:
+        whole = range(source.length)
+        run.write_parts(INPUT, (block.encode("utf-8") for block in source.blocks(whole)))
+
+
+def source_again(run: Run, facts: dict[str, Any]) -> Text:
+    """The text that a run was begun with.
+
+    Raises:
+        DataError: a file is missing or has changed since.
+    """
+    if run.has(INPUT):
+        starts = tuple(facts.get("starts", (0,)))
+        if (run.path / INPUT).stat().st_size > IN_MEMORY:
+            source: Text = open_text([run.path / INPUT])
+            source = replace(source, name=facts["name"], files=(), starts=starts)
+        else:
+            source = TextSource(run.read_text(INPUT), facts["name"], starts=starts)
+    else:
+        source = replace(_source(facts), name=facts["name"])
+    if source.sha256 != facts["sha256"]:
+        raise DataError(
+            f"{facts['name']}: the text has changed since the training began",
+            expected=f"the same {facts['characters']:,} characters",
+            fix="put the old files back, or train a new run",
+        )
+    return source
+
+
+def known_again(run: Run, facts: dict[str, Any]) -> tuple[str, str]:
+    """`TextData.known` of the text that a run was begun with.
+
+    Raises:
+        DataError: a file is missing or has changed since.
+    """
+    source = source_again(run, facts)
+    first, second = int(facts["train"]), int(facts["train"]) + int(facts["select"])
+    return known(source, Split(range(first), range(first, second), range(second, source.length)))
+
+
+def read_again(
+    run: Run,
+    facts: dict[str, Any],
+    tokens: str = "characters",
+    *,
+    reset_at_documents: bool = False,
+) -> TextData:
+    """The data that a run was begun with, in the tokens that it was begun with.
+
+    Raises:
+        DataError: a file is missing or has changed since.
+    """
+    return TextData.from_source(
+        source_again(run, facts),
+        tokens,
+        reset_at_documents=reset_at_documents,
+        beside=run.path,
+    )
+
+
+def _source(facts: dict[str, Any]) -> Text:
+    return open_text(facts["files"]) if facts["files"] else embedded_text()

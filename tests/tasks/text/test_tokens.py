@@ -1,0 +1,353 @@
+"""Bytes, subwords and words: what is read comes back, and models of all of them compare."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from commands import Pressed, Recurra
+from recurra.bundle import CARD, CONFIG, VOCABULARY, Run
+from recurra.data.files import TextSource
+from recurra.errors import BundleError, DataError, MissingExtra, OptionError
+from recurra.tasks.text import evaluate, tokens
+from recurra.tasks.text.baselines import spread
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.estimator import TextModel
+from recurra.tasks.text.tokens import LOST_BYTE, Writer
+from small import SMALL, small_text
+
+KINDS = ["characters", "bytes", "bpe:300", "words"]
+TEXT = "".join(
+    f"{name} sees {n % 7} naïve dogs,\n\n  한국어 and 🙂 too.\n"
+    for n, name in enumerate(["Anna", "Ben", "Cem"] * 20)
+)
+KNOWN = {how: tokens.learn(TEXT, how, "made") for how in KINDS}
+LESS: dict[str, Any] = {**SMALL, "hidden": 12, "steps": 24}
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+known_text = st.text(st.sampled_from(sorted(set(TEXT))), max_size=60)
+
+
+@pytest.fixture(autouse=True)
+def short_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "FREE_LENGTH", 100)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TextModel]:
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "made.txt").write_text(TEXT, encoding="utf-8")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "FREE_LENGTH", 100)
+        for how in KINDS:
+            model = TextModel(tokens=how, **{**LESS, "chunk": 8})
+            found[how] = model.fit(folder / "made.txt", out=folder / how.replace(":", "-"))
+    return found
+
+
+# -- a text and its ids -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", KINDS)
+@given(any_text | known_text)
+@example("")
+@example(" Anna\r\n\x00 e\u0301 ")
+def test_what_is_known_comes_back(how: str, text: str) -> None:
+    known = KNOWN[how]
+    ids, widths = known.encode(text), known.widths(text)
+    assert ids.dtype == np.int32
+    assert len(ids) == len(widths) == len(known.shown(ids))
+    assert not np.isin(ids, [k for k in known.silent if k != known.lost]).any()
+    assert ((ids >= 0) & (ids < len(known))).all()
+    assert sum(known.unknown(text).values()) == (ids == known.lost).sum()
+    assert widths.sum() == len(text.encode())
+    if not known.unknown(text):
+        assert known.decode(ids) == text
+        assert [len(known.written[k]) for k in ids] == widths.tolist()
+    if how in ("bytes", "bpe:300"):
+        assert not known.unknown(text)
+    again = tokens.from_json(json.loads(json.dumps(known.to_json())))
+    assert again.encode(text).tolist() == ids.tolist()
+    assert (again.unit, len(again)) == (known.unit, len(known))
+
+
+@given(st.lists(st.sampled_from(["ab", " c", "\n", "\n\n", "  ", "한 ", "x\ny"]), max_size=40))
+def test_blocks_are_the_text_and_change_no_piece(parts: list[str]) -> None:
+    text = "".join(parts)
+    cut = list(tokens.blocks(text, 7))
+    assert "".join(cut) == text
+    assert all(len(block) <= 7 for block in cut)
+    joints = ["".join(each) for each in pairwise(cut)]
+    places = [len(block) for block in cut]
+    if all(
+        whole[at - 2 : at - 1].strip() and whole[at - 1] == "\n" and whole[at : at + 1].strip()
+        for whole, at in zip(joints, places, strict=False)
+    ):
+        whole = KNOWN["bpe:300"].encode(text)
+        apart = [KNOWN["bpe:300"].encode(block) for block in cut]
+        assert np.concatenate(apart).tolist() == whole.tolist()
+
+
+def test_a_byte_is_its_value_and_a_known_word_is_one_token() -> None:
+    assert KNOWN["bytes"].encode("Aé").tolist() == [0x41 + 1, 0xC3 + 1, 0xA9 + 1]
+    assert KNOWN["bytes"].shown([0x42, 0xC4]) == ["A", "<C3>"]
+    words = KNOWN["words"]
+    assert words.shown(words.encode("Anna sees nobody.")) == ["Anna", " sees", "\ufffd", "."]
+    assert words.encode(" nobody").tolist() == [words.lost] == [1]
+    assert words.unknown("Anna sees nobody. nobody") == {" nobody": 2}
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_stream_hands_on_whole_characters_alone(how: str) -> None:
+    known = KNOWN[how]
+    writer, text = Writer(known), "한국어 🙂 naïve"
+    pieces = [writer.write(k) for k in known.encode(text).tolist()]
+    assert "".join(pieces) == known.decode(known.encode(text))
+    if how == "bytes":
+        assert pieces[:4] == ["", "", "한", ""]
+        # A character cut off by another: what is lost is drawn, and nothing else is.
+        broken = [0xED, 0x95, 0x41, 0xFF, 0x42]
+        writer = Writer(known)
+        assert [writer.write(b + 1) for b in broken] == ["", "", "\ufffdA", "\ufffd", "B"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["bpe:4", "bpe:x", "bpe", "bpe:", "words:", "words:0", "bytes:3", "letters", ""],
+)
+def test_what_are_no_tokens_is_told_before_anything_is_read(tmp_path: Path, how: str) -> None:
+    with pytest.raises(OptionError, match=f"--tokens {how}") as caught:
+        TextModel(tokens=how, **LESS).fit(tmp_path / "nothing.txt")
+    assert "bpe:N" in caught.value.expected
+
+
+def test_more_subwords_than_there_are(tmp_path: Path) -> None:
+    (tmp_path / "small.txt").write_text(TEXT)
+    with pytest.raises(DataError, match=r"lines of small allow \d+ subwords") as caught:
+        TextModel(tokens="bpe:4000", **LESS).fit(tmp_path / "small.txt", out=tmp_path / "run")
+    assert "--tokens bpe:" in caught.value.fix
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_commonest_words_are_known() -> None:
+    few = tokens.learn(TEXT, "words:10", "made")
+    assert len(few) - len(few.silent) == 10
+    assert list(few.written[3:]) == list(KNOWN["words"].written[3:13])
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(MissingExtra, match="tokenizers") as caught:
+        tokens.learn(TEXT, "bpe:300", "made")
+    assert "pip install" in caught.value.fix
+    assert len(tokens.learn(TEXT, "words", "made")) > 3
+
+
+# -- parts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_the_text_is_cut_before_it_is_encoded(how: str) -> None:
+    read = TextData.from_source(TextSource(TEXT + "zebra " * 40, "made"), how)
+    for part, ids in (("train", read.train), ("select", read.select), ("test", read.test)):
+        text = read.text(getattr(read.split, part))
+        assert ids.tolist() == read.vocabulary.encode(text).tolist()
+    # Words and subwords are those of the training part.
+    assert len(read.vocabulary) == len(tokens.learn(read.text(read.split.train), how, "made"))
+
+
+# -- figures ------------------------------------------------------------------------------------
+
+
+def test_nats_are_shared_out_among_bytes() -> None:
+    nats, widths = np.array([2.0, 3.0, 1.0]), np.array([1, 3, 2])
+    lost = np.array([False, False, True])
+    spelt = (1.0 + 3 * LOST_BYTE) / 2
+    np.testing.assert_allclose(spread(nats, widths, lost), [2.0, 1.0, 1.0, 1.0, spelt, spelt])
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_figures_a_byte_are_those_of_the_test_parts_bytes(
+    models: dict[str, TextModel], how: str
+) -> None:
+    model = models[how]
+    own, config = model.report["model"], model.run.config()
+    test = TEXT[-config["data"]["test"] :]
+    scored = model.run.read_arrays("traces/test.safetensors")[0]["nats"]
+    ids = model.vocabulary.encode(test)
+    lost = int((ids == model.vocabulary.lost).sum())
+    assert own["tokens"] == len(scored) == len(ids) == config["data"]["tokens"][2]
+    assert (own["characters"], own["bytes"]) == (len(test), len(test.encode()))
+    assert own["unknown"] == lost
+    assert own["nats"] == pytest.approx(scored.mean(), rel=1e-5)
+    if not lost:
+        assert own["nats_a_byte"] == pytest.approx(scored.sum() / own["bytes"], rel=1e-5)
+    # The baselines read characters, and count in the unit of the verdict.
+    per = len(test) if how == "characters" else len(test.encode())
+    kept = model.run.read_arrays("traces/baselines.safetensors")[0]
+    assert {len(each) for each in kept.values()} == {per}
+    beside = {each["name"]: each["nats"] for each in model.report["baselines"]}
+    share = len(test) / per
+    of_characters = {
+        each["name"]: each["nats"] for each in models["characters"].report["baselines"]
+    }
+    assert beside["compressor xz"] == pytest.approx(of_characters["compressor xz"] * share)
+    unit = "character" if how == "characters" else "byte"
+    assert f"nats a {unit} " in model.report["verdict"]["sentence"]
+    best = min(beside.values())
+    mine = own["nats"] if how == "characters" else own["nats_a_byte"]
+    assert model.report["verdict"]["advantage"] == pytest.approx(best - mine)
+    card = (model.run.path / CARD).read_text()
+    assert model.vocabulary.unit in card
+    assert f"nats a {unit}" in card
+
+
+def test_words_learn_how_likely_an_unknown_one_is(models: dict[str, TextModel]) -> None:
+    model = models["words"]
+    assert model.vocabulary.encode("zebra").tolist() == [model.vocabulary.lost]
+    nats = model.nats("Anna zebra dogs")
+    assert np.isfinite(nats).all()
+    ids = model.vocabulary.encode("Anna zebra")
+    with torch.no_grad():
+        logits, _ = model.network(torch.tensor([[0, int(ids[0])]]))
+    assert nats[1] == pytest.approx(-float(logits[0, 1].log_softmax(-1)[ids[1]]), rel=1e-4)
+
+
+# -- a model of each ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_it_is_loaded_scores_and_writes(models: dict[str, TextModel], how: str) -> None:
+    model = TextModel.load(models[how].run.path)
+    assert model.vocabulary.unit == models[how].vocabulary.unit
+    np.testing.assert_array_equal(model.nats("Anna sees"), models[how].nats("Anna sees"))
+    assert len(model.nats("Anna sees")) == len(model.vocabulary.encode("Anna sees"))
+    pieces = list(model.generate("Anna sees", length=60, seed=1, temperature=1.5))
+    assert 0 < len(pieces) <= 60
+    assert all(pieces)
+    assert pieces == list(models[how].generate("Anna sees", length=60, seed=1, temperature=1.5))
+    both = model.continuations("Anna sees", count=2, length=60, seed=1, temperature=1.5)
+    assert both[0] == "".join(pieces)
+    assert both[0] != both[1]
+    assert "".join(model.generate(length=5, seed=0))
+    found = model.evaluate(TextSource(TEXT[:300], "again"))
+    assert found["model"]["bytes"] == len(TEXT[:300].encode())
+    assert found["verdict"]["sentence"]
+
+
+def test_a_byte_model_writes_text_whatever_it_draws(models: dict[str, TextModel]) -> None:
+    text = "".join(models["bytes"].generate("한", length=400, seed=2, temperature=50.0))
+    assert text.encode().decode() == text
+    assert "\ufffd" in text
+
+
+def test_prompts_of_unknown_words(models: dict[str, TextModel]) -> None:
+    model = models["words"]
+    with pytest.raises(DataError, match="words that the model does not know: 'zebra'"):
+        model.generate("zebra")
+    assert "".join(model.generate("zebra", replace_unknown=True, length=5, seed=1))
+    # Known inside of lines alone: read as it stands there.
+    assert model.vocabulary.unknown("sees")
+    assert "".join(model.generate("sees", length=9, seed=1)) == "".join(
+        model.generate(" sees", length=9, seed=1)
+    )
+
+
+@pytest.mark.parametrize("how", ["bytes", "bpe:300", "words"])
+def test_resumed_is_never_stopped(models: dict[str, TextModel], tmp_path: Path, how: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        TextModel(tokens=how, **{**LESS, "chunk": 8}).fit(
+            TextSource(TEXT, "made"), out=tmp_path / "run", watcher=Pressed(9)
+        )
+    resumed = TextModel.resume(tmp_path / "run")
+    assert resumed.vocabulary.to_json() == models[how].vocabulary.to_json()
+    for name, value in models[how].network.state_dict().items():
+        assert torch.equal(resumed.network.state_dict()[name], value), name
+    assert resumed.report["model"] == models[how].report["model"]
+
+
+@pytest.mark.parametrize("how", ["bytes", "bpe:300", "words"])
+def test_a_vocabulary_of_another_kind_is_told(
+    models: dict[str, TextModel], tmp_path: Path, how: str
+) -> None:
+    models[how].save(tmp_path / "run")
+    run = Run(tmp_path / "run")
+    whole = run.read_json(VOCABULARY)
+    for other in ("characters", "bytes", "bpe:300", "words"):
+        if other != how:
+            run.write_json(VOCABULARY, models[other].vocabulary.to_json())
+            with pytest.raises(BundleError, match=f"{VOCABULARY}: holds"):
+                TextModel.load(run.path)
+    several: list[Any] = [{"kind": "letters"}, [], None]
+    if how != "bytes":
+        several += [{**whole, "flowing": 3}, {**whole, "flowing": False}, {"kind": whole["kind"]}]
+    for damaged in several:
+        run.write_json(VOCABULARY, damaged)
+        with pytest.raises(BundleError, match=VOCABULARY):
+            TextModel.load(run.path)
+    run.write_json(VOCABULARY, whole)
+    config = run.config()
+    config["options"]["tokens"] = "letters"
+    run.write_json(CONFIG, config)
+    with pytest.raises(BundleError, match=f"{CONFIG}: damaged"):
+        TextModel.load(run.path)
+
+
+def test_a_large_head_is_gone_through_in_pieces(
+    models: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = models["words"].network.eval()
+    ids = torch.from_numpy(models["words"].vocabulary.encode(TEXT[:400])).long()[None]
+    hidden, _ = network.read(ids[:, :-1])
+
+    def made() -> tuple[float, torch.Tensor]:
+        network.zero_grad()
+        loss = network.summed_loss(hidden.detach(), ids[:, 1:])
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert network.head.weight.grad is not None
+        return float(loss.detach()), network.head.weight.grad.clone()
+
+    whole, gradient = made()
+    nats = models["words"].nats(TEXT[:400])
+    monkeypatch.setattr("recurra.tasks.text.model.MOST_SCORES", 5 * len(network.head.weight))
+    seen: list[int] = []
+    logits = network.logits
+
+    def noted(hidden: torch.Tensor) -> torch.Tensor:
+        seen.append(hidden.shape[1])
+        return logits(hidden)
+
+    monkeypatch.setattr(network, "logits", noted)
+    pieces, again = made()
+    assert max(seen) <= 5
+    assert pieces == pytest.approx(whole, rel=1e-5)
+    torch.testing.assert_close(again, gradient, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(models["words"].nats(TEXT[:400]), nats, rtol=1e-3, atol=1e-5)
+
+
+def test_on_the_command_line(call: Recurra, tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text(small_text(40))
+    how = ["--tokens", "words", "--steps", "6", "--size", "tiny", "--chunk", "8", "--threads", "1"]
+    done = call("train", "text", tmp_path / "corpus.txt", "--out", tmp_path / "run", *how)
+    assert done.code == 0, done.err
+    assert "words" in done.err
+    assert "nats a word" in done.out
+    assert "a byte" in done.out
+    assert math.isfinite(Run(tmp_path / "run").read_json("report.json")["model"]["nats_a_byte"])
+    done = call("generate", tmp_path / "run", "--prompt", "The quick", "--length", "3")
+    assert done.code == 0
+    assert done.out.startswith("The quick")
+    done = call("train", "text", tmp_path / "corpus.txt", "--tokens", "bpe:4")
+    assert done.code == 2
+    assert "--tokens bpe:4" in done.err
