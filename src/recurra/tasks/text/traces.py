@@ -45,10 +45,11 @@ WARM: Final = 256
 """Tokens read before what is recorded, so that the state has come to itself."""
 
 _STUDIED: Final = 4096  # tokens before the passage that tell which units are worth a look
-_WORK: Final = 1e11  # weights times tokens that a measurement may take: a second or two on a core
+_WORK: Final = 2e10  # weights times tokens that a measurement may take: half a second on a core
+_LOGIT: Final = 50  # what a logit costs beside its weights, in weights
 _NEAR: Final = 32  # tokens of carried state up to which windows are short, and many
-_WINDOWS: Final = 256
-_MOST: Final = 4096
+_WINDOWS: Final = 128
+_MOST: Final = 2048
 _ROWS: Final = 16  # windows whose gradients are held at a time
 
 Places = NDArray[np.int64]
@@ -99,9 +100,13 @@ def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
     start = time.perf_counter()
     stream_nats(network, rows, rows, read.unknown_rate)
     pace = (time.perf_counter() - start) / rows.numel()
-    tokens = _windows(network, FAR + FAR // 8) * (FAR + FAR // 8)
-    tokens += 3 * _windows(network, WARM + 3 * BACK) * (WARM + BACK)
-    return pace * (2 * tokens + 2 * _STUDIED)
+    far, near, both = FAR + FAR // 8, _NEAR + _NEAR // 8, 2 * WARM
+    spans = [(far, 1), (near, 1), (both, 2), (WARM + 3 * BACK, 1)]
+    tokens = 4 * _STUDIED
+    for span, times in spans:
+        count = _windows(network, span, _MOST if span == near else _WINDOWS)
+        tokens += times * span * min(count, len(read.test))
+    return pace * tokens
 
 
 def shown(read: TextData, places: range) -> list[str]:
@@ -388,9 +393,10 @@ def _cost(
 
 
 def _windows(network: CharacterNetwork, tokens: int, most: int = _WINDOWS) -> int:
-    """How many windows of so many tokens a measurement may take."""
+    """How many windows of so many tokens a measurement may take: `most`, or an eighth of it."""
     weights = sum(each.numel() for each in network.parameters())
-    return int(np.clip(_WORK / weights / tokens, 16, most))
+    weights += _LOGIT * network.embedding.num_embeddings
+    return int(np.clip(_WORK / weights / tokens, most // 8, most))
 
 
 def _spread(last: int, count: int) -> NDArray[np.int64]:
