@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recurra.data.splits import ALWAYS, contiguous, grouped, joined
+from recurra.data.splits import ALWAYS, apart, contiguous, grouped, joined
 from recurra.errors import DataError, OptionError
 
 SHARE = st.integers(1, 60).map(lambda percent: percent / 100)
@@ -258,3 +258,25 @@ def test_a_million_rows() -> None:
     tested = np.bincount(labels[cut.test]) / np.bincount(labels)
     assert (abs(tested - 0.1) < 0.003).all()
     assert not set(groups[cut.test].tolist()) & set(groups[cut.learn].tolist())
+
+
+@given(st.lists(st.integers(1, 50), min_size=3, max_size=30))
+def test_documents_are_never_torn_apart(lengths: list[int]) -> None:
+    ends = np.cumsum(lengths).tolist()
+    starts, n = [0, *ends[:-1]], ends[-1]
+    split = apart(starts, n)
+    assert len(split.train) + len(split.select) + len(split.test) == n
+    assert (split.train.start, split.train.stop) == (0, split.select.start)
+    assert (split.select.stop, split.test.stop) == (split.test.start, n)
+    assert min(map(len, (split.train, split.select, split.test))) > 0
+    assert split.select.start in starts
+    assert split.test.start in starts
+    # No other beginning is nearer to nine tenths, as long as two documents stand before it.
+    assert all(abs(split.test.start - 0.9 * n) <= abs(s - 0.9 * n) for s in starts[2:])
+
+
+@pytest.mark.parametrize("starts", [(0,), (0, 5)])
+def test_too_few_documents_are_told(starts: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match=rf"notes has {len(starts)} document.*too few") as caught:
+        apart(starts, 10, name="notes")
+    assert "--reset-at-documents" in caught.value.fix

@@ -37,6 +37,21 @@ def one_pass(found: Streams, epoch: int) -> list[Chunk]:
     raise AssertionError
 
 
+@given(SIZES, st.lists(st.integers(0, 699), max_size=20))
+def test_cuts_are_marked_where_they_are_read(sizes: tuple[int, ...], places: list[int]) -> None:
+    n, batch, chunk, seed = sizes
+    ids = np.arange(n, dtype=np.uint16)
+    cuts = np.array(sorted({place for place in places if place < n}), np.int64)
+    found = Streams(ids, batch=batch, chunk=chunk, seed=seed, cuts=cuts)
+    plain = streams(n, batch, chunk, seed)
+    for cut, whole in zip(one_pass(found, 0), one_pass(plain, 0), strict=True):
+        assert cut.resets is not None
+        assert whole.resets is None
+        np.testing.assert_array_equal(cut.resets, np.isin(cut.inputs, cuts))
+        np.testing.assert_array_equal(cut.inputs, whole.inputs)
+        np.testing.assert_array_equal(cut.targets, whole.targets)
+
+
 @given(SIZES)
 def test_a_pass_reads_every_place_once(sizes: tuple[int, int, int, int]) -> None:
     n = sizes[0]

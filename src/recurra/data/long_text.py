@@ -7,10 +7,11 @@ import tempfile
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 from recurra.data.encodings import BOM, binary, foreign, likely_encoding
 from recurra.data.files import (
@@ -89,39 +90,28 @@ def open_text(sources: Sequence[str | Path]) -> Text:
     names, skipped = given(sources)
     files = tuple(Path(each) for each in names if each != STANDARD_INPUT)
     inputs: list[tuple[str, Path | BufferedIOBase]] = []
-    total = 0
-    for each in names:
-        path = Path(each)
-        if each != STANDARD_INPUT and path.is_file():
-            size, inputs = path.stat().st_size, [*inputs, (str(each), path)]
-        else:
-            aside = _aside(each)
-            size, inputs = aside.tell(), [*inputs, (_named(each), aside)]
-        total += size
-    name = name_of(sources)
-    kept = [file for _, file in inputs if not isinstance(file, Path)]
-    if total > IN_MEMORY:
-        found = _looked_through(inputs, name, files, skipped)
-        for file in kept:
-            weakref.finalize(found, file.close)
-        return found
-    contents = [(b"".join(_raw(source, each, 0)), each) for each, source in inputs]
-    for file in kept:
-        file.close()
+    total, name = 0, name_of(sources)
+    with ExitStack() as held:
+        for each in names:
+            path = Path(each)
+            if each != STANDARD_INPUT and path.is_file():
+                inputs.append((each, path))
+                total += path.stat().st_size
+                continue
+            aside: Any = held.enter_context(
+                tempfile.SpooledTemporaryFile(max_size=max(IN_MEMORY, 1))
+            )
+            for block in incoming(each, _BLOCK):
+                aside.write(block)
+            total += aside.tell()
+            inputs.append(("standard input" if each == STANDARD_INPUT else each, aside))
+        if total > IN_MEMORY:
+            found = _looked_through(inputs, name, files, skipped)
+            # It is read from for as long as the text is there.
+            weakref.finalize(found, held.pop_all().close)
+            return found
+        contents = [(b"".join(_raw(source, called, 0)), called) for called, source in inputs]
     return joined(contents, name, files, skipped)
-
-
-def _named(name: str) -> str:
-    return "standard input" if name == STANDARD_INPUT else name
-
-
-def _aside(name: str) -> BufferedIOBase:
-    """What comes once, in memory or on disk."""
-    # Not closed here: the text is read from it for as long as there is one.
-    held = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-    for block in incoming(name, _BLOCK):
-        held.write(block)
-    return held  # type: ignore[return-value]
 
 
 def _raw(file: Path | BufferedIOBase, name: str, at: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,9 +44,17 @@ def stored(ids: Iterable[npt.NDArray[Any]], size: int, beside: Path | None = Non
         return np.memmap(file, kind, "r", shape=(count,))
 
 
+def released(ids: Ids) -> None:
+    """Let go of the memory that mapped ids have come to take; they are read from the file again."""
+    if isinstance(ids, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        held: Any = ids
+        held._mmap.madvise(mmap.MADV_DONTNEED)
+
+
 def counted(ids: Ids, size: int) -> npt.NDArray[np.int64]:
     """How often each of the ids below `size` occurs in ids (N,); never all of them in memory."""
     total = np.zeros(size, np.int64)
     for start in range(0, len(ids), _AT_ONCE):
         total += np.bincount(ids[start : start + _AT_ONCE], minlength=size)
+        released(ids)
     return total

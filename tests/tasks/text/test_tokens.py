@@ -31,7 +31,7 @@ TEXT = "".join(
     f"{name} sees {n % 7} naïve dogs,\n\n  한국어 and 🙂 too.\n"
     for n, name in enumerate(["Anna", "Ben", "Cem"] * 20)
 )
-KNOWN = {how: tokens.learn(TEXT, how, "made") for how in KINDS}
+KNOWN = {how: tokens.learn([TEXT], how, "made") for how in KINDS}
 LESS: dict[str, Any] = {**SMALL, "hidden": 12, "steps": 24}
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -85,12 +85,12 @@ def test_what_is_known_comes_back(how: str, text: str) -> None:
 @given(st.lists(st.sampled_from(["ab", " c", "\n", "\n\n", "  ", "한 ", "x\ny"]), max_size=40))
 def test_blocks_are_the_text_and_change_no_piece(parts: list[str]) -> None:
     text = "".join(parts)
-    cut = list(tokens.blocks(text, 7))
+    cut = list(tokens.blocks([text], 7))
     assert "".join(cut) == text
     assert all(len(block) <= 7 for block in cut)
     joints = ["".join(each) for each in pairwise(cut)]
     places = [len(block) for block in cut]
-    if all(
+    if text and all(
         whole[at - 2 : at - 1].strip() and whole[at - 1] == "\n" and whole[at : at + 1].strip()
         for whole, at in zip(joints, places, strict=False)
     ):
@@ -141,7 +141,7 @@ def test_more_subwords_than_there_are(tmp_path: Path) -> None:
 
 
 def test_the_commonest_words_are_known() -> None:
-    few = tokens.learn(TEXT, "words:10", "made")
+    few = tokens.learn([TEXT], "words:10", "made")
     assert len(few) - len(few.silent) == 10
     assert list(few.written[3:]) == list(KNOWN["words"].written[3:13])
 
@@ -149,9 +149,9 @@ def test_the_commonest_words_are_known() -> None:
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(MissingExtra, match="tokenizers") as caught:
-        tokens.learn(TEXT, "bpe:300", "made")
+        tokens.learn([TEXT], "bpe:300", "made")
     assert "pip install" in caught.value.fix
-    assert len(tokens.learn(TEXT, "words", "made")) > 3
+    assert len(tokens.learn([TEXT], "words", "made")) > 3
 
 
 # -- parts --------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_the_text_is_cut_before_it_is_encoded(how: str) -> None:
         text = read.text(getattr(read.split, part))
         assert ids.tolist() == read.vocabulary.encode(text).tolist()
     # Words and subwords are those of the training part.
-    assert len(read.vocabulary) == len(tokens.learn(read.text(read.split.train), how, "made"))
+    assert len(read.vocabulary) == len(tokens.learn([read.text(read.split.train)], how, "made"))
 
 
 # -- figures ------------------------------------------------------------------------------------

@@ -23,13 +23,13 @@ from recurra.tasks.text.tokens import Tokens, blocks, learn, parsed
 LONG: Final = 50_000_000
 """Characters above which a text is long: what would take too long on all of it is done on some."""
 
-TESTED: Final = 5_000_000
+TESTED: Final = 2_500_000
 """Characters of a long text's test part that are scored, its first."""
 
 LEARNT: Final = 20_000_000
 """Characters of a long training part that subwords and words are learnt from."""
 
-KNOWN: Final = 4_000_000
+KNOWN: Final = 2_500_000
 """Characters of a long training part, and of its selection part, that baselines see: the last."""
 
 _PASSAGES: Final = 20

@@ -16,6 +16,7 @@ import torch
 from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.data.files import TextSource
 from recurra.data.long_text import LongText, Text, open_text
+from recurra.data.stored_ids import released
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
@@ -130,6 +131,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         progress: Progress,
         epochs: float,
     ) -> None:
+        released(read.ids)
         report.write(run, network, read, progress, epochs)
 
     @classmethod
@@ -260,7 +262,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     def evaluate(self, source: Source) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.
 
-        Of a text of more than 50,000,000 characters the first 5,000,000 are scored.
+        Of a text of more than 50,000,000 characters the first 2,500,000 are scored.
 
         Raises:
             DataError: the text cannot be read.
