@@ -213,7 +213,14 @@ def test_levels_of_surprise_and_blanks() -> None:
     assert [(cell.text, cell.level) for cell in found] == [
         *[("a", 0), ("b", 1), ("␣", 3), ("↵\n", 3), ("c", 5), ("\n", 0)],
     ]
-    assert found[4].title == "7.00 nats, 0.0912 %"
+    assert found[4].title == "7.00 nats, 0.091 %"
+
+
+def test_dear_tokens_have_wider_levels() -> None:
+    assert text.levels(1.6) == text.EDGES
+    assert text.levels(4.6) == text.DEAR
+    (cell,) = text.surprised([" may"], np.array([5.0]), text.DEAR)
+    assert (cell.text, cell.level) == (" may", 3)  # it is not the blank that surprises
 
 
 def test_marks_stay_with_their_letter() -> None:

@@ -121,14 +121,6 @@ class Vocabulary:
             )
         return str(self._codes[array].astype("<u4").tobytes(), "utf-32-le")
 
-    def shown(self, ids: npt.ArrayLike) -> list[str]:
-        """What each of the ids (T,) stands for, one character each.
-
-        Raises:
-            DataError: as `decode`.
-        """
-        return list(self.decode(ids))
-
     def unknown(self, text: str) -> dict[str, int]:
         """How often each character that is not known occurs in `text`, the most frequent first."""
         counts: dict[int, int] = {}
@@ -140,6 +132,14 @@ class Vocabulary:
                 counts[int(code)] = counts.get(int(code), 0) + int(count)
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return {chr(code): count for code, count in ordered}
+
+    def shown(self, ids: npt.ArrayLike) -> list[str]:
+        """The character of each of the ids (T,); the unknown is drawn as U+FFFD.
+
+        Raises:
+            DataError: as `decode`.
+        """
+        return list(self.decode(ids))
 
     def widths(self, text: str) -> npt.NDArray[np.int64]:
         """Bytes (T,) of UTF-8 that each character of `text` takes up."""

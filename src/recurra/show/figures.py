@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 from recurra.judge.translation import NAMES as PAIRS
@@ -12,6 +12,7 @@ from recurra.tasks.labels.truth import NAMES as LABELS
 from recurra.tasks.pairs import terminal as pairs
 from recurra.tasks.series import terminal as series
 from recurra.tasks.terminal import percent
+from recurra.tasks.text import evaluate
 from recurra.tasks.text import report as text
 
 
@@ -28,11 +29,12 @@ class Row:
 @final
 @dataclass(frozen=True)
 class Table:
-    """The figures of all contenders, and which way the first of them runs."""
+    """The figures of all contenders, which way the first of them runs, and what else there is."""
 
     head: tuple[str, ...]
     rows: tuple[Row, ...]
     better: str
+    note: str = ""
 
 
 def told(task: str, report: dict[str, Any]) -> str:
@@ -73,14 +75,16 @@ def _made(
 
 
 def _text(report: dict[str, Any]) -> Table:
-    heads = {"nats": "nats a character", "bits": "bits a character"}
-    rows = [figures for _, figures in _contenders(report)]
+    # Beside the baselines a model stands in their unit.
+    nats, bits, others = text.own(report["model"])
+    beside = report | {"model": {"nats": nats, "bits": bits}}
+    unit = evaluate.beside(report["model"].get("unit", "characters"))
+    heads = {"nats": unit, "bits": unit.replace("nats", "bits")}
     columns = [
-        (head, lambda figures, key=key: f"{figures[key]:.4f}")
-        for key, head in heads.items()
-        if all(key in figures for figures in rows)
+        (head, lambda figures, key=key: f"{figures[key]:.4f}") for key, head in heads.items()
     ]
-    return _made(report, columns, lambda figures: figures["nats"], "lower is better")
+    found = _made(beside, columns, lambda figures: figures["nats"], "lower is better")
+    return replace(found, note=f"This model: {others}" if others else "")
 
 
 def _labels(report: dict[str, Any]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ SAMPLES: Final = 6
 
 EDGES: Final = (0.5, 1.0, 2.0, 4.0, 6.0)
 """Nats a token at which one level of surprise ends and the next begins."""
+
+DEAR: Final = (1.0, 2.0, 4.0, 6.0, 9.0)
+"""The same where tokens are longer and cost twice as much."""
 
 NEAR: Final = 0.01
 """A loss this near to that with the whole text before it is as good as that."""
@@ -100,11 +104,17 @@ def _surprise(nats: NDArray[Any], facts: dict[str, Any]) -> Section:
         f"{facts['whole']:.3f}. The more a token stands out, the less it was "
         "expected after all the true text before it."
     )
-    limits = [0.0, *EDGES]
+    edges = levels(facts["whole"])
     legend = [
-        (level, f"{low:g} to {high:g}" if high else f"{low:g} or more", f"{100 * np.exp(-low):.3g}")
-        for level, (low, high) in enumerate(zip(limits, [*EDGES, None], strict=True))
+        f"{low:g} to {high:g}" if high else f"{low:g} or more"
+        for low, high in zip([0.0, *edges], [*edges, None], strict=True)
     ]
+    signs = (
+        f"nats a token; underlined from {edges[-2]:g} on, bold as well from {edges[-1]:g} on. "
+        "Blanks are drawn (␣, ↵) where they surprise. "
+        + ", ".join(f"{each:g} nats are a chance of {_chance(each)}" for each in edges[-3:])
+        + "."
+    )
     surprises = [
         {
             "nats": each["nats"],
@@ -114,23 +124,36 @@ def _surprise(nats: NDArray[Any], facts: dict[str, Any]) -> Section:
         }
         for each in facts["surprises"]
     ]
-    body = macro("text", "surprise", surprised(passage["pieces"], nats), legend, surprises)
+    cells = surprised(passage["pieces"], nats, edges)
+    body = macro("text", "surprise", cells, legend, signs, surprises)
     return Section("surprise", "What surprises it", told, body)
 
 
-def surprised(pieces: Sequence[str], nats: NDArray[Any]) -> list[Cell]:
+def levels(whole: float) -> tuple[float, ...]:
+    """Where levels of surprise end, for tokens that cost so many nats on average."""
+    return EDGES if whole < 3 else DEAR
+
+
+def _chance(nats: float) -> str:
+    return f"{100 * math.exp(-nats):.2g} %"
+
+
+def surprised(
+    pieces: Sequence[str], nats: NDArray[Any], edges: Sequence[float] = EDGES
+) -> list[Cell]:
     """The cells of a passage, coloured by how surprising its tokens are.
 
     Args:
         pieces, nats: what each token is and what it cost, (T,) each.
+        edges: where one level ends and the next begins.
     """
     if len(pieces) != len(nats):
         raise ValueError(f"{len(pieces)} tokens, {len(nats)} figures")
     found = []
     for text, places in joined(pieces):
         cost = float(nats[places].sum())
-        level = int(np.searchsorted(EDGES, cost, "right"))
-        title = f"{cost:.2f} nats, {100 * np.exp(-cost):.3g} %"
+        level = int(np.searchsorted(edges, cost, "right"))
+        title = f"{cost:.2f} nats, {_chance(cost)}"
         found.append(Cell(_drawn(text, level), level, title))
     return found
 
@@ -151,7 +174,7 @@ def joined(pieces: Sequence[str]) -> list[tuple[str, list[int]]]:
 
 def _drawn(text: str, level: int) -> str:
     """A token as it is drawn: blanks as signs where they are surprising."""
-    if level >= _MARKED:
+    if level >= _MARKED and text.isspace():
         text = text.replace(" ", "␣").replace("\t", "⇥").replace("\n", "↵\n")
     return "\t".join(printed(part) for part in text.split("\t"))
 

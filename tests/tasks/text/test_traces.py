@@ -11,10 +11,14 @@ from torch.nn import functional as F
 
 from recurra.bundle import Run
 from recurra.data.files import TextSource
+from recurra.data.streams import Ids
 from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import Architecture, CharacterNetwork, log_probabilities
 from small import small_text
+
+NONE = np.zeros(0, np.int64)
+ODD = "Grüße — 🙂 Pack my box with five dozen liquor jugs; sphinx of black quartz.\n"
 
 
 def network_of(read: TextData, cell: str = "lstm") -> CharacterNetwork:
@@ -26,8 +30,15 @@ def network_of(read: TextData, cell: str = "lstm") -> CharacterNetwork:
     return found.eval()
 
 
-def read_of(text: str) -> TextData:
-    return TextData.from_source(TextSource(text, "some text"))
+def read_of(text: str, tokens: str = "characters") -> TextData:
+    return TextData.from_source(TextSource(text, "some text"), tokens)
+
+
+def documents() -> TextData:
+    texts = [f"Document {n}.\n" + "It says much, it ends soon.\n" * (1 + n % 3) for n in range(200)]
+    starts = np.cumsum([0, *map(len, texts)])[:-1]
+    source = TextSource("".join(texts), "documents", starts=tuple(starts.tolist()))
+    return TextData.from_source(source, reset_at_documents=True)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +47,11 @@ def read() -> TextData:
 
 
 def scored(network: CharacterNetwork, read: TextData) -> traces.Nats:
-    before = int(read.ids[read.split.test.start - 1])
-    return evaluate.score(network, read.test, read.unknown_rate, before)[0]
+    before, starts = int(read.ids[read.parts.test.start - 1]), read.starts_in(read.parts.test)
+    return evaluate.score(network, read.test, read.unknown_rate, before, starts)[0]
 
 
-def cost(network: CharacterNetwork, ids: traces.Ids, rate: float) -> float:
+def cost(network: CharacterNetwork, ids: Ids, rate: float) -> float:
     """Nats of the last id when those before it are read from a state of zeros."""
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(ids[None, :-1].astype(np.int64)))
@@ -51,7 +62,7 @@ def cost(network: CharacterNetwork, ids: traces.Ids, rate: float) -> float:
 def test_the_loss_after_a_reset_is_that_of_its_definition(read: TextData, cell: str) -> None:
     network = network_of(read, cell)
     nats, ids = scored(network, read), read.test
-    found = traces.context(network, ids, nats, read.unknown_rate)
+    found = traces.context(network, ids, nats, read.unknown_rate, NONE, float(nats.mean()))
     steps = found["context.steps"].tolist()
     assert steps == [1 << k for k in range(len(steps))]
     assert steps[-1] >= 64
@@ -70,7 +81,7 @@ def test_the_loss_after_a_reset_is_that_of_its_definition(read: TextData, cell: 
 
 def test_the_influence_is_the_gradient_by_what_was_read(read: TextData) -> None:
     network, ids = network_of(read), read.test[:40]
-    found = traces.influence(network, ids, read.unknown_rate)
+    found = traces.influence(network, ids, read.unknown_rate, NONE)
     assert found.shape == (19,)  # with 20 tokens before them, from which the state comes
     embedded = network.embedding(torch.from_numpy(ids[None, :39].astype(np.int64)))
     embedded = embedded.detach().requires_grad_()
@@ -83,9 +94,54 @@ def test_the_influence_is_the_gradient_by_what_was_read(read: TextData) -> None:
     assert not network.embedding._forward_hooks
 
 
+def test_nothing_crosses_the_end_of_a_document(tmp_path: Path) -> None:
+    read = documents()
+    network, breaks = network_of(read), read.starts_in(read.parts.test)
+    assert breaks is not None
+    nats = scored(network, read)
+    run = Run(tmp_path)
+    traces.record(run, network, read, nats)
+    arrays, facts = run.read_arrays(traces.INSIDE)
+    assert facts["whole"] == pytest.approx(nats.mean())
+    # Further back than any document is long, nothing is left to be read.
+    assert len(arrays["gradient"]) == traces.BACK
+    assert arrays["gradient"][0] > 0
+    longest = int(np.diff([*breaks, len(read.test)]).max())
+    assert not arrays["gradient"][longest:].any()
+    assert arrays["context.steps"][-1] > longest
+    np.testing.assert_allclose(arrays["context.nats"][-1], nats.mean(), atol=1e-5)
+    # Where a document begins a line ends, at no cost.
+    start, pieces = facts["passage"]["start"], facts["passage"]["pieces"]
+    inside = breaks[(breaks >= start) & (breaks < start + len(pieces))] - start
+    assert len(inside) > 1
+    assert {pieces[k] for k in inside} == {"\n"}
+    assert not arrays["passage"][inside].any()
+    assert "\ufffd" not in pieces
+    # The state after a beginning is the state after that alone.
+    unit = facts["units"][0]
+    first = int(inside[0])
+    with torch.no_grad():
+        alone = network.recurrent.trace(network.embedding(torch.zeros(1, 1, dtype=torch.long)))
+    expected = alone.states.hidden[0, 0, unit["layer"] - 1, unit["unit"] - 1]
+    assert arrays["units"][first, 0] == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("tokens", ["bytes", "bpe:300", "words"])
+def test_tokens_of_any_kind_are_recorded(tmp_path: Path, tokens: str) -> None:
+    read = read_of(small_text(60) + ODD * 20, tokens)
+    network = network_of(read)
+    nats = scored(network, read)
+    run = Run(tmp_path)
+    traces.record(run, network, read, nats)
+    arrays, facts = run.read_arrays(traces.INSIDE)
+    start, count = facts["passage"]["start"], len(arrays["passage"])
+    assert facts["passage"]["pieces"] == read.vocabulary.shown(read.test[start : start + count])
+    assert all(np.isfinite(value).all() for value in arrays.values())
+
+
 def test_units_are_those_that_go_with_what_is_seen(read: TextData) -> None:
     network = network_of(read)
-    passage = range(read.split.test.start + 20, read.split.test.start + 120)
+    passage = range(read.parts.test.start + 20, read.parts.test.start + 120)
     values, told = traces.units(network, read, passage)
     assert values.shape == (100, traces.UNITS)
     ids = torch.from_numpy(read.ids[None, : passage.stop].astype(np.int64))

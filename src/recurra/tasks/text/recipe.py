@@ -88,7 +88,14 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
         )
 
     def written(network: CharacterNetwork) -> str:
-        rows = write(network, read.vocabulary, "", Sampling(SAMPLED_AT), seed=settings["seed"])
+        rows = write(
+            network,
+            read.vocabulary,
+            "",
+            Sampling(SAMPLED_AT),
+            seed=settings["seed"],
+            apart=read.apart,
+        )
         return "".join(row[0] for row in islice(rows, SAMPLED))
 
     return TextTrainee(

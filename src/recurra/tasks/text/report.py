@@ -92,7 +92,7 @@ def told_baselines(found: Sequence[Baseline], unit: str) -> str:
     return ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
 
 
-def _own(model: dict[str, Any]) -> tuple[float, float, str]:
+def own(model: dict[str, Any]) -> tuple[float, float, str]:
     """The model's nats and bits in the baselines' unit, and a sentence on its others."""
     if model.get("unit", "characters") == "characters":
         # Reports of before there were others hold no figures a byte.
@@ -119,7 +119,7 @@ def told(report: dict[str, Any]) -> str:
     rows += [f"{title}, {count}", ""]
     names = ["this model"] + [b["name"] for b in report["baselines"]]
     width = max(map(len, names)) + 2
-    nats, bits, others = _own(model)
+    nats, bits, others = own(model)
     per = evaluate.beside(unit).removeprefix("nats ")
     rows.append(f"{'':{width}}{'nats':>8}{'bits':>8}  {per}")
     rows.append(f"{names[0]:{width}}{nats:>8.4f}{bits:>8.4f}")
@@ -167,7 +167,7 @@ def told_lines(found: dict[str, Any]) -> str:
 def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
     """The model card, Markdown."""
     a, data, model = config["architecture"], config["data"], report["model"]
-    nats, bits, others = _own(model)
+    nats, bits, others = own(model)
     rows = [("this model", nats, bits)]
     rows += [(b["name"], b["nats"], b["bits"]) for b in report["baselines"]]
     table = "\n".join(f"| {n} | {nats:.4f} | {bits:.4f} |" for n, nats, bits in rows)

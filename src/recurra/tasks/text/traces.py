@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.bundle import Arrays, Run
+from recurra.data.streams import Ids, among
 from recurra.data.vocabulary import UNKNOWN
 from recurra.tasks.text import freerun
 from recurra.tasks.text.data import TextData
@@ -44,13 +45,14 @@ WARM: Final = 256
 """Tokens read before what is recorded, so that the state has come to itself."""
 
 _STUDIED: Final = 4096  # tokens before the passage that tell which units are worth a look
-_WORK: Final = 1e11  # weights times tokens that a measurement may take: a second or two on a core
+_WORK: Final = 2e10  # weights times tokens that a measurement may take: half a second on a core
+_LOGIT: Final = 50  # what a logit costs beside its weights, in weights
 _NEAR: Final = 32  # tokens of carried state up to which windows are short, and many
-_WINDOWS: Final = 256
-_MOST: Final = 4096
+_WINDOWS: Final = 128
+_MOST: Final = 2048
 _ROWS: Final = 16  # windows whose gradients are held at a time
 
-Ids = NDArray[np.int32]
+Places = NDArray[np.int64]
 Nats = NDArray[np.float64]
 
 
@@ -61,9 +63,12 @@ def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> N
         nats: what each token of the test part (N,) cost, the state carried from the first on.
     """
     network.eval()
-    first = read.parts.test.start
+    first, breaks = read.parts.test.start, _breaks(read, read.parts.test)
+    whole = float(nats.mean())
+    # As many as there are ids: what stands before a document costs nothing.
+    nats = np.insert(nats, breaks - np.arange(len(breaks)), 0.0)
     start, end = ordinary(nats)
-    pieces = read.vocabulary.shown(read.test[start:end])
+    pieces = shown(read, range(first + start, first + end))
     # From the beginning of a line, where one is near.
     cut = next((k for k, piece in enumerate(pieces[:200], 1) if piece.endswith("\n")), 0)
     if cut < len(pieces):
@@ -71,10 +76,10 @@ def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> N
     arrays: Arrays = {"passage": nats[start:end].astype(np.float32)}
     values, told = units(network, read, range(first + start, first + min(end, start + WATCHED)))
     arrays["units"] = values
-    arrays |= context(network, read.test, nats, read.unknown_rate)
-    arrays["gradient"] = influence(network, read.test, read.unknown_rate)
+    arrays |= context(network, read.test, nats, read.unknown_rate, breaks, whole)
+    arrays["gradient"] = influence(network, read.test, read.unknown_rate, breaks)
     facts = {
-        "whole": float(nats.mean()),
+        "whole": whole,
         "passage": {"start": start, "pieces": pieces},
         "surprises": surprises(nats, read),
         "units": told,
@@ -95,9 +100,27 @@ def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
     start = time.perf_counter()
     stream_nats(network, rows, rows, read.unknown_rate)
     pace = (time.perf_counter() - start) / rows.numel()
-    tokens = _windows(network, FAR + FAR // 8) * (FAR + FAR // 8)
-    tokens += 3 * _windows(network, WARM + 3 * BACK) * (WARM + BACK)
-    return pace * (2 * tokens + 2 * _STUDIED)
+    far, near, both = FAR + FAR // 8, _NEAR + _NEAR // 8, 2 * WARM
+    spans = [(far, 1), (near, 1), (both, 2), (WARM + 3 * BACK, 1)]
+    tokens = 4 * _STUDIED
+    for span, times in spans:
+        count = _windows(network, span, _MOST if span == near else _WINDOWS)
+        tokens += times * span * min(count, len(read.test))
+    return pace * tokens
+
+
+def shown(read: TextData, places: range) -> list[str]:
+    """What each id (T,) of a stretch stands for; a line end where a document begins."""
+    pieces = read.vocabulary.shown(read.ids[places.start : places.stop])
+    for each in _breaks(read, places):
+        pieces[each] = "\n"
+    return pieces
+
+
+def _breaks(read: TextData, places: range) -> Places:
+    """Where in a stretch ids stand that only say that a document begins."""
+    found = read.starts_in(places)
+    return np.zeros(0, np.int64) if found is None else found
 
 
 # -- a passage ----------------------------------------------------------------------------------
@@ -120,7 +143,9 @@ def surprises(nats: Nats, read: TextData) -> list[dict[str, Any]]:
     while len(found) < SURPRISES and np.isfinite(left.max()):
         at = int(np.argmax(left))
         left[max(0, at - 200) : at + 200] = -np.inf
-        pieces = read.vocabulary.shown(read.test[max(0, at - 40) : at + 21])
+        first = read.parts.test.start
+        last = min(first + at + 21, read.parts.test.stop)
+        pieces = shown(read, range(first + max(0, at - 40), last))
         middle = min(at, 40)
         found.append(
             {
@@ -155,11 +180,15 @@ def units(
     """
     begin = max(0, passage.start - _STUDIED)
     ids = torch.from_numpy(read.ids[begin : passage.stop].astype(np.int64))[None]
+    device, stretch = network.embedding.weight.device, range(begin, passage.stop)
+    resets = torch.zeros(1, len(stretch), dtype=torch.bool)
+    resets[0, _breaks(read, stretch)] = True
     with torch.inference_mode():
-        embedded = network.embedding(ids.to(network.embedding.weight.device))
-        hidden = network.recurrent.trace(embedded).states.hidden[0]  # (T, L, H)
+        embedded = network.embedding(ids.to(device))
+        states = network.recurrent.trace(embedded, resets=resets.to(device)).states
+    hidden = states.hidden[0]  # (T, L, H)
     values = hidden.float().cpu().numpy().reshape(hidden.shape[0], -1)
-    seen = visible(read.vocabulary.shown(read.ids[begin : passage.stop]))
+    seen = visible(shown(read, stretch))
     cut = passage.start - begin
     chosen: dict[int, str] = {}
     if cut > 1:
@@ -214,7 +243,14 @@ def correlations(values: NDArray[np.float32], feature: Nats) -> Nats:
 # -- how far back it looks ----------------------------------------------------------------------
 
 
-def context(network: CharacterNetwork, ids: Ids, nats: Nats, unknown_rate: float) -> Arrays:
+def context(
+    network: CharacterNetwork,
+    ids: Ids,
+    nats: Nats,
+    unknown_rate: float,
+    breaks: Places,
+    whole: float,
+) -> Arrays:
     """The loss on test tokens when the state was reset k = 1, 2, 4, ... tokens before.
 
     Windows spread over the text are read from a state of zeros, and what their k-th token costs
@@ -224,6 +260,8 @@ def context(network: CharacterNetwork, ids: Ids, nats: Nats, unknown_rate: float
 
     Args:
         ids, nats: the test part (N,), and what its tokens cost with the state carried.
+        breaks: which of them only say that a document begins.
+        whole: the mean over the others.
 
     Returns:
         `context.steps` (K,), `context.nats` (K,) and `context.error` (K,), its standard error.
@@ -236,13 +274,13 @@ def context(network: CharacterNetwork, ids: Ids, nats: Nats, unknown_rate: float
     for first, last, most in bands:
         span = min(last + last // 8, len(ids) - 1)
         starts = _spread(len(ids) - 1 - span, _windows(network, span, most))
-        cost, places = _cost(network, ids, starts, span, unknown_rate)
+        cost, places = _cost(network, ids, starts, span, unknown_rate, breaks)
         excess = cost - nats[places]
         band = [1 << power for power in range(far.bit_length()) if first <= 1 << power <= last]
-        binned = np.stack([excess[:, k - 1 : k + k // 8].mean(1) for k in band], 1)
+        binned = np.ma.stack([excess[:, k - 1 : k + k // 8].mean(1) for k in band], 1)
         steps += band
-        means += list(binned.mean(0) + nats.mean())
-        errors += list(binned.std(0) / np.sqrt(len(binned)))
+        means += list((binned.mean(0) + whole).filled(whole))
+        errors += list((binned.std(0) / np.sqrt(len(binned))).filled(0.0))
     return {
         "context.steps": np.array(steps, np.int64),
         "context.nats": np.array(means),
@@ -250,7 +288,9 @@ def context(network: CharacterNetwork, ids: Ids, nats: Nats, unknown_rate: float
     }
 
 
-def influence(network: CharacterNetwork, ids: Ids, unknown_rate: float) -> NDArray[np.float32]:
+def influence(
+    network: CharacterNetwork, ids: Ids, unknown_rate: float, breaks: Places
+) -> NDArray[np.float32]:
     """The mean norm (D,) of the gradient of a token's loss by the vectors of the tokens before it.
 
     Entry 0 belongs to the token just before the one that is predicted. The state in which the
@@ -266,15 +306,17 @@ def influence(network: CharacterNetwork, ids: Ids, unknown_rate: float) -> NDArr
         return norms.astype(np.float32)
     device = network.embedding.weight.device
     for some in np.array_split(starts, max(1, -(-len(starts) // _ROWS))):
-        window = torch.from_numpy(ids[some[:, None] + np.arange(warm + back + 1)].astype(np.int64))
-        window = window.to(device)
+        places = some[:, None] + np.arange(warm + back + 1)
+        window = torch.from_numpy(np.asarray(ids[places], np.int64)).to(device)
+        resets = torch.from_numpy(among(places, breaks)).to(device)
         state = None
         if warm:
             with torch.no_grad():
-                _, state = network(window[:, :warm])
+                _, state = network.read(window[:, :warm], None, resets[:, :warm])
         with _embedded(network) as embedded:
-            logits, _ = network(window[:, warm:-1], state)
-        losses = -log_probabilities(logits[:, -1], unknown_rate).gather(1, window[:, -1:])
+            hidden, _ = network.read(window[:, warm:-1], state, resets[:, warm:-1])
+        scores = log_probabilities(network.logits(hidden[:, -1]), unknown_rate)
+        losses = -scores.gather(1, window[:, -1:])
         (slope,) = torch.autograd.grad(losses.sum(), embedded)
         norms += slope.double().norm(dim=2).sum(0).flip(0).cpu().numpy()
     found: NDArray[np.float32] = (norms / max(1, len(starts))).astype(np.float32)
@@ -306,17 +348,20 @@ def learnt(network: CharacterNetwork, read: TextData) -> dict[str, Any]:
     warm = span // 2
     count = _windows(network, 2 * span)
     found = {}
-    for name, ids in (("train", read.train), ("test", read.test)):
-        starts = _spread(len(ids) - 1 - span, count)
-        cost = _cost(network, ids, starts, span, read.unknown_rate)[0][:, warm:]
-        found[name] = {"nats": float(cost.mean()), "tokens": int(cost.size)}
+    for name, ids, part in (
+        ("train", read.train, read.parts.train),
+        ("test", read.test, read.parts.test),
+    ):
+        starts, breaks = _spread(len(ids) - 1 - span, count), _breaks(read, part)
+        cost = _cost(network, ids, starts, span, read.unknown_rate, breaks)[0][:, warm:]
+        found[name] = {"nats": float(cost.mean()), "tokens": int(cost.count())}
     return found
 
 
 def truth(read: TextData) -> dict[str, Any]:
     """What of a true text stands in the training text: beside what the model writes."""
-    text = read.text(read.split.test)[:2000]
-    (found,) = freerun.measure([text], read.text(range(read.split.select.stop)))
+    text = read.text(read.tested[:2000])
+    (found,) = freerun.measure([text], "".join(read.known()))
     return {
         "characters": found.characters,
         "known_words": found.known_words if found.words else None,
@@ -326,21 +371,32 @@ def truth(read: TextData) -> dict[str, Any]:
 
 
 def _cost(
-    network: CharacterNetwork, ids: Ids, starts: NDArray[np.int64], span: int, unknown_rate: float
-) -> tuple[Nats, NDArray[np.int64]]:
-    """Nats (W, span) of the tokens of windows read from a state of zeros, and their places."""
+    network: CharacterNetwork,
+    ids: Ids,
+    starts: NDArray[np.int64],
+    span: int,
+    unknown_rate: float,
+    breaks: Places,
+) -> tuple[np.ma.MaskedArray[Any, np.dtype[np.float64]], NDArray[np.int64]]:
+    """Nats (W, span) of the tokens of windows read from a state of zeros, and their places.
+
+    Masked where a document begins: what stands there is no token.
+    """
     places = starts[:, None] + np.arange(span)
     device = network.embedding.weight.device
     inputs, targets = (
-        torch.from_numpy(ids[places + ahead].astype(np.int64)).to(device) for ahead in (0, 1)
+        torch.from_numpy(np.asarray(ids[places + ahead], np.int64)).to(device) for ahead in (0, 1)
     )
-    return stream_nats(network, inputs, targets, unknown_rate, chunk=128), places + 1
+    resets = torch.from_numpy(among(places, breaks)).to(device)
+    nats = stream_nats(network, inputs, targets, unknown_rate, resets=resets, chunk=128)
+    return np.ma.MaskedArray(nats, among(places + 1, breaks)), places + 1
 
 
 def _windows(network: CharacterNetwork, tokens: int, most: int = _WINDOWS) -> int:
-    """How many windows of so many tokens a measurement may take."""
+    """How many windows of so many tokens a measurement may take: `most`, or an eighth of it."""
     weights = sum(each.numel() for each in network.parameters())
-    return int(np.clip(_WORK / weights / tokens, 16, most))
+    weights += _LOGIT * network.embedding.num_embeddings
+    return int(np.clip(_WORK / weights / tokens, most // 8, most))
 
 
 def _spread(last: int, count: int) -> NDArray[np.int64]:
