@@ -121,8 +121,8 @@ class Crash(BaseException):
 
 STAGES = {
     "open": "tempfile.mkstemp",
-    "write": "recurra.bundle.os.fdopen",
-    "fsync": "recurra.bundle.os.fsync",
+    "write": "recurra.bundle.disk.os.fdopen",
+    "fsync": "recurra.bundle.disk.os.fsync",
     "chmod": "pathlib.Path.chmod",
     "rename": "pathlib.Path.replace",
 }
