@@ -199,8 +199,9 @@ class Run:
         Raises:
             BundleError: missing, truncated, damaged, of another run, or not written by recurra.
         """
+        content = self._read_bytes(name)
         try:
-            arrays, facts, whose = array_file.from_bytes(self._read_bytes(name))
+            arrays, facts, whose = array_file.from_bytes(content)
         except ValueError as error:
             raise BundleError(f"{self.path / name}: damaged{error}", fix=_RESTORE) from None
         self._check_own(name, whose)
