@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -22,7 +23,7 @@ from toy_pairs import LESS, turned
 TASKS = ("text", "labels", "series", "pairs")
 
 COSMETIC = ("README.md", "history.jsonl")
-"""What no result depends on."""
+"""What no result depends on, and what has no seal."""
 
 FEW: dict[str, Any] = {"steps": 6, "threads": 1}
 
@@ -57,8 +58,8 @@ def frame(seed: int, days: int = 80) -> Any:
     return pl.DataFrame({"unique_id": ["s"] * days, "ds": stamps, "y": values})
 
 
-def use(path: Path) -> Any:
-    """All that a run says: its verb, its report, what it recorded."""
+def use(path: Path) -> dict[str, str]:
+    """All that a run says: its verb and its report under "", and what is in each file."""
     model: Any = recurra.load(path)
     task = model.task
     if task == "text":
@@ -75,19 +76,25 @@ def use(path: Path) -> Any:
         said = [model.translate(["abc", "hag", ""]), model.evaluate(turned(4, seed=5))["model"]]
     run = Run(path)
     run.history()
-    recorded: list[Any] = []
+    return {"": _plain([said, model.report])} | held(path)
+
+
+def held(path: Path) -> dict[str, str]:
+    """What is in the files of a run that pictures are drawn from, and in the others."""
+    run, found = Run(path), {}
     for name in files(path):
         if name.endswith(".json"):
-            recorded.append(run.read_json(name))
+            found[name] = _plain(run.read_json(name))
         elif name.endswith(".safetensors"):
             arrays, facts = run.read_arrays(name)
-            recorded.append(({key: each.tolist() for key, each in arrays.items()}, facts))
-    return plain([said, model.report, recorded])
+            found[name] = _plain(({key: each.tolist() for key, each in arrays.items()}, facts))
+    return found
 
 
-def plain(value: Any) -> str:
-    """A value as text, to compare: numbers that are none are the same as each other."""
-    return json.dumps(value, default=str)
+def _plain(value: Any) -> str:
+    """A value to compare, short where it differs; numbers that are none are all the same."""
+    text = json.dumps(value, default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def files(path: Path) -> list[str]:

@@ -214,7 +214,11 @@ class Run:
         except FileNotFoundError:
             raise BundleError(f"{target}: missing", fix=_unfinished(name)) from None
         except OSError as error:
-            raise BundleError(f"{target}: cannot be read ({error.strerror})") from None
+            raise BundleError(
+                f"{target}: cannot be read ({error.strerror})",
+                expected="a file that this user may read",
+                fix=_RESTORE,
+            ) from None
 
     def _identity(self) -> str | None:
         """Which run this is; None before its configuration is written, and of older ones."""
