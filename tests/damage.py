@@ -22,9 +22,6 @@ from toy_pairs import LESS, turned
 
 TASKS = ("text", "labels", "series", "pairs")
 
-COSMETIC = ("README.md", "history.jsonl")
-"""What no result depends on, and what has no seal."""
-
 FEW: dict[str, Any] = {"steps": 6, "threads": 1}
 
 
@@ -76,7 +73,7 @@ def use(path: Path) -> dict[str, str]:
         said = [model.translate(["abc", "hag", ""]), model.evaluate(turned(4, seed=5))["model"]]
     run = Run(path)
     run.history()
-    return {"": _plain([said, model.report])} | held(path)
+    return {"": plain([said, model.report])} | held(path)
 
 
 def held(path: Path) -> dict[str, str]:
@@ -84,14 +81,14 @@ def held(path: Path) -> dict[str, str]:
     run, found = Run(path), {}
     for name in files(path):
         if name.endswith(".json"):
-            found[name] = _plain(run.read_json(name))
+            found[name] = plain(run.read_json(name))
         elif name.endswith(".safetensors"):
             arrays, facts = run.read_arrays(name)
-            found[name] = _plain(({key: each.tolist() for key, each in arrays.items()}, facts))
+            found[name] = plain(({key: each.tolist() for key, each in arrays.items()}, facts))
     return found
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """A value to compare, short where it differs; numbers that are none are all the same."""
     text = json.dumps(value, default=str, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -155,7 +152,7 @@ def retyped(file: Path, draw: random.Random, _other: Path) -> None:
     value = json.loads(file.read_bytes())
     places = list(_places(value))
     holder, key = draw.choice(places)
-    what = draw.choice(["drop", 10**30, -1, 0, 1e308, "text", None, True, [], {}, [[1]]])
+    what: Any = draw.choice(["drop", 10**30, -1, 0, 1e308, "text", None, True, [], {}, [[1]]])
     if what == "drop":
         del holder[key]
     else:

@@ -19,9 +19,10 @@ def draw(path: str | PathLike[str]) -> list[Path]:
     from recurra.show import curves, labels, pairs, series
 
     run = Run.open(path)
-    if not run.has(HISTORY):
+    if not run.history():
         raise BundleError(
-            f"{run.path}: nothing is recorded yet", fix="train it to its first report at least"
+            f"{run.path / HISTORY}: nothing is recorded yet",
+            fix="train it to its first report at least",
         )
     names = [curves.draw(run)]
     of_task = {"labels": labels.draw, "pairs": pairs.draw, "series": series.draw}

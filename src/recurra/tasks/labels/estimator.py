@@ -176,6 +176,8 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         if run.has(CALIBRATION) or run.has(REPORT):
             with run.intact(CALIBRATION):
                 self._temperature = float(run.read_json(CALIBRATION)["temperature"])
+                if not 0.0 < self._temperature < float("inf"):
+                    raise ValueError(f"temperature {self._temperature}")
 
     # -- use --------------------------------------------------------------------------------
 

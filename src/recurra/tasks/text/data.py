@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from recurra.bundle import INPUT, Run
+from recurra.bundle import CONFIG, INPUT, Run
 from recurra.data.files import TextSource, embedded_text, read_text
 from recurra.data.splits import Split, contiguous
 from recurra.data.vocabulary import UNKNOWN, Vocabulary
@@ -157,15 +157,24 @@ def read_again(run: Run, facts: dict[str, Any]) -> TextData:
     Raises:
         DataError: a file is missing or has changed since.
     """
+    with run.intact(CONFIG):
+        name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
+        files = list(facts["files"])
     stored = run.has(INPUT)
-    source = TextSource(run.read_text(INPUT), facts["name"]) if stored else _source(facts)
-    if _digest(source.text) != facts["sha256"]:
+    if not stored and not files and name != embedded_text().name:
         raise DataError(
-            f"{facts['name']}: the text has changed since the training began",
-            expected=f"the same {facts['characters']:,} characters",
+            f"{name}: the run's copy of the text is gone",
+            expected=f"{INPUT}, since the text came from no file",
+            fix="restore the run from a copy, or train again",
+        )
+    source = TextSource(run.read_text(INPUT), name) if stored else _source(facts)
+    if _digest(source.text) != digest:
+        raise DataError(
+            f"{name}: the text has changed since the training began",
+            expected=f"the same {count:,} characters",
             fix="put the old files back, or train a new run",
         )
-    return TextData.from_source(TextSource(source.text, facts["name"], source.files))
+    return TextData.from_source(TextSource(source.text, name, source.files))
 
 
 def _source(facts: dict[str, Any]) -> TextSource:
