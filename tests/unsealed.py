@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from recurra.bundle import arrays
+from recurra.bundle import CONFIG, arrays
 
 
 def unseal(folder: Path) -> Path:
@@ -16,6 +16,8 @@ def unseal(folder: Path) -> Path:
     for path in folder.rglob("*.json"):
         value = json.loads(path.read_text("utf-8"))
         value.pop("seal", None)
+        if path.name == CONFIG:
+            value["format"] = 1
         held = value["list"] if value.keys() == {"list"} else value
         path.write_text(json.dumps(held), "utf-8")
     return folder

@@ -15,7 +15,8 @@ from recurra.bundle import disk, seal
 from recurra.bundle.arrays import Arrays
 from recurra.errors import BundleError, InputError
 
-FORMAT = 1
+FORMAT = 2
+"""What runs are written in; those of format 1 had no seals, and are read too."""
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -127,10 +128,10 @@ class Run:
                 f"{self.path / CONFIG}: not the configuration of a recurra run",
                 expected="the folder of a run, as made by `recurra train`",
             )
-        if config["format"] != FORMAT:
+        if config["format"] not in (1, FORMAT):
             raise BundleError(
                 f"{self.path / CONFIG}: bundle format {config['format']!r}",
-                expected=f"format {FORMAT}",
+                expected=f"format 1 to {FORMAT}",
                 fix="load it with the version of recurra that wrote it",
             )
         return config
@@ -177,7 +178,7 @@ class Run:
     def _opened(self, name: str) -> tuple[Any, str | None]:
         text = self.read_text(name)
         try:
-            return seal.opened(json.loads(text))
+            value, whose = seal.opened(json.loads(text))
         except json.JSONDecodeError as error:
             raise BundleError(
                 f"{self.path / name}: damaged, not JSON at line {error.lineno}, "
@@ -186,6 +187,10 @@ class Run:
             ) from None
         except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.path / name}: damaged ({error})", fix=_RESTORE) from None
+        says = value.get("format") if name == CONFIG and isinstance(value, dict) else None
+        if says == FORMAT and whose is None:
+            raise BundleError(f"{self.path / name}: damaged (no seal)", fix=_RESTORE)
+        return value, whose
 
     def write_arrays(
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
@@ -227,8 +232,9 @@ class Run:
     def _check_own(self, name: str, whose: str | None) -> None:
         """Refuse a file that was written for another run than the configuration was."""
         if name != CONFIG and self.has(CONFIG) and whose != self._identity():
+            fault = "damaged (no seal), or " if whose is None else ""
             raise BundleError(
-                f"{self.path / name}: of another run than {CONFIG}",
+                f"{self.path / name}: {fault}of another run than {CONFIG}",
                 fix="restore both from one copy of the run, or train again",
             )
 

@@ -417,7 +417,7 @@ def spoil(run: Path, name: str, change: Any) -> None:
         (CONFIG, lambda c: c["options"].update(steps=-3)),
         (CONFIG, lambda c: c["data"].pop("unknown_rate")),
         (CONFIG, lambda c: c.update(data=None)),
-        (CONFIG, lambda c: c.update(format=2)),
+        (CONFIG, lambda c: c.update(format=3)),
         (VOCABULARY, lambda v: v.pop("symbols")),
         (VOCABULARY, lambda v: v.update(symbols="zzz")),
         (VOCABULARY, lambda v: v.update(kind="words")),
