@@ -121,8 +121,8 @@ class Crash(BaseException):
 
 STAGES = {
     "open": "tempfile.mkstemp",
-    "write": "recurra.bundle.os.fdopen",
-    "fsync": "recurra.bundle.os.fsync",
+    "write": "recurra.bundle.disk.os.fdopen",
+    "fsync": "recurra.bundle.disk.os.fsync",
     "chmod": "pathlib.Path.chmod",
     "rename": "pathlib.Path.replace",
 }
@@ -375,7 +375,7 @@ def test_open_tells_what_is_no_run(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text('{"format": 99, "task": "text", "recurra": "9.0"}')
     with pytest.raises(BundleError, match="bundle format 99") as caught:
         Run.open(tmp_path)
-    assert caught.value.expected == f"format {FORMAT}"
+    assert caught.value.expected == f"format 1 to {FORMAT}"
 
 
 def test_open_tells_a_run_of_another_task(tmp_path: Path) -> None:
@@ -519,3 +519,87 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / HISTORY).write_text(f"{good}\n{line}\n{good}\n")
     with pytest.raises(BundleError, match=rf"{HISTORY}: damaged at line 2"):
         Run(tmp_path).history()
+
+
+# -- seals ------------------------------------------------------------------------------------
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4) | st.lists(VALUES, max_size=4))
+def test_what_is_sealed_comes_back(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (UnicodeEncodeError, ValueError):
+        return
+    if isinstance(value, dict) and ("seal" in value or value.keys() == {"list"}):
+        return
+    run = begun(tmp_path_factory.mktemp("run"))
+    run.write_json("report.json", value)
+    assert run.read_json("report.json") == value
+    # Written anew by eye, with other blanks and in another order, it is the same.
+    held = json.loads((run.path / "report.json").read_text("utf-8"))
+    (run.path / "report.json").write_text(json.dumps(held, sort_keys=True))
+    assert run.read_json("report.json") == value
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_another_byte_of_json_changes_nothing_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    run = begun(tmp_path_factory.mktemp("run"))
+    value = {"nats": 1.5, "names": ["a", "é"], "inner": {"on": True, "step": 30, "none": None}}
+    name = data.draw(st.sampled_from(["report.json", CONFIG]))
+    run.write_json("report.json", value)
+    expected = run.read_json(name)
+    spoilt = bytearray((run.path / name).read_bytes())
+    spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
+    (run.path / name).write_bytes(spoilt)
+    fault = ""
+    try:
+        found = run.read_json(name)
+    except BundleError as error:
+        fault = error.got
+    assert fault.startswith(f"{run.path / name}: ") if fault else found == expected
+
+
+@pytest.mark.parametrize("name", ["report.json", WEIGHTS])
+def test_files_of_another_run_are_noticed(tmp_path: Path, name: str) -> None:
+    one, other = begun(tmp_path / "one"), begun(tmp_path / "other")
+    for run in (one, other):
+        run.write_json("report.json", {"nats": 1.5})
+        run.write_arrays(WEIGHTS, ARRAYS, FACTS)
+    read = Run.read_json if name == "report.json" else Run.read_arrays
+    # What is the same to the last byte but for the run that it was made for.
+    (one.path / name).write_bytes((other.path / name).read_bytes())
+    with pytest.raises(BundleError, match=f"{name}: of another run than {CONFIG}"):
+        read(one, name)
+    # The same where the configuration is the other's; a copy of both is a run again.
+    (one.path / CONFIG).write_bytes((other.path / CONFIG).read_bytes())
+    read(one, name)
+    # A file of a run from before there were seals is not of this one either.
+    Run(tmp_path / "old").write_json("report.json", {"nats": 1.5})
+    Run(tmp_path / "old").write_arrays(WEIGHTS, ARRAYS, FACTS)
+    read(Run(tmp_path / "old"), name)
+    (one.path / name).write_bytes((tmp_path / "old" / name).read_bytes())
+    with pytest.raises(BundleError, match="of another run"):
+        read(one, name)
+
+
+def test_a_configuration_written_again_is_of_the_same_run(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    run.write_arrays(WEIGHTS, ARRAYS)
+    run.write_json(CONFIG, run.config() | {"device": "cpu"})
+    assert run.config()["device"] == "cpu"
+    assert "seal" not in run.config()
+    run.read_arrays(WEIGHTS)
+    # Copies are of it too.
+    run.copy_to(Run.create(tmp_path / "copy"))
+    Run.open(tmp_path / "copy").read_arrays(WEIGHTS)

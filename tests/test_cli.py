@@ -241,8 +241,8 @@ def test_what_is_no_run_is_told(tmp_path: Path, call: Recurra, command: list[str
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_run_of_another_task_is_told(own_run: Path, call: Recurra, command: list[str]) -> None:
-    config = json.loads((own_run / CONFIG).read_text())
-    (own_run / CONFIG).write_text(json.dumps(config | {"task": "dreams"}))
+    run = Run(own_run)
+    run.write_json(CONFIG, run.config() | {"task": "dreams"})
     refused(call(*command, own_run), f"{own_run}: a run of task 'dreams'", "task", "text")
 
 
@@ -364,10 +364,10 @@ def test_json_is_all_there_is_on_stdout(
         assert (done.code, done.out) == (130, "")
     report = parsed("resume", run, "--json")
     assert report["run"] == str(run)
-    assert report == {"run": str(run)} | json.loads((run / REPORT).read_text())
+    assert report == {"run": str(run)} | Run(run).read_json(REPORT)
     report = parsed("train", "text", corpus, "--out", tmp_path / "two", "--json", *OPTIONS)
     assert report["training"]["step"] == 12
-    assert parsed("evaluate", run, "--json") == json.loads((run / REPORT).read_text())
+    assert parsed("evaluate", run, "--json") == Run(run).read_json(REPORT)
     other = parsed("evaluate", trained, corpus, "--json")
     assert other["model"]["characters"] == len(corpus.read_text())
     written = parsed("generate", trained, "--count", 2, "--length", 30, "--seed", 1, "--json")

@@ -22,9 +22,10 @@ def draw(path: str | PathLike[str]) -> list[Path]:
     from recurra.show import curves, labels, page, pairs, series, text
 
     run = Run.open(path)
-    if not run.has(HISTORY):
+    if not run.history():
         raise BundleError(
-            f"{run.path}: nothing is recorded yet", fix="train it to its first report at least"
+            f"{run.path / HISTORY}: nothing is recorded yet",
+            fix="train it to its first report at least",
         )
     of_task = {"labels": labels.draw, "pairs": pairs.draw, "series": series.draw}
     task = run.config()["task"]

@@ -20,7 +20,7 @@ from torch import nn
 
 from recurra import __version__
 from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
-from recurra.errors import BundleError, OptionError, TrainingError, did_you_mean
+from recurra.errors import BundleError, DataError, OptionError, TrainingError, did_you_mean
 from recurra.training import processes, session
 from recurra.training.budget import TrainingOptions
 from recurra.training.checkpoint import Progress
@@ -247,13 +247,28 @@ class Model(ABC, Generic[Data, Net]):
                 f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
                 "dropout drops"
             )
-        data = cls._read_again(run, config)
+        data = cls._data_of(run, config)
         device = session.device_of(name)
         with seeded(0, 0), run.intact(CONFIG):
             network = cls._built(config["architecture"]).to(device)
         return model._trained(
             run, data, network, precision, watcher or Silence(), Clock(), new=False
         )
+
+    @classmethod
+    def _data_of(cls, run: Run, config: dict[str, Any]) -> Data:
+        """The data that a run was begun with; a fault of the copy in the run names the copy."""
+        try:
+            return cls._read_again(run, config)
+        except DataError as error:
+            copies = sorted((run.path / CHECKPOINT).parent.glob("input*"))
+            if not copies and config["data"]["files"]:
+                raise
+            raise BundleError(
+                f"{copies[0] if copies else (run.path / CHECKPOINT).parent}: {error.got}",
+                expected=error.expected,
+                fix="restore the run from a copy, or train again",
+            ) from error
 
     def _trained(
         self,

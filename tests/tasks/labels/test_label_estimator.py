@@ -16,6 +16,7 @@ from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
 from recurra.tasks.labels.influence import LOOKED
+from unsealed import unseal
 
 LESS: dict[str, Any] = {
     "hidden": 12,
@@ -232,6 +233,9 @@ def test_an_encoder_of_another_run_is_refused(tmp_path: Path) -> None:
         LabelModel(**LESS | {"steps": 3}).fit(X, y, out=tmp_path / name)
     stolen = (tmp_path / "other" / ENCODER).read_bytes()
     (tmp_path / "one" / ENCODER).write_bytes(stolen)
+    with pytest.raises(BundleError, match=f"{ENCODER}: of another run"):
+        LabelModel.load(tmp_path / "one")
+    unseal(tmp_path / "one")
     with pytest.raises(BundleError, match="as the weights have"):
         LabelModel.load(tmp_path / "one")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from recurra.tasks.pairs.recipe import Limits
 from recurra.tasks.pairs.report import BASELINES, LOOKED, SCORED
 from recurra.tasks.pairs.translate import Translation
 from toy_pairs import LESS, SOURCES, UNSEEN, network, prepared, spelt
+from unsealed import unseal
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -56,7 +56,7 @@ def test_the_run_has_what_a_run_has(model: PairModel) -> None:
     held = {CONFIG, REPORT, WEIGHTS, PIECES, CARD, HISTORY, SCORED, BASELINES}
     assert held <= set(content(model.run.path))
     assert not model.run.has(CHECKPOINT)
-    stored = json.loads((model.run.path / PIECES).read_text())
+    stored = model.run.read_json(PIECES)
     one = model._sources is model._targets
     assert set(stored) == ({"shared"} if one else {"sources", "targets"})
     assert Limits(**model.run.config()["training"]["limits"]) == model._limits
@@ -307,8 +307,8 @@ SPOILT: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("case", SPOILT)
 def test_what_does_not_fit_is_named(own: Path, case: str) -> None:
     name, spoil = SPOILT[case]
-    value = json.loads((own / name).read_text())
-    (own / name).write_text(json.dumps(spoil(value)))
+    run = Run(own)
+    run.write_json(name, spoil(run.read_json(name)))
     with pytest.raises(BundleError, match=rf"{name}|{PIECES}") as caught:
         PairModel.load(own)
     assert str(own) in str(caught.value)
@@ -316,13 +316,16 @@ def test_what_does_not_fit_is_named(own: Path, case: str) -> None:
 
 def test_pieces_of_another_run_are_refused(own: Path, turner: PairModel) -> None:
     shutil.copy(turner.run.path / PIECES, own / PIECES)
+    with pytest.raises(BundleError, match=f"{PIECES}: of another run"):
+        PairModel.load(own)
+    unseal(own)
     with pytest.raises(BundleError, match="as the weights have"):
         PairModel.load(own)
 
 
 def test_a_run_of_another_task_is_refused(own: Path) -> None:
-    config = json.loads((own / CONFIG).read_text())
-    (own / CONFIG).write_text(json.dumps(config | {"task": "labels"}))
+    run = Run(own)
+    run.write_json(CONFIG, run.config() | {"task": "labels"})
     with pytest.raises(BundleError, match="a run of task 'labels'"):
         PairModel.load(own)
 

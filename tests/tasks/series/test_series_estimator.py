@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 
 import recurra
 from commands import Pressed
+from recurra.bundle import Run
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.intervals import Widths
@@ -72,7 +72,7 @@ def test_files_that_do_not_fit_the_network_are_named(
     model: SeriesModel, tmp_path: Path, name: str, what: dict[str, Any]
 ) -> None:
     model.save(tmp_path / "kept")
-    (tmp_path / "kept" / name).write_text(json.dumps(what))
+    Run(tmp_path / "kept").write_json(name, what)
     with pytest.raises(BundleError, match=name):
         recurra.load(tmp_path / "kept").predict()
 

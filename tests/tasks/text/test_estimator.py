@@ -29,6 +29,7 @@ from recurra.tasks.text import baselines, evaluate
 from recurra.tasks.text.estimator import TextModel
 from recurra.training.progress import Silence
 from small import SMALL, small_text
+from unsealed import unseal
 
 TEXT = TextSource(small_text(30), "small")
 LESS = {**SMALL, "hidden": 12, "steps": 24}
@@ -383,9 +384,9 @@ def test_other_text_is_evaluated(tmp_path: Path, model: TextModel) -> None:
 
 
 def test_without_the_training_text_there_are_no_baselines(own_run: Path, tmp_path: Path) -> None:
-    config = json.loads((own_run / CONFIG).read_text())
+    config = Run(own_run).config()
     config["data"]["files"] = [str(tmp_path / "gone.txt")]
-    (own_run / CONFIG).write_text(json.dumps(config))
+    Run(own_run).write_json(CONFIG, config)
     found = TextModel.load(own_run).evaluate(TextSource(small_text(3), "other"))
     assert found["baselines"] == []
     assert found["verdict"] is None
@@ -399,9 +400,9 @@ def test_a_model_that_is_not_fitted_says_so() -> None:
 
 
 def spoil(run: Path, name: str, change: Any) -> None:
-    value = json.loads((run / name).read_text())
+    value = Run(run).read_json(name)
     change(value)
-    (run / name).write_text(json.dumps(value))
+    Run(run).write_json(name, value)
 
 
 @pytest.mark.parametrize(
@@ -417,7 +418,7 @@ def spoil(run: Path, name: str, change: Any) -> None:
         (CONFIG, lambda c: c["options"].update(steps=-3)),
         (CONFIG, lambda c: c["data"].pop("unknown_rate")),
         (CONFIG, lambda c: c.update(data=None)),
-        (CONFIG, lambda c: c.update(format=2)),
+        (CONFIG, lambda c: c.update(format=3)),
         (VOCABULARY, lambda v: v.pop("symbols")),
         (VOCABULARY, lambda v: v.update(symbols="zzz")),
         (VOCABULARY, lambda v: v.update(kind="words")),
@@ -434,6 +435,9 @@ def test_files_that_make_no_sense_are_named(own_run: Path, name: str, change: An
 def test_weights_of_another_run_do_not_fit(own_run: Path, tmp_path: Path) -> None:
     fit(tmp_path / "other")
     (own_run / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
+    with pytest.raises(BundleError, match=f"{WEIGHTS}: of another run than {CONFIG}"):
+        TextModel.load(own_run)
+    unseal(own_run)
     with pytest.raises(BundleError, match=f"{WEIGHTS}: does not fit {CONFIG}"):
         TextModel.load(own_run)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recurra.bundle import CONFIG, Run
+from recurra.bundle import CONFIG, REPORT, Run
 from recurra.errors import BundleError, OptionError
 from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
@@ -172,9 +172,12 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
                 fix="restore both from one copy of the run, or train again",
             )
         self._encoder, self._classes, self._temperature = encoder, classes, 1.0
-        if run.has(CALIBRATION):
+        # Without a report its training is not finished, and has not written it yet.
+        if run.has(CALIBRATION) or run.has(REPORT):
             with run.intact(CALIBRATION):
                 self._temperature = float(run.read_json(CALIBRATION)["temperature"])
+                if not 0.0 < self._temperature < float("inf"):
+                    raise ValueError(f"temperature {self._temperature}")
 
     # -- use --------------------------------------------------------------------------------
 

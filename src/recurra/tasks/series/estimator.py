@@ -9,7 +9,7 @@ from typing import Any, Final, Self, final
 import numpy as np
 import torch
 
-from recurra.bundle import Run
+from recurra.bundle import REPORT, Run
 from recurra.errors import DataError, OptionError, counted
 from recurra.tasks.model import Design, Model
 from recurra.tasks.series import audit, baselines, data, recipe, report
@@ -172,7 +172,8 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
                 raise ValueError(f"scales of other than {len(self._context):,} series")
         horizon = network.architecture.horizon
         self.widths = Widths.none(horizon)
-        if run.has(WIDTHS):
+        # Without a report its training is not finished, and has not written them yet.
+        if run.has(WIDTHS) or run.has(REPORT):
             with run.intact(WIDTHS):
                 self.widths = Widths.from_json(run.read_json(WIDTHS))
                 if self.widths.low.shape[1] != horizon:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recurra.bundle import INPUT, Run
+from recurra.bundle import CONFIG, INPUT, Run
 from recurra.data.files import TextSource, embedded_text
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
@@ -38,19 +38,27 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
     Raises:
         DataError: a file is missing or has changed since.
     """
+    with run.intact(CONFIG):
+        name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
+        files, starts = list(facts["files"]), tuple(facts.get("starts", (0,)))
     if run.has(INPUT):
-        starts = tuple(facts.get("starts", (0,)))
         if (run.path / INPUT).stat().st_size > IN_MEMORY:
             source: Text = open_text([run.path / INPUT])
-            source = replace(source, name=facts["name"], files=(), starts=starts)
+            source = replace(source, name=name, files=(), starts=starts)
         else:
-            source = TextSource(run.read_text(INPUT), facts["name"], starts=starts)
-    else:
-        source = replace(_source(facts), name=facts["name"])
-    if source.sha256 != facts["sha256"]:
+            source = TextSource(run.read_text(INPUT), name, starts=starts)
+    elif not files and name != embedded_text().name:
         raise DataError(
-            f"{facts['name']}: the text has changed since the training began",
-            expected=f"the same {facts['characters']:,} characters",
+            f"{name}: the run's copy of the text is gone",
+            expected=f"{INPUT}, since the text came from no file",
+            fix="restore the run from a copy, or train again",
+        )
+    else:
+        source = replace(_source(facts), name=name)
+    if source.sha256 != digest:
+        raise DataError(
+            f"{name}: the text has changed since the training began",
+            expected=f"the same {count:,} characters",
             fix="put the old files back, or train a new run",
         )
     return source

@@ -1,29 +1,22 @@
-"""A trained model on disk: the only reader and writer of a run's folder. No torch, no pickle.
-
-Every file is written aside, flushed to the disk and renamed, so that a crash at any byte leaves
-the last good one in place. Arrays and their facts carry a SHA-256: damage is found when read.
-"""
+"""The folder of a run: made, opened, its files read and written."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
-from safetensors import SafetensorError, deserialize
-from safetensors.numpy import save as safetensors_bytes
-
+from recurra.bundle import arrays as array_file
+from recurra.bundle import disk, seal
+from recurra.bundle.arrays import Arrays
 from recurra.errors import BundleError, InputError
 
-FORMAT = 1
+FORMAT = 2
+"""What runs are written in; those of format 1 had no seals, and are read too."""
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -33,16 +26,6 @@ HISTORY = "history.jsonl"
 CARD = "README.md"
 CHECKPOINT = "checkpoint/state.safetensors"
 INPUT = "checkpoint/input.txt"
-
-type_names = {
-    "F32": np.float32,
-    "F64": np.float64,
-    "I64": np.int64,
-    "I32": np.int32,
-    "U8": np.uint8,
-}
-
-Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 @final
@@ -75,7 +58,7 @@ class Run:
                 a run or that holds what is read (with it), or the folder cannot be made.
         """
         run = cls(path)
-        with _disk_errors(run.path):
+        with disk.errors(run.path):
             is_file = run.path.exists() and not run.path.is_dir()
             held = run.path.is_dir() and any(run.path.iterdir())
         if is_file:
@@ -104,7 +87,7 @@ class Run:
                     expected="an existing run, where --overwrite is given",
                     fix="choose another --out, or remove that folder yourself",
                 ) from error
-        with _disk_errors(run.path):
+        with disk.errors(run.path):
             if held:
                 run._empty()
             run.path.mkdir(parents=True, exist_ok=True)
@@ -145,10 +128,10 @@ class Run:
                 f"{self.path / CONFIG}: not the configuration of a recurra run",
                 expected="the folder of a run, as made by `recurra train`",
             )
-        if config["format"] != FORMAT:
+        if config["format"] not in (1, FORMAT):
             raise BundleError(
                 f"{self.path / CONFIG}: bundle format {config['format']!r}",
-                expected=f"format {FORMAT}",
+                expected=f"format 1 to {FORMAT}",
                 fix="load it with the version of recurra that wrote it",
             )
         return config
@@ -163,53 +146,43 @@ class Run:
 
     def write_parts(self, name: str, parts: Iterable[bytes]) -> None:
         """Replace a file by these parts one after the other, or leave it as it was."""
-        target = self.path / name
-        with _disk_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(_ASIDE, f".{target.name}.", target.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    for part in parts:
-                        file.write(part)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(aside).chmod(0o666 & ~_umask())
-                Path(aside).replace(target)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(aside).unlink()
-                raise
-            _sync_folder(target.parent)
+        disk.write(self.path / name, parts)
 
     def write_text(self, name: str, text: str) -> None:
         """Replace a text file, UTF-8."""
         self.write_bytes(name, text.encode("utf-8"))
 
-    def write_json(self, name: str, value: object) -> None:
-        """Replace a JSON file, indented to be read by eye."""
+    def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
+        """Replace a JSON file, indented to be read by eye, with a seal at its end."""
+        whose = self._identity() or (seal.identity() if name == CONFIG else None)
+        written = value if whose is None else seal.sealed(value, whose)
         self.write_text(
-            name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            name, json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         )
 
     def read_text(self, name: str) -> str:
         """The content of a text file."""
-        target = self.path / name
         try:
-            return target.read_bytes().decode("utf-8")
-        except FileNotFoundError:
-            raise BundleError(f"{target}: missing", fix=_unfinished(name)) from None
+            return self._read_bytes(name).decode("utf-8")
         except UnicodeDecodeError as error:
             raise BundleError(
-                f"{target}: damaged, not UTF-8 at byte {error.start}", fix=_RESTORE
+                f"{self.path / name}: damaged, not UTF-8 at byte {error.start}", fix=_RESTORE
             ) from None
-        except OSError as error:
-            raise BundleError(f"{target}: cannot be read ({error.strerror})") from None
 
     def read_json(self, name: str) -> Any:
-        """The value of a JSON file."""
+        """The value of a JSON file, without its seal.
+
+        Raises:
+            BundleError: missing, truncated, damaged or of another run.
+        """
+        value, whose = self._opened(name)
+        self._check_own(name, whose)
+        return value
+
+    def _opened(self, name: str) -> tuple[Any, str | None]:
         text = self.read_text(name)
         try:
-            return json.loads(text)
+            value, whose = seal.opened(json.loads(text))
         except json.JSONDecodeError as error:
             raise BundleError(
                 f"{self.path / name}: damaged, not JSON at line {error.lineno}, "
@@ -218,52 +191,56 @@ class Run:
             ) from None
         except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.path / name}: damaged ({error})", fix=_RESTORE) from None
+        says = value.get("format") if name == CONFIG and isinstance(value, dict) else None
+        if says == FORMAT and whose is None:
+            raise BundleError(f"{self.path / name}: damaged (no seal)", fix=_RESTORE)
+        return value, whose
 
     def write_arrays(
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Replace a file of named arrays; `facts` (JSON) travel in its header."""
-        # Not ascontiguousarray, which makes a row of a single number.
-        arrays = {key: np.asarray(value, order="C") for key, value in arrays.items()}
-        for key, value in arrays.items():
-            if value.dtype not in type_names.values():
-                raise TypeError(f"{key}: no file holds arrays of {value.dtype}")
-        told = json.dumps(facts or {}, allow_nan=False)
-        metadata = {"sha256": _digest(arrays, told), "facts": told}
-        self.write_bytes(name, safetensors_bytes(arrays, metadata))
+        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self._identity()))
 
     def read_arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
         """The named arrays of a file, and the facts in its header.
 
         Raises:
-            BundleError: missing, truncated, damaged, or not written by recurra.
+            BundleError: missing, truncated, damaged, of another run, or not written by recurra.
         """
+        content = self._read_bytes(name)
+        try:
+            arrays, facts, whose = array_file.from_bytes(content)
+        except ValueError as error:
+            raise BundleError(f"{self.path / name}: damaged{error}", fix=_RESTORE) from None
+        self._check_own(name, whose)
+        return arrays, facts
+
+    def _read_bytes(self, name: str) -> bytes:
         target = self.path / name
         try:
-            content = target.read_bytes()
+            return target.read_bytes()
         except FileNotFoundError:
             raise BundleError(f"{target}: missing", fix=_unfinished(name)) from None
         except OSError as error:
-            raise BundleError(f"{target}: cannot be read ({error.strerror})") from None
-        try:
-            arrays = {
-                key: np.frombuffer(entry["data"], type_names[entry["dtype"]])
-                .reshape(entry["shape"])
-                .copy()
-                for key, entry in deserialize(content)  # type: ignore[no-untyped-call]
-            }
-            metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])[
-                "__metadata__"
-            ]
-            digest, told = metadata["sha256"], metadata["facts"]
-            facts: dict[str, Any] = json.loads(told)
-        except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
             raise BundleError(
-                f"{target}: damaged or truncated, or not written by recurra", fix=_RESTORE
+                f"{target}: cannot be read ({error.strerror})",
+                expected="a file that this user may read",
+                fix=_RESTORE,
             ) from None
-        if digest != _digest(arrays, told):
-            raise BundleError(f"{target}: damaged (its checksum does not match)", fix=_RESTORE)
-        return arrays, facts
+
+    def _identity(self) -> str | None:
+        """Which run this is; None before its configuration is written, and of older ones."""
+        return self._opened(CONFIG)[1] if self.has(CONFIG) else None
+
+    def _check_own(self, name: str, whose: str | None) -> None:
+        """Refuse a file that was written for another run than the configuration was."""
+        if name != CONFIG and self.has(CONFIG) and whose != self._identity():
+            fault = "damaged (no seal), or " if whose is None else ""
+            raise BundleError(
+                f"{self.path / name}: {fault}of another run than {CONFIG}",
+                fix="restore both from one copy of the run, or train again",
+            )
 
     def copy_to(self, other: Run) -> None:
         """Copy all files but the checkpoint into another run's folder, the configuration last."""
@@ -310,13 +287,13 @@ class Run:
 
     def sweep(self) -> None:
         """Remove what a crash left half-written beside the files."""
-        with _disk_errors(self.path):
-            for path in self.path.rglob(f".*{_ASIDE}"):
+        with disk.errors(self.path):
+            for path in self.path.rglob(f".*{disk.ASIDE}"):
                 path.unlink()
 
     def append_history(self, line: Mapping[str, Any]) -> None:
         """Add a line to the history."""
-        with _disk_errors(self.path / HISTORY), open(self.path / HISTORY, "ab") as file:
+        with disk.errors(self.path / HISTORY), open(self.path / HISTORY, "ab") as file:
             file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -352,50 +329,9 @@ def free_path(task: str, data: str, root: str | os.PathLike[str] = "runs") -> Pa
 
 
 _RESTORE = "restore the run from a copy, or train again"
-_ASIDE = ".aside"
 
 
 def _unfinished(name: str) -> str:
     if name == CHECKPOINT:
         return "without its checkpoint a run cannot go on: train again"
     return "if its training was cut off, finish it with `recurra resume`; else restore a copy"
-
-
-def _digest(arrays: Arrays, facts: str) -> str:
-    digest = hashlib.sha256(b"" if facts == "{}" else facts.encode() + b"\n")
-    for key in sorted(arrays):
-        array = arrays[key]
-        digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.data if array.size else b"")
-    return digest.hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable only once its folder is; Windows cannot open folders and needs none of it.
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-@contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise BundleError(
-            f"{path}: cannot be written ({error.strerror or error})",
-            fix="free some space; what was saved before is intact, and `recurra resume` goes on "
-            "from the last checkpoint"
-            if full
-            else "check the folder and its permissions, or choose another --out",
-        ) from error

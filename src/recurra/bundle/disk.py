@@ -1,0 +1,68 @@
+"""Files replaced whole or not at all, and what a disk can refuse."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from recurra.errors import BundleError
+
+ASIDE: Final = ".aside"
+"""How files end that were being written when a process was killed."""
+
+
+def write(target: Path, parts: Iterable[bytes]) -> None:
+    """Replace a file by these parts one after the other, or leave it as it was."""
+    with errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(ASIDE, f".{target.name}.", target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(aside).chmod(0o666 & ~_umask())
+            Path(aside).replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(aside).unlink()
+            raise
+        _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def errors(path: Path) -> Iterator[None]:
+    """Tell what the disk refuses as an error that names the path."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise BundleError(
+            f"{path}: cannot be written ({error.strerror or error})",
+            fix="free some space; what was saved before is intact, and `recurra resume` goes on "
+            "from the last checkpoint"
+            if full
+            else "check the folder and its permissions, or choose another --out",
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is durable only once its folder is; Windows cannot open folders and needs none of it.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

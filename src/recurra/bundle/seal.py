@@ -1,0 +1,51 @@
+"""The seal of a JSON file: a digest of what it holds, and the run that it was written for.
+
+A file is sealed by itself, so that no second file has to change with it: whenever the power goes,
+what is there is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+SEAL: Final = "seal"
+
+_LIST: Final = "list"
+
+_SHOWN: Final = 16  # hexadecimal digits: against accidents, not against forgers
+
+
+def identity() -> str:
+    """What a new run is known by."""
+    return secrets.token_hex(_SHOWN // 2)
+
+
+def sealed(value: Mapping[str, Any] | Sequence[Any], run: str) -> dict[str, Any]:
+    """A JSON object with its seal; a list becomes an object."""
+    held = {**value} if isinstance(value, Mapping) else {_LIST: value}
+    # As it is going to be read: tuples as lists, keys as text.
+    return held | {SEAL: f"{run}:{_digest(json.loads(json.dumps(held)), run)}"}
+
+
+def opened(value: Any) -> tuple[Any, str | None]:
+    """A JSON value without its seal, and the run that it is of; None where it has no seal.
+
+    Raises:
+        ValueError: its seal is broken.
+    """
+    if not isinstance(value, dict) or SEAL not in value:
+        return value, None
+    found = {key: each for key, each in value.items() if key != SEAL}
+    run, _, digest = str(value[SEAL]).partition(":")
+    if digest != _digest(found, run):
+        raise ValueError("its checksum does not match")
+    return found[_LIST] if found.keys() == {_LIST} else found, run
+
+
+def _digest(value: Mapping[str, Any], run: str) -> str:
+    content = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(f"{run}\n{content}".encode()).hexdigest()[:_SHOWN]

@@ -1,0 +1,196 @@
+"""The damage matrix: whatever happens to a file of a run is told, or changes nothing.
+
+A case is a file and a damage to it. Then the run is loaded and used, or its training gone on with:
+either one clear error that names the run, or results to the last digit those of the intact run.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import recurra
+from commands import Pressed
+from damage import (
+    ANY,
+    BY_CHANCE,
+    OF_JSON,
+    TASKS,
+    Damage,
+    files,
+    fit,
+    held,
+    plain,
+    use,
+)
+from recurra import show
+from recurra.bundle import CONFIG, HISTORY, WEIGHTS
+from recurra.errors import RecurraError
+from recurra.tasks.text import evaluate
+from unsealed import unseal
+
+pytest.importorskip("polars")
+pytest.importorskip("sklearn")
+pytest.importorskip("sacrebleu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_reports() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "FREE_LENGTH", 60)
+        yield
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Of each task two finished runs whose arrays have the same shapes."""
+    folder, found = tmp_path_factory.mktemp("damage"), {}
+    for task in TASKS:
+        found[task] = (folder / f"{task}-0", folder / f"{task}-1")
+        for seed, out in enumerate(found[task]):
+            fit(task, seed, out)
+    return found
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Of each task two trainings that were interrupted."""
+    folder, found = tmp_path_factory.mktemp("begun"), {}
+    for task in TASKS:
+        found[task] = (folder / f"{task}-0", folder / f"{task}-1")
+        for seed, out in enumerate(found[task]):
+            with pytest.raises(KeyboardInterrupt):
+                fit(task, seed, out, Pressed(3))
+    return found
+
+
+Act = Callable[[Path], dict[str, str]]
+
+
+def matrix(
+    whole: Path,
+    other: Path,
+    own: Path,
+    act: Act,
+    draws: int,
+    names: Sequence[str] = (),
+    *,
+    sealed: bool = True,
+) -> int:
+    """Every damage to every file, those by chance so often; the number of cases.
+
+    Args:
+        whole, other: the run, and one whose files may stand in for its own.
+        own: where a copy is spoilt.
+        act: what is done with it, and what it says.
+        draws: how often each damage by chance is tried.
+        names: the files; without any, all.
+        sealed: whether silence is a fault: without seals, as in older runs, it cannot be helped.
+    """
+    shutil.copytree(whole, own)
+    intact, cases, faults = act(own), 0, []
+    for name in names or files(whole):
+        for damage in [*ANY, OF_JSON] if name.endswith(".json") else ANY:
+            for number in range(draws if damage.name in BY_CHANCE else 1):
+                shutil.rmtree(own)
+                shutil.copytree(whole, own)
+                damage.spoil(own / name, random.Random(f"{name} {number}"), other / name)
+                fault = judged(act, own, name, intact if sealed else None, damage)
+                faults += [f"{name}, {damage.name} {number}: {fault}"] if fault else []
+                cases += 1
+    assert not faults, "\n".join([f"{len(faults)} of {cases} cases", *faults])
+    return cases
+
+
+def judged(act: Act, own: Path, name: str, intact: dict[str, str] | None, damage: Damage) -> str:
+    """What is wrong with how a damage is met; nothing where all is well."""
+    try:
+        found = act(own)
+    except RecurraError as error:
+        message = str(error)
+        if intact is not None and str(own) not in message:
+            return f"does not name the run: {message}"
+        # What is damaged is named, or the file that does not fit it any more.
+        apart = ("swapped", "missing", "a_folder") if intact is not None else [damage.name]
+        if name not in message and damage.name not in apart:
+            return f"does not name the file: {message}"
+        return "" if error.expected or error.fix else f"does not say what to do: {message}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    if intact is not None and not found.items() <= intact.items():
+        return "silence: says something else"
+    return ""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_damage_is_told_or_changes_nothing(
+    runs: dict[str, tuple[Path, Path]], tmp_path: Path, task: str
+) -> None:
+    assert matrix(*runs[task], tmp_path / "own", use, 2) > 80
+
+
+def resume(path: Path) -> dict[str, str]:
+    """Go on with a training, and say what became of it."""
+    model = recurra.resume(path)
+    return {"": plain(model.report["model"]), WEIGHTS: held(path)[WEIGHTS]}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_damaged_training_goes_on_as_it_would_have_or_says_why_not(
+    begun: dict[str, tuple[Path, Path]], tmp_path: Path, task: str
+) -> None:
+    whole, other = begun[task]
+    names = [name for name in files(whole) if name.startswith("checkpoint/") or name == CONFIG]
+    assert matrix(whole, other, tmp_path / "own", resume, 2, names) > 20
+
+
+def drawn(path: Path) -> dict[str, str]:
+    """Draw a run; the pictures are not compared."""
+    show.draw(path)
+    return {}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_pictures_of_a_damaged_run(
+    runs: dict[str, tuple[Path, Path]],
+    tmp_path: Path,
+    task: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("matplotlib")
+    # What takes long, and reads nothing.
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *given, **options: None)
+    names = [HISTORY, *(name for name in files(runs[task][0]) if name.startswith("traces/"))]
+    assert matrix(*runs[task], tmp_path / "own", drawn, 1, names) > 15
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_older_runs_without_seals_load_and_break_with_a_message(
+    runs: dict[str, tuple[Path, Path]], tmp_path: Path, task: str
+) -> None:
+    whole, other = (
+        unseal(Path(shutil.copytree(run, tmp_path / str(at)))) for at, run in enumerate(runs[task])
+    )
+    assert use(whole) == use(runs[task][0])
+    assert matrix(whole, other, tmp_path / "own", use, 1, sealed=False) > 80
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("task", TASKS)
+def test_damage_at_length(
+    runs: dict[str, tuple[Path, Path]],
+    begun: dict[str, tuple[Path, Path]],
+    tmp_path: Path,
+    task: str,
+) -> None:
+    cases = matrix(*runs[task], tmp_path / "used", use, 60)
+    cases += matrix(*begun[task], tmp_path / "resumed", resume, 15)
+    whole, other = (
+        unseal(Path(shutil.copytree(run, tmp_path / str(at)))) for at, run in enumerate(runs[task])
+    )
+    cases += matrix(whole, other, tmp_path / "older", use, 40, sealed=False)
+    print(f"{task}: {cases:,} cases")
