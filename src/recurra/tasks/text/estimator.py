@@ -21,7 +21,8 @@ from recurra.data.stored_ids import released
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
-from recurra.tasks.model import Design, Model
+from recurra.tasks.design import Design
+from recurra.tasks.model import Model
 from recurra.tasks.text import (
     baselines,
     data,
