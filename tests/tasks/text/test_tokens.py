@@ -193,6 +193,12 @@ def test_figures_a_byte_are_those_of_the_test_parts_bytes(
     assert own["nats"] == pytest.approx(scored.mean(), rel=1e-5)
     if not lost:
         assert own["nats_a_byte"] == pytest.approx(scored.sum() / own["bytes"], rel=1e-5)
+    # The first token follows the last of the selection part.
+    before = TEXT[: -len(test)][-config["data"]["select"] :]
+    rate = config["data"]["unknown_rate"]
+    last = int(model.vocabulary.encode(before)[-1])
+    again, _ = evaluate.score(model.network, ids, rate, last)
+    np.testing.assert_allclose(scored, again, rtol=1e-5)
     # The baselines read characters, and count in the unit of the verdict.
     per = len(test) if how == "characters" else len(test.encode())
     kept = model.run.read_arrays("traces/baselines.safetensors")[0]
