@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save as safetensors_bytes
 
-from recurra.errors import BundleError, InputError
+from recurra.errors import BundleError, InputError, MissingExtra
 
 FORMAT = 1
 
@@ -302,6 +302,8 @@ class Run:
         file = str(self.path / name)
         try:
             yield
+        except MissingExtra:
+            raise  # nothing is wrong with the file
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, BundleError) and error.got.startswith(file):
                 raise

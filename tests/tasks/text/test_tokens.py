@@ -252,6 +252,15 @@ def test_it_is_loaded_scores_and_writes(models: dict[str, TextModel], how: str) 
     assert found["verdict"]["sentence"]
 
 
+def test_a_run_of_subwords_without_the_library(
+    models: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(MissingExtra, match="tokenizers"):
+        TextModel.load(models["bpe:300"].run.path)
+    TextModel.load(models["words"].run.path)
+
+
 def test_a_byte_model_writes_text_whatever_it_draws(models: dict[str, TextModel]) -> None:
     text = "".join(models["bytes"].generate("한", length=400, seed=2, temperature=50.0))
     assert text.encode().decode() == text
