@@ -99,6 +99,16 @@ def test_blocks_are_the_text_and_change_no_piece(parts: list[str]) -> None:
         assert np.concatenate(apart).tolist() == whole.tolist()
 
 
+def test_few_remembered_words_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = (TEXT, "  a\tb \n\n c 'tis 1234 …!? 한국어" * 9, TEXT[50:])
+    expected = [KNOWN["bpe:300"].encode(text).tolist() for text in texts]
+    assert isinstance(KNOWN["bpe:300"], tokens.PieceTokens)
+    known = tokens.PieceTokens(KNOWN["bpe:300"].pieces)
+    assert [row.tolist() for row in known.pieces.encode(texts)] == expected
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    assert [known.encode(text).tolist() for text in texts] == expected
+
+
 def test_a_byte_is_its_value_and_a_known_word_is_one_token() -> None:
     assert KNOWN["bytes"].encode("Aé").tolist() == [0x41 + 1, 0xC3 + 1, 0xA9 + 1]
     assert KNOWN["bytes"].shown([0x42, 0xC4]) == ["A", "<C3>"]
