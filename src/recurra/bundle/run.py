@@ -13,7 +13,7 @@ from typing import Any, final
 from recurra.bundle import arrays as array_file
 from recurra.bundle import disk, seal
 from recurra.bundle.arrays import Arrays
-from recurra.errors import BundleError, InputError
+from recurra.errors import BundleError, InputError, MissingExtra
 
 FORMAT = 2
 """What runs are written in; those of format 1 had no seals, and are read too."""
@@ -279,6 +279,8 @@ class Run:
         file = str(self.path / name)
         try:
             yield
+        except MissingExtra:
+            raise  # nothing is wrong with the file
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, BundleError) and error.got.startswith(file):
                 raise
