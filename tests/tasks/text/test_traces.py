@@ -139,49 +139,6 @@ def test_tokens_of_any_kind_are_recorded(tmp_path: Path, tokens: str) -> None:
     assert all(np.isfinite(value).all() for value in arrays.values())
 
 
-def test_units_are_those_that_go_with_what_is_seen(read: TextData) -> None:
-    network = network_of(read)
-    passage = range(read.parts.test.start + 20, read.parts.test.start + 120)
-    values, told = traces.units(network, read, passage)
-    assert values.shape == (100, traces.UNITS)
-    ids = torch.from_numpy(read.ids[None, : passage.stop].astype(np.int64))
-    with torch.no_grad():
-        states = network.recurrent.trace(network.embedding(ids)).states.hidden[0]
-    seen = traces.visible(read.vocabulary.shown(read.ids[: passage.stop]))
-    assert len({(each["layer"], each["unit"]) for each in told}) == traces.UNITS
-    assert sum(each["goes_with"] is not None for each in told) > 0
-    for column, each in zip(values.T, told, strict=True):
-        mine = states[passage.start :, each["layer"] - 1, each["unit"] - 1].numpy()
-        np.testing.assert_allclose(column, mine, atol=1e-5)
-        if each["goes_with"]:
-            r = np.corrcoef(mine, seen[each["goes_with"]][passage.start :])[0, 1]
-            assert each["r"] == pytest.approx(r, abs=1e-5)
-    # They were chosen on the text before the passage, each among those that are left.
-    before, taken = states[: passage.start].flatten(1).numpy(), list[int]()
-    for each in told:
-        if each["goes_with"]:
-            feature = seen[each["goes_with"]][: passage.start]
-            size = np.abs([np.corrcoef(unit, feature)[0, 1] for unit in before.T])
-            size[taken] = 0
-            taken.append((each["layer"] - 1) * 12 + each["unit"] - 1)
-            assert int(size.argmax()) == taken[-1]
-
-
-def test_what_a_reader_sees() -> None:
-    seen = traces.visible([*list("Ab c\nD."), " word", "s"])
-    assert seen["the place in the line"].tolist() == [1, 2, 3, 4, 0, 1, 2, 7, 8]
-    assert seen["the line ending next"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0]
-    assert seen["the place in the word"].tolist() == [1, 2, 0, 1, 0, 1, 0, 5, 6]
-    assert seen["capital letters"].tolist() == [1, 0, 0, 0, 0, 1, 0, 0, 0]
-    assert seen["marks and digits"].tolist() == [0, 0, 0, 0, 0, 0, 1, 0, 0]
-
-
-def test_a_constant_goes_with_nothing() -> None:
-    values = np.stack([np.ones(5), np.arange(5)], 1).astype(np.float32)
-    assert traces.correlations(values, np.arange(5.0)).tolist() == pytest.approx([0.0, 1.0])
-    assert traces.correlations(values, np.ones(5)).tolist() == [0.0, 0.0]
-
-
 def test_an_ordinary_passage_costs_what_the_whole_does() -> None:
     nats = np.concatenate([np.full(1200, 9.0), np.full(1200, 1.0), np.full(1200, 4.0)])
     nats[-1] = 14.0

@@ -7,7 +7,7 @@ run records the same numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from recurra.data.vocabulary import UNKNOWN
 from recurra.tasks.text import freerun
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork, log_probabilities, stream_nats
+from recurra.tasks.text.units import telling
 
 INSIDE: Final = "traces/inside.safetensors"
 
@@ -30,8 +31,6 @@ PASSAGE: Final = 1200
 
 WATCHED: Final = 320
 """The first tokens of that passage, over which units of the state are shown."""
-
-UNITS: Final = 6
 
 SURPRISES: Final = 8
 
@@ -74,8 +73,15 @@ def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> N
     if cut < len(pieces):
         start, pieces = start + cut, pieces[cut:]
     arrays: Arrays = {"passage": nats[start:end].astype(np.float32)}
-    values, told = units(network, read, range(first + start, first + min(end, start + WATCHED)))
-    arrays["units"] = values
+    # Units are chosen on what stands before the passage.
+    stretch = range(max(0, first + start - _STUDIED), first + min(end, start + WATCHED))
+    arrays["units"], told = telling(
+        network,
+        read.ids[stretch.start : stretch.stop],
+        shown(read, stretch),
+        _breaks(read, stretch),
+        first + start - stretch.start,
+    )
     arrays |= context(network, read.test, nats, read.unknown_rate, breaks, whole)
     arrays["gradient"] = influence(network, read.test, read.unknown_rate, breaks)
     facts = {
@@ -156,87 +162,6 @@ def surprises(nats: Nats, read: TextData) -> list[dict[str, Any]]:
                 "after": pieces[middle + 1 :],
             }
         )
-    return found
-
-
-# -- units of the state -------------------------------------------------------------------------
-
-
-def units(
-    network: CharacterNetwork, read: TextData, passage: range
-) -> tuple[NDArray[np.float32], list[dict[str, Any]]]:
-    """The most telling hidden units over a passage.
-
-    For each thing that a reader can see in the text (`visible`), the unit that goes with it most,
-    as the text before the passage says; then those that vary most. How well they go together is
-    told of the passage itself, which has chosen nothing.
-
-    Args:
-        passage: places in the whole text.
-
-    Returns:
-        Values (T, U) after each token, and of each unit its layer, its number, what it goes with
-        and how well (Pearson's r).
-    """
-    begin = max(0, passage.start - _STUDIED)
-    ids = torch.from_numpy(read.ids[begin : passage.stop].astype(np.int64))[None]
-    device, stretch = network.embedding.weight.device, range(begin, passage.stop)
-    resets = torch.zeros(1, len(stretch), dtype=torch.bool)
-    resets[0, _breaks(read, stretch)] = True
-    with torch.inference_mode():
-        embedded = network.embedding(ids.to(device))
-        states = network.recurrent.trace(embedded, resets=resets.to(device)).states
-    hidden = states.hidden[0]  # (T, L, H)
-    values = hidden.float().cpu().numpy().reshape(hidden.shape[0], -1)
-    seen = visible(shown(read, stretch))
-    cut = passage.start - begin
-    chosen: dict[int, str] = {}
-    if cut > 1:
-        for name, feature in seen.items():
-            size = np.abs(correlations(values[:cut], feature[:cut]))
-            size[list(chosen)] = 0.0
-            if len(chosen) < UNITS - 2 and size.max() > 0.3:
-                chosen[int(size.argmax())] = name
-    for unit in np.argsort(-values[cut:].std(0), kind="stable"):
-        if len(chosen) < UNITS:
-            chosen.setdefault(int(unit), "")
-    told = [
-        {
-            "layer": unit // hidden.shape[2] + 1,
-            "unit": unit % hidden.shape[2] + 1,
-            "goes_with": name or None,
-            "r": float(correlations(values[cut:, [unit]], seen[name][cut:])[0]) if name else None,
-        }
-        for unit, name in chosen.items()
-    ]
-    return values[cut:, list(chosen)], told
-
-
-def visible(pieces: Sequence[str]) -> dict[str, Nats]:
-    """What a reader can see of each token (T,), by name; the most telling first."""
-    line, word, counts = 0, 0, []
-    for piece in pieces:
-        line = 0 if "\n" in piece else line + len(piece)
-        word = 0 if not piece[-1:].isalpha() else len(piece) + word * piece.isalpha()
-        counts.append((line, word))
-    ends = [*("\n" in piece for piece in pieces[1:]), False]
-    return {
-        "the place in the line": np.array([each for each, _ in counts], np.float64),
-        "the line ending next": np.array(ends, np.float64),
-        "the place in the word": np.array([each for _, each in counts], np.float64),
-        "capital letters": np.array([piece != piece.lower() for piece in pieces], np.float64),
-        "marks and digits": np.array(
-            [any(not c.isalpha() and not c.isspace() for c in piece) for piece in pieces],
-            np.float64,
-        ),
-    }
-
-
-def correlations(values: NDArray[np.float32], feature: Nats) -> Nats:
-    """Pearson's r of each column of (T, U) with (T,); 0 where either is constant."""
-    off, centred = values - values.mean(0, dtype=np.float64), feature - feature.mean()
-    scale = np.sqrt((off**2).sum(0) * (centred**2).sum())
-    found: Nats = np.divide(centred @ off, scale, out=np.zeros(len(scale)), where=scale > 1e-9)
     return found
 
 
