@@ -123,7 +123,11 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The run's configuration, checked for its format."""
         config = self.read_json(CONFIG)
-        if not isinstance(config, dict) or not {"format", "task", "recurra"} <= config.keys():
+        if not (
+            isinstance(config, dict)
+            and {"format", "task", "recurra"} <= config.keys()
+            and isinstance(config["task"], str)
+        ):
             raise BundleError(
                 f"{self.path / CONFIG}: not the configuration of a recurra run",
                 expected="the folder of a run, as made by `recurra train`",

@@ -176,6 +176,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             )
         with run.intact(CONFIG):
             self._unknown_rate = float(config["data"]["unknown_rate"])
+            if not 0.0 < self._unknown_rate < 1.0:
+                raise ValueError(f"unknown_rate {self._unknown_rate}")
         self._vocabulary = vocabulary
 
     # -- use --------------------------------------------------------------------------------
