@@ -13,7 +13,7 @@ from typing import Any, final
 from recurra.bundle import arrays as array_file
 from recurra.bundle import disk, seal
 from recurra.bundle.arrays import Arrays
-from recurra.errors import BundleError, InputError
+from recurra.errors import BundleError, InputError, MissingExtra
 
 FORMAT = 2
 """What runs are written in; those of format 1 had no seals, and are read too."""
@@ -123,7 +123,11 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The run's configuration, checked for its format."""
         config = self.read_json(CONFIG)
-        if not isinstance(config, dict) or not {"format", "task", "recurra"} <= config.keys():
+        if not (
+            isinstance(config, dict)
+            and {"format", "task", "recurra"} <= config.keys()
+            and isinstance(config["task"], str)
+        ):
             raise BundleError(
                 f"{self.path / CONFIG}: not the configuration of a recurra run",
                 expected="the folder of a run, as made by `recurra train`",
@@ -279,6 +283,8 @@ class Run:
         file = str(self.path / name)
         try:
             yield
+        except MissingExtra:
+            raise  # nothing is wrong with the file
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             if isinstance(error, BundleError) and error.got.startswith(file):
                 raise

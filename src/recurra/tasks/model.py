@@ -9,18 +9,18 @@ import tempfile
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, final
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
 
 from recurra import __version__
 from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError, TrainingError, did_you_mean
+from recurra.tasks.design import Design, Network
 from recurra.training import processes, session
 from recurra.training.budget import TrainingOptions
 from recurra.training.checkpoint import Progress
@@ -30,42 +30,11 @@ from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
 
-
-class Network(nn.Module, ABC):
-    """The network of a task's model."""
-
-    @abstractmethod
-    def told(self) -> str:
-        """Its layers and its size in a few words."""
-
-
 Data = TypeVar("Data")
 Net = TypeVar("Net", bound=Network)
 
 FIRST_WEIGHTS = 2**32 - 1
 """A number that no step has: the first weights are drawn apart from all else."""
-
-
-@final
-@dataclass(frozen=True)
-class Design:
-    """What is going to be trained, and how.
-
-    Args:
-        architecture: what the network is made from, as plain values.
-        settings: what the trainee needs beside the data, as plain values.
-        rates: peak rates of the optimisers.
-        finish, patience, back: see `recurra.training.loop.Settings`.
-        reason: why this one, in a few words.
-    """
-
-    architecture: dict[str, Any]
-    settings: dict[str, Any]
-    rates: Rates
-    reason: str
-    finish: float = 0.0
-    patience: int = 5
-    back: bool = False
 
 
 class Model(ABC, Generic[Data, Net]):

@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import (  # type: ignore[import-untyped,unused-i
 )
 
 from recurra.errors import OptionError
+from recurra.tasks.design import Design
 from recurra.tasks.labels import recipe
 from recurra.tasks.labels.data import from_python
 from recurra.tasks.labels.model import Architecture, LabelNetwork
@@ -26,7 +27,6 @@ from recurra.tasks.labels.recipe import (
     TEXT,
     Prepared,
 )
-from recurra.tasks.model import Design
 from recurra.training.optimiser import Rates
 from recurra.training.precision import Precision
 from toy_labels import KINDS, label_data, prepared

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recurra.data.pieces import BEGIN, END
 from recurra.errors import DataError, OptionError
-from recurra.tasks.model import Design
+from recurra.tasks.design import Design
 from recurra.tasks.pairs import data, recipe
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.parts import PairData

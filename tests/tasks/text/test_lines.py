@@ -288,6 +288,7 @@ def test_what_stands_out_is_marked(
         (["--watch", "a", "b"], "--watch and 2 files"),
         (["--per-line", "--top", "-1", "x"], "--top -1"),
         (["--watch", "--quantile", "1", "x"], "--quantile 1"),
+        (["--watch", "--quantile", "0", "x"], "--quantile 0"),
         (["--watch", "--quantile", "0.9", "--threshold", "1", "x"], "--quantile and --threshold"),
         (["--per-line", "nothing.log"], "nothing.log: no such file"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recurra.data.files import TextSource
 from recurra.errors import OptionError
-from recurra.tasks.model import Design
+from recurra.tasks.design import Design
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import MOST_EPOCHS
 from recurra.tasks.text.options import TextOptions

@@ -99,6 +99,16 @@ def test_blocks_are_the_text_and_change_no_piece(parts: list[str]) -> None:
         assert np.concatenate(apart).tolist() == whole.tolist()
 
 
+def test_few_remembered_words_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = (TEXT, "  a\tb \n\n c 'tis 1234 …!? 한국어" * 9, TEXT[50:])
+    expected = [KNOWN["bpe:300"].encode(text).tolist() for text in texts]
+    assert isinstance(KNOWN["bpe:300"], tokens.PieceTokens)
+    known = tokens.PieceTokens(KNOWN["bpe:300"].pieces)
+    assert [row.tolist() for row in known.pieces.encode(texts)] == expected
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    assert [known.encode(text).tolist() for text in texts] == expected
+
+
 def test_a_byte_is_its_value_and_a_known_word_is_one_token() -> None:
     assert KNOWN["bytes"].encode("Aé").tolist() == [0x41 + 1, 0xC3 + 1, 0xA9 + 1]
     assert KNOWN["bytes"].shown([0x42, 0xC4]) == ["A", "<C3>"]
@@ -193,6 +203,12 @@ def test_figures_a_byte_are_those_of_the_test_parts_bytes(
     assert own["nats"] == pytest.approx(scored.mean(), rel=1e-5)
     if not lost:
         assert own["nats_a_byte"] == pytest.approx(scored.sum() / own["bytes"], rel=1e-5)
+    # The first token follows the last of the selection part.
+    before = TEXT[: -len(test)][-config["data"]["select"] :]
+    rate = config["data"]["unknown_rate"]
+    last = int(model.vocabulary.encode(before)[-1])
+    again, _ = evaluate.score(model.network, ids, rate, last)
+    np.testing.assert_allclose(scored, again, rtol=1e-5)
     # The baselines read characters, and count in the unit of the verdict.
     per = len(test) if how == "characters" else len(test.encode())
     kept = model.run.read_arrays("traces/baselines.safetensors")[0]
@@ -244,6 +260,15 @@ def test_it_is_loaded_scores_and_writes(models: dict[str, TextModel], how: str) 
     found = model.evaluate(TextSource(TEXT[:300], "again"))
     assert found["model"]["bytes"] == len(TEXT[:300].encode())
     assert found["verdict"]["sentence"]
+
+
+def test_a_run_of_subwords_without_the_library(
+    models: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(MissingExtra, match="tokenizers"):
+        TextModel.load(models["bpe:300"].run.path)
+    TextModel.load(models["words"].run.path)
 
 
 def test_a_byte_model_writes_text_whatever_it_draws(models: dict[str, TextModel]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from recurra.bundle import CONFIG, REPORT, Run
 from recurra.errors import BundleError, OptionError
 from recurra.judge.calibration import probabilities
+from recurra.tasks.design import Design
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
 from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.given import as_given, inputs_from
@@ -24,7 +25,7 @@ from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import Prepared
 from recurra.tasks.labels.trainee import LabelTrainee
 from recurra.tasks.labels.truth import Truth
-from recurra.tasks.model import Design, Model
+from recurra.tasks.model import Model
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher

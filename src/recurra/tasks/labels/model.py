@@ -15,9 +15,9 @@ from recurra.core.pooling import Pool, Pooled
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import OptionError
+from recurra.tasks.design import Network
 from recurra.tasks.labels.chain import Chain
 from recurra.tasks.labels.inputs import Batch
-from recurra.tasks.model import Network
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 

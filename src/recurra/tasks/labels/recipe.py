@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recurra.data.units import WORD
 from recurra.errors import OptionError
+from recurra.tasks.design import Design
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.evaluate import Held
 from recurra.tasks.labels.inputs import Encoder, Inputs
@@ -21,7 +22,6 @@ from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
-from recurra.tasks.model import Design
 from recurra.training.calibration import members_within, step_seconds
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates

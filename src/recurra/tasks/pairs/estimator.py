@@ -12,7 +12,8 @@ import torch
 from recurra.bundle import CONFIG, Run
 from recurra.data.pieces import Pieces
 from recurra.errors import BundleError, DataError
-from recurra.tasks.model import Design, Model
+from recurra.tasks.design import Design
+from recurra.tasks.model import Model
 from recurra.tasks.pairs import baselines, data, recipe, report
 from recurra.tasks.pairs.evaluate import Forced, Judged
 from recurra.tasks.pairs.model import Architecture, PairNetwork

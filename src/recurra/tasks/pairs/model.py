@@ -16,7 +16,7 @@ from recurra.core.layers import GRU, LSTM, RNN, Recurrent
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import OptionError
-from recurra.tasks.model import Network
+from recurra.tasks.design import Network
 from recurra.tasks.pairs.decoder import Decoder, DecoderState, Memories, in_float
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}

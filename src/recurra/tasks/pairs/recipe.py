@@ -15,7 +15,7 @@ from recurra.data.batches import Rows
 from recurra.data.pieces import BEGIN, END, Pieces
 from recurra.errors import OptionError
 from recurra.judge.translation import NAMES, deciding, score
-from recurra.tasks.model import Design
+from recurra.tasks.design import Design
 from recurra.tasks.pairs.model import Architecture, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.parts import PairData

@@ -11,7 +11,8 @@ import torch
 
 from recurra.bundle import REPORT, Run
 from recurra.errors import DataError, OptionError, counted
-from recurra.tasks.model import Design, Model
+from recurra.tasks.design import Design
+from recurra.tasks.model import Model
 from recurra.tasks.series import audit, baselines, data, recipe, report
 from recurra.tasks.series.baselines import series_baselines
 from recurra.tasks.series.context import (

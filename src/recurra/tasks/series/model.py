@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from recurra.errors import OptionError
-from recurra.tasks.model import Network
+from recurra.tasks.design import Network
 from recurra.tasks.series.forecasts import quantiles
 from recurra.tasks.series.networks import autoregressive, segments
 from recurra.tasks.series.networks.autoregressive import Autoregressive

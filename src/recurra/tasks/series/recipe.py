@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recurra.errors import DataError, OptionError
-from recurra.tasks.model import Design
+from recurra.tasks.design import Design
 from recurra.tasks.series import calendar
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins

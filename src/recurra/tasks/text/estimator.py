@@ -21,7 +21,8 @@ from recurra.data.stored_ids import released
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
-from recurra.tasks.model import Design, Model
+from recurra.tasks.design import Design
+from recurra.tasks.model import Model
 from recurra.tasks.text import (
     baselines,
     data,
@@ -175,6 +176,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             )
         with run.intact(CONFIG):
             self._unknown_rate = float(config["data"]["unknown_rate"])
+            if not 0.0 < self._unknown_rate < 1.0:
+                raise ValueError(f"unknown_rate {self._unknown_rate}")
         self._vocabulary = vocabulary
 
     # -- use --------------------------------------------------------------------------------

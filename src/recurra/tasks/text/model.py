@@ -21,7 +21,7 @@ from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
-from recurra.tasks.model import Network
+from recurra.tasks.design import Network
 from recurra.training import processes
 from recurra.training.loop import Loss
 

@@ -10,7 +10,7 @@ import torch
 
 from recurra.data.streams import Streams
 from recurra.search.choice import Sampling
-from recurra.tasks.model import Design
+from recurra.tasks.design import Design
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import MOST_EPOCHS, Architecture, CharacterNetwork, TextTrainee

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, Final, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
 
 from recurra.data.pieces import BEGIN, END, LEAST_SUBWORDS, RESERVED, Pieces
+from recurra.data.units import Numbers, positions
 from recurra.data.vocabulary import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
 from recurra.errors import BundleError, DataError, OptionError
 
@@ -277,7 +277,7 @@ class PieceTokens:
             DataError: it holds half a character (a surrogate alone).
         """
         find = self._words if self.pieces.kind == "words" else self._subwords
-        parts = [np.fromiter(find(block), np.int32) for block in blocks([text])]
+        parts = [find(block) for block in blocks([text])]
         return np.concatenate([np.empty(0, np.int32), *parts])
 
     def decode(self, ids: npt.ArrayLike) -> str:
@@ -312,32 +312,56 @@ class PieceTokens:
         """The pieces."""
         return self.pieces.to_json()
 
-    def _words(self, text: str) -> Iterator[int]:
+    def _words(self, text: str) -> Ids:
         ids, lost = self._known, self.lost
-        return (ids.get(piece, lost) for piece in self.pieces.cut(text))
+        return np.array([ids.get(piece, lost) for piece in self.pieces.cut(text)], np.int32)
 
-    def _subwords(self, text: str) -> Iterator[int]:
+    def _subwords(self, text: str) -> Ids:
         # No subword goes across a blank: each word between two of them is cut once, the first time.
         words, seen = _WORDS.findall(text), self._seen
-        new = [word for word in set(words) if word not in seen]
-        if len(seen) + len(new) > _REMEMBERED:
+        new = [word for word in set(words) if word not in seen.numbers]
+        if len(seen.numbers) + len(new) > _REMEMBERED:
             seen.clear()
             new = list(set(words))
-        rows = self.pieces.encode(new)
-        seen.update(zip(new, (row.tolist() for row in rows), strict=True))
-        return chain.from_iterable(map(seen.__getitem__, words))
+        seen.add(new, self.pieces.encode(new))
+        return seen.ids(words)
 
     @cached_property
     def _known(self) -> dict[str, int]:
         return {piece: k for k, piece in enumerate(self.pieces.known, RESERVED)}
 
     @cached_property
-    def _seen(self) -> dict[str, list[int]]:
-        return {}
+    def _seen(self) -> _Remembered:
+        return _Remembered()
 
     @cached_property
     def _sizes(self) -> npt.NDArray[np.int64]:
         return np.array([len(each) for each in self.written], np.int64)
+
+
+@final
+class _Remembered:
+    """The ids of words, one after the other, and where those of each begin."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self._ids = np.empty(0, np.int32)
+        self._ends = np.zeros(1, np.int64)  # one more than there are words
+
+    def add(self, words: Sequence[str], rows: Sequence[Numbers]) -> None:
+        self.numbers.update(zip(words, range(len(self.numbers), 10**9), strict=False))
+        self._ids = np.concatenate([self._ids, *rows]).astype(np.int32)
+        ends = self._ends[-1] + np.cumsum([len(row) for row in rows], dtype=np.int64)
+        self._ends = np.concatenate([self._ends, ends])
+
+    def ids(self, words: Sequence[str]) -> Ids:
+        which = np.fromiter(map(self.numbers.__getitem__, words), np.int64, len(words))
+        begins = self._ends[which]
+        found: Ids = self._ids[positions(begins, self._ends[which + 1] - begins)]
+        return found
 
 
 def _text(written: Sequence[bytes], ids: npt.ArrayLike) -> str:

@@ -61,7 +61,8 @@ def watch(
     if quantile is not None and threshold is not None:
         raise OptionError("--quantile and --threshold", expected="one of them")
     usual = model.usual
-    limit = usual.threshold(quantile or lines.QUANTILE) if threshold is None else threshold
+    share = lines.QUANTILE if quantile is None else quantile
+    limit = usual.threshold(share) if threshold is None else threshold
     print(f"watching: {lines.told(usual, limit)}", file=sys.stderr)
     screen, seen, marked = sys.stdout.isatty(), _Seen(), 0
     try:

@@ -58,6 +58,11 @@ class Form:
             for kind in ("target", "known", "past", "static"):
                 if not all(isinstance(each, str) for each in columns[kind]):
                     raise TypeError
+            if not columns["target"]:
+                raise TypeError
+            for kind in ("time", "id", "zone"):
+                if not isinstance(columns[kind], str | None):
+                    raise TypeError
             return cls(
                 Frequency.from_json(value["frequency"]),
                 columns,

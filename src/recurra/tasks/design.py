@@ -1,0 +1,41 @@
+"""What a task's recipe designs: a network, and how it is going to be trained."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, final
+
+from torch import nn
+
+from recurra.training.optimiser import Rates
+
+
+class Network(nn.Module, ABC):
+    """The network of a task's model."""
+
+    @abstractmethod
+    def told(self) -> str:
+        """Its layers and its size in a few words."""
+
+
+@final
+@dataclass(frozen=True)
+class Design:
+    """What is going to be trained, and how.
+
+    Args:
+        architecture: what the network is made from, as plain values.
+        settings: what the trainee needs beside the data, as plain values.
+        rates: peak rates of the optimisers.
+        finish, patience, back: see `recurra.training.loop.Settings`.
+        reason: why this one, in a few words.
+    """
+
+    architecture: dict[str, Any]
+    settings: dict[str, Any]
+    rates: Rates
+    reason: str
+    finish: float = 0.0
+    patience: int = 5
+    back: bool = False
