@@ -130,8 +130,8 @@ def svg(drawn: Figure, label: str) -> str:
     # The salt keeps names inside apart from those of the page's other pictures.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
         drawn.savefig(content, format="svg", transparent=True)
-    text = content.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+    # What comes before the picture is for files of their own, and says where they are defined.
+    text = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", content.getvalue(), flags=re.S)
     text = re.sub(r' (?:xmlns(?::xlink)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
     text = re.sub(r'<(g|svg) id="[^"]*"', r"<\1", text)
     text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", text, count=1)
