@@ -157,20 +157,15 @@ class Run:
         """Whether the run holds this file."""
         return (self.path / name).is_file()
 
-    def write_bytes(self, name: str, content: bytes) -> None:
-        """Replace a file by this content, or leave it as it was."""
-        self.write_parts(name, [content])
-
-    def write_parts(self, name: str, parts: Iterable[bytes]) -> None:
-        """Replace a file by these parts one after the other, or leave it as it was."""
+    def write_bytes(self, name: str, content: bytes | Iterable[bytes]) -> None:
+        """Replace a file by this content, whole or in parts, or leave it as it was."""
         target = self.path / name
         with _disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, aside = tempfile.mkstemp(_ASIDE, f".{target.name}.", target.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    for part in parts:
-                        file.write(part)
+                    file.writelines([content] if isinstance(content, bytes) else content)
                     file.flush()
                     os.fsync(file.fileno())
                 Path(aside).chmod(0o666 & ~_umask())
@@ -302,10 +297,9 @@ class Run:
         file = str(self.path / name)
         try:
             yield
-        except MissingExtra:
-            raise  # nothing is wrong with the file
         except (TypeError, KeyError, ValueError, AttributeError) as error:
-            if isinstance(error, BundleError) and error.got.startswith(file):
+            told = isinstance(error, BundleError) and error.got.startswith(file)
+            if told or isinstance(error, MissingExtra):  # which is no fault of the file
                 raise
             what = error.got if isinstance(error, InputError) else repr(error)
             raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error
