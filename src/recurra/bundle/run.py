@@ -144,13 +144,9 @@ class Run:
         """Whether the run holds this file."""
         return (self.path / name).is_file()
 
-    def write_bytes(self, name: str, content: bytes) -> None:
-        """Replace a file by this content, or leave it as it was."""
-        self.write_parts(name, [content])
-
-    def write_parts(self, name: str, parts: Iterable[bytes]) -> None:
-        """Replace a file by these parts one after the other, or leave it as it was."""
-        disk.write(self.path / name, parts)
+    def write_bytes(self, name: str, content: bytes | Iterable[bytes]) -> None:
+        """Replace a file by this content, whole or in parts, or leave it as it was."""
+        disk.write(self.path / name, [content] if isinstance(content, bytes) else content)
 
     def write_text(self, name: str, text: str) -> None:
         """Replace a text file, UTF-8."""
@@ -283,10 +279,9 @@ class Run:
         file = str(self.path / name)
         try:
             yield
-        except MissingExtra:
-            raise  # nothing is wrong with the file
         except (TypeError, KeyError, ValueError, AttributeError) as error:
-            if isinstance(error, BundleError) and error.got.startswith(file):
+            told = isinstance(error, BundleError) and error.got.startswith(file)
+            if told or isinstance(error, MissingExtra):  # which is no fault of the file
                 raise
             what = error.got if isinstance(error, InputError) else repr(error)
             raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error

@@ -29,7 +29,7 @@ def store_input(run: Run, data: TextData) -> None:
         again = False
     if not again:
         whole = range(source.length)
-        run.write_parts(INPUT, (block.encode("utf-8") for block in source.blocks(whole)))
+        run.write_bytes(INPUT, (block.encode("utf-8") for block in source.blocks(whole)))
 
 
 def source_again(run: Run, facts: dict[str, Any]) -> Text:
