@@ -517,7 +517,7 @@ def test_an_exploding_loss_ends_with_1_and_keeps_weights(
 def test_a_loss_that_is_no_number_ends_with_1_and_keeps_the_best_weights(
     tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recurra.tasks.text.model import TextTrainee
+    from recurra.tasks.text.trainee import TextTrainee
 
     honest, count = TextTrainee.loss, 0
 

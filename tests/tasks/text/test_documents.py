@@ -18,7 +18,7 @@ from recurra.errors import DataError
 from recurra.tasks.text import data, evaluate, recipe
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.model import TextTrainee
+from recurra.tasks.text.trainee import TextTrainee
 from small import SMALL, small_text
 
 LESS: dict[str, Any] = {**SMALL, "hidden": 12, "chunk": 16, "steps": 20, "reset_at_documents": True}

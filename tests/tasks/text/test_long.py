@@ -20,7 +20,7 @@ from recurra.tasks.text import data, evaluate, report, tokens
 from recurra.tasks.text import model as text_model
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.model import TextTrainee
+from recurra.tasks.text.trainee import TextTrainee
 from small import SMALL, small_text
 
 LESS: dict[str, Any] = {**SMALL, "hidden": 12, "chunk": 16, "steps": 20}

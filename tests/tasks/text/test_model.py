@@ -22,11 +22,10 @@ from recurra.tasks.text.model import (
     CELLS,
     Architecture,
     CharacterNetwork,
-    TextCarry,
-    TextTrainee,
     log_probabilities,
     stream_nats,
 )
+from recurra.tasks.text.trainee import TextCarry, TextTrainee
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
 from small import small_text

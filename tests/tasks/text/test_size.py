@@ -12,10 +12,10 @@ from recurra.data.files import TextSource
 from recurra.errors import OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import MOST_EPOCHS
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.recipe import design
 from recurra.tasks.text.size import SIZES, dropout, largest_worth, named, training_speed
+from recurra.tasks.text.trainee import MOST_EPOCHS
 from recurra.training.precision import Precision
 
 FLOAT32, CPU = Precision(False, "as asked"), torch.device("cpu")

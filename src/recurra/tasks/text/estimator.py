@@ -37,10 +37,11 @@ from recurra.tasks.text import (
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.lines import Line, LineReader, Usual
-from recurra.tasks.text.model import UNSEEN, Architecture, CharacterNetwork, TextTrainee
+from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
 from recurra.tasks.text.tokens import Tokens
+from recurra.tasks.text.trainee import UNSEEN, TextTrainee
 from recurra.training import checkpoint, processes, session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher

@@ -16,8 +16,9 @@ from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import MOST_UNSEEN, CharacterNetwork, log_probabilities
+from recurra.tasks.text.model import CharacterNetwork, log_probabilities
 from recurra.tasks.text.tokens import Tokens
+from recurra.tasks.text.trainee import MOST_UNSEEN
 
 Nats = NDArray[np.float64]
 Ids = NDArray[np.integer[Any]]

@@ -23,6 +23,12 @@ class TextOptions(TrainingOptions):
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
     embedding: int | None = option(None, "Size of a token's vector.", least=1, most=16384)
     dropout: float | None = option(None, "Share dropped between layers.", least=0, below=1)
+    members: int | None = option(
+        None,
+        "Networks whose probabilities are averaged; default: what the time allows.",
+        least=1,
+        most=64,
+    )
     batch: int | None = option(None, "Streams read side by side.", least=1, most=65536)
     chunk: int | None = option(None, "Mean tokens between updates.", least=2, most=65536)
     rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

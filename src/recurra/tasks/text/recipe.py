@@ -13,9 +13,10 @@ from recurra.search.choice import Sampling
 from recurra.tasks.design import Design
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import MOST_EPOCHS, Architecture, CharacterNetwork, TextTrainee
+from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.size import dropout, largest_worth, named, training_speed
+from recurra.tasks.text.size import dropout, named, training_speed, worth
+from recurra.tasks.text.trainee import MOST_EPOCHS, TextTrainee
 from recurra.training import processes
 from recurra.training.precision import Precision
 
@@ -38,7 +39,7 @@ def design(
         OptionError: no such size.
     """
     tokens, symbols = len(read.train), len(read.vocabulary)
-    operations = 0.0
+    operations, members = 0.0, 1
     if options.seconds is not None:
         operations = options.seconds * training_speed(precision, device) * processes.count()
     if options.size is not None:
@@ -46,8 +47,10 @@ def design(
     elif options.seconds is None:
         size, reason = named("small"), "size small"
     else:
-        size = largest_worth(operations, symbols)
-        reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
+        size, members, reason = worth(operations, symbols, tokens)
+        reason += f" {options.seconds / 60:g} minutes here"
+    if options.members is not None:
+        members = options.members
     given = {
         name: getattr(options, name)
         for name in ("hidden", "layers", "embedding", "batch", "chunk")
@@ -61,10 +64,10 @@ def design(
     elif options.steps is not None:
         passes = options.steps * size.batch * size.chunk / tokens
     else:
-        passes = min(MOST_EPOCHS, operations / size.operations(symbols) / tokens)
+        passes = min(MOST_EPOCHS, operations / size.operations(symbols) / tokens / members)
     share = dropout(passes) if options.dropout is None else options.dropout
     architecture = Architecture(
-        symbols, options.cell, size.embedding, size.hidden, size.layers, share
+        symbols, options.cell, size.embedding, size.hidden, size.layers, share, members
     )
     settings = {
         "size": size.name,

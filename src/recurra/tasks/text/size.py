@@ -53,6 +53,12 @@ SIZES: Final = (
 )
 
 
+MOST_MEMBERS: Final = 4
+
+ENOUGH: Final = 10
+"""Passes over a text after which another member says more than further passes of one."""
+
+
 def dropout(passes: float) -> float:
     """The share to drop where the text is read so often: the more often, the more.
 
@@ -82,6 +88,28 @@ def largest_worth(operations: float, symbols: int = 0) -> Size:
         symbols: V.
     """
     return [size for size in SIZES if operations / size.operations(symbols) >= size.worth][-1]
+
+
+def worth(operations: float, symbols: int, tokens: int) -> tuple[Size, int, str]:
+    """The size and the members that a time is best spent on, and why in a few words.
+
+    A text that one small network would read very often is learnt by heart by a larger one: several
+    small ones, each reading it often enough, say more together (docs/tried.md).
+
+    Args:
+        operations: floating-point operations that the time allows.
+        symbols: V.
+        tokens: those of the training part.
+    """
+    passes = {size: operations / size.operations(symbols) / tokens for size in SIZES[1:]}
+    for size in reversed(SIZES[1:]):
+        if passes[size] >= MOST_MEMBERS * ENOUGH:
+            return size, MOST_MEMBERS, f"{MOST_MEMBERS} of size {size.name}, what is worth"
+    members = int(passes[SIZES[1]] / ENOUGH)
+    if members > 1:
+        return SIZES[1], members, f"{members} of size {SIZES[1].name}, what is worth"
+    size = largest_worth(operations, symbols)
+    return size, 1, f"size {size.name}, the largest worth"
 
 
 def training_speed(precision: Precision, device: torch.device) -> float:
