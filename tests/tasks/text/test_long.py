@@ -16,8 +16,7 @@ from recurra.bundle import CARD, CHECKPOINT
 from recurra.data import long_text
 from recurra.data.files import TextSource
 from recurra.data.streams import Streams
-from recurra.tasks.text import data, evaluate, report, tokens
-from recurra.tasks.text import model as text_model
+from recurra.tasks.text import data, evaluate, report, tokens, trainee
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.trainee import TextTrainee
@@ -86,7 +85,7 @@ def test_training_on_it_is_the_same(
 ) -> None:
     short = TextModel(**LESS).fit(corpus, out=tmp_path / "short")
     make_long(monkeypatch)
-    monkeypatch.setattr(text_model, "MOST_CHOOSING", 10**6)
+    monkeypatch.setattr(trainee, "MOST_CHOOSING", 10**6)
     long = TextModel(**LESS).fit(corpus, out=tmp_path / "long")
     for name, value in short.network.state_dict().items():
         assert torch.equal(long.network.state_dict()[name], value), name
@@ -145,8 +144,8 @@ def test_a_large_selection_part_is_sampled(
 
     whole = chosen()
     assert whole.count == len(ids) - 1
-    monkeypatch.setattr(text_model, "MOST_CHOOSING", 5000)
-    monkeypatch.setattr(text_model, "CHOOSING", 3200)
+    monkeypatch.setattr(trainee, "MOST_CHOOSING", 5000)
+    monkeypatch.setattr(trainee, "CHOOSING", 3200)
     sample = chosen()
     assert sample.count == 3200
     assert sample.mean == pytest.approx(whole.mean, rel=0.02)

@@ -49,12 +49,56 @@ def ids(batch: int, steps: int, seed: int = 0) -> Tensor:
     return torch.randint(0, V, (batch, steps), generator=torch.Generator().manual_seed(seed))
 
 
+def alone(member: CharacterNetwork) -> CharacterNetwork:
+    """A member as a network of its own."""
+    net = network().eval()
+    net.load_state_dict(
+        {name: w for name, w in member.state_dict().items() if not name.startswith("others")}
+    )
+    return net
+
+
+def test_members_are_averaged_each_with_a_state_of_its_own() -> None:
+    net, read = network(members=3).eval(), ids(2, 9)
+    start = net.zero_state(2).map(lambda leaf: torch.randn(leaf.shape))
+    layers = net.recurrent.num_layers
+    said = []
+    with torch.no_grad():
+        logits, last = net(read, start)
+        for number, member in enumerate(net.members):
+            part = slice(number * layers, (number + 1) * layers)
+            own = type(start)(**{k: v[:, part] for k, v in start.arrays().items()})
+            single, after = alone(member)(read, own)
+            said.append(single.softmax(-1))
+            for name, leaf in after.arrays().items():
+                torch.testing.assert_close(last.arrays()[name][:, part], leaf)
+    torch.testing.assert_close(logits.exp(), torch.stack(said).mean(0))
+    assert not torch.allclose(said[0], said[1], atol=1e-3)
+
+
+def test_each_member_learns_by_its_own_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, read = network(members=2).eval(), ids(2, 9, seed=1)
+    inputs, targets = read[:, :-1], read[:, 1:]
+    for most in (10**9, 3 * 2 * 2 * V):  # at once, and in pieces
+        monkeypatch.setattr("recurra.tasks.text.model.MOST_SCORES", most)
+        net.zero_grad()
+        net.summed_loss(net.read(inputs)[0], targets).backward()  # type: ignore[no-untyped-call]
+        for member in net.members:
+            single = alone(member)
+            single.summed_loss(single.read(inputs)[0], targets).backward()  # type: ignore[no-untyped-call]
+            for name, weight in single.named_parameters():
+                assert weight.grad is not None
+                found = member.get_parameter(name).grad
+                torch.testing.assert_close(found, weight.grad / 2)
+
+
+@pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize("cell", CELLS)
 @settings(max_examples=10)
 @given(cuts=st.lists(st.integers(1, 5), min_size=1, max_size=6), seed=st.integers(0, 99))
-def test_chunk_by_chunk_is_the_whole(cell: str, cuts: list[int], seed: int) -> None:
-    net, read = network(cell).eval(), ids(3, sum(cuts), seed)
-    start = net.recurrent.zero_state(3).map(lambda leaf: torch.randn(leaf.shape))
+def test_chunk_by_chunk_is_the_whole(cell: str, members: int, cuts: list[int], seed: int) -> None:
+    net, read = network(cell, members=members).eval(), ids(3, sum(cuts), seed)
+    start = net.zero_state(3).map(lambda leaf: torch.randn(leaf.shape))
     with torch.no_grad():
         whole, last = net(read, start)
         state: State = start

@@ -14,7 +14,16 @@ from recurra.tasks.design import Design
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.recipe import design
-from recurra.tasks.text.size import SIZES, dropout, largest_worth, named, training_speed
+from recurra.tasks.text.size import (
+    ENOUGH,
+    MOST_MEMBERS,
+    SIZES,
+    dropout,
+    largest_worth,
+    named,
+    training_speed,
+    worth,
+)
 from recurra.tasks.text.trainee import MOST_EPOCHS
 from recurra.training.precision import Precision
 
@@ -46,6 +55,25 @@ def test_more_time_never_makes_for_a_smaller_one(one: float, other: float) -> No
 def test_no_time_is_the_smallest_and_all_time_the_largest() -> None:
     assert largest_worth(0.0) is SIZES[0]
     assert largest_worth(1e30) is SIZES[-1]
+
+
+def test_a_text_that_is_read_often_has_members_that_each_read_it_often_enough() -> None:
+    small, medium = named("small"), named("medium")
+    once = small.operations() * 10**6
+    assert worth(5 * once, 0, 10**6)[:2] == (largest_worth(5 * once), 1)
+    assert worth(2.5 * ENOUGH * once, 0, 10**6)[:2] == (small, 2)
+    assert worth(1000 * ENOUGH * once, 0, 10**6)[:2] == (SIZES[-1], MOST_MEMBERS)
+    often = MOST_MEMBERS * ENOUGH * medium.operations() * 10**6
+    assert worth(1.01 * often, 0, 10**6)[:2] == (medium, MOST_MEMBERS)
+    # A longer text in the same time has fewer, and at last one.
+    assert worth(1.01 * often, 0, 10**8)[1] == 1
+
+
+@given(st.floats(0, 1e18), st.integers(1, 10**9), st.integers(2, 10**5))
+def test_members_are_within_their_bounds(operations: float, tokens: int, symbols: int) -> None:
+    size, members, reason = worth(operations, symbols, tokens)
+    assert 1 <= members <= MOST_MEMBERS
+    assert size.name in reason
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
