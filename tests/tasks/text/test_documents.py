@@ -47,6 +47,20 @@ def model(folder: Path) -> TextModel:
         return TextModel(**LESS).fit(folder, out=folder.parent / "documents-run")
 
 
+@pytest.mark.parametrize("how", ["characters", "bytes", "bpe:260", "words"])
+def test_documents_that_end_in_blanks_are_counted_in_their_own_bytes(how: str) -> None:
+    texts = [f"a line of {n}\n\n" if n % 2 else f"  and {n} \n" for n in range(60)]
+    starts = tuple(np.cumsum([0, *map(len, texts)])[:-1].tolist())
+    source = TextSource("".join(texts), "documents", starts=starts)
+    tokens = TextData.from_source(source, how, reset_at_documents=True).vocabulary
+    ids, marks, text = data.encoded(tokens, source, reset=True)
+    assert marks is not None
+    ids = np.delete(ids, marks)
+    cuts = data.cuts_in(source, range(len(text)), apart=True)
+    figures, _ = evaluate.summary(np.ones(len(ids)), ids, text, tokens, 1, cuts)
+    assert figures.bytes == len(text.encode())
+
+
 @pytest.mark.parametrize("how", KINDS)
 def test_no_document_stands_in_two_parts(folder: Path, how: str) -> None:
     read = data.read([folder], how, reset_at_documents=True)
