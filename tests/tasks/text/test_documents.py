@@ -47,9 +47,10 @@ def model(folder: Path) -> TextModel:
         return TextModel(**LESS).fit(folder, out=folder.parent / "documents-run")
 
 
-@pytest.mark.parametrize("how", ["characters", "bytes", "bpe:260", "words"])
+@pytest.mark.parametrize("how", KINDS)
 def test_documents_that_end_in_blanks_are_counted_in_their_own_bytes(how: str) -> None:
-    texts = [f"a line of {n}\n\n" if n % 2 else f"  and {n} \n" for n in range(60)]
+    rows = small_text(60).splitlines()
+    texts = [f"{row}\n\n" if n % 2 else f"  and {row} \n" for n, row in enumerate(rows)]
     starts = tuple(np.cumsum([0, *map(len, texts)])[:-1].tolist())
     source = TextSource("".join(texts), "documents", starts=starts)
     tokens = TextData.from_source(source, how, reset_at_documents=True).vocabulary
