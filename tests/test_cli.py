@@ -122,10 +122,14 @@ def test_a_file_given_twice_is_told(corpus: Path, call: Recurra) -> None:
 def test_a_file_that_may_not_be_read_is_told(
     corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied")
+    opened = Path.open
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    def refuse(self: Path, *how: Any) -> Any:
+        if self == corpus:
+            raise PermissionError(13, "Permission denied")
+        return opened(self, *how)
+
+    monkeypatch.setattr(Path, "open", refuse)
     refused(call("train", "text", corpus, *OPTIONS), "cannot be read: Permission denied")
 
 

@@ -1,4 +1,7 @@
-"""What the guides in docs/ show is true: from top to bottom their Python and their commands run."""
+"""What the guides in docs/ show is true: from top to bottom their Python and their commands run.
+
+Commands that do not begin with `recurra` (pipes, torchrun) are checked to exist, and not run.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ def run(options: BenchOptions) -> None:
             a = config["architecture"]
             print(
                 f"{seed:>5}{row['nats']:>9.4f}{row['bits']:>9.4f}{row['baseline']:>10.4f}"
-                f"{seconds:>9.1f}   {a['layers']} x {a['cell'].upper()}({a['hidden']}), dropout "
+                f"{seconds:>9.1f}   {a['members']} times {a['layers']} x "
+                f"{a['cell'].upper()}({a['hidden']}), dropout "
                 f"{a['dropout']:.2f}, {row['steps']:,} steps",
                 flush=True,
             )

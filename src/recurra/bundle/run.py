@@ -154,7 +154,8 @@ class Run:
 
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Replace a JSON file, indented to be read by eye, with a seal at its end."""
-        whose = self._identity() or (seal.identity() if name == CONFIG else None)
+        new = name == CONFIG and not self.has(CONFIG)
+        whose = self._identity() or (seal.identity() if new else None)
         written = value if whose is None else seal.sealed(value, whose)
         self.write_text(
             name, json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

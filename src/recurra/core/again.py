@@ -25,7 +25,7 @@ from recurra.native.binding import LSTM as WITH_CELL
 
 
 class Again(ABC):
-    """Rows x (B, T, F), B and T at least 1, walked from a state of zeros as often as wanted.
+    """Rows x (B, T, F), B and T at least 1, walked from what a row begins with as often as wanted.
 
     `walk` gives the last hidden state (B, H), and `pull` what a slope (B, H) on it comes down to:
     the gradient of all of the layer's parameters, end to end (N,). Both results are overwritten by
@@ -53,7 +53,7 @@ def again(layer: Recurrent[Any], x: Tensor) -> Again:
     Raises:
         OptionError: x does not fit the layer, or is empty.
     """
-    check_input(x, layer.get_parameter("weight_ih_l0"), None)
+    check_input(x, layer._weight("weight_ih_l0"), None)
     if not x.numel():
         raise OptionError(f"rows of shape {tuple(x.shape)}", expected="at least one row and step")
     alone = layer.num_layers * layer.directions == 1

@@ -126,7 +126,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
 
     def zero_state(self, batch: int) -> S:
         """Return a state of zeros, leaves (B, L*D, H)."""
-        like = self.get_parameter("weight_hh_l0")
+        like = self._weight("weight_hh_l0")
         one = self._parts(0).cell.zero_state(batch, self.state_size, like)
         return stack_layers([one] * (self.num_layers * self.directions))
 
@@ -240,7 +240,8 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def step(self, x: Tensor, state: S | None = None) -> tuple[Tensor, S]:
         """Take one step of a stream: x (B, F) -> output (B, P), state (B, L, H).
 
-        Without gradients the weights are packed once, and packed anew when any of them changes.
+        Without gradients, on the kernels, the weights are packed once, and packed anew when any of
+        them changes.
 
         Raises:
             OptionError: the layer reads both ways, so that there is no next step.

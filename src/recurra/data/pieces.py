@@ -32,9 +32,10 @@ _WORD: Final = re.compile(rf" ?(?:{WORD.pattern})|\s")
 
 # No piece goes across these: a word with its vowel signs, three digits at most, a run of marks,
 # blanks but for the one that belongs to what follows. After GPT-2's (Radford et al., 2019).
-_RUNS: Final = (
-    r"'(?:[sdmt]|ll|ve|re)\b| ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
-)
+_MARKS: Final = r"'(?:[sdmt]|ll|ve|re)\b| ?[\p{L}\p{M}]+| ?\p{N}{1,3}| ?[^\s\p{L}\p{M}\p{N}]+"
+_RUNS: Final = _MARKS + r"|\s+(?!\S)|\s+"
+# In a long text a line end stands by itself, so that its lines can be cut apart.
+_LINES: Final = _MARKS + r"|\n|[^\S\n]+(?!\S)|[^\S\n]+"
 _AT_ONCE: Final = 4096  # texts given to the tokenizer together
 _WAYS: Final = f"bpe:N for N subwords, N >= {LEAST_SUBWORDS}, words, or characters"
 
@@ -312,7 +313,7 @@ def _learn_subwords(texts: Iterable[str], size: int, flowing: bool) -> Pieces:
     cut = library.pre_tokenizers
     made.pre_tokenizer = cut.Sequence(
         [
-            cut.Split(library.Regex(_RUNS), "isolated"),
+            cut.Split(library.Regex(_LINES if flowing else _RUNS), "isolated"),
             cut.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -202,9 +202,9 @@ def _units(values: NDArray[Any], facts: dict[str, Any]) -> Section:
             why = "varies more than most"
         rows.append({"title": title, "why": why, "cells": cells, "most": most})
     told = (
-        "Numbers that the network carries from token to token, after each token of the beginning "
-        "of that passage. Those that go with something a reader can see were chosen on other "
-        "text; r is told of this one."
+        "Numbers that the network (of several the first) carries from token to token, after each "
+        "token of the beginning of that passage. Those that go with something a reader can see "
+        "were chosen on other text; r is told of this one."
     )
     return Section("units", "What it carries", told, macro("text", "units", rows, _TINTS))
 

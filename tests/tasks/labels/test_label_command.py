@@ -148,14 +148,15 @@ def test_what_there_is_to_see_is_drawn(mood: Path, call: Recurra) -> None:
     assert done.code == 0, done.err
     files = [Path(line) for line in done.out.splitlines()]
     assert [file.name for file in files] == [
+        "report.html",
         "curves.png",
         "confusion.png",
         "calibration.png",
         "looked.html",
     ]
-    for file in files[:3]:
+    for file in files[1:4]:
         assert file.read_bytes().startswith(b"\x89PNG")
-    page = files[3].read_text()
+    page = files[4].read_text()
     assert page.count('<span class="step"') > 20
     assert "http" not in page
 

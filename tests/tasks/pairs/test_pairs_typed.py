@@ -130,7 +130,7 @@ def test_what_there_is_to_see_is_drawn(run: Path, call: Recurra) -> None:
     assert done.code == 0, done.err
     files = [Path(line) for line in done.out.splitlines()]
     names = [file.name for file in files]
-    assert names[0] == "curves.png"
+    assert names[:2] == ["report.html", "curves.png"]
     assert {"attention-1.png", "attention.html", "lengths.png"} <= set(names)
     for file in files:
         content = file.read_bytes()

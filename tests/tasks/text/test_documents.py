@@ -48,6 +48,21 @@ def model(folder: Path) -> TextModel:
 
 
 @pytest.mark.parametrize("how", KINDS)
+def test_documents_that_end_in_blanks_are_counted_in_their_own_bytes(how: str) -> None:
+    rows = small_text(60).splitlines()
+    texts = [f"{row}\n\n" if n % 2 else f"  and {row} \n" for n, row in enumerate(rows)]
+    starts = tuple(np.cumsum([0, *map(len, texts)])[:-1].tolist())
+    source = TextSource("".join(texts), "documents", starts=starts)
+    tokens = TextData.from_source(source, how, reset_at_documents=True).vocabulary
+    ids, marks, text = data.encoded(tokens, source, reset=True)
+    assert marks is not None
+    ids = np.delete(ids, marks)
+    cuts = data.cuts_in(source, range(len(text)), apart=True)
+    figures, _ = evaluate.summary(np.ones(len(ids)), ids, text, tokens, 1, cuts)
+    assert figures.bytes == len(text.encode())
+
+
+@pytest.mark.parametrize("how", KINDS)
 def test_no_document_stands_in_two_parts(folder: Path, how: str) -> None:
     read = data.read([folder], how, reset_at_documents=True)
     source = read_text([folder])

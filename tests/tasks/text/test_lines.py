@@ -27,6 +27,7 @@ from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.lines import USUAL, Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
+from recurra.tasks.text.tokens import learn
 from small import SMALL, small_text
 
 ODD = "The quick brown fox 3 jumps over the lazy cat."
@@ -53,6 +54,18 @@ def reader(model: TextModel, rate: float = 0.01) -> LineReader:
 def raws(text: str) -> list[RawLine]:
     *ended, rest = text.split("\n")
     return [RawLine(row, True, False) for row in ended] + [RawLine(rest, False, False)] * bool(rest)
+
+
+@pytest.mark.parametrize("how", ["bpe:300", "words", "bytes"])
+def test_lines_are_cut_as_the_text_was(how: str) -> None:
+    odd = "one\n    two  three\n\n\n  \n\tfour five \n end\n"
+    text = "".join(odd + row for row in small_text(60).splitlines(keepends=True))
+    tokens = learn([text], how, "a text")
+    whole = tokens.encode(text)
+    assert np.concatenate(
+        [tokens.encode(row + "\n") for row in text.split("\n")[:-1]]
+    ).tolist() == (whole.tolist())
+    assert int(lines.ends_of(tokens, whole).sum()) == text.count("\n")
 
 
 # -- what is usual ----------------------------------------------------------------------------
@@ -242,7 +255,7 @@ def test_a_screen_gets_a_mark_below_the_place(
     out = call("evaluate", trained, log, "--per-line", "--top", 2).out
     assert max(map(len, out.splitlines())) < 80
     head, _, _, first, shown, mark, *_ = out.splitlines()
-    assert head.startswith(str(log)[:40])
+    assert head.split(": ")[0].endswith(log.name) or head.endswith(f"{log.name}:")
     assert first.startswith("line 7: score ")
     assert "\\t" in shown  # written out
     assert shown[mark.index("^")] != " "

@@ -100,7 +100,7 @@ def test_training_on_it_is_the_same(
     assert "first 300 characters" in report.told(other).replace("\n", " ")
     again = long.evaluate(corpus)
     assert again["model"]["characters"] == 300
-    assert f"first of {len(TEXT):,} characters" in again["data"]["part"]
+    assert f"beginning of its {len(TEXT):,} characters" in again["data"]["part"]
     assert again["verdict"]["sentence"]
     # Nothing but the run itself is left, there or beside it.
     assert {each.name for each in tmp_path.iterdir()} == {"corpus.txt", "short", "long"}

@@ -69,6 +69,16 @@ def test_a_text_that_is_read_often_has_members_that_each_read_it_often_enough() 
     assert worth(1.01 * often, 0, 10**8)[1] == 1
 
 
+def test_members_that_are_asked_for_are_what_is_trained() -> None:
+    one = found(20_000, minutes=10.0, members=1)
+    assert one.architecture["members"] == 1
+    assert one.reason.startswith(f"size {one.settings['size']}")
+    assert found(20_000, minutes=10.0, members=7).architecture["members"] == 7
+    assert found(20_000, steps=5, members=3).architecture["members"] == 3
+    # A network far larger than any size has no time for another one.
+    assert found(20_000, minutes=0.01, hidden=16_000).architecture["members"] == 1
+
+
 @given(st.floats(0, 1e18), st.integers(1, 10**9), st.integers(2, 10**5))
 def test_members_are_within_their_bounds(operations: float, tokens: int, symbols: int) -> None:
     size, members, reason = worth(operations, symbols, tokens)

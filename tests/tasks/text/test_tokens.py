@@ -347,13 +347,13 @@ def test_a_large_head_is_gone_through_in_pieces(
     nats = models["words"].nats(TEXT[:400])
     monkeypatch.setattr("recurra.tasks.text.model.MOST_SCORES", 5 * len(network.head.weight))
     seen: list[int] = []
-    logits = network.logits
+    forward = network.head.forward
 
     def noted(hidden: torch.Tensor) -> torch.Tensor:
         seen.append(hidden.shape[1])
-        return logits(hidden)
+        return forward(hidden)
 
-    monkeypatch.setattr(network, "logits", noted)
+    monkeypatch.setattr(network.head, "forward", noted)
     pieces, again = made()
     assert max(seen) <= 5
     assert pieces == pytest.approx(whole, rel=1e-5)

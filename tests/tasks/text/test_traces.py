@@ -21,10 +21,10 @@ NONE = np.zeros(0, np.int64)
 ODD = "Grüße — 🙂 Pack my box with five dozen liquor jugs; sphinx of black quartz.\n"
 
 
-def network_of(read: TextData, cell: str = "lstm") -> CharacterNetwork:
+def network_of(read: TextData, cell: str = "lstm", members: int = 1) -> CharacterNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        found = CharacterNetwork(Architecture(len(read.vocabulary), cell, 6, 12, 2, 0.4))
+        found = CharacterNetwork(Architecture(len(read.vocabulary), cell, 6, 12, 2, 0.4, members))
         for weight in found.parameters():
             torch.nn.init.normal_(weight, std=0.6)
     return found.eval()
@@ -92,6 +92,21 @@ def test_the_influence_is_the_gradient_by_what_was_read(read: TextData) -> None:
     norms = embedded.grad[0].norm(dim=1).flip(0).numpy()
     np.testing.assert_allclose(found, norms[:19], rtol=1e-4)
     assert not network.embedding._forward_hooks
+
+
+def test_the_influence_on_several_is_that_on_all_of_them(read: TextData) -> None:
+    network, ids = network_of(read, members=3), read.test[:40]
+    found = traces.influence(network, ids, read.unknown_rate, NONE)
+    embedded = []
+    said = []
+    for member in network.members:
+        vectors = member.embedding(torch.from_numpy(ids[None, :39].astype(np.int64)))
+        embedded.append(vectors.detach().requires_grad_())
+        hidden, _ = member.recurrent(embedded[-1])
+        said.append(member.head(hidden[:, -1]).softmax(-1))
+    loss = -torch.stack(said).mean(0)[0, int(ids[39]) - 1].log()
+    slopes = torch.cat(torch.autograd.grad(loss, embedded), -1)
+    np.testing.assert_allclose(found, slopes[0].norm(dim=1).flip(0).numpy()[:19], rtol=1e-4)
 
 
 def test_nothing_crosses_the_end_of_a_document(tmp_path: Path) -> None:

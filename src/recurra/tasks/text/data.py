@@ -277,6 +277,13 @@ def _pieces(
             yield vocabulary.encode(block), False
 
 
+def cuts_in(source: Text, part: range, *, apart: bool) -> list[int]:
+    """Characters of a part at which pieces begin that are encoded by themselves."""
+    if not apart:
+        return [0]
+    return [start - part.start for start in source.starts if part.start <= start < part.stop]
+
+
 def encoded(vocabulary: Tokens, source: Text, *, reset: bool) -> tuple[Ids, Places | None, str]:
     """A text of its own as ids (N,), where documents begin, and the text; TESTED of a long one.
 

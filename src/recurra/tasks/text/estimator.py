@@ -91,7 +91,10 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         clock = self._start()
-        beside = None if out is None else Path(out).absolute().parent
+        beside = None
+        if out is not None:
+            # The run's folder is not there yet, nor need the one around it be.
+            beside = next(each for each in Path(out).absolute().parents if each.is_dir())
         how: dict[str, Any] = {"reset_at_documents": self.reset_at_documents, "beside": beside}
         if isinstance(source, TextSource | LongText):
             read = TextData.from_source(source, self.tokens, **how)
@@ -134,7 +137,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         )
 
     def _seconds_needed(self, network: CharacterNetwork, read: TextData) -> float:
-        return evaluate.seconds_needed(network, read) + traces.seconds_needed(network, read)
+        again = lines.read_again(read, finishing=self.finish > 0)
+        return evaluate.seconds_needed(network, read, again) + traces.seconds_needed(network, read)
 
     def _judge(
         self,
@@ -148,7 +152,10 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         kept = checkpoint.carried(run).get(UNSEEN)
         unseen = None if kept is None else kept.numpy().astype(np.float64)
         spared = int(run.config()["training"].get("spared", 0))
-        usual = lines.learn(network, read, unseen, spared)
+        usual = None
+        if unseen is not None or not progress.finishing:
+            usual = lines.learn(network, read, unseen, spared)
+        # Else begun by a version that did not keep what lines cost while they were new.
         if usual is not None:
             usual.write(run)
         report.write(run, network, read, progress, epochs, usual)
@@ -177,7 +184,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             )
         with run.intact(CONFIG):
             self._unknown_rate = float(config["data"]["unknown_rate"])
-            if not 0.0 < self._unknown_rate < 1.0:
+            if not 0.0 <= self._unknown_rate < 1.0:
                 raise ValueError(f"unknown_rate {self._unknown_rate}")
         self._vocabulary = vocabulary
 
@@ -325,10 +332,11 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         except DataError:
             found = ()
         ids = ids if starts is None else np.delete(ids, starts)
-        figures, compared = evaluate.summary(nats, ids, text, self.vocabulary, streams)
+        cuts = data.cuts_in(given, range(len(text)), apart=self.reset_at_documents)
+        figures, compared = evaluate.summary(nats, ids, text, self.vocabulary, streams, cuts)
         unit = evaluate.beside(self.vocabulary.unit)
         whole = len(text) == given.length
-        part = "the whole text" if whole else f"the first of {given.length:,} characters"
+        part = "the whole text" if whole else f"the beginning of its {given.length:,} characters"
         return {
             "data": {"name": given.name, "part": part},
             "model": figures.to_json(),

@@ -139,12 +139,18 @@ def summary(
     text: str,
     vocabulary: Tokens,
     streams: int,
+    cuts: Sequence[int] = (0,),
 ) -> tuple[Score, Nats]:
     """The figures of the nats (N,) that a text's ids (N,) cost, and its nats beside baselines.
 
     Those are the nats of each character where tokens are characters, and else of each byte.
+
+    Args:
+        cuts: characters at which pieces begin that were encoded by themselves.
     """
-    widths, lost = vocabulary.widths(text), ids == vocabulary.lost
+    parts = zip(cuts, [*cuts[1:], len(text)], strict=True)
+    widths = np.concatenate([vocabulary.widths(text[start:end]) for start, end in parts])
+    lost = ids == vocabulary.lost
     bytes_ = spread(nats, widths, lost)
     figures = Score(
         nats=float(nats.mean()),
@@ -228,13 +234,17 @@ def free_text(
     return text[:length]
 
 
-def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
-    """How long scoring the test part and writing freely are going to take, from a piece of each."""
+def seconds_needed(network: CharacterNetwork, read: TextData, again: int = 0) -> float:
+    """How long scoring the test part and writing freely are going to take, from a piece of each.
+
+    Args:
+        again: tokens of the selection part that are going to be scored too.
+    """
     start, piece = time.perf_counter(), read.train[: min(2000, len(read.train))]
     score(network, piece, read.unknown_rate)
+    one = (time.perf_counter() - start) / len(piece)
     # Streams side by side take longer a step, but not by as much as there are.
-    side_by_side = min(8, _streams(len(read.test)))
-    scoring = (time.perf_counter() - start) * len(read.test) / len(piece) / side_by_side
+    scoring = sum(one * n / min(8, _streams(n)) for n in (len(read.test), again))
     start = time.perf_counter()
     texts = [free_text(network, read, 1.0, 50)]
     writing = (time.perf_counter() - start) * FREE_LENGTH / 50

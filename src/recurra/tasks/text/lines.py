@@ -223,12 +223,17 @@ def learn(
         nats, ids = unseen, _tokens(read, MOST_UNSEEN)[-len(unseen) :]
         if spared:
             found, _ = _costs(network, read, spared + _WARM_UP)
-            spared = min(spared, len(found), len(nats))
+            spared = min(len(_tokens(read, spared)), len(found), len(nats))
             now = float(found[-spared:].mean() / max(nats[-spared:].mean(), 1e-9))
     costs, counts = totals(nats, ends_of(read.vocabulary, ids))
     if len(costs) < LEAST:
         return None
     return Usual.of(costs, counts, end_of(read.text(read.split.select)), now)
+
+
+def read_again(read: TextData, *, finishing: bool) -> int:
+    """About how many tokens of the selection part `learn` reads."""
+    return min(len(read.select), len(read.select) // 10 + _WARM_UP if finishing else MOST_UNSEEN)
 
 
 def _tokens(read: TextData, most: int) -> Ids:

@@ -112,7 +112,7 @@ class CharacterNetwork(Network):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw the weights."""
+        """Draw this member's weights."""
         nn.init.normal_(self.embedding.weight, std=0.5)
         self.embedding.weight[0].zero_()
         reset_orthogonal(self.recurrent)
@@ -148,16 +148,17 @@ class CharacterNetwork(Network):
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of what the heads read (..., M*H)."""
         each = self._each(hidden)
-        if len(each) == 1:
-            return each[0]
-        scores = torch.stack([logits.float().log_softmax(-1) for logits in each])
-        return scores.logsumexp(0) - math.log(len(each))
+        found = each[0]
+        if len(each) > 1:
+            scores = torch.stack([logits.float().log_softmax(-1) for logits in each])
+            found = scores.logsumexp(0) - math.log(len(each))
+        return _with_unknown(found)
 
     def _each(self, hidden: Tensor) -> list[Tensor]:
-        """Logits (..., V) of every member."""
+        """Logits (..., V - 1) of every member, of all but the id 0."""
         members = self.members
         parts = zip(members, hidden.chunk(len(members), -1), strict=True)
-        return [F.pad(member.head(part), (1, 0), value=float("-inf")) for member, part in parts]
+        return [member.head(part) for member, part in parts]
 
     def summed_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The summed cross entropy of the known targets (B, T), the mean of the members' own.
@@ -181,7 +182,7 @@ class CharacterNetwork(Network):
     def _summed(self, hidden: Tensor, targets: Tensor) -> Tensor:
         every = [
             F.cross_entropy(
-                logits.float().flatten(0, 1),
+                _with_unknown(logits).float().flatten(0, 1),
                 targets.flatten(),
                 ignore_index=UNKNOWN,
                 reduction="sum",
@@ -194,6 +195,11 @@ class CharacterNetwork(Network):
         """One step of a stream: logits (B, V) after `ids` (B,), and the state."""
         logits, after = self(ids[:, None], state)
         return logits[:, 0], after
+
+
+def _with_unknown(logits: Tensor) -> Tensor:
+    """Logits (..., V) with the id 0, which is never predicted, of those without it."""
+    return F.pad(logits, (1, 0), value=float("-inf"))
 
 
 def _of_layers(state: State | None, part: slice) -> State | None:

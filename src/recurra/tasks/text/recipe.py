@@ -15,7 +15,14 @@ from recurra.tasks.text.data import TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.size import dropout, named, training_speed, worth
+from recurra.tasks.text.size import (
+    dropout,
+    largest_worth,
+    members_worth,
+    named,
+    training_speed,
+    worth,
+)
 from recurra.tasks.text.trainee import MOST_EPOCHS, TextTrainee
 from recurra.training import processes
 from recurra.training.precision import Precision
@@ -46,11 +53,12 @@ def design(
         size, reason = named(options.size), f"size {options.size}, as asked"
     elif options.seconds is None:
         size, reason = named("small"), "size small"
+    elif options.members is not None:
+        size = largest_worth(operations / options.members, symbols)
+        reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
     else:
         size, members, reason = worth(operations, symbols, tokens)
         reason += f" {options.seconds / 60:g} minutes here"
-    if options.members is not None:
-        members = options.members
     given = {
         name: getattr(options, name)
         for name in ("hidden", "layers", "embedding", "batch", "chunk")
@@ -59,6 +67,11 @@ def design(
     if options.rate is not None:
         given["rates"] = replace(size.rates, matrices=options.rate, others=options.rate / 10)
     size = replace(size, **given)
+    if options.members is not None:
+        members = options.members
+    elif members > 1 and {"hidden", "layers", "embedding"} & given.keys():
+        members = members_worth(operations / size.operations(symbols) / tokens)
+        reason = "sizes as asked"
     if options.epochs is not None:
         passes = options.epochs
     elif options.steps is not None:

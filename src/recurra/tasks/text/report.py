@@ -12,7 +12,7 @@ import numpy as np
 from recurra.bundle import CARD, REPORT, Run
 from recurra.tasks.text import evaluate, lines, traces
 from recurra.tasks.text.baselines import Baseline
-from recurra.tasks.text.data import TextData
+from recurra.tasks.text.data import TextData, cuts_in
 from recurra.tasks.text.lines import Usual
 from recurra.tasks.text.model import CharacterNetwork
 from recurra.training import session
@@ -59,7 +59,14 @@ def write(
     ids = read.test if starts is None else np.delete(read.test, starts)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
     tested, unit = read.text(read.tested), evaluate.beside(read.vocabulary.unit)
-    figures, compared = evaluate.summary(nats, ids, tested, read.vocabulary, streams)
+    figures, compared = evaluate.summary(
+        nats,
+        ids,
+        tested,
+        read.vocabulary,
+        streams,
+        cuts_in(read.source, read.tested, apart=read.apart),
+    )
     traces.record(run, network, read, nats)
     result = {
         "data": {"name": read.source.name, "part": "the test part", "note": read.note},
@@ -177,10 +184,12 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
         f"{r['longest_copy']} characters |"
         for r in report["free_running"]
     )
+    several = a.get("members", 1)
+    networks = f"the mean of {several}, " if several > 1 else ""
     text = f"""# {name}
 
-A text model that reads {model["unit"]}, made by recurra {config["recurra"]}: {a["layers"]} x \
-{a["cell"].upper()} of {a["hidden"]} units, trained on {data["name"]} \
+A text model that reads {model["unit"]}, made by recurra {config["recurra"]}: {networks}\
+{a["layers"]} x {a["cell"].upper()} of {a["hidden"]} units, trained on {data["name"]} \
 ({data["train"]:,} of its {data["characters"]:,} characters; the \
 {data["select"]:,} after them chose the weights).
 

@@ -90,6 +90,11 @@ def largest_worth(operations: float, symbols: int = 0) -> Size:
     return [size for size in SIZES if operations / size.operations(symbols) >= size.worth][-1]
 
 
+def members_worth(passes: float) -> int:
+    """The members that share so many passes over a text."""
+    return max(1, min(MOST_MEMBERS, int(passes / ENOUGH)))
+
+
 def worth(operations: float, symbols: int, tokens: int) -> tuple[Size, int, str]:
     """The size and the members that a time is best spent on, and why in a few words.
 
@@ -105,7 +110,7 @@ def worth(operations: float, symbols: int, tokens: int) -> tuple[Size, int, str]
     for size in reversed(SIZES[1:]):
         if passes[size] >= MOST_MEMBERS * ENOUGH:
             return size, MOST_MEMBERS, f"{MOST_MEMBERS} of size {size.name}, what is worth"
-    members = int(passes[SIZES[1]] / ENOUGH)
+    members = members_worth(passes[SIZES[1]])
     if members > 1:
         return SIZES[1], members, f"{members} of size {SIZES[1].name}, what is worth"
     size = largest_worth(operations, symbols)

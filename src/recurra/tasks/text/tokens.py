@@ -27,7 +27,7 @@ LOST_BYTE: Final = float(np.log(256))
 """Nats that a byte costs which nothing is known of."""
 
 _MOST: Final = 1_000_000
-_WORDS: Final = re.compile(r" ?\S+|\s+(?!\S)|\s+")
+_WORDS: Final = re.compile(r" ?\S+|\n|[^\S\n]+(?!\S)|[^\S\n]+")
 _REMEMBERED: Final = 500_000  # words whose subwords are kept: some hundred MB at most
 _BLOCK: Final = 1 << 20  # characters cut at a time, so that memory stays near the result's
 

@@ -242,7 +242,7 @@ def influence(
             hidden, _ = network.read(window[:, warm:-1], state, resets[:, warm:-1])
         scores = log_probabilities(network.logits(hidden[:, -1]), unknown_rate)
         losses = -scores.gather(1, window[:, -1:])
-        (slope,) = torch.autograd.grad(losses.sum(), embedded)
+        slope = torch.cat(torch.autograd.grad(losses.sum(), embedded), -1)
         norms += slope.double().norm(dim=2).sum(0).flip(0).cpu().numpy()
     found: NDArray[np.float32] = (norms / max(1, len(starts))).astype(np.float32)
     return found
@@ -250,18 +250,19 @@ def influence(
 
 @contextmanager
 def _embedded(network: CharacterNetwork) -> Iterator[list[Tensor]]:
-    """The vectors (B, T, E) that the network reads inside, as what gradients are taken by."""
+    """The vectors (B, T, E) that each member reads inside, as what gradients are taken by."""
     kept: list[Tensor] = []
 
     def leaf(_module: object, _inputs: object, output: Tensor) -> Tensor:
         kept.append(output.detach().requires_grad_())
         return kept[-1]
 
-    hook = network.embedding.register_forward_hook(leaf)
+    hooks = [each.embedding.register_forward_hook(leaf) for each in network.members]
     try:
         yield kept
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 # -- by heart -----------------------------------------------------------------------------------

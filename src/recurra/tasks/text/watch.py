@@ -32,7 +32,8 @@ def rank(model: TextModel, source: str, *, top: int, as_json: bool) -> None:
         shown = seen.to_json() | {"source": source, "top": [line.to_json() for line in ranked]}
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     elif sys.stdout.isatty():
-        head = f"{printable(source)}: {seen.told()}; each line is read after those before it"
+        named = fitted(source, WIDTH - 1, tail=True)
+        head = f"{named}: {seen.told()}; each line is read after those before it"
         print("\n".join([*filled([head]), ""]))
         print("\n".join(row for line in ranked for row in _block(line)))
     elif ranked:
