@@ -43,6 +43,10 @@ def evaluate(
     every: Annotated[
         bool, typer.Option("--all", help="With --watch: print lines that are not marked too.")
     ] = False,
+    dynamic: Annotated[
+        bool,
+        typer.Option("--dynamic", help="Of a text model: its weights learn from what is scored."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what a model is worth on other data, or print the run's report."""
@@ -55,6 +59,13 @@ def evaluate(
         for name in names:
             if given[name] is not None and mode not in modes:
                 raise OptionError(f"{name} without {mode}", expected=f"{mode} beside it")
+    if dynamic:
+        if modes:
+            raise OptionError(f"--dynamic and {modes[0]}", expected="one of them")
+        from recurra.tasks.text import command as text
+
+        text.dynamic(run, data or [], as_json=as_json)
+        return
     if modes:
         from recurra.tasks.text import command as text
 

@@ -110,6 +110,15 @@ def generate(
         print(f"--- {number}\n{prompt}{text}")
 
 
+def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+    """`recurra evaluate --dynamic`."""
+    if Run.open(path).config()["task"] != "text":
+        raise OptionError("--dynamic", expected="a run of task text")
+    found = TextModel.load(path).dynamic(list(sources) or None)
+    told = json.dumps(found, indent=2, ensure_ascii=False) if as_json else None
+    print(told or report.told_dynamic(found))
+
+
 def _watcher(quiet: bool, how: str) -> Watcher:
     unit, _ = tokens.parsed(how)
     return terminal.watcher(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")

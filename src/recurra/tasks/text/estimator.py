@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, Self, TypeGuard, final
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from recurra.tasks.model import Model
 from recurra.tasks.text import (
     baselines,
     data,
+    dynamic,
     evaluate,
     lines,
     recipe,
@@ -321,9 +322,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         Raises:
             DataError: the text cannot be read.
         """
-        given = (
-            source if isinstance(source, TextSource | LongText) else open_text(data.listed(source))
-        )
+        given = source if _is_text(source) else open_text(data.listed(source))
         ids, starts, text = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
         nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
         try:
@@ -343,6 +342,43 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             "baselines": report.plain(found),
             "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
         }
+
+    def dynamic(self, source: Source = None) -> dict[str, Any]:
+        """Plain and dynamic evaluation side by side: see `recurra.tasks.text.dynamic`.
+
+        Args:
+            source: a text, or None for the run's own test part.
+
+        Raises:
+            DataError: the text cannot be read, or that of the training is gone: the rate is
+                chosen on its selection part.
+        """
+        run, config = self.run, self.run.config()
+        read = self._read_again(run, config)
+        rate = dynamic.chosen(self.network, read, int(config["training"].get("spared", 0)))
+        if source is None:
+            name, part = read.source.name, "the test part"
+            ids, starts = np.asarray(read.test), read.starts_in(read.parts.test)
+            before: int | None = int(read.ids[read.parts.test.start - 1])
+        else:
+            given = source if _is_text(source) else open_text(data.listed(source))
+            name, part, before = given.name, "the text", None
+            ids, starts, _ = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
+        how = (self.network, ids, self._unknown_rate, before)
+        plain, _ = evaluate.score(*how, starts=starts)
+        found = dynamic.dynamic_nats(*how, rate, starts)
+        return {
+            "data": {"name": name, "part": part},
+            "unit": self.vocabulary.unit,
+            "tokens": len(found),
+            "plain": float(plain.mean()),
+            "dynamic": float(found.mean()),
+            "rate": rate,
+        }
+
+
+def _is_text(source: Any) -> TypeGuard[TextSource | LongText]:
+    return isinstance(source, TextSource | LongText)
 
 
 def _tokens(run: Run, config: dict[str, Any]) -> str:

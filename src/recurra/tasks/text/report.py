@@ -161,6 +161,19 @@ def told(report: dict[str, Any]) -> str:
     return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in rows)
 
 
+def told_dynamic(found: dict[str, Any]) -> str:
+    """Plain and dynamic evaluation for a terminal of 80 columns."""
+    unit = found["unit"].removesuffix("s")
+    title = f"{found['data']['name']}: {found['data']['part']}"
+    return f"""{title}, {found["tokens"]:,} {found["unit"]}
+
+as trained  {found["plain"]:.4f} nats a {unit}
+dynamic     {found["dynamic"]:.4f} nats a {unit}
+
+Dynamic: the weights go on learning from what has been scored, at a rate of
+{found["rate"]:g}, chosen on text that they were not trained on. The model stays as it is."""
+
+
 def told_lines(found: dict[str, Any]) -> str:
     """How many lines stand out, in a sentence."""
     rate = 1000 * found["marked"] / max(1, found["lines"])

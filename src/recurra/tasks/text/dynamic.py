@@ -1,0 +1,96 @@
+"""Dynamic evaluation: the weights go on learning from each piece of a text once it has been scored.
+
+Mikolov et al. 2010 (Interspeech, section 2); Krause et al. 2018, arXiv:1709.07432. Plain steps of
+gradient descent, at the rate that suits text which nothing was trained on.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from recurra.data.streams import Ids
+from recurra.data.vocabulary import UNKNOWN
+from recurra.tasks.text.data import Places, TextData
+from recurra.tasks.text.evaluate import Nats
+from recurra.tasks.text.model import CharacterNetwork, log_probabilities
+
+RATES: Final = (0.01, 0.03, 0.1, 0.3)
+"""Rates that are tried; none at all is the plain evaluation."""
+
+SEGMENT: Final = 64
+"""Tokens between steps."""
+
+TRIED: Final = 20_000
+"""Tokens at the end of the selection part that choose, of those that nothing was trained on."""
+
+
+def dynamic_nats(
+    network: CharacterNetwork,
+    ids: Ids,
+    unknown_rate: float,
+    before: int | None,
+    rate: float,
+    starts: Places | None = None,
+) -> Nats:
+    """Nats (N,) of every token, by weights that have learnt from all segments before its own.
+
+    The network itself stays as it is. Arguments are those of `evaluate.score`.
+
+    Args:
+        rate: of gradient descent on the mean loss of a segment; gradients are cut to a norm of 1.
+    """
+    learner = copy.deepcopy(network).eval()  # without dropout: what is scored is what learns
+    weights = [weight for weight in learner.parameters() if weight.requires_grad]
+    device = learner.embedding.weight.device
+    first = UNKNOWN if before is None else before
+    inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
+    targets = torch.from_numpy(ids.astype(np.int64)).to(device)
+    cuts = torch.zeros(len(ids), dtype=torch.bool, device=device)
+    if starts is not None:
+        cuts[torch.from_numpy(starts[starts < len(ids) - 1] + 1).to(device)] = True
+    state, found = None, []
+    for start in range(0, len(ids), SEGMENT):
+        part = slice(start, start + SEGMENT)
+        hidden, state = learner.read(inputs[None, part], state, cuts[None, part])
+        state = state.detach()
+        with torch.no_grad():
+            scores = log_probabilities(learner.logits(hidden)[0], unknown_rate)
+            found.append(-scores.gather(-1, targets[part, None])[:, 0].double().cpu())
+        known = int((targets[part] != UNKNOWN).sum())
+        if not known:
+            continue
+        learner.zero_grad()
+        loss = learner.summed_loss(hidden, targets[None, part]) / known
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        with torch.no_grad():
+            for weight in weights:
+                weight.sub_(weight.grad, alpha=rate)  # type: ignore[arg-type]
+    nats = torch.cat(found).numpy()
+    if before is None:
+        nats[0] = np.log(learner.embedding.num_embeddings)
+    return nats if starts is None else np.delete(nats, starts)
+
+
+def chosen(network: CharacterNetwork, read: TextData, spared: int) -> float:
+    """The best of `RATES` on the end of the selection part.
+
+    Args:
+        spared: how many tokens there were never trained on; 0 where the whole part was not.
+    """
+    count = min(len(read.select) - 1, TRIED, spared or TRIED)
+    ids, before = np.asarray(read.select[-count:]), int(read.select[-count - 1])
+    starts = read.starts_in(read.parts.select)
+    if starts is not None:
+        first = len(read.select) - count
+        starts = starts[starts >= first] - first
+
+    def cost(rate: float) -> float:
+        return float(dynamic_nats(network, ids, read.unknown_rate, before, rate, starts).mean())
+
+    return min(RATES, key=cost)
