@@ -51,6 +51,7 @@ class Streams:
         batch: B, lowered where the sequence is too short for it.
         chunk: mean steps of a chunk.
         cuts: places (C,), ascending, before which a state ends; None for none.
+        silent: places that are read and are no targets: 0 stands there in their place.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Streams:
         chunk: int,
         seed: int,
         cuts: npt.NDArray[np.int64] | None = None,
+        silent: range = range(0),
     ) -> None:
         self.ids = ids
+        self.silent = silent
         self.cuts = cuts
         self.batch = max(1, min(batch, (len(ids) - 1) // max(2, min(chunk, 16))))
         self.length = (len(ids) - 1) // self.batch
@@ -80,10 +83,15 @@ class Streams:
         firsts = start + cursor.position + self.length * np.arange(self.batch)
         window = firsts[:, None] + np.arange(steps + 1)
         taken = np.take(self.ids, window, mode="wrap").astype(np.int64, copy=False)
+        inputs, targets = taken[:, :-1], taken[:, 1:]
+        if self.silent:
+            ahead = window[:, 1:] % len(self.ids)
+            unheard = (ahead >= self.silent.start) & (ahead < self.silent.stop)
+            targets = np.where(unheard, 0, targets)
         end = cursor.position + steps
         following = Cursor(cursor.epoch + 1, 0) if end >= self.length else Cursor(cursor.epoch, end)
         resets = None if self.cuts is None else among(window[:, :-1] % len(self.ids), self.cuts)
-        return Chunk(taken[:, :-1], taken[:, 1:], cursor.position == 0, following, resets)
+        return Chunk(inputs, targets, cursor.position == 0, following, resets)
 
 
 def among(places: npt.NDArray[np.int64], cuts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from commands import Recurra, refused
 from recurra.bundle import CHECKPOINT, REPORT, Run
 from recurra.data.files import TextSource
 from recurra.data.lines import RawLine
+from recurra.data.streams import Cursor
 from recurra.errors import BundleError, OptionError
 from recurra.tasks.text import evaluate, lines, recipe
 from recurra.tasks.text.data import TextData
@@ -134,36 +135,50 @@ def test_what_is_usual_comes_back(tmp_path: Path) -> None:
     assert again.scores.tolist() == usual.scores.tolist()
 
 
-def test_the_end_of_the_selection_part_is_never_trained_on(trained: Path) -> None:
+def test_a_tenth_of_the_selection_part_is_read_and_never_learnt(trained: Path) -> None:
     read = TextData.from_source(TextSource(small_text(400), "small"))
     options = TextOptions(**SMALL, steps=1)
     told, device = TextModel(**vars(options)), torch.device("cpu")
     design = recipe.design(options, read, told._precision(device), device)
     spared = design.settings["spared"]
-    assert spared == len(read.split.select) // 10 > 0
+    assert spared == len(read.select) // 10 > 0
     net = TextModel._built(design.architecture)
-    mine = recipe.trainee(net, read, design.settings | {"seed": 0})
-    assert len(mine.finishing.ids) == read.split.select.stop - spared
+    streams = recipe.trainee(net, read, design.settings | {"seed": 0}).finishing
+    assert len(streams.ids) == read.split.select.stop
+    cursor, unheard, heard = Cursor(), 0, 0
+    while cursor.epoch == 0:
+        chunk = streams.read(cursor)
+        same = chunk.inputs[:, 1:] == chunk.targets[:, :-1]
+        assert (chunk.targets[:, :-1][~same] == 0).all()
+        unheard += int((chunk.targets == 0).sum())
+        heard += int((chunk.targets != 0).sum())
+        cursor = chunk.following
+    assert unheard == spared
+    assert heard >= 0.95 * (len(streams.ids) - spared)
     # A training that was begun before anything was spared goes on as it did.
     del design.settings["spared"]
-    mine = recipe.trainee(net, read, design.settings | {"seed": 0})
-    assert len(mine.finishing.ids) == read.split.select.stop
+    streams = recipe.trainee(net, read, design.settings | {"seed": 0}).finishing
+    assert (streams.read(Cursor()).targets != 0).all()
 
 
 def test_what_new_lines_cost_is_learnt_from_what_was_not_trained_on(
     model: TextModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = TextData.from_source(TextSource(small_text(600), "small"))
-    count, spared = len(read.split.select), len(read.split.select) // 10
-    # Now a token of the end, which was spared, costs 0.5; all others were learnt by heart.
+    count, spared = len(read.select), len(read.select) // 10
+    # Now a token that was spared costs 0.5; all others were learnt by heart.
+    first = read.parts.select.start
     costs = np.full(len(read.ids), 0.01)
-    costs[read.split.select.stop - spared : read.split.select.stop] = 0.5
+    costs[first : first + spared] = 0.5
 
     def score(*given: object) -> tuple[object, int]:
         ids = given[1]
-        stop = read.split.select.stop
-        return costs[stop - len(ids) : stop], 1  # type: ignore[arg-type]
+        assert isinstance(ids, np.ndarray)
+        stop = first + spared if len(ids) < count else read.parts.select.stop
+        np.testing.assert_array_equal(read.ids[stop - len(ids) : stop], ids)
+        return costs[stop - len(ids) : stop], 1
 
+    monkeypatch.setattr(lines, "_WARM_UP", spared)
     monkeypatch.setattr(evaluate, "score", score)
     usual = lines.learn(model.network, read, np.full(count - 1, 2.0), spared)
     assert usual is not None

@@ -15,6 +15,7 @@ from torch import nn
 
 from recurra.data.streams import Ids
 from recurra.data.vocabulary import UNKNOWN
+from recurra.tasks.text import trainee
 from recurra.tasks.text.data import Places, TextData
 from recurra.tasks.text.evaluate import Nats
 from recurra.tasks.text.model import CharacterNetwork, log_probabilities
@@ -26,7 +27,7 @@ SEGMENT: Final = 64
 """Tokens between steps."""
 
 TRIED: Final = 20_000
-"""Tokens at the end of the selection part that choose, of those that nothing was trained on."""
+"""Tokens of the selection part that choose, of those that nothing was trained on."""
 
 
 def dynamic_nats(
@@ -81,14 +82,14 @@ def chosen(network: CharacterNetwork, read: TextData, spared: int) -> float:
     """The best of `RATES` on the end of the selection part.
 
     Args:
-        spared: how many tokens there were never trained on; 0 where the whole part was not.
+        spared: how many tokens of the part were never learnt (see `trainee.spared`); 0 where none
+            was.
     """
-    count = min(len(read.select) - 1, TRIED, spared or TRIED)
-    ids, before = np.asarray(read.select[-count:]), int(read.select[-count - 1])
-    starts = read.starts_in(read.parts.select)
-    if starts is not None:
-        first = len(read.select) - count
-        starts = starts[starts >= first] - first
+    part = read.parts.select[-TRIED:]
+    if spared:
+        part = trainee.spared(read.parts.select, min(spared, TRIED))
+    ids, before = np.asarray(read.ids[part.start : part.stop]), int(read.ids[part.start - 1])
+    starts = read.starts_in(part)
 
     def cost(rate: float) -> float:
         return float(dynamic_nats(network, ids, read.unknown_rate, before, rate, starts).mean())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recurra.bundle import REPORT, Run
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
-from recurra.tasks.text import evaluate
+from recurra.tasks.text import evaluate, trainee
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork, log_probabilities
 from recurra.tasks.text.tokens import Tokens
@@ -209,12 +209,12 @@ def learn(
 
     Where the last steps trained on the selection part too, that is not new to the network any more,
     and its lines would score too low. What they cost just before (`unseen`) tells how lines differ;
-    how much cheaper new text has become since is told by the end of the part, which was spared.
+    how much cheaper new text has become since is told by what was spared of the part.
 
     Args:
         unseen: nats (N - 1,) of the selection part but its first token; None where it was never
             trained on.
-        spared: tokens at its end that were never trained on.
+        spared: how many of its tokens were never learnt: see `trainee.spared`.
     """
     now = 1.0
     if unseen is None:
@@ -222,9 +222,16 @@ def learn(
     else:
         nats, ids = unseen, _tokens(read, MOST_UNSEEN)[-len(unseen) :]
         if spared:
-            found, _ = _costs(network, read, spared + _WARM_UP)
-            spared = min(len(_tokens(read, spared)), len(found), len(nats))
-            now = float(found[-spared:].mean() / max(nats[-spared:].mean(), 1e-9))
+            part = trainee.spared(read.parts.select, spared)
+            begin = max(1, part.start - _WARM_UP)
+            starts = read.starts_in(range(begin, part.stop))
+            ids, before = np.asarray(read.ids[begin : part.stop]), int(read.ids[begin - 1])
+            found = evaluate.score(network, ids, read.unknown_rate, before, starts)[0]
+            # The first token of the part has no cost of before, but where it begins a document.
+            marks = read.starts_in(part)
+            count = spared - (1 if marks is None else len(marks))
+            now = float(found[-count:].mean() / max(nats[:count].mean(), 1e-9))
+            ids = _tokens(read, MOST_UNSEEN)[-len(unseen) :]
     costs, counts = totals(nats, ends_of(read.vocabulary, ids))
     if len(costs) < LEAST:
         return None

@@ -23,7 +23,7 @@ from recurra.tasks.text.size import (
     training_speed,
     worth,
 )
-from recurra.tasks.text.trainee import MOST_EPOCHS, TextTrainee
+from recurra.tasks.text.trainee import MOST_EPOCHS, MOST_SPARED, TextTrainee, spared
 from recurra.training import processes
 from recurra.training.precision import Precision
 
@@ -32,9 +32,6 @@ SAMPLED: Final = 160
 
 SAMPLED_AT: Final = 0.8
 """The temperature they are drawn at."""
-
-MOST_SPARED: Final = 100_000
-"""Tokens at the end of the selection part, a tenth of it at most, that nothing is trained on."""
 
 
 def design(
@@ -94,13 +91,14 @@ def design(
 def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
     """The trainee of a network on a text; its seed, batch and chunk as the run's settings say."""
 
-    def streams(part: range) -> Streams:
+    def streams(part: range, silent: range = range(0)) -> Streams:
         return Streams(
             read.ids[: part.stop],
             batch=settings["batch"],
             chunk=settings["chunk"],
             seed=settings["seed"],
             cuts=read.starts_in(part),
+            silent=silent,
         )
 
     def written(network: CharacterNetwork) -> str:
@@ -118,7 +116,9 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
         network,
         streams(read.parts.train),
         # Runs of before it was there spared nothing.
-        streams(range(read.parts.select.stop - settings.get("spared", 0))),
+        streams(
+            range(read.parts.select.stop), spared(read.parts.select, settings.get("spared", 0))
+        ),
         read.select,
         read.unknown_rate,
         read.vocabulary.unit,

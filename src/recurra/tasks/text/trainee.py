@@ -28,6 +28,9 @@ MOST_CHOOSING: Final = 2_500_000
 CHOOSING: Final = 250_000
 """Tokens of that sample."""
 
+MOST_SPARED: Final = 100_000
+"""Tokens of the selection part, a tenth of it at most, that are read and never learnt."""
+
 MOST_UNSEEN: Final = 1_000_000
 """Tokens at the end of the selection part of which is kept what they cost while they were new."""
 
@@ -188,6 +191,15 @@ class TextTrainee:
             rows = processes.share(whole.batch)
             state = whole.map(lambda leaf: leaf[rows])
         return TextCarry(Cursor(epoch, position), state, bool(finishing), arrays.get(UNSEEN))
+
+
+def spared(select: range, count: int) -> range:
+    """Where so many of the selection part's ids stand that nothing is trained to predict.
+
+    Not at its end: what comes last is most like what is to come.
+    """
+    first = select.start + max(0, len(select) - MOST_UNSEEN)
+    return range(first, first + count)
 
 
 Windows = tuple[Tensor, npt.NDArray[np.bool_], Tensor | None]
