@@ -40,9 +40,10 @@ def run(options: BenchOptions) -> None:
             }
             rows.append(row)
             a = config["architecture"]
+            several = f"{a['members']} times " if a["members"] > 1 else ""
             print(
                 f"{seed:>5}{row['nats']:>9.4f}{row['bits']:>9.4f}{row['baseline']:>10.4f}"
-                f"{seconds:>9.1f}   {a['members']} times {a['layers']} x "
+                f"{seconds:>9.1f}   {several}{a['layers']} x "
                 f"{a['cell'].upper()}({a['hidden']}), dropout "
                 f"{a['dropout']:.2f}, {row['steps']:,} steps",
                 flush=True,

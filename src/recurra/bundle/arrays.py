@@ -57,9 +57,9 @@ def from_bytes(content: bytes) -> tuple[Arrays, dict[str, Any], str | None]:
         digest, told, run = metadata["sha256"], metadata["facts"], metadata.get("run")
         facts: dict[str, Any] = json.loads(told)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-        raise ValueError(" or truncated, or not written by recurra") from None
+        raise ValueError("damaged or truncated, or not written by recurra") from None
     if digest != _digest(arrays, told, run):
-        raise ValueError(" (its checksum does not match)")
+        raise ValueError("damaged (its checksum does not match)")
     return arrays, facts, run
 
 

@@ -213,7 +213,7 @@ class Run:
         try:
             arrays, facts, whose = array_file.from_bytes(content)
         except ValueError as error:
-            raise BundleError(f"{self.path / name}: damaged{error}", fix=_RESTORE) from None
+            raise BundleError(f"{self.path / name}: {error}", fix=_RESTORE) from None
         self._check_own(name, whose)
         return arrays, facts
 

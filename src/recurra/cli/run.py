@@ -51,25 +51,21 @@ def evaluate(
 ) -> None:
     """Say what a model is worth on other data, or print the run's report."""
     own = {"--per-line": ["--top"], "--watch": ["--quantile", "--threshold", "--all"]}
-    modes = [name for name, asked in (("--per-line", per_line), ("--watch", watch)) if asked]
-    if len(modes) == 2:
-        raise OptionError("--per-line and --watch", expected="one of them")
+    asked = {"--dynamic": dynamic, "--per-line": per_line, "--watch": watch}
+    modes = [name for name, wanted in asked.items() if wanted]
+    if len(modes) > 1:
+        raise OptionError(" and ".join(modes), expected="one of them")
     given = {"--top": top, "--quantile": quantile, "--threshold": threshold, "--all": every or None}
     for mode, names in own.items():
         for name in names:
             if given[name] is not None and mode not in modes:
                 raise OptionError(f"{name} without {mode}", expected=f"{mode} beside it")
-    if dynamic:
-        if modes:
-            raise OptionError(f"--dynamic and {modes[0]}", expected="one of them")
-        from recurra.tasks.text import command as text
-
-        text.dynamic(run, data or [], as_json=as_json)
-        return
     if modes:
         from recurra.tasks.text import command as text
 
-        if watch:
+        if dynamic:
+            text.dynamic(run, data or [], as_json=as_json)
+        elif watch:
             how = {"quantile": quantile, "threshold": threshold, "every": every}
             text.watched(run, data or [], as_json=as_json, **how)
         else:

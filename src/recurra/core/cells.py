@@ -57,21 +57,10 @@ class Cell(ABC, Generic[S]):
         """Return a first state of zeros, leaves (B, H), of the device and dtype of `like`."""
 
 
-@final
-@dataclass(frozen=True)
-class RNNCell(Cell[HiddenState]):
-    """h_t = f(W_x x_t + b_x + W_h h_(t-1) + b_h) with f tanh or relu (Elman 1990)."""
+class HiddenCell(Cell[HiddenState]):
+    """A cell whose state is what it shows."""
 
-    nonlinearity: Literal["tanh", "relu"] = "tanh"
-    gates: ClassVar[int] = 1
     state_type: ClassVar[type[State]] = HiddenState
-
-    def step(
-        self, projected: Tensor, state: HiddenState, weight_hh: Tensor, bias_hh: Tensor | None
-    ) -> HiddenState:
-        """Return the state after one step."""
-        total = projected + linear(state.hidden, weight_hh, bias_hh)
-        return HiddenState(torch.tanh(total) if self.nonlinearity == "tanh" else torch.relu(total))
 
     def output(self, state: HiddenState) -> Tensor:
         """Return the hidden state, (B, H)."""
@@ -82,9 +71,39 @@ class RNNCell(Cell[HiddenState]):
         return HiddenState(like.new_zeros(batch, hidden))
 
 
+class MemoryCell(Cell[LSTMState]):
+    """A cell that remembers beside what it shows."""
+
+    state_type: ClassVar[type[State]] = LSTMState
+
+    def output(self, state: LSTMState) -> Tensor:
+        """Return the hidden state, (B, H)."""
+        return state.hidden
+
+    def zero_state(self, batch: int, hidden: int, like: Tensor) -> LSTMState:
+        """Return a first state of zeros."""
+        return LSTMState(like.new_zeros(batch, hidden), like.new_zeros(batch, hidden))
+
+
 @final
 @dataclass(frozen=True)
-class GRUCell(Cell[HiddenState]):
+class RNNCell(HiddenCell):
+    """h_t = f(W_x x_t + b_x + W_h h_(t-1) + b_h) with f tanh or relu (Elman 1990)."""
+
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+    gates: ClassVar[int] = 1
+
+    def step(
+        self, projected: Tensor, state: HiddenState, weight_hh: Tensor, bias_hh: Tensor | None
+    ) -> HiddenState:
+        """Return the state after one step."""
+        total = projected + linear(state.hidden, weight_hh, bias_hh)
+        return HiddenState(torch.tanh(total) if self.nonlinearity == "tanh" else torch.relu(total))
+
+
+@final
+@dataclass(frozen=True)
+class GRUCell(HiddenCell):
     """Gated recurrent unit (Cho et al. 2014), in torch's variant and gate order r, z, n.
 
     r = sigmoid(x_r + W_r h + b_r), z = sigmoid(x_z + W_z h + b_z),
@@ -92,7 +111,6 @@ class GRUCell(Cell[HiddenState]):
     """
 
     gates: ClassVar[int] = 3
-    state_type: ClassVar[type[State]] = HiddenState
 
     def step(
         self, projected: Tensor, state: HiddenState, weight_hh: Tensor, bias_hh: Tensor | None
@@ -106,18 +124,10 @@ class GRUCell(Cell[HiddenState]):
         new = torch.tanh(x_new + reset * h_new)
         return HiddenState((1 - update) * new + update * hidden)
 
-    def output(self, state: HiddenState) -> Tensor:
-        """Return the hidden state, (B, H)."""
-        return state.hidden
-
-    def zero_state(self, batch: int, hidden: int, like: Tensor) -> HiddenState:
-        """Return a first state of zeros."""
-        return HiddenState(like.new_zeros(batch, hidden))
-
 
 @final
 @dataclass(frozen=True)
-class LSTMCell(Cell[LSTMState]):
+class LSTMCell(MemoryCell):
     """Long short-term memory with forget gate (Gers et al. 2000), gate order i, f, g, o.
 
     i, f, o = sigmoid(x + W h + b), g = tanh(x_g + W_g h + b_g), c' = f * c + i * g,
@@ -125,7 +135,6 @@ class LSTMCell(Cell[LSTMState]):
     """
 
     gates: ClassVar[int] = 4
-    state_type: ClassVar[type[State]] = LSTMState
 
     def step(
         self, projected: Tensor, state: LSTMState, weight_hh: Tensor, bias_hh: Tensor | None
@@ -135,14 +144,6 @@ class LSTMCell(Cell[LSTMState]):
         enter, forget, new, out = total.chunk(4, -1)
         cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(enter) * torch.tanh(new)
         return LSTMState(torch.sigmoid(out) * torch.tanh(cell), cell)
-
-    def output(self, state: LSTMState) -> Tensor:
-        """Return the hidden state, (B, H)."""
-        return state.hidden
-
-    def zero_state(self, batch: int, hidden: int, like: Tensor) -> LSTMState:
-        """Return a first state of zeros."""
-        return LSTMState(like.new_zeros(batch, hidden), like.new_zeros(batch, hidden))
 
 
 RNN_TANH = RNNCell("tanh")

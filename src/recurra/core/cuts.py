@@ -62,19 +62,19 @@ class Pieces(NamedTuple):
 def in_pieces(
     x: X,
     first: S,
-    fresh: S,
+    fresh: S | None,
     reverse: bool,
     resets: Tensor,
     walk: Callable[[Ragged, S], tuple[Ragged, S, S | None]],
 ) -> tuple[X, S, S | None]:
     """Return output, last state and, where `walk` gives it, the state after each step.
 
-    For what can walk rows, but has no state other than zeros to begin with after a cut.
+    For what can walk rows, but knows no cuts, or no state other than zeros after one.
 
     Args:
         x: (B, T, F), or Ragged with values (N, F).
         first: state at the beginning of each row, leaves (B, H).
-        fresh: state after a cut, leaves (H,).
+        fresh: state after a cut, leaves (H,); zeros without.
         reverse: rows are read from their last step on.
         resets: where rows are cut, (B, T).
         walk: walks rows without cuts from first states.

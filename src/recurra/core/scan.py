@@ -238,7 +238,7 @@ def _walk(
     if path.name == "loop":
         traced = loop(cell, x, weights, state, reverse=reverse, resets=resets, fresh=fresh)
         return traced.output, traced.state, traced.states
-    if fresh is not None:
+    if path.name == "torch" or fresh is not None:
         state = first_state(cell, state, weights, _batch(x), fresh)
         if resets is not None and bool(resets.any()):
             return _cut(path, cell, x, weights, state, reverse, resets, fresh, every)
@@ -249,8 +249,8 @@ def _walk(
             return native_path.walk_states(cell, x, weights, state, reverse, resets)
         top, after = native_path.walk(cell, x, weights, state, reverse, resets)
         return top, after, None
-    begun = first_state(cell, state, weights, _batch(x))
-    output, last = torch_path.walk(cell, x, weights, begun, reverse, resets)
+    assert state is not None
+    output, last = torch_path.walk(cell, x, weights, state, reverse)
     if not every:
         return output, last, None
     # Chosen only for cells whose state is their output and nothing more.
@@ -266,10 +266,10 @@ def _cut(
     state: S,
     reverse: bool,
     resets: Tensor,
-    fresh: S,
+    fresh: S | None,
     every: bool,
 ) -> tuple[X, S, S | None]:
-    """As `_walk`, for rows that begin with `fresh` after a cut."""
+    """As `_walk`, for rows with cuts, after which they begin with `fresh`, or zeros without."""
 
     def whole(rows: Ragged, firsts: S) -> tuple[Ragged, S, S | None]:
         return _walk(path, cell, rows, weights, firsts, reverse, None, None, every)

@@ -2,7 +2,7 @@
 
 Below it, oneDNN runs an LSTM on a CPU and cuDNN everything on a GPU. Rows of unequal length are
 packed as torch packs them; an LSTM's on a CPU are padded in buckets of similar length, since oneDNN
-takes no packed rows and is twice as fast. Rows that are reset are cut into pieces.
+takes no packed rows and is twice as fast. Rows that are reset come in pieces (see cuts.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
-from recurra.core.cuts import Pieces
 from recurra.core.ragged import (
     Ragged,
     bucket_rows,
@@ -58,44 +57,17 @@ def engine(cell: Cell[Any], like: Tensor) -> str:
     return "torch"
 
 
-def walk(
-    cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool, resets: Tensor | None
-) -> tuple[X, S]:
+def walk(cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool) -> tuple[X, S]:
     """Return output and last state; all arguments are checked already."""
-    where = None if resets is None or not bool(resets.any()) else resets.cpu()
-    if isinstance(x, Ragged):
-        if where is None:
-            values, last = _uneven(cell, x.values, x.lengths, weights, first, reverse)
-        else:
-            values, last = _reset(cell, x.values, x.lengths, weights, first, reverse, where)
-        return Ragged(values, x.lengths), last
-    if where is None:
+    if not isinstance(x, Ragged):
         return _even(cell, x, weights, first, reverse)
-    batch, steps = x.shape[:2]
-    flat, lengths = x.reshape(batch * steps, -1), torch.full((batch,), steps)
-    values, last = _reset(cell, flat, lengths, weights, first, reverse, where)
-    return values.reshape(batch, steps, -1), last
+    values, last = _uneven(cell, x.values, x.lengths, weights, first, reverse)
+    return Ragged(values, x.lengths), last
 
 
 def nothing(x: Tensor, weights: Weights) -> Tensor:
     """Return the output (..., H) of an input (..., F) without steps, of the dtype it would have."""
     return linear(x, weights.input[: weights.hidden.shape[1]])
-
-
-def _reset(
-    cell: Cell[S],
-    values: Tensor,
-    lengths: Tensor,
-    weights: Weights,
-    first: S,
-    reverse: bool,
-    resets: Tensor,
-) -> tuple[Tensor, S]:
-    """Cut rows where they are reset, each piece a row of its own; values stay where they are."""
-    pieces = Pieces.of(lengths, resets)
-    firsts = pieces.enter(first, None, reverse)
-    output, lasts = _uneven(cell, values, pieces.lengths, weights, firsts, reverse)
-    return output, pieces.leave(lasts, reverse)
 
 
 def _uneven(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, linear
 
-from recurra.core.cells import Cell, RNNCell
+from recurra.core.cells import Cell, HiddenCell, MemoryCell, RNNCell
 from recurra.core.state import HiddenState, LSTMState, State
 
 S = TypeVar("S", bound=State)
@@ -29,7 +29,7 @@ def units(cell: Cell[Any], hidden: int) -> int:
 
 @final
 @dataclass(frozen=True, eq=False)
-class LayerNormRNN(Cell[HiddenState]):
+class LayerNormRNN(HiddenCell):
     """h_t = f(LN(W_x x_t + W_h h_(t-1); gain, shift)): equation 4 of Ba et al. 2016.
 
     gain and shift (H,). The weights that its step is given have no bias.
@@ -39,7 +39,6 @@ class LayerNormRNN(Cell[HiddenState]):
     gain: Tensor
     shift: Tensor | None
     gates: ClassVar[int] = 1
-    state_type: ClassVar[type[State]] = HiddenState
 
     def step(
         self, projected: Tensor, state: HiddenState, weight_hh: Tensor, bias_hh: Tensor | None
@@ -50,18 +49,10 @@ class LayerNormRNN(Cell[HiddenState]):
         relu = self.inner.nonlinearity == "relu"
         return HiddenState(torch.relu(normed) if relu else torch.tanh(normed))
 
-    def output(self, state: HiddenState) -> Tensor:
-        """Return the hidden state, (B, H)."""
-        return state.hidden
-
-    def zero_state(self, batch: int, hidden: int, like: Tensor) -> HiddenState:
-        """Return a first state of zeros."""
-        return HiddenState(like.new_zeros(batch, hidden))
-
 
 @final
 @dataclass(frozen=True, eq=False)
-class LayerNormGRU(Cell[HiddenState]):
+class LayerNormGRU(HiddenCell):
     """The GRU of Ba et al. 2016 (supplement), with z and 1 - z where torch has them.
 
     r, z = sigmoid(LN(W_rz x) + LN(U_rz h)), n = tanh(LN(W_n x) + r * LN(U_n h)),
@@ -73,7 +64,6 @@ class LayerNormGRU(Cell[HiddenState]):
     shift_x: Tensor | None
     shift_h: Tensor | None
     gates: ClassVar[int] = 3
-    state_type: ClassVar[type[State]] = HiddenState
 
     def step(
         self, projected: Tensor, state: HiddenState, weight_hh: Tensor, bias_hh: Tensor | None
@@ -88,18 +78,10 @@ class LayerNormGRU(Cell[HiddenState]):
         new = torch.tanh(x_new + reset * h_new)
         return HiddenState((1 - update) * new + update * hidden)
 
-    def output(self, state: HiddenState) -> Tensor:
-        """Return the hidden state, (B, H)."""
-        return state.hidden
-
-    def zero_state(self, batch: int, hidden: int, like: Tensor) -> HiddenState:
-        """Return a first state of zeros."""
-        return HiddenState(like.new_zeros(batch, hidden))
-
 
 @final
 @dataclass(frozen=True, eq=False)
-class LayerNormLSTM(Cell[LSTMState]):
+class LayerNormLSTM(MemoryCell):
     """The LSTM of Ba et al. 2016 (supplement), gates in torch's order.
 
     i, f, g, o = LN(W_x x; gain_x, shift_x) + LN(W_h h; gain_h, shift_h), all four together,
@@ -113,7 +95,6 @@ class LayerNormLSTM(Cell[LSTMState]):
     shift_h: Tensor | None
     shift_c: Tensor | None
     gates: ClassVar[int] = 4
-    state_type: ClassVar[type[State]] = LSTMState
 
     def step(
         self, projected: Tensor, state: LSTMState, weight_hh: Tensor, bias_hh: Tensor | None
@@ -126,18 +107,10 @@ class LayerNormLSTM(Cell[LSTMState]):
         shown = torch.tanh(_normed(cell, self.gain_c, self.shift_c))
         return LSTMState(torch.sigmoid(out) * shown, cell)
 
-    def output(self, state: LSTMState) -> Tensor:
-        """Return the hidden state, (B, H)."""
-        return state.hidden
-
-    def zero_state(self, batch: int, hidden: int, like: Tensor) -> LSTMState:
-        """Return a first state of zeros."""
-        return LSTMState(like.new_zeros(batch, hidden), like.new_zeros(batch, hidden))
-
 
 @final
 @dataclass(frozen=True, eq=False)
-class Projected(Cell[LSTMState]):
+class Projected(MemoryCell):
     """An LSTM whose hidden state is projected: h' = W_r (o * tanh(c')), weight W_r (P, H).
 
     Sak et al. 2014 (arXiv:1402.1128), without peepholes, as in torch.nn.LSTM. hidden is (B, P),
@@ -147,7 +120,6 @@ class Projected(Cell[LSTMState]):
     inner: Cell[LSTMState]
     weight: Tensor
     gates: ClassVar[int] = 4
-    state_type: ClassVar[type[State]] = LSTMState
 
     def step(
         self, projected: Tensor, state: LSTMState, weight_hh: Tensor, bias_hh: Tensor | None
@@ -155,10 +127,6 @@ class Projected(Cell[LSTMState]):
         """Return the state after one step."""
         then = self.inner.step(projected, state, weight_hh, bias_hh)
         return LSTMState(linear(then.hidden, self.weight), then.cell)
-
-    def output(self, state: LSTMState) -> Tensor:
-        """Return the hidden state, (B, P)."""
-        return state.hidden
 
     def zero_state(self, batch: int, hidden: int, like: Tensor) -> LSTMState:
         """Return a first state of zeros: hidden (B, P), cell (B, H)."""

@@ -228,10 +228,9 @@ class Decoder(nn.Module):
             x = torch.cat([x, state.fed[:, 0].to(x.dtype)], -1)
         elif self.attention is None:
             assert vector is not None
-            if counts is None:
-                fixed = vector.repeat_interleave(tokens.shape[0] // max(1, memory.batch), 0)
-            else:
-                fixed = vector.repeat_interleave(counts.to(vector.device), 0)
+            equal = tokens.shape[0] // max(1, memory.batch)
+            each = equal if counts is None else counts.to(vector.device)
+            fixed = vector.repeat_interleave(each, 0)
             x = torch.cat([x, fixed.to(x.dtype)], -1)
         below, above = self._parted(state.layers)
         with in_float(x):

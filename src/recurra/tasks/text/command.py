@@ -112,8 +112,6 @@ def generate(
 
 def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate --dynamic`."""
-    if Run.open(path).config()["task"] != "text":
-        raise OptionError("--dynamic", expected="a run of task text")
     found = TextModel.load(path).dynamic(list(sources) or None)
     told = json.dumps(found, indent=2, ensure_ascii=False) if as_json else None
     print(told or report.told_dynamic(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -83,14 +84,13 @@ class TextData:
             split = contiguous(source.length, least=2, name=source.name)
         _several(source, split.train)
         vocabulary = learn(_learnt(source, split.train, tokens), tokens, source.name)
-        documents = source.starts if reset_at_documents else None
         ends: list[int] = []
         starts: list[int] = []
 
         def encoded() -> Iterator[npt.NDArray[np.int32]]:
             count = 0
             for part in (split.train, split.select, _tested(source, split)):
-                for each, first in _pieces(source, part, documents, vocabulary):
+                for each, first in _pieces(source, part, vocabulary, apart=reset_at_documents):
                     if first:
                         starts.append(count)
                     count += len(each)
@@ -263,17 +263,14 @@ def _learnt(source: Text, part: range, tokens: str) -> Iterator[str]:
 
 
 def _pieces(
-    source: Text, part: range, documents: Sequence[int] | None, vocabulary: Tokens
+    source: Text, part: range, vocabulary: Tokens, *, apart: bool
 ) -> Iterator[tuple[npt.NDArray[np.int32], bool]]:
     """The ids of a part, some at a time; where documents are apart, 0 before each, and a flag."""
-    if documents is None:
-        for block in blocks(source.blocks(part)):
-            yield vocabulary.encode(block), False
-        return
-    inside = [start for start in documents if part.start <= start < part.stop]
-    for start, stop in zip(inside, [*inside[1:], part.stop], strict=True):
-        yield np.array([UNKNOWN], np.int32), True
-        for block in blocks(source.blocks(range(start, stop))):
+    cuts = [*cuts_in(source, part, apart=apart), len(part)]
+    for start, stop in pairwise(cuts):
+        if apart:
+            yield np.array([UNKNOWN], np.int32), True
+        for block in blocks(source.blocks(part[start:stop])):
             yield vocabulary.encode(block), False
 
 
@@ -291,7 +288,7 @@ def encoded(vocabulary: Tokens, source: Text, *, reset: bool) -> tuple[Ids, Plac
         reset: documents are apart.
     """
     part = range(TESTED if source.length > LONG else source.length)
-    pieces = list(_pieces(source, part, source.starts if reset else None, vocabulary))
+    pieces = list(_pieces(source, part, vocabulary, apart=reset))
     ids = np.concatenate([each for each, _ in pieces])
     ends = np.cumsum([0, *(len(each) for each, _ in pieces)])[:-1]
     starts = ends[[first for _, first in pieces]] if reset else None

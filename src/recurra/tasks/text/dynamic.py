@@ -15,7 +15,7 @@ from torch import nn
 
 from recurra.data.streams import Ids
 from recurra.data.vocabulary import UNKNOWN
-from recurra.tasks.text import trainee
+from recurra.tasks.text import evaluate, trainee
 from recurra.tasks.text.data import Places, TextData
 from recurra.tasks.text.evaluate import Nats
 from recurra.tasks.text.model import CharacterNetwork, log_probabilities
@@ -47,17 +47,13 @@ def dynamic_nats(
     """
     learner = copy.deepcopy(network).eval()  # without dropout: what is scored is what learns
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
-    device = learner.embedding.weight.device
-    first = UNKNOWN if before is None else before
-    inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
-    targets = torch.from_numpy(ids.astype(np.int64)).to(device)
-    cuts = torch.zeros(len(ids), dtype=torch.bool, device=device)
-    if starts is not None:
-        cuts[torch.from_numpy(starts[starts < len(ids) - 1] + 1).to(device)] = True
+    inputs, targets, cuts = evaluate.read_by(learner, ids, before, starts)
     state, found = None, []
     for start in range(0, len(ids), SEGMENT):
         part = slice(start, start + SEGMENT)
-        hidden, state = learner.read(inputs[None, part], state, cuts[None, part])
+        hidden, state = learner.read(
+            inputs[None, part], state, None if cuts is None else cuts[None, part]
+        )
         state = state.detach()
         with torch.no_grad():
             scores = log_probabilities(learner.logits(hidden)[0], unknown_rate)
@@ -72,10 +68,7 @@ def dynamic_nats(
         with torch.no_grad():
             for weight in weights:
                 weight.sub_(weight.grad, alpha=rate)  # type: ignore[arg-type]
-    nats = torch.cat(found).numpy()
-    if before is None:
-        nats[0] = np.log(learner.embedding.num_embeddings)
-    return nats if starts is None else np.delete(nats, starts)
+    return evaluate.counted(learner, torch.cat(found).numpy(), before, starts)
 
 
 def chosen(network: CharacterNetwork, read: TextData, spared: int) -> float:

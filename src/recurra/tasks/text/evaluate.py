@@ -11,6 +11,7 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from recurra.data.streams import Ids
 from recurra.data.vocabulary import UNKNOWN
@@ -19,7 +20,7 @@ from recurra.judge.verdict import Verdict, verdict
 from recurra.search.choice import Sampling
 from recurra.tasks.text import freerun
 from recurra.tasks.text.baselines import Baseline, spread
-from recurra.tasks.text.data import TextData
+from recurra.tasks.text.data import Places, TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import CharacterNetwork, stream_nats
 from recurra.tasks.text.tokens import Tokens
@@ -97,16 +98,8 @@ def score(
         starts: where documents begin that are kept apart: there no state is carried on, and the
             ids there, which stand before them, are no tokens: (N - documents,) nats come back.
     """
-    device = network.embedding.weight.device
-    first = UNKNOWN if before is None else before
-    inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
-    targets = torch.from_numpy(ids.astype(np.int64)).to(device)
-    cuts = None
-    if starts is not None:
-        cuts = torch.zeros(len(ids), dtype=torch.bool)
-        cuts[starts[starts < len(ids) - 1] + 1] = True
-        cuts = cuts.to(device)
-    count = len(ids)
+    inputs, targets, cuts = read_by(network, ids, before, starts)
+    device, count = targets.device, len(ids)
     streams = _streams(count)
     network.eval()
     if streams == 1:
@@ -124,9 +117,31 @@ def score(
             network, inputs[held], targets[held], unknown_rate, resets=cut, chunk=512
         )
         nats = np.concatenate([rows[0, :size], rows[1:, _WARM_UP:].ravel()])[:count]
+    return counted(network, nats, before, starts), streams
+
+
+def read_by(
+    network: CharacterNetwork, ids: Ids, before: int | None, starts: Places | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs (N,), targets (N,), and where inputs begin a document; arguments as in `score`."""
+    device = network.embedding.weight.device
+    first = UNKNOWN if before is None else before
+    inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
+    targets = torch.from_numpy(ids.astype(np.int64)).to(device)
+    if starts is None:
+        return inputs, targets, None
+    cuts = torch.zeros(len(ids), dtype=torch.bool)
+    cuts[starts[starts < len(ids) - 1] + 1] = True
+    return inputs, targets, cuts.to(device)
+
+
+def counted(
+    network: CharacterNetwork, nats: Nats, before: int | None, starts: Places | None
+) -> Nats:
+    """Of what ids (N,) cost, what `score` tells: log V for a first token that follows nothing."""
     if before is None:
         nats[0] = math.log(network.embedding.num_embeddings)
-    return nats if starts is None else np.delete(nats, starts), streams
+    return nats if starts is None else np.delete(nats, starts)
 
 
 def _streams(count: int) -> int:

@@ -216,22 +216,18 @@ def learn(
             trained on.
         spared: how many of its tokens were never learnt: see `trainee.spared`.
     """
-    now = 1.0
-    if unseen is None:
-        nats, ids = _costs(network, read, MOST_UNSEEN)
-    else:
-        nats, ids = unseen, _tokens(read, MOST_UNSEEN)[-len(unseen) :]
-        if spared:
-            part = trainee.spared(read.parts.select, spared)
-            begin = max(1, part.start - _WARM_UP)
-            starts = read.starts_in(range(begin, part.stop))
-            ids, before = np.asarray(read.ids[begin : part.stop]), int(read.ids[begin - 1])
-            found = evaluate.score(network, ids, read.unknown_rate, before, starts)[0]
-            # The first token of the part has no cost of before, but where it begins a document.
-            marks = read.starts_in(part)
-            count = spared - (1 if marks is None else len(marks))
-            now = float(found[-count:].mean() / max(nats[:count].mean(), 1e-9))
-            ids = _tokens(read, MOST_UNSEEN)[-len(unseen) :]
+    last, now = read.parts.select[-MOST_UNSEEN:], 1.0
+    nats = _costs(network, read, last) if unseen is None else unseen
+    if unseen is not None and spared:
+        part = trainee.spared(read.parts.select, spared)
+        found = _costs(network, read, range(max(1, part.start - _WARM_UP), part.stop))
+        # The first token of the part has no cost of before, but where it begins a document.
+        marks = read.starts_in(part)
+        count = spared - (1 if marks is None else len(marks))
+        now = float(found[-count:].mean() / max(nats[:count].mean(), 1e-9))
+    ids = read.ids[last.start : last.stop]
+    marks = read.starts_in(last)
+    ids = (ids if marks is None else np.delete(ids, marks))[-len(nats) :]
     costs, counts = totals(nats, ends_of(read.vocabulary, ids))
     if len(costs) < LEAST:
         return None
@@ -243,24 +239,10 @@ def read_again(read: TextData, *, finishing: bool) -> int:
     return min(len(read.select), len(read.select) // 10 + _WARM_UP if finishing else MOST_UNSEEN)
 
 
-def _tokens(read: TextData, most: int) -> Ids:
-    """Up to so many of the last ids of the selection part, without beginnings of documents."""
-    start = max(0, len(read.select) - most)
-    ids: Ids = np.asarray(read.select[start:])
-    starts = read.starts_in(read.parts.select)
-    return ids if starts is None else np.delete(ids, starts[starts >= start] - start)
-
-
-def _costs(network: CharacterNetwork, read: TextData, most: int) -> tuple[Nats, Ids]:
-    """What the last ids of the selection part cost a network, and which they are."""
-    start = max(0, len(read.select) - most)
-    starts = read.starts_in(read.parts.select)
-    if starts is not None:
-        starts = starts[starts >= start] - start
-    before = int(read.ids[read.parts.select.start + start - 1])
-    ids = np.asarray(read.select[start:])
-    nats = evaluate.score(network, ids, read.unknown_rate, before, starts)[0]
-    return nats, _tokens(read, most)
+def _costs(network: CharacterNetwork, read: TextData, part: range) -> Nats:
+    """What the tokens of a part cost a network, without the marks of where documents begin."""
+    ids, before = np.asarray(read.ids[part.start : part.stop]), int(read.ids[part.start - 1])
+    return evaluate.score(network, ids, read.unknown_rate, before, read.starts_in(part))[0]
 
 
 def realised(usual: Usual, nats: Nats, ends: NDArray[np.bool_]) -> dict[str, Any]:
