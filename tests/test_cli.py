@@ -531,7 +531,7 @@ def test_a_loss_that_is_no_number_ends_with_1_and_keeps_the_best_weights(
         found = honest(self, network, carry)
         if count == 9:
             found.mean.data.fill_(float("nan"))
-            return type(found)(found.mean * float("nan"), found.total, found.carry)
+            return type(found)((found.mean * float("nan"),), found.total, found.carry)
         return found
 
     monkeypatch.setattr(TextTrainee, "loss", loss)

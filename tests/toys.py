@@ -67,7 +67,7 @@ class Toy:
         if at == self.empty_at:
             mean, count = mean * 0.0, 0
         after = Carry(at + 1, 0.9 * carry.memory + off.detach(), carry.finishing)
-        return Loss(mean, LossSum(mean.item() * count, count), after)
+        return Loss((mean,), LossSum(mean.item() * count, count), after)
 
     def select(self, network: nn.Module) -> LossSum:
         self.asked.append(len(self.asked))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from recurra.core.dropout import dropout
+from recurra.core.dropout import drawn_from, dropout
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.3, 0.5, 0.9])
@@ -44,3 +44,20 @@ def test_chance_follows_from_torch_s_seed_and_gradients_from_what_was_kept() -> 
     torch.testing.assert_close(found, torch.arange(1.0, 64.0) * grad)
     kept = grad[grad > 0]
     torch.testing.assert_close(kept, torch.full_like(kept, 4 / 3))
+
+
+def test_a_generator_of_its_own_neither_reads_nor_moves_the_common_one() -> None:
+    x, before = torch.ones(50, 7), torch.get_rng_state()
+
+    def drawn(seed: int) -> torch.Tensor:
+        with drawn_from(seed):
+            return dropout(x, 0.5)
+
+    first = drawn(3)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert torch.equal(drawn(3), first)
+    assert not torch.equal(drawn(4), first)
+    before = torch.get_rng_state()
+    dropout(x, 0.5)
+    assert not torch.equal(torch.get_rng_state(), before)

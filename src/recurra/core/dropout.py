@@ -5,6 +5,9 @@ At a fraction of what torch's costs on a CPU, where drawing is most of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, TypeVar, final, overload
 
 import torch
@@ -20,6 +23,22 @@ _GRAIN: Final = 1 << 16
 """What is drawn for a number: 16 bits, four numbers from one draw of 64."""
 
 
+_GENERATOR: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)
+
+
+@contextmanager
+def drawn_from(seed: int) -> Iterator[None]:
+    """Draw what is dropped inside, on a CPU, from a generator of its own.
+
+    So that what one thread drops does not depend on what others drop.
+    """
+    before = _GENERATOR.set(torch.Generator().manual_seed(seed))
+    try:
+        yield
+    finally:
+        _GENERATOR.reset(before)
+
+
 def dropout(x: Tensor, share: float) -> Tensor:
     """Return x with this share of its numbers dropped, the others grown to make up for them.
 
@@ -32,7 +51,8 @@ def dropout(x: Tensor, share: float) -> Tensor:
         return x
     if dropped == _GRAIN:
         return x * 0.0
-    words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    words = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
+    words.random_(-(2**63), None, generator=_GENERATOR.get())
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
     kept = drawn >= dropped - _GRAIN // 2
     return x * (kept.to(x.dtype) * (_GRAIN / (_GRAIN - dropped)))

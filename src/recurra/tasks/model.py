@@ -130,7 +130,8 @@ class Model(ABC, Generic[Data, Net]):
         device = session.device_of(options.device)
         processes.agree("the data that they read", lambda: self._facts(data))
         precision = processes.first(lambda: self._precision(device))
-        design = processes.first(lambda: self._design(data, precision, device))
+        design = self._design(data, precision, device)  # all of them, since it may train a little
+        design = processes.first(lambda: design)
         with seeded(options.seed, FIRST_WEIGHTS):
             network = self._built(design.architecture).to(device)
         place = out or processes.first(lambda: tempfile.mkdtemp(prefix="recurra-"))

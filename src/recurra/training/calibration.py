@@ -129,7 +129,7 @@ def _step(
     """One step as the loop takes it; returns the carry after it."""
     with seeded(0, number), precision(next(network.parameters()).device):
         loss = trainee.loss(network, carry)
-    loss.mean.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     processes.summed(network, loss.total)
     clip(network.parameters(), Settings.clip)
     for optimiser in optimisers:

@@ -24,6 +24,7 @@ from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import Clock, Plan
 from recurra.training.precision import Precision
 from recurra.training.schedule import rate
+from recurra.training.together import together
 
 Carry = TypeVar("Carry")
 
@@ -31,11 +32,26 @@ Carry = TypeVar("Carry")
 @final
 @dataclass(frozen=True)
 class Loss(Generic[Carry]):
-    """The loss of one step: a scalar to minimise, what it sums up, and what the next step needs."""
+    """The loss of one step.
 
-    mean: Tensor
+    Args:
+        means: scalars whose sum is minimised; no two of them have a weight in common.
+        total: what they sum up.
+        carry: what the next step needs.
+    """
+
+    means: tuple[Tensor, ...]
     total: LossSum
     carry: Carry
+
+    @property
+    def mean(self) -> Tensor:
+        """The scalar that is minimised."""
+        return self.means[0] if len(self.means) == 1 else torch.stack(self.means).sum()
+
+    def backward(self) -> None:
+        """Add to the gradients of all weights, those of each scalar beside the others'."""
+        together([mean.backward for mean in self.means], self.means[0].device)
 
 
 class Trainee(Protocol[Carry]):
@@ -200,7 +216,7 @@ def train(
             with seeded(settings.seed, step, processes.rank()):
                 with precision(device):
                     loss = trainee.loss(network, carry)
-                loss.mean.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
             total = processes.summed(network, loss.total)
             norm = clip(network.parameters(), settings.clip)
             if not (math.isfinite(norm) and _bearable(total, trainee.ceiling)):

@@ -16,6 +16,7 @@ from recurra.data.files import TextSource
 from recurra.data.streams import Cursor, Streams
 from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
+from recurra.judge.loss import LossSum
 from recurra.tasks.text import recipe
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import (
@@ -314,6 +315,36 @@ def test_dropout_is_a_function_of_seed_and_step() -> None:
 
     assert loss(3, 4) == loss(3, 4)
     assert len({loss(3, 4), loss(3, 5), loss(4, 4)}) == 3
+
+
+def test_members_trained_side_by_side_are_those_trained_one_by_one() -> None:
+    net = network(members=3, dropout=0.5).train()
+    mine = trainee(net)
+    found: list[tuple[LossSum, State, list[Tensor]]] = []
+    before = torch.get_num_threads()
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            carry = mine.first()
+            for step in range(2):  # the second with a state
+                net.zero_grad()
+                with seeded(5, step):
+                    loss = mine.loss(net, carry)
+                loss.backward()
+                carry = loss.carry
+        finally:
+            torch.set_num_threads(before)
+        grads = [weight.grad for weight in net.parameters() if weight.grad is not None]
+        assert carry.state is not None
+        found.append((loss.total, carry.state, grads))
+    (one, state, grads), (other, beside, others) = found
+    assert other.mean == pytest.approx(one.mean, rel=1e-5)
+    for name, leaf in state.arrays().items():
+        torch.testing.assert_close(beside.arrays()[name], leaf)
+    torch.testing.assert_close(others, grads)
+    # What is minimised is their mean, and each drops its own.
+    assert loss.mean.item() == pytest.approx(loss.total.mean, rel=1e-5)
+    assert len({round(each.item(), 6) for each in loss.means}) == 3
 
 
 @pytest.mark.parametrize("count", [2, 3, 100, 255, 256, 257, 1000, 9001])

@@ -110,7 +110,7 @@ class LabelTrainee:
             total = total + LossSum(summed.item(), weight)
         end = carry.batch + 1 >= self.steps
         after = Carry(carry.epoch + 1, 0) if end else Carry(carry.epoch, carry.batch + 1)
-        return Loss(mean, total, after)
+        return Loss((mean,), total, after)
 
     def _loss(self, member: Member, rows: Rows) -> tuple[Tensor, int]:
         """Summed nats of these rows, and how many examples or steps they are."""

@@ -151,7 +151,7 @@ class PairTrainee:
             total = total + LossSum(nats.item(), len(answers))
         end = carry.batch + 1 >= self.batches[0].count
         after = Carry(carry.epoch + 1, 0) if end else Carry(carry.epoch, carry.batch + 1)
-        return Loss(mean, total, after)
+        return Loss((mean,), total, after)
 
     def select(self, network: nn.Module) -> LossSum:
         """The teacher-forced loss of all members together on the selection part."""

@@ -94,7 +94,7 @@ class SeriesTrainee:
             )
             mean = mean + losses.mean()
             total = total + LossSum(losses.sum().item(), len(drawn))
-        return Loss(mean, total, replace(carry, step=carry.step + 1))
+        return Loss((mean,), total, replace(carry, step=carry.step + 1))
 
     @property
     def _device(self) -> torch.device:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from recurra.core.dropout import drop
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
@@ -86,7 +87,7 @@ class CharacterNetwork(Network):
                 self.recurrent = GRU(a.embedding, a.hidden, a.layers, dropout=a.dropout)
             case _:
                 self.recurrent = RNN(a.embedding, a.hidden, a.layers, dropout=a.dropout)
-        self.dropout = nn.Dropout(a.dropout)
+        self.dropout = a.dropout
         self.head = nn.Linear(a.hidden, a.symbols - 1)
         self.others = nn.ModuleList(
             CharacterNetwork(replace(a, members=1)) for _ in range(a.members - 1)
@@ -132,43 +133,70 @@ class CharacterNetwork(Network):
         """
         if not self.others:
             return self._read(ids, state, resets)
-        members, layers = self.members, self.recurrent.num_layers
-        found = []
-        for number, each in enumerate(members):
-            part = slice(number * layers, (number + 1) * layers)
-            found.append(each._read(ids, _of_layers(state, part), resets))
+        found = [
+            member._read(ids, self._own_state(number, state), resets)
+            for number, member in enumerate(self.members)
+        ]
         hidden, after = zip(*found, strict=True)
         return torch.cat(hidden, -1), join_layers(after)
+
+    def _own_state(self, number: int, state: Any) -> Any:
+        """What one member carries, of the state of all."""
+        layers = self.recurrent.num_layers
+        part = slice(number * layers, (number + 1) * layers)
+        return None if state is None else state.map(lambda leaf: leaf[:, part])
 
     def _read(self, ids: Tensor, state: Any, resets: Tensor | None) -> tuple[Tensor, State]:
         """The same of this member alone."""
         hidden, after = self.recurrent(self.embedding(ids), state, resets=resets)
-        return self.dropout(hidden), after
+        return drop(hidden, self.dropout) if self.training else hidden, after
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of what the heads read (..., M*H)."""
-        each = self._each(hidden)
+        members = self.members
+        parts = zip(members, hidden.chunk(len(members), -1), strict=True)
+        each = [member.head(part) for member, part in parts]
         found = each[0]
         if len(each) > 1:
             scores = torch.stack([logits.float().log_softmax(-1) for logits in each])
             found = scores.logsumexp(0) - math.log(len(each))
         return _with_unknown(found)
 
-    def _each(self, hidden: Tensor) -> list[Tensor]:
-        """Logits (..., V - 1) of every member, of all but the id 0."""
-        members = self.members
-        parts = zip(members, hidden.chunk(len(members), -1), strict=True)
-        return [member.head(part) for member, part in parts]
-
     def summed_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The summed cross entropy of the known targets (B, T), the mean of the members' own.
 
-        `hidden` (B, T, M*H) is what the heads read. Where there would be more than MOST_SCORES
-        logits, they are made piece by piece and made again for the gradient, which costs a third
-        of the head's time, and memory for one piece.
+        `hidden` (B, T, M*H) is what the heads read.
         """
-        each = targets.shape[0] * len(self.members) * self.embedding.num_embeddings
-        steps = max(1, MOST_SCORES // each)
+        members = self.members
+        parts = zip(members, hidden.chunk(len(members), -1), strict=True)
+        every = [member._own_loss(part, targets, len(members)) for member, part in parts]
+        return every[0] if len(every) == 1 else torch.stack(every).mean()
+
+    def member_loss(
+        self,
+        number: int,
+        ids: Tensor,
+        targets: Tensor,
+        state: State | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """One member's own: the summed cross entropy of the known targets (B, T), and its state.
+
+        Args:
+            ids, state, resets: as in `read`; the state is that of all members.
+        """
+        member = self.members[number]
+        hidden, after = member._read(ids, self._own_state(number, state), resets)
+        return member._own_loss(hidden, targets, len(self.members)), after
+
+    def _own_loss(self, hidden: Tensor, targets: Tensor, beside: int) -> Tensor:
+        """The summed cross entropy of this member alone, which reads (B, T, H).
+
+        Where there would be more than MOST_SCORES logits of the `beside` members together, they
+        are made piece by piece and made again for the gradient, which costs a third of the head's
+        time, and memory for one piece.
+        """
+        steps = max(1, MOST_SCORES // (len(targets) * beside * self.embedding.num_embeddings))
         if steps >= targets.shape[1]:
             return self._summed(hidden, targets)
         pieces = zip(torch.split(hidden, steps, 1), torch.split(targets, steps, 1), strict=True)
@@ -180,16 +208,12 @@ class CharacterNetwork(Network):
         ).sum()
 
     def _summed(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        every = [
-            F.cross_entropy(
-                _with_unknown(logits).float().flatten(0, 1),
-                targets.flatten(),
-                ignore_index=UNKNOWN,
-                reduction="sum",
-            )
-            for logits in self._each(hidden)
-        ]
-        return every[0] if len(every) == 1 else torch.stack(every).mean()
+        return F.cross_entropy(
+            _with_unknown(self.head(hidden)).float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=UNKNOWN,
+            reduction="sum",
+        )
 
     def step(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         """One step of a stream: logits (B, V) after `ids` (B,), and the state."""
@@ -200,11 +224,6 @@ class CharacterNetwork(Network):
 def _with_unknown(logits: Tensor) -> Tensor:
     """Logits (..., V) with the id 0, which is never predicted, of those without it."""
     return F.pad(logits, (1, 0), value=float("-inf"))
-
-
-def _of_layers(state: State | None, part: slice) -> State | None:
-    """The state of some of the layers."""
-    return None if state is None else state.map(lambda leaf: leaf[:, part])
 
 
 def log_probabilities(logits: Tensor, unknown_rate: float) -> Tensor:

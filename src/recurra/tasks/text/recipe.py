@@ -25,6 +25,8 @@ from recurra.tasks.text.size import (
 )
 from recurra.tasks.text.trainee import MOST_EPOCHS, MOST_SPARED, TextTrainee, spared
 from recurra.training import processes
+from recurra.training.calibration import step_seconds
+from recurra.training.loop import seeded
 from recurra.training.precision import Precision
 
 SAMPLED: Final = 160
@@ -45,7 +47,8 @@ def design(
     tokens, symbols = len(read.train), len(read.vocabulary)
     operations, members = 0.0, 1
     if options.seconds is not None:
-        operations = options.seconds * training_speed(precision, device) * processes.count()
+        speed = processes.first(lambda: training_speed(precision, device))
+        operations = options.seconds * speed * processes.count()
     if options.size is not None:
         size, reason = named(options.size), f"size {options.size}, as asked"
     elif options.seconds is None:
@@ -54,6 +57,9 @@ def design(
         size = largest_worth(operations / options.members, symbols)
         reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
     else:
+        if worth(4 * operations, symbols, tokens)[1] > 1:
+            # How many there are to be, a product's speed does not tell well enough.
+            operations = options.seconds * _timed(options, read, precision, device)
         size, members, reason = worth(operations, symbols, tokens)
         reason += f" {options.seconds / 60:g} minutes here"
     given = {
@@ -75,7 +81,7 @@ def design(
         passes = options.steps * size.batch * size.chunk / tokens
     else:
         passes = min(MOST_EPOCHS, operations / size.operations(symbols) / tokens / members)
-    share = dropout(passes) if options.dropout is None else options.dropout
+    share = dropout(passes, members) if options.dropout is None else options.dropout
     architecture = Architecture(
         symbols, options.cell, size.embedding, size.hidden, size.layers, share, members
     )
@@ -86,6 +92,22 @@ def design(
         "spared": min(len(read.select) // 10, MOST_SPARED) if options.finish else 0,
     }
     return Design(architecture.to_json(), settings, size.rates, reason, options.finish)
+
+
+def _timed(
+    options: TextOptions, read: TextData, precision: Precision, device: torch.device
+) -> float:
+    """Floating-point operations a second that training two small members reaches, as timed."""
+    assert options.seconds is not None
+    size, symbols = named("small"), len(read.vocabulary)
+    sizes = (size.embedding, size.hidden, size.layers)
+    with seeded(0, 0):
+        trial = CharacterNetwork(Architecture(symbols, options.cell, *sizes, 0.2, 2)).to(device)
+    settings = {"batch": size.batch, "chunk": size.chunk, "seed": options.seed}
+    tried = trainee(trial, read, settings)
+    step = step_seconds(tried, trial.train(), precision, within=0.01 * options.seconds)
+    streams = tried.streams
+    return 2 * size.operations(symbols) * streams.batch * streams.chunk / step
 
 
 def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:

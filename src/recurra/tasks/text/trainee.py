@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, final
 
 import numpy as np
@@ -11,13 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from recurra.core.state import State
+from recurra.core.dropout import drawn_from
+from recurra.core.state import State, join_layers
 from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.loss import LossSum
 from recurra.tasks.text.model import CharacterNetwork, stream_nats
 from recurra.training import processes
 from recurra.training.loop import Loss
+from recurra.training.together import together
 
 MOST_EPOCHS: Final = 60
 """Passes over a text beyond which its model only learns it by heart."""
@@ -116,15 +119,24 @@ class TextTrainee:
         resets = None
         if chunk.resets is not None:
             resets = torch.from_numpy(chunk.resets[rows]).to(self.device)
-        hidden, state = network.read(inputs, None if chunk.fresh else carry.state, resets)
+        before = None if chunk.fresh else carry.state
+        members = len(network.members)
+        seeds = torch.randint(2**63 - 1, (members,)).tolist()
+
+        def own(member: int) -> tuple[Tensor, State]:
+            with drawn_from(seeds[member]):
+                return network.member_loss(member, inputs, targets, before, resets)
+
+        found = together([partial(own, member) for member in range(members)], self.device)
+        sums, states = zip(*found, strict=True)
         # The selection part may hold unknown characters, which are not learnt and not counted, nor
         # are beginnings of documents.
         count = int((targets != UNKNOWN).sum())
-        summed = network.summed_loss(hidden, targets)
-        mean, total = summed / max(1, count), LossSum(summed.item(), count)
+        means = tuple(each / (members * max(1, count)) for each in sums)
+        total = LossSum(float(sum(each.item() for each in sums)) / members, count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
-        after = state.detach().to(dtype=torch.float32)
-        return Loss(mean, total, TextCarry(chunk.following, after, carry.finishing, carry.unseen))
+        after = join_layers(states).detach().to(dtype=torch.float32)
+        return Loss(means, total, TextCarry(chunk.following, after, carry.finishing, carry.unseen))
 
     def select(self, network: nn.Module) -> LossSum:
         """The loss on the selection part, read in overlapping windows side by side.
