@@ -137,9 +137,11 @@ class Model(ABC, Generic[Data, Net]):
         if out is None and processes.is_first():
             weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
         run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
-        watcher.says(told)
-        watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
+            watcher.says(told)
+            watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
+            for before in run.replaced[-1:]:
+                watcher.says(f"until it is finished, the run that it replaces is {before}")
             config = self._configuration(data, design, precision, device)
             processes.first(lambda: run.write_json(CONFIG, config))
             processes.first(lambda: self._prepare(run, data, watcher))
@@ -287,6 +289,8 @@ class Model(ABC, Generic[Data, Net]):
                 fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
                 "--rate",
             )
+        # Not sooner: what overwrote a good run by a slip may come to nothing.
+        processes.first(run.settle)
         return self
 
     # -- use ---------------------------------------------------------------------------------
@@ -328,7 +332,12 @@ class Model(ABC, Generic[Data, Net]):
             BundleError: something is there already, or it cannot be written.
         """
         target = Run.create(path, overwrite=overwrite, reading=[self.run.path / CONFIG])
-        self.run.copy_to(target)
+        try:
+            self.run.copy_to(target)
+        except BaseException:
+            target.remove()
+            raise
+        target.settle()
 
     @property
     def run(self) -> Run:
