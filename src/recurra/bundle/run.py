@@ -235,6 +235,15 @@ class Run:
         self._check_own(name, whose)
         return arrays, facts
 
+    def check(self, *names: str) -> None:
+        """Read files of JSON and of arrays, to tell now what else would be told later.
+
+        Raises:
+            BundleError: one is missing, truncated, damaged or of another run.
+        """
+        for name in names:
+            _ = self.read_json(name) if name.endswith(".json") else self.read_arrays(name)
+
     def _read_bytes(self, name: str) -> bytes:
         target = self.path / name
         try:
@@ -262,21 +271,23 @@ class Run:
             )
 
     def copy_to(self, other: Run) -> None:
-        """Copy all files but the checkpoint into another run's folder, the configuration last."""
+        """Copy all files but the checkpoint into another run's folder, the configuration last.
+
+        The other run is removed where that fails, and settled else.
+        """
         names = [
             path.relative_to(self.path).as_posix()
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
         ]
-        for name in sorted(names, key=lambda name: name == CONFIG):
-            if not name.startswith("checkpoint/"):
-                try:
-                    content = (self.path / name).read_bytes()
-                except OSError as error:
-                    raise BundleError(
-                        f"{self.path / name}: cannot be read ({error.strerror})"
-                    ) from error
-                other.write_bytes(name, content)
+        try:
+            for name in sorted(names, key=lambda name: name == CONFIG):
+                if not name.startswith("checkpoint/"):
+                    other.write_bytes(name, self._read_bytes(name))
+        except BaseException:
+            other.remove()
+            raise
+        other.settle()
 
     @property
     def replaced(self) -> list[Path]:
