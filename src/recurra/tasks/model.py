@@ -239,7 +239,7 @@ class Model(ABC, Generic[Data, Net]):
             return cls._read_again(run, config)
         except DataError as error:
             copies = sorted((run.path / CHECKPOINT).parent.glob("input*"))
-            if not copies and config["data"]["files"]:
+            if error.got.startswith(str(run.path)) or (not copies and config["data"]["files"]):
                 raise
             raise BundleError(
                 f"{copies[0] if copies else (run.path / CHECKPOINT).parent}: {error.got}",

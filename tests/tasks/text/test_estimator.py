@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import gc
 import json
+import platform
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -340,6 +343,28 @@ def test_what_resuming_needs_is_missed_by_name(tmp_path: Path) -> None:
         if name != CHECKPOINT:
             assert (run / name).read_bytes() == whole
     (run / CHECKPOINT).write_bytes(kept[CHECKPOINT])
+    assert TextModel.resume(run).report["training"]["reason"] == "completed"
+
+
+def test_the_text_of_another_python_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between releases of one minor version the text changes, between others its name too."""
+    run = tmp_path / "run"
+    monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text})
+    with pytest.raises(KeyboardInterrupt):
+        TextModel(**LESS).fit(out=run, watcher=Interrupting(9))
+    begun_with = platform.python_version()
+    monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text + "More of it.\n"})
+    monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")
+    for version in (sys.version_info, SimpleNamespace(major=3, minor=99)):
+        with monkeypatch.context() as patch:
+            patch.setattr("recurra.data.files.sys.version_info", version)
+            with pytest.raises(DataError, match=r"this is Python 3\.99\.1") as caught:
+                TextModel.resume(run)
+        assert str(run) in caught.value.got
+        assert caught.value.expected == f"Python {begun_with}"
+    monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text})
     assert TextModel.resume(run).report["training"]["reason"] == "completed"
 
 
