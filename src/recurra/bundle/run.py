@@ -300,8 +300,11 @@ class Run:
         return place.parent / f".{place.name}.replaced-{number}"
 
     def _told(self) -> str:
-        """Where the run lies that stood here before this one."""
-        return "".join(f"; the run that it was to replace is {each}" for each in self.replaced[-1:])
+        """Where the run lies that stood here before this one, and what to do with it."""
+        return "".join(
+            f"; the run that it was to replace is {each}, which can be renamed back"
+            for each in self.replaced[-1:]
+        )
 
     def settle(self) -> None:
         """Remove the runs that were overwritten by this one, as it is finished."""
