@@ -6,13 +6,12 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -430,34 +429,120 @@ def test_overwrite_never_replaces_a_file_nor_what_is_read(tmp_path: Path) -> Non
     assert contents(tmp_path) == before
 
 
-def test_overwrite_empties_a_run(tmp_path: Path) -> None:
+def trained(path: Path, name: str) -> dict[str, bytes]:
+    """Something learnt, in a folder where nothing is; what is in it."""
+    run = begun(path)
+    run.write_arrays(WEIGHTS, ARRAYS, {"name": name})
+    run.write_arrays(CHECKPOINT, ARRAYS)
+    return contents(path)
+
+
+def test_what_is_overwritten_stays_beside_until_the_new_run_is_finished(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "corpus.txt").write_text("x")
-    run = begun(tmp_path / "run")
-    run.write_arrays(CHECKPOINT, ARRAYS)
-    (run.path / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
-    Run.create(run.path, overwrite=True)
-    assert contents(run.path) == {}
+    place, before = tmp_path / "run", trained(tmp_path / "run", "old")
+    (place / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
+    run = Run.create(place, overwrite=True)
+    assert contents(place) == {}
+    (aside,) = run.replaced
+    assert aside.parent == tmp_path.resolve()
+    assert contents(aside) == before
+    run.write_json(CONFIG, begun(tmp_path / "other").config())
+    run.settle()
+    assert run.replaced == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kept", "other", "run"]
+    assert list(contents(place)) == [CONFIG]
     assert (tmp_path / "kept" / "corpus.txt").read_text() == "x"
 
 
-def test_overwriting_cut_off_half_way_still_looks_like_a_run(
+def test_what_comes_to_nothing_brings_back_what_it_overwrote(tmp_path: Path) -> None:
+    place, before = tmp_path / "run", trained(tmp_path / "run", "old")
+    run = Run.create(place, overwrite=True)
+    run.write_text("README.md", "card")
+    run.remove()
+    assert contents(tmp_path) == {f"run/{name}": content for name, content in before.items()}
+    Run(tmp_path / "other").remove()  # nothing at all
+
+
+def test_the_old_run_comes_back_where_no_new_folder_can_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = begun(tmp_path / "run")
-    run.write_text("README.md", "card")
-    unlink: Callable[[Path], None] = Path.unlink
+    place, before = tmp_path / "run", trained(tmp_path / "run", "old")
 
-    def once(self: Path) -> None:
-        unlink(self)
-        raise Crash
+    def full(*_given: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", once)
-        with pytest.raises(Crash):
-            Run.create(run.path, overwrite=True)
-    assert list(contents(run.path)) == [CONFIG]
-    Run.create(run.path, overwrite=True)
+        patch.setattr(Path, "mkdir", full)
+        with pytest.raises(BundleError, match="No space left"):
+            Run.create(place, overwrite=True)
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize("how_far", ["set aside", "made", "begun"])
+def test_killed_while_it_overwrites_the_old_run_is_found(tmp_path: Path, how_far: str) -> None:
+    place, before = tmp_path / "run", trained(tmp_path / "run", "old")
+    (aside,) = Run.create(place, overwrite=True).replaced
+    if how_far == "set aside":
+        place.rmdir()
+    elif how_far == "begun":
+        Run(place).write_json(CONFIG, Run(aside).config())
+    for tried in (lambda: Run.open(place).read_arrays(WEIGHTS), lambda: Run.create(place)):
+        with pytest.raises(BundleError) as caught:
+            tried()
+        assert str(aside) in caught.value.got
+    # The next attempt learns nothing either, twice.
+    for _ in range(2):
+        run = Run.create(place, overwrite=True)
+        assert run.replaced == [aside]
+        run.remove()
+        assert contents(place) == before
+    assert Run(place).replaced == []
+
+
+def test_all_that_was_learnt_stays_until_a_run_is_finished(tmp_path: Path) -> None:
+    place, first = tmp_path / "run", trained(tmp_path / "run", "first")
+    Run.create(place, overwrite=True).write_json(CONFIG, begun(tmp_path / "x").config())
+    Run(place).write_arrays(CHECKPOINT, ARRAYS)
+    second = contents(place)
+    run = Run.create(place, overwrite=True)
+    assert [contents(each) for each in run.replaced] == [first, second]
+    run.remove()
+    assert contents(place) == second
+    run = Run.create(place, overwrite=True)
+    run.settle()
+    assert run.replaced == []
+
+
+def test_a_run_that_a_link_leads_to_is_overwritten_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    before = trained(tmp_path / "disk" / "run", "old")
+    (tmp_path / "run").symlink_to(tmp_path / "disk" / "run", target_is_directory=True)
+    run = Run.create(tmp_path / "run", overwrite=True)
+    assert [each.parent.name for each in run.replaced] == ["disk"]
+    run.write_text("README.md", "card")
+    assert list(contents(tmp_path / "disk" / "run")) == ["README.md"]
+    run.remove()
+    assert contents(tmp_path / "run") == before
+
+
+def test_the_folder_one_stands_in_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = trained(tmp_path / "run", "old")
+    (tmp_path / "run" / "deep").mkdir()
+    for folder, out in (("run", "."), ("run/deep", ".."), ("run/deep", tmp_path / "run")):
+        monkeypatch.chdir(tmp_path / folder)
+        with pytest.raises(BundleError, match="that this command is run in") as caught:
+            Run.create(out, overwrite=True)
+        assert caught.value.fix
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_run_that_is_being_replaced_leaves_its_name_taken(tmp_path: Path) -> None:
+    trained(tmp_path / "text-x-1", "old")
+    Run.create(tmp_path / "text-x-1", overwrite=True).path.rmdir()
+    assert free_path("text", "x", tmp_path).name == "text-x-2"
 
 
 def test_copies_are_whole_but_for_the_checkpoint(tmp_path: Path) -> None:
@@ -533,14 +618,19 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=4) | st.lists(VALUES, max_size=4))
+@example({"nats": 1.0, "seal": "of wax"})
+@example({"list": [1]})
+@example({"list": [1], "nats": 1.0})
 def test_what_is_sealed_comes_back(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (UnicodeEncodeError, ValueError):
         return
-    if isinstance(value, dict) and ("seal" in value or value.keys() == {"list"}):
-        return
     run = begun(tmp_path_factory.mktemp("run"))
+    if isinstance(value, dict) and ("seal" in value or value.keys() == {"list"}):
+        with pytest.raises(ValueError, match="the seal's own"):
+            run.write_json("report.json", value)
+        return
     run.write_json("report.json", value)
     assert run.read_json("report.json") == value
     # Written anew by eye, with other blanks and in another order, it is the same.

@@ -433,6 +433,16 @@ def test_ctrl_c_before_anything_was_learnt_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_ctrl_c_tells_where_the_run_is_that_it_overwrites(
+    own_run: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_at(monkeypatch, 7)
+    command = ("train", "text", corpus, "--out", own_run, "--overwrite", "--quiet", *OPTIONS)
+    assert call(*command).err.endswith(
+        f"to do: recurra resume {own_run}\n  the run that it replaces: {Run(own_run).replaced[0]}\n"
+    )
+
+
 def test_ctrl_c_while_writing_ends_with_130(
     trained: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

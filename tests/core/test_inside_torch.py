@@ -136,6 +136,43 @@ def test_a_functional_call_puts_other_weights_in(kind: str) -> None:
             assert not torch.equal(found, made(x))
 
 
+@pytest.mark.parametrize("wish", ["", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_vmap_over_inputs_over_models_and_over_gradients(kind: str, wish: str) -> None:
+    models = [model(kind, num_layers=2, bidirectional=True) for _ in range(3)]
+    for each in models:
+        each.behind = nn.Linear(10, 2).double()
+    made, x = models[0], torch.randn(3, 2, 6, 3, dtype=torch.float64)
+    weights, _ = torch.func.stack_module_state(models)
+
+    def run(weights: dict[str, Tensor], rows: Tensor) -> Tensor:
+        found: Tensor = torch.func.functional_call(made, weights, (rows,))
+        return found
+
+    own = dict(made.named_parameters())
+    with laws.path(wish):
+        same(list(torch.vmap(made)(x)), [made(rows) for rows in x])
+        expected = [each(rows) for each, rows in zip(models, x, strict=True)]
+        same(list(torch.vmap(run)(weights, x)), expected)
+        each_row = torch.vmap(torch.func.grad(lambda w, rows: run(w, rows).sum()), (None, 0))
+        slopes = [torch.autograd.grad(made(rows).sum(), list(own.values())) for rows in x]
+        found = each_row(own, x)
+        for name, *expected in zip(own, *slopes, strict=True):
+            same(list(found[name]), expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_jacobians_forwards_are_those_backwards(kind: str) -> None:
+    made = model(kind).float()  # what oneDNN would run
+    x = torch.randn(2, 4, 3)
+    with laws.path(""):
+        backwards = torch.func.jacrev(made)(x)
+        torch.testing.assert_close(torch.func.jacfwd(made)(x), backwards, rtol=1e-4, atol=1e-5)
+        along = torch.func.jvp(made, (x,), (x,))[1]
+    torch.testing.assert_close(along, torch.tensordot(backwards, x, 3), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.skipif(bool(absent), reason=absent)
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_that_share_a_layer(kind: str) -> None:

@@ -11,6 +11,7 @@ import time
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -251,6 +252,54 @@ def test_gradients_are_those_of_the_whole_batch(
             assert weight.grad is None
         else:
             torch.testing.assert_close(weight.grad, gradient)
+
+
+class Told:
+    """Says what the other processes said."""
+
+    def __init__(self, *others: str) -> None:
+        self.others = others
+
+    def all_gather_object(self, found: list[Any], own: str) -> None:
+        found[:] = [own, *self.others]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "at", "others", "taken"),
+    [
+        # torchrun: all see all.
+        (2, 0, ["b"], 0),
+        (2, 1, ["a"], 1),
+        (4, 2, ["a", "b", "d"], 2),
+        (2, 2, [], None),
+        (0, 1, [], None),
+        # SLURM: each sees its own.
+        (1, 0, ["b"], 0),
+        (1, 1, ["b"], 0),
+        (1, 3, ["b", "c", "d"], 0),
+        # Two that see the same one.
+        (1, 1, ["a"], None),
+    ],
+)
+def test_each_process_has_a_gpu_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, at: int, others: list[str], taken: int | None
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "set_device", found.append)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda gpu: SimpleNamespace(uuid="abcd"[gpu])
+    )
+    monkeypatch.setattr(processes, "_joined", lambda: nullcontext(Told(*others)))
+    processes._shared.cache_clear()
+    with placed(at, 9), mock.patch.dict(os.environ, {"LOCAL_RANK": str(at)}):
+        if taken is None:
+            with pytest.raises(OptionError, match=f"more processes than GPUs.*sees {gpus}"):
+                processes.own(torch.device("cuda"))
+        else:
+            assert processes.own(torch.device("cuda")) == torch.device("cuda")
+    processes._shared.cache_clear()
+    assert found == ([] if taken is None else [taken])
 
 
 def test_what_cannot_be_shared_is_refused(tmp_path: Path) -> None:

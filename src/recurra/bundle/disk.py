@@ -33,7 +33,7 @@ def write(target: Path, parts: Iterable[bytes]) -> None:
             with contextlib.suppress(OSError):
                 Path(aside).unlink()
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
 
 @contextlib.contextmanager
@@ -52,13 +52,8 @@ def errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder durable."""
     # A rename is durable only once its folder is; Windows cannot open folders and needs none of it.
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
@@ -66,3 +61,9 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

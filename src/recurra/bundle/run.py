@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -53,6 +54,9 @@ class Run:
     ) -> Run:
         """Make the folder of a new run; `reading` are files that it is made from.
 
+        A run that is overwritten is set aside beside it, until `settle` says that the new one is
+        finished, or `remove` brings the old one back.
+
         Raises:
             BundleError: something is there already (without `overwrite`), something that is not
                 a run or that holds what is read (with it), or the folder cannot be made.
@@ -61,21 +65,29 @@ class Run:
         with disk.errors(run.path):
             is_file = run.path.exists() and not run.path.is_dir()
             held = run.path.is_dir() and any(run.path.iterdir())
+            place, before = run.path.resolve(), run.replaced
         if is_file:
             raise BundleError(
                 f"{run.path}: is a file", expected="a new folder", fix="choose another --out"
             )
-        if held and not overwrite:
+        if (held or before) and not overwrite:
             raise BundleError(
-                f"{run.path}: exists already",
+                f"{run.path}: {'exists already' if held else 'is to be replaced'}{run._told()}",
                 expected="a new folder for the run",
                 fix="choose another --out, or add --overwrite to replace the run",
             )
-        if held and any(run.path.resolve() in file.resolve().parents for file in reading):
+        if held and any(place in file.resolve().parents for file in reading):
             raise BundleError(
                 f"{run.path}: holds what the new run is made from, so it is not replaced",
                 expected="another folder for the run",
                 fix="choose another --out",
+            )
+        if held and place in (Path.cwd(), *Path.cwd().parents):
+            # It would be set aside with whoever stands in it.
+            raise BundleError(
+                f"{run.path}: the folder that this command is run in, so it is not replaced",
+                expected="another folder for the run",
+                fix="change to a folder outside of it first",
             )
         if held:
             try:
@@ -88,9 +100,15 @@ class Run:
                     fix="choose another --out, or remove that folder yourself",
                 ) from error
         with disk.errors(run.path):
-            if held:
-                run._empty()
-            run.path.mkdir(parents=True, exist_ok=True)
+            if held and any(map(run.has, (CHECKPOINT, WEIGHTS, REPORT))):
+                place.rename(run._aside(len(before) + 1))
+            elif held:
+                run._empty()  # nothing was learnt
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+            except BaseException:
+                run.remove()
+                raise
         return run
 
     @classmethod
@@ -103,14 +121,14 @@ class Run:
         run = cls(path)
         if not run.path.is_dir():
             raise BundleError(
-                f"{run.path}: no such run"
+                f"{run.path}: no such run{run._told()}"
                 if not run.path.exists()
                 else f"{run.path}: not a folder",
                 expected="the folder of a run, as made by `recurra train`",
             )
         if not (run.path / CONFIG).is_file():
             raise BundleError(
-                f"{run.path}: not a run of recurra (no {CONFIG})",
+                f"{run.path}: not a run of recurra (no {CONFIG}){run._told()}",
                 expected="the folder of a run, as made by `recurra train`",
             )
         config = run.config()
@@ -217,12 +235,21 @@ class Run:
         self._check_own(name, whose)
         return arrays, facts
 
+    def check(self, *names: str) -> None:
+        """Read files of JSON and of arrays, to tell now what else would be told later.
+
+        Raises:
+            BundleError: one is missing, truncated, damaged or of another run.
+        """
+        for name in names:
+            _ = self.read_json(name) if name.endswith(".json") else self.read_arrays(name)
+
     def _read_bytes(self, name: str) -> bytes:
         target = self.path / name
         try:
             return target.read_bytes()
         except FileNotFoundError:
-            raise BundleError(f"{target}: missing", fix=_unfinished(name)) from None
+            raise BundleError(f"{target}: missing{self._told()}", fix=_unfinished(name)) from None
         except OSError as error:
             raise BundleError(
                 f"{target}: cannot be read ({error.strerror})",
@@ -244,27 +271,56 @@ class Run:
             )
 
     def copy_to(self, other: Run) -> None:
-        """Copy all files but the checkpoint into another run's folder, the configuration last."""
+        """Copy all files but the checkpoint into another run's folder, the configuration last.
+
+        The other run is removed where that fails, and settled else.
+        """
         names = [
             path.relative_to(self.path).as_posix()
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
         ]
-        for name in sorted(names, key=lambda name: name == CONFIG):
-            if not name.startswith("checkpoint/"):
-                try:
-                    content = (self.path / name).read_bytes()
-                except OSError as error:
-                    raise BundleError(
-                        f"{self.path / name}: cannot be read ({error.strerror})"
-                    ) from error
-                other.write_bytes(name, content)
+        try:
+            for name in sorted(names, key=lambda name: name == CONFIG):
+                if not name.startswith("checkpoint/"):
+                    other.write_bytes(name, self._read_bytes(name))
+        except BaseException:
+            other.remove()
+            raise
+        other.settle()
+
+    @property
+    def replaced(self) -> list[Path]:
+        """Where runs lie that were overwritten by this one, the latest last, until it `settle`s."""
+        return list(itertools.takewhile(Path.exists, map(self._aside, itertools.count(1))))
+
+    def _aside(self, number: int) -> Path:
+        # Beside the folder that a link leads to, as none is renamed from one disk to another.
+        place = self.path.resolve()
+        return place.parent / f".{place.name}.replaced-{number}"
+
+    def _told(self) -> str:
+        """Where the run lies that stood here before this one, and what to do with it."""
+        return "".join(
+            f"; the run that it was to replace is {each}, which can be renamed back"
+            for each in self.replaced[-1:]
+        )
+
+    def settle(self) -> None:
+        """Remove the runs that were overwritten by this one, as it is finished."""
+        disk.sync_folder(self.path.resolve().parent)
+        for each in reversed(self.replaced):
+            shutil.rmtree(each, ignore_errors=True)
 
     def remove(self) -> None:
-        """Remove the run and its folder, as far as that is possible."""
+        """Remove the run, as far as that is possible, and bring back the one that it overwrote."""
+        place = self.path.resolve()
         with contextlib.suppress(OSError):
-            self._empty()
-            self.path.rmdir()
+            if place.exists():
+                self._empty()
+                place.rmdir()
+            for latest in self.replaced[-1:]:
+                latest.rename(place)
 
     def _empty(self) -> None:
         # The configuration last: cut off half-way, what is left still says that it is a run.
@@ -322,10 +378,10 @@ class Run:
 
 
 def free_path(task: str, data: str, root: str | os.PathLike[str] = "runs") -> Path:
-    """The first of runs/<task>-<data>-1, -2, ... that does not exist."""
+    """The first of runs/<task>-<data>-1, -2, ... that does not exist, nor is being replaced."""
     stem = "".join(c if c.isalnum() or c in "._-" else "-" for c in data).strip("-.") or "data"
     number = 1
-    while (path := Path(root) / f"{task}-{stem}-{number}").exists():
+    while (path := Path(root) / f"{task}-{stem}-{number}").exists() or Run(path).replaced:
         number += 1
     return path
 

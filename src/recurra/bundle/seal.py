@@ -25,7 +25,13 @@ def identity() -> str:
 
 
 def sealed(value: Mapping[str, Any] | Sequence[Any], run: str) -> dict[str, Any]:
-    """A JSON object with its seal; a list becomes an object."""
+    """A JSON object with its seal; a list becomes an object.
+
+    Raises:
+        ValueError: an object that could not be told from a sealed one, or from a list.
+    """
+    if isinstance(value, Mapping) and (SEAL in value or value.keys() == {_LIST}):
+        raise ValueError(f"the key {SEAL!r}, and {_LIST!r} alone, stand for the seal's own")
     held = {**value} if isinstance(value, Mapping) else {_LIST: value}
     # As it is going to be read: tuples as lists, keys as text.
     return held | {SEAL: f"{run}:{_digest(json.loads(json.dumps(held)), run)}"}

@@ -105,6 +105,8 @@ def choose(
     vain = ", though RECURRA_PATH asks for it" if wish == "torch" else also
     if plain not in torch_path.FUNCTIONS:
         return Path("loop", f"torch has no {type(plain).__name__}{vain}")
+    if refused := torch_path.refusal():
+        return Path("loop", refused + vain)
     if every_state and plain == LSTM:
         return Path("loop", f"torch shows an LSTM's cell state after the last step alone{vain}")
     engine = torch_path.engine(cell, weights.input)

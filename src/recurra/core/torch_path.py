@@ -46,6 +46,20 @@ HOLD = 1e4
 """Saturates a sigmoid exactly, in bfloat16 too: sigmoid(-HOLD) = 0 and sigmoid(HOLD) = 1."""
 
 
+def refusal() -> str:
+    """Return why torch's own recurrence cannot run here, or an empty string."""
+    # Dynamo cannot look into what follows.
+    if torch.compiler.is_compiling():
+        return ""
+    inside: Any = torch._C._functorch
+    levels = inside.get_interpreter_stack() or ()
+    if any(level.key() == inside.TransformType.Vmap for level in levels):
+        return "torch.func.vmap has no rule for torch's own recurrence"
+    if torch.autograd.forward_ad._current_level >= 0:
+        return "forward-mode has no rule for oneDNN's and cuDNN's recurrence"
+    return ""
+
+
 def engine(cell: Cell[Any], like: Tensor) -> str:
     """Return the name of what runs the steps for input or weights like these."""
     if like.device.type == "cuda" and torch.backends.cudnn.enabled:

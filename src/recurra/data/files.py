@@ -166,6 +166,11 @@ def embedded_text() -> TextSource:
     return TextSource(text, f"python-{sys.version_info.major}.{sys.version_info.minor}-reference")
 
 
+def is_embedded(name: str) -> bool:
+    """Whether a text of no file is the embedded one, of this Python or another."""
+    return name.startswith("python-") and name.endswith("-reference")
+
+
 def is_folder(
     path: Path, expected: str = "a text file, a folder of text files, or - for standard input"
 ) -> bool:

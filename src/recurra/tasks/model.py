@@ -44,6 +44,8 @@ class Model(ABC, Generic[Data, Net]):
     """
 
     task: ClassVar[str]
+    baselines: ClassVar[str]
+    """The file of a run that `_prepare` keeps the baselines in."""
     several: ClassVar[bool] = False
     """Whether several processes can train one model, each on its share of every batch's rows."""
 
@@ -88,7 +90,7 @@ class Model(ABC, Generic[Data, Net]):
 
     @abstractmethod
     def _load_parts(self, run: Run, config: dict[str, Any], network: Net) -> None:
-        """Read what `_prepare` wrote, and check that it fits the network."""
+        """Read what `_prepare` wrote to be used with the network, and check that it fits."""
 
     @staticmethod
     @abstractmethod
@@ -138,12 +140,15 @@ class Model(ABC, Generic[Data, Net]):
         if out is None and processes.is_first():
             weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
         run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
-        watcher.says(told)
-        watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
         try:
+            watcher.says(told)
+            watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
+            for before in run.replaced[-1:]:
+                watcher.says(f"until it is finished, the run that it replaces is {before}")
             config = self._configuration(data, design, precision, device)
             processes.first(lambda: run.write_json(CONFIG, config))
             processes.first(lambda: self._prepare(run, data, watcher))
+            self._load_parts(run, config, network)
             return self._trained(run, data, network, precision, watcher, clock, new=True)
         except BaseException:
             if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
@@ -221,6 +226,9 @@ class Model(ABC, Generic[Data, Net]):
         device = session.device_of(name)
         with seeded(0, 0), run.intact(CONFIG):
             network = cls._built(config["architecture"]).to(device)
+        # What is missing or damaged is told now, not when hours of training have passed.
+        model._load_parts(run, config, network)
+        run.check(cls.baselines, *([WEIGHTS] if run.history() else []))
         return model._trained(
             run, data, network, precision, watcher or Silence(), Clock(), new=False
         )
@@ -232,7 +240,7 @@ class Model(ABC, Generic[Data, Net]):
             return cls._read_again(run, config)
         except DataError as error:
             copies = sorted((run.path / CHECKPOINT).parent.glob("input*"))
-            if not copies and config["data"]["files"]:
+            if error.got.startswith(str(run.path)) or (not copies and config["data"]["files"]):
                 raise
             raise BundleError(
                 f"{copies[0] if copies else (run.path / CHECKPOINT).parent}: {error.got}",
@@ -288,6 +296,8 @@ class Model(ABC, Generic[Data, Net]):
                 fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
                 "--rate",
             )
+        # Not sooner: what overwrote a good run by a slip may come to nothing.
+        processes.first(run.settle)
         return self
 
     # -- use ---------------------------------------------------------------------------------
@@ -303,10 +313,11 @@ class Model(ABC, Generic[Data, Net]):
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
         model._options.device = device
-        model._adopt(run)
+        model._load_parts(run, run.config(), model._adopt(run))
         return model
 
-    def _adopt(self, run: Run) -> None:
+    def _adopt(self, run: Run) -> Net:
+        """Stand on a run with its weights."""
         config = run.config()
         arrays, _ = run.read_arrays(WEIGHTS)
         try:
@@ -318,9 +329,9 @@ class Model(ABC, Generic[Data, Net]):
                 f"{run.path / WEIGHTS}: does not fit {CONFIG} ({str(error).splitlines()[0]})",
                 fix="restore both from one copy of the run, or train again",
             ) from error
-        self._load_parts(run, config, network)
         self._run = run
         self._network = network.to(session.device_of(self._options.device)).eval()
+        return self._network
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Copy the run to a folder of its own.

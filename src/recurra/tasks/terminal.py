@@ -84,8 +84,11 @@ def trained(
     try:
         model = fit()
     except KeyboardInterrupt:
-        kept = f"; what was learnt is kept\n  to do: recurra resume {path}"
-        end = kept if Run(path).has(CHECKPOINT) else " before anything was learnt"
+        run, end = Run(path), " before anything was learnt"
+        if run.has(CHECKPOINT):
+            end = f"; what was learnt is kept\n  to do: recurra resume {path}"
+            for before in run.replaced[-1:]:
+                end += f"\n  the run that it replaces: {before}"
         print(f"recurra: interrupted{end}", file=sys.stderr)
         raise
     if as_json:

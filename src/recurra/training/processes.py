@@ -101,15 +101,29 @@ def own(device: torch.device) -> torch.device:
     if count() > 1 and device.type == "cuda":
         import torch
 
-        here, gpus = int(os.environ.get("LOCAL_RANK", rank())), torch.cuda.device_count()
-        if here >= gpus:
+        gpus = torch.cuda.device_count()
+        # Where a process sees one GPU alone, as SLURM starts them, that is its own.
+        here = 0 if gpus == 1 else int(os.environ.get("LOCAL_RANK", rank()))
+        if here >= gpus or _shared(here):
             raise OptionError(
-                f"more processes than the {gpus} GPUs of this machine",
+                f"more processes than GPUs, of which this one sees {gpus}",
                 expected="a GPU for each process",
                 fix="start fewer processes, or add --device cpu",
             )
         torch.cuda.set_device(here)
     return device
+
+
+@cache
+def _shared(gpu: int) -> bool:
+    """Whether another process has this GPU too."""
+    import torch
+
+    found: list[Any] = [None] * count()
+    own = str(torch.cuda.get_device_properties(gpu).uuid)
+    with _joined() as dist:
+        dist.all_gather_object(found, own)
+    return found.count(own) > 1
 
 
 # -- what all of them do at the same place ------------------------------------------------------

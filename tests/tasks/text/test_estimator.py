@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import gc
 import json
+import platform
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -235,6 +238,35 @@ def test_a_text_inside_the_run_is_not_replaced(own_run: Path) -> None:
     assert content(own_run) == before
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, BundleError("the disk is full")])
+def test_what_ends_before_the_first_step_brings_back_what_it_overwrote(
+    own_run: Path, monkeypatch: pytest.MonkeyPatch, error: Any
+) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    before = content(own_run.parent)
+    monkeypatch.setattr(baselines, "text_baselines", fail)
+    with pytest.raises((KeyboardInterrupt, BundleError)):
+        TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True)
+    assert content(own_run.parent) == before
+
+
+def test_what_is_overwritten_is_kept_until_the_new_training_has_ended_well(own_run: Path) -> None:
+    before = content(own_run)
+    exploding = {**LESS, "rate": 10.0, "steps": 60, "cell": "rnn", "hidden": 128}
+    with pytest.raises(TrainingError, match="exploded"):
+        TextModel(**exploding).fit(TEXT, out=own_run, overwrite=True)
+    with pytest.raises(KeyboardInterrupt):
+        TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True, watcher=Interrupting(9))
+    run = Run.open(own_run)
+    assert content(run.replaced[0]) == before
+    assert len(run.replaced) == 2
+    TextModel.resume(own_run)
+    assert run.replaced == []
+    assert [each.name for each in own_run.parent.iterdir()] == [own_run.name]
+
+
 # -- going on -----------------------------------------------------------------------------------
 
 
@@ -314,6 +346,28 @@ def test_what_resuming_needs_is_missed_by_name(tmp_path: Path) -> None:
     assert TextModel.resume(run).report["training"]["reason"] == "completed"
 
 
+def test_the_text_of_another_python_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between releases of one minor version the text changes, between others its name too."""
+    run = tmp_path / "run"
+    monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text})
+    with pytest.raises(KeyboardInterrupt):
+        TextModel(**LESS).fit(out=run, watcher=Interrupting(9))
+    begun_with = platform.python_version()
+    monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text + "More of it.\n"})
+    monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")
+    for version in (sys.version_info, SimpleNamespace(major=3, minor=99)):
+        with monkeypatch.context() as patch:
+            patch.setattr("recurra.data.files.sys.version_info", version)
+            with pytest.raises(DataError, match=r"this is Python 3\.99\.1") as caught:
+                TextModel.resume(run)
+        assert str(run) in caught.value.got
+        assert caught.value.expected == f"Python {begun_with}"
+    monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text})
+    assert TextModel.resume(run).report["training"]["reason"] == "completed"
+
+
 def test_resuming_takes_as_many_threads_as_before(tmp_path: Path) -> None:
     run = begun(tmp_path)
     torch.set_num_threads(2)
@@ -361,6 +415,24 @@ def test_saving_replaces_no_folder_without_being_told(tmp_path: Path, own_run: P
     with pytest.raises(BundleError, match="made from"):
         model.save(own_run.parent, overwrite=True)
     assert content(own_run) == before
+
+
+def test_a_copy_that_cannot_be_written_leaves_what_it_was_to_replace(
+    tmp_path: Path, own_run: Path, model: TextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_run / "mine.txt").write_text("of the old run")
+    before = content(own_run)
+
+    def full(run: Run, name: str, _content: object) -> None:
+        raise BundleError(f"{run.path / name}: no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_bytes", full)
+        with pytest.raises(BundleError, match="no space"):
+            model.save(own_run, overwrite=True)
+    assert content(own_run) == before
+    model.save(own_run, overwrite=True)
+    assert content(tmp_path) == {f"own/{k}": v for k, v in content(model.run.path).items()}
 
 
 def test_the_first_continuation_is_what_generate_writes(model: TextModel) -> None:

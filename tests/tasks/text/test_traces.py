@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from recurra.bundle import Run
 from recurra.data.files import TextSource
 from recurra.data.streams import Ids
+from recurra.data.vocabulary import UNKNOWN
 from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import Architecture, CharacterNetwork, log_probabilities
@@ -107,6 +108,18 @@ def test_the_influence_on_several_is_that_on_all_of_them(read: TextData) -> None
     loss = -torch.stack(said).mean(0)[0, int(ids[39]) - 1].log()
     slopes = torch.cat(torch.autograd.grad(loss, embedded), -1)
     np.testing.assert_allclose(found, slopes[0].norm(dim=1).flip(0).numpy()[:19], rtol=1e-4)
+
+
+def test_the_state_that_the_influence_begins_in_is_of_its_own_document(read: TextData) -> None:
+    network, ids = network_of(read), read.test[:40].copy()
+    ids[18] = UNKNOWN  # where a document begins: two tokens before the state is taken
+    found = traces.influence(network, ids, read.unknown_rate, np.array([18]))
+    embedded = network.embedding(torch.from_numpy(ids[None, 18:39].astype(np.int64)))
+    embedded = embedded.detach().requires_grad_()
+    hidden, _ = network.recurrent(embedded)
+    loss = F.cross_entropy(network.head(hidden[:, -1]), torch.tensor([int(ids[39]) - 1]))
+    (slope,) = torch.autograd.grad(loss, embedded)
+    np.testing.assert_allclose(found, slope[0].norm(dim=1).flip(0).numpy()[:19], rtol=1e-4)
 
 
 def test_nothing_crosses_the_end_of_a_document(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
     """
 
     task = "labels"
+    baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------
 

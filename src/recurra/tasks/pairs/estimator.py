@@ -47,6 +47,7 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
     """
 
     task = "pairs"
+    baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     """
 
     task = "series"
+    baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------
 

@@ -68,6 +68,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
     """
 
     task = "text"
+    baselines = report.BASELINES
     several = True
 
     # -- training ---------------------------------------------------------------------------

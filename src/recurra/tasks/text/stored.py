@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 from typing import Any
 
 from recurra.bundle import CONFIG, INPUT, Run
-from recurra.data.files import TextSource, embedded_text
+from recurra.data.files import TextSource, embedded_text, is_embedded
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError
@@ -36,7 +37,7 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
     """The text that a run was begun with.
 
     Raises:
-        DataError: a file is missing or has changed since.
+        DataError: a file is missing or has changed since, or another Python carries another text.
     """
     with run.intact(CONFIG):
         name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
@@ -47,7 +48,7 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
             source = replace(source, name=name, files=(), starts=starts)
         else:
             source = TextSource(run.read_text(INPUT), name, starts=starts)
-    elif not files and name != embedded_text().name:
+    elif not files and not is_embedded(name):
         raise DataError(
             f"{name}: the run's copy of the text is gone",
             expected=f"{INPUT}, since the text came from no file",
@@ -55,6 +56,15 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
         )
     else:
         source = replace(_source(facts), name=name)
+    if source.sha256 != digest and not files and not run.has(INPUT):
+        with run.intact(CONFIG):
+            python = run.config()["training"]["python"]
+        raise DataError(
+            f"{run.path}: begun on {name}, the text that Python {python} carries; this is Python "
+            f"{platform.python_version()}, and carries another",
+            expected=f"Python {python}",
+            fix="go on with that Python, or train a new run",
+        )
     if source.sha256 != digest:
         raise DataError(
             f"{name}: the text has changed since the training began",
