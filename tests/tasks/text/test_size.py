@@ -141,4 +141,5 @@ def test_the_share_dropped_follows_from_the_passes() -> None:
         by_epochs = found(1_000_000, epochs=passes).architecture["dropout"]
         assert by_steps == pytest.approx(by_epochs, abs=0.01)
         assert by_epochs == dropout(passes)
-    assert found(1000, minutes=1e9).architecture["dropout"] == dropout(MOST_EPOCHS)
+    often = found(1000, minutes=1e9).architecture
+    assert often["dropout"] == dropout(MOST_EPOCHS, often["members"]) < dropout(MOST_EPOCHS)
