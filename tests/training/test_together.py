@@ -9,6 +9,8 @@ from functools import partial
 import pytest
 import torch
 
+from recurra.core.dropout import dropout
+from recurra.training.loop import seeded
 from recurra.training.together import together
 
 CPU = torch.device("cpu")
@@ -79,6 +81,24 @@ def test_a_failure_is_raised_and_the_next_call_works() -> None:
     assert together([int, int], CPU) == [0, 0]
 
 
+def test_what_each_drops_follows_from_torch_s_seed_and_from_none_of_the_others() -> None:
+    x = torch.ones(40, 40)
+
+    def dropped(seed: int, beside: torch.Tensor = x) -> list[torch.Tensor]:
+        works = [partial(dropout, each, 0.5) for each in (beside, x, x)]
+        with seeded(seed, 0):
+            return together(works, CPU, drops=True)
+
+    first = dropped(1)
+    assert not torch.equal(first[1], first[2])
+    assert not torch.equal(first[1], dropped(2)[1])
+    for available in (1, 2, 3):
+        torch.set_num_threads(available)
+        torch.testing.assert_close(dropped(1), first, rtol=0, atol=0)
+        longer = dropped(1, torch.ones(70, 40))
+        torch.testing.assert_close(longer[1:], first[1:], rtol=0, atol=0)
+
+
 def _in_a_child() -> None:
     assert together([int, int], CPU) == [0, 0]
 
@@ -91,4 +111,5 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     child = multiprocessing.get_context("fork").Process(target=_in_a_child)
     child.start()
     child.join(60)
+    child.kill()  # waits for threads that it does not have, if anything is wrong
     assert child.exitcode == 0

@@ -10,20 +10,31 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 import torch
 
+from recurra.core.dropout import drawn_from
+
 T = TypeVar("T")
 
 
-def together(works: Sequence[Callable[[], T]], device: torch.device) -> list[T]:
+def together(
+    works: Sequence[Callable[[], T]], device: torch.device, *, drops: bool = False
+) -> list[T]:
     """What each of `works` gives: at the same time on a CPU of several threads, else one by one.
 
     They train: gradients are recorded, and products run in the precision of where this is called.
-    What is random in them has to come from generators of their own (`core.dropout.drawn_from`).
+
+    Args:
+        drops: they drop at random, each by a generator of its own that follows from torch's state
+            of chance here and from nothing that the others do. Nothing else in them may be random
+            (see `core.dropout.drawn_from`).
     """
+    if drops:
+        seeds = torch.randint(2**63 - 1, (len(works),)).tolist()
+        works = [partial(_drawn, seed, work) for seed, work in zip(seeds, works, strict=True)]
     threads = torch.get_num_threads()
     workers = min(len(works), threads)
     if device.type != "cpu" or workers < 2:
@@ -36,6 +47,11 @@ def together(works: Sequence[Callable[[], T]], device: torch.device) -> list[T]:
             return work()
 
     return list(_crew(workers, threads // workers).map(run, works))
+
+
+def _drawn(seed: int, work: Callable[[], T]) -> T:
+    with drawn_from(seed):
+        return work()
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import log
 from typing import Final, final
 
@@ -12,12 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recurra.core.dropout import dropout
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches, Rows
 from recurra.data.pieces import BEGIN, UNKNOWN
 from recurra.judge.loss import LossSum
 from recurra.tasks.pairs.model import Member, PairNetwork
 from recurra.training.loop import Loss
+from recurra.training.together import together
 
 TOGETHER: Final = 0.5
 """The share of the pairs that are sorted by length together: two sides take more than one does."""
@@ -137,21 +140,27 @@ class PairTrainee:
     def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
         """The members' losses on a batch each, in nats a piece."""
         assert isinstance(network, PairNetwork)
-        mean, total = torch.zeros((), device=self.device), LossSum()
-        for m, batches in enumerate(self.batches):
-            pairs = self.sides.select(batches.read(carry.epoch, carry.batch)).to(self.device)
-            member, inputs, answers = network.member(m), pairs.inputs, pairs.answers
-            if self.sampling:
-                share = self.sampling * min(1.0, carry.epoch / RISING)
-                inputs = own(member, pairs.sources, inputs, share)
-            known = F.log_softmax(member(pairs.sources, inputs).float(), -1)
-            nats = -known.gather(-1, answers[:, None]).sum()
-            spread = -known.mean(-1).sum() if self.smoothing else nats
-            mean = mean + torch.lerp(nats, spread, self.smoothing) / len(answers)
-            total = total + LossSum(nats.item(), len(answers))
+        works = [
+            partial(self._loss, network.member(m), batches.read(carry.epoch, carry.batch), carry)
+            for m, batches in enumerate(self.batches)
+        ]
+        means, totals = zip(*together(works, self.device, drops=True), strict=True)
         end = carry.batch + 1 >= self.batches[0].count
         after = Carry(carry.epoch + 1, 0) if end else Carry(carry.epoch, carry.batch + 1)
-        return Loss((mean,), total, after)
+        return Loss(means, sum(totals, LossSum()), after)
+
+    def _loss(self, member: Member, rows: Rows, carry: Carry) -> tuple[Tensor, LossSum]:
+        """A member's mean loss on these rows, smoothed, and what they cost without that."""
+        pairs = self.sides.select(rows).to(self.device)
+        inputs, answers = pairs.inputs, pairs.answers
+        if self.sampling:
+            share = self.sampling * min(1.0, carry.epoch / RISING)
+            inputs = own(member, pairs.sources, inputs, share)
+        known = F.log_softmax(member(pairs.sources, inputs).float(), -1)
+        nats = -known.gather(-1, answers[:, None]).sum()
+        spread = -known.mean(-1).sum() if self.smoothing else nats
+        mean = torch.lerp(nats, spread, self.smoothing) / len(answers)
+        return mean, LossSum(nats.item(), len(answers))
 
     def select(self, network: nn.Module) -> LossSum:
         """The teacher-forced loss of all members together on the selection part."""
@@ -228,6 +237,6 @@ def own(member: Member, sources: Ragged, inputs: Ragged, share: float) -> Ragged
     likeliest = member(sources, inputs).argmax(-1)
     # What follows a step is the input of the next one of the same row.
     shifted = torch.cat([likeliest.new_full((1,), BEGIN), likeliest[:-1]])
-    swapped = torch.rand(shifted.shape, device=shifted.device) < share
+    swapped = dropout(torch.ones(shifted.shape, device=shifted.device), share) == 0
     swapped[inputs.starts.to(shifted.device)] = False
     return inputs.beside(torch.where(swapped, shifted, inputs.values))

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from recurra.core.dropout import drawn_from
 from recurra.core.state import State, join_layers
 from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.data.vocabulary import UNKNOWN
@@ -121,13 +120,9 @@ class TextTrainee:
             resets = torch.from_numpy(chunk.resets[rows]).to(self.device)
         before = None if chunk.fresh else carry.state
         members = len(network.members)
-        seeds = torch.randint(2**63 - 1, (members,)).tolist()
-
-        def own(member: int) -> tuple[Tensor, State]:
-            with drawn_from(seeds[member]):
-                return network.member_loss(member, inputs, targets, before, resets)
-
-        found = together([partial(own, member) for member in range(members)], self.device)
+        own = partial(network.member_loss, ids=inputs, targets=targets, state=before, resets=resets)
+        works = [partial(own, member) for member in range(members)]
+        found = together(works, self.device, drops=True)
         sums, states = zip(*found, strict=True)
         # The selection part may hold unknown characters, which are not learnt and not counted, nor
         # are beginnings of documents.
