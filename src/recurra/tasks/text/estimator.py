@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, TypeGuard, final
+from typing import Any, Self, final
 
 import numpy as np
 import torch
@@ -323,7 +323,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         Raises:
             DataError: the text cannot be read.
         """
-        given = source if _is_text(source) else open_text(data.listed(source))
+        given = _opened(source)
         ids, starts, text = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
         nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
         try:
@@ -362,7 +362,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             ids, starts = np.asarray(read.test), read.starts_in(read.parts.test)
             before: int | None = int(read.ids[read.parts.test.start - 1])
         else:
-            given = source if _is_text(source) else open_text(data.listed(source))
+            given = _opened(source)
             name, part, before = given.name, "the text", None
             ids, starts, _ = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
         how = (self.network, ids, self._unknown_rate, before)
@@ -378,8 +378,11 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         }
 
 
-def _is_text(source: Any) -> TypeGuard[TextSource | LongText]:
-    return isinstance(source, TextSource | LongText)
+def _opened(source: Source) -> Text:
+    """A text as it is given, or that of files."""
+    if isinstance(source, TextSource | LongText):
+        return source
+    return open_text(data.listed(source))
 
 
 def _tokens(run: Run, config: dict[str, Any]) -> str:

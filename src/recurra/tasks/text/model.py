@@ -153,9 +153,7 @@ class CharacterNetwork(Network):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of what the heads read (..., M*H)."""
-        members = self.members
-        parts = zip(members, hidden.chunk(len(members), -1), strict=True)
-        each = [member.head(part) for member, part in parts]
+        each = [member.head(part) for member, part in self._parted(hidden)]
         found = each[0]
         if len(each) > 1:
             scores = torch.stack([logits.float().log_softmax(-1) for logits in each])
@@ -167,10 +165,14 @@ class CharacterNetwork(Network):
 
         `hidden` (B, T, M*H) is what the heads read.
         """
-        members = self.members
-        parts = zip(members, hidden.chunk(len(members), -1), strict=True)
-        every = [member._own_loss(part, targets, len(members)) for member, part in parts]
+        parts = self._parted(hidden)
+        every = [member._own_loss(part, targets, len(parts)) for member, part in parts]
         return every[0] if len(every) == 1 else torch.stack(every).mean()
+
+    def _parted(self, hidden: Tensor) -> list[tuple[CharacterNetwork, Tensor]]:
+        """Every member with what its head reads (..., H) of (..., M*H)."""
+        members = self.members
+        return list(zip(members, hidden.chunk(len(members), -1), strict=True))
 
     def member_loss(
         self,
