@@ -16,8 +16,8 @@ from recurra.bundle import disk, seal
 from recurra.bundle.arrays import Arrays
 from recurra.errors import BundleError, InputError, MissingExtra
 
-FORMAT = 2
-"""What runs are written in; those of format 1 had no seals, and are read too."""
+FORMAT = 1
+"""What runs are written in."""
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -150,10 +150,10 @@ class Run:
                 f"{self.path / CONFIG}: not the configuration of a recurra run",
                 expected="the folder of a run, as made by `recurra train`",
             )
-        if config["format"] not in (1, FORMAT):
+        if config["format"] != FORMAT:
             raise BundleError(
                 f"{self.path / CONFIG}: bundle format {config['format']!r}",
-                expected=f"format 1 to {FORMAT}",
+                expected=f"format {FORMAT}",
                 fix="load it with the version of recurra that wrote it",
             )
         return config
@@ -270,20 +270,24 @@ class Run:
                 fix="restore both from one copy of the run, or train again",
             )
 
-    def copy_to(self, other: Run) -> None:
-        """Copy all files but the checkpoint into another run's folder, the configuration last.
-
-        The other run is removed where that fails, and settled else.
-        """
+    def files(self) -> dict[str, bytes]:
+        """The content of all files by name, but for the checkpoint; the configuration last."""
         names = [
             path.relative_to(self.path).as_posix()
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
         ]
+        kept = [name for name in names if not name.startswith("checkpoint/")]
+        return {name: self._read_bytes(name) for name in sorted(kept, key=CONFIG.__eq__)}
+
+    def copy_to(self, other: Run) -> None:
+        """Copy all files but the checkpoint into another run's folder, the configuration last.
+
+        The other run is removed where that fails, and settled else.
+        """
         try:
-            for name in sorted(names, key=lambda name: name == CONFIG):
-                if not name.startswith("checkpoint/"):
-                    other.write_bytes(name, self._read_bytes(name))
+            for name, content in self.files().items():
+                other.write_bytes(name, content)
         except BaseException:
             other.remove()
             raise

@@ -13,7 +13,7 @@ from recurra.bundle import CONFIG, HISTORY, REPORT, Run
 from recurra.errors import MissingExtra
 from recurra.show import curves, figures
 from recurra.show.picture import CHART, svg
-from recurra.tasks.terminal import printable
+from recurra.tasks.render import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

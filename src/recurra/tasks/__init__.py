@@ -24,7 +24,7 @@ CLASSES: Final[dict[str, str]] = {
 """The tasks, and the class of each one's models in its `estimator`."""
 
 
-def model_class(task: str) -> type[Model[Any, Any]]:
+def model_class(task: str) -> type[Model[Any]]:
     """The model class of a task; it is imported only now.
 
     Raises:
@@ -32,7 +32,7 @@ def model_class(task: str) -> type[Model[Any, Any]]:
     """
     if task not in CLASSES:
         raise _no_such("task", task, list(CLASSES))
-    found: type[Model[Any, Any]] = getattr(
+    found: type[Model[Any]] = getattr(
         import_module(f"recurra.tasks.{task}.estimator"), CLASSES[task]
     )
     return found

@@ -33,6 +33,9 @@ LEARNT: Final = 20_000_000
 KNOWN: Final = 2_500_000
 """Characters of a long training part, and of its selection part, that baselines see: the last."""
 
+MOST_UNSEEN: Final = 1_000_000
+"""Tokens at the end of the selection part of which is kept what they cost while they were new."""
+
 _PASSAGES: Final = 20
 
 Places = npt.NDArray[np.int64]
@@ -230,6 +233,15 @@ class TextData:
         lost, starts = self.vocabulary.lost, self.starts_in(part)
         found = int(counted(self.ids[part.start : part.stop], len(self.vocabulary))[lost])
         return found - (len(starts) if starts is not None and lost == UNKNOWN else 0)
+
+
+def spared_range(select: range, count: int) -> range:
+    """Where so many of the selection part's ids stand that nothing is trained to predict.
+
+    Not at its end: what comes last is most like what is to come.
+    """
+    first = select.start + max(0, len(select) - MOST_UNSEEN)
+    return range(first, first + count)
 
 
 def known(source: Text, split: Split) -> tuple[str, str]:

@@ -1,9 +1,9 @@
-"""The network of the text task and its loss."""
+"""The text network as it is trained, and its loss."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -16,55 +16,17 @@ from recurra.core.dropout import drop
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
-from recurra.data.vocabulary import UNKNOWN
-from recurra.errors import OptionError
-from recurra.tasks.design import Network
+from recurra.networks.network import Network
+from recurra.runtime import text as runtime
+from recurra.runtime.text import UNKNOWN, Architecture
+from recurra.runtime.threads import available
 
 MOST_SCORES: Final = 1 << 25
 """Logits that exist at a time, 128 MB in float32: what has more is gone through in pieces."""
 
-CELLS: Final = ("rnn", "gru", "lstm")
-
 
 @final
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes of a text network.
-
-    Args:
-        symbols: V, the vocabulary with its unknown.
-        cell: rnn, gru or lstm.
-        embedding: size of a token's vector.
-        hidden: H.
-        layers: L.
-        dropout: share of outputs dropped after each layer in training.
-        members: networks whose probabilities are averaged.
-    """
-
-    symbols: int
-    cell: str
-    embedding: int
-    hidden: int
-    layers: int
-    dropout: float
-    members: int = 1
-
-    def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise OptionError(f"cell {self.cell!r}", expected=f"one of {', '.join(CELLS)}")
-        for name in ("embedding", "hidden", "layers", "members"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} {getattr(self, name)}", expected="at least 1")
-        if not 0.0 <= self.dropout < 1.0:
-            raise OptionError(f"dropout {self.dropout}", expected="at least 0 and below 1")
-
-    def to_json(self) -> dict[str, Any]:
-        """The sizes as plain values."""
-        return asdict(self)
-
-
-@final
-class CharacterNetwork(Network):
+class TextNetwork(Network):
     """Embedding, recurrent layers, and a linear head over the vocabulary.
 
     The id 0, of characters the unknown one, is read as a vector of zeros and never predicted here:
@@ -76,7 +38,7 @@ class CharacterNetwork(Network):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        a = architecture
+        a = self.architecture = architecture
         self.embedding = nn.Embedding(a.symbols, a.embedding, padding_idx=0)
         match a.cell:
             case "lstm":
@@ -90,14 +52,14 @@ class CharacterNetwork(Network):
         self.dropout = a.dropout
         self.head = nn.Linear(a.hidden, a.symbols - 1)
         self.others = nn.ModuleList(
-            CharacterNetwork(replace(a, members=1)) for _ in range(a.members - 1)
+            TextNetwork(replace(a, members=1)) for _ in range(a.members - 1)
         )
         self.reset_parameters()
 
     @property
-    def members(self) -> list[CharacterNetwork]:
+    def members(self) -> list[TextNetwork]:
         """All whose probabilities are averaged, itself the first of them."""
-        others = (other for other in self.others if isinstance(other, CharacterNetwork))
+        others = (other for other in self.others if isinstance(other, TextNetwork))
         return [self, *others]
 
     def told(self) -> str:
@@ -106,6 +68,15 @@ class CharacterNetwork(Network):
         count = f"{len(self.members)} times " if self.others else ""
         name = type(layers).__name__
         return f"{count}{layers.num_layers} x {name}({layers.hidden_size}), {weights:,} weights"
+
+    def in_use(self) -> runtime.TextNetwork:
+        """The same network without torch, of the weights as they are now.
+
+        Raises:
+            BundleError: weights that are not finite.
+        """
+        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
+        return runtime.TextNetwork(self.architecture, arrays, threads=available())
 
     def zero_state(self, batch: int) -> State:
         """The state before anything was read, the members' side by side: leaves (B, M*L, H)."""
@@ -169,7 +140,7 @@ class CharacterNetwork(Network):
         every = [member._own_loss(part, targets, len(parts)) for member, part in parts]
         return every[0] if len(every) == 1 else torch.stack(every).mean()
 
-    def _parted(self, hidden: Tensor) -> list[tuple[CharacterNetwork, Tensor]]:
+    def _parted(self, hidden: Tensor) -> list[tuple[TextNetwork, Tensor]]:
         """Every member with what its head reads (..., H) of (..., M*H)."""
         members = self.members
         return list(zip(members, hidden.chunk(len(members), -1), strict=True))
@@ -236,7 +207,7 @@ def log_probabilities(logits: Tensor, unknown_rate: float) -> Tensor:
 
 
 def stream_nats(
-    network: CharacterNetwork,
+    network: TextNetwork,
     inputs: Tensor,
     targets: Tensor,
     unknown_rate: float,

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from recurra.data.streams import Ids
-from recurra.tasks.text.model import CharacterNetwork
+from recurra.runtime.text import TextNetwork
 
 UNITS: Final = 6
 
@@ -18,7 +17,7 @@ Features = NDArray[np.float64]
 
 
 def telling(
-    network: CharacterNetwork,
+    network: TextNetwork,
     ids: Ids,
     pieces: Sequence[str],
     breaks: NDArray[np.int64],
@@ -39,14 +38,12 @@ def telling(
         Values (N - cut, U) after each token, and of each unit its layer, its number, what it goes
         with and how well (Pearson's r).
     """
-    device = network.embedding.weight.device
-    resets = torch.zeros(1, len(ids), dtype=torch.bool)
+    resets = np.zeros((1, len(ids)), np.bool_)
     resets[0, breaks] = True
-    read = torch.from_numpy(np.asarray(ids, np.int64))[None].to(device)
-    with torch.inference_mode():
-        traced = network.recurrent.trace(network.embedding(read), resets=resets.to(device))
-    hidden = traced.states.hidden[0]  # (N, L, H)
-    values = hidden.float().cpu().numpy().reshape(hidden.shape[0], -1)
+    layers: list[NDArray[np.float32]] = []
+    network.read(np.asarray(ids, np.int64)[None], resets=resets, every=layers)
+    units = network.architecture.hidden
+    values = np.concatenate([layer[0] for layer in layers], 1)  # (N, L * H)
     seen = visible(pieces)
     chosen: dict[int, str] = {}
     if cut > 1:
@@ -60,8 +57,8 @@ def telling(
             chosen.setdefault(int(unit), "")
     told = [
         {
-            "layer": unit // hidden.shape[2] + 1,
-            "unit": unit % hidden.shape[2] + 1,
+            "layer": unit // units + 1,
+            "unit": unit % units + 1,
             "goes_with": name or None,
             "r": float(correlations(values[cut:, [unit]], seen[name][cut:])[0]) if name else None,
         }
