@@ -173,7 +173,7 @@ class Run:
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Replace a JSON file, indented to be read by eye, with a seal at its end."""
         new = name == CONFIG and not self.has(CONFIG)
-        whose = self._identity() or (seal.identity() if new else None)
+        whose = self.identity() or (seal.identity() if new else None)
         written = value if whose is None else seal.sealed(value, whose)
         self.write_text(
             name, json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -219,7 +219,7 @@ class Run:
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Replace a file of named arrays; `facts` (JSON) travel in its header."""
-        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self._identity()))
+        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self.identity()))
 
     def read_arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
         """The named arrays of a file, and the facts in its header.
@@ -263,7 +263,7 @@ class Run:
 
     def _check_own(self, name: str, whose: str | None) -> None:
         """Refuse a file that was written for another run than the configuration was."""
-        if name != CONFIG and self.has(CONFIG) and whose != self._identity():
+        if name != CONFIG and self.has(CONFIG) and whose != self.identity():
             fault = "damaged (no seal), or " if whose is None else ""
             raise BundleError(
                 f"{self.path / name}: {fault}of another run than {CONFIG}",

@@ -161,6 +161,31 @@ class TextNetwork:
             scores.append(member.head(top, threads=self.threads))
         return _mean(scores), State(after)
 
+    def advance(self, inputs: Ids, arrays: dict[str, Array], rows: npt.NDArray[np.int64]) -> Array:
+        """The same in place, of the streams that are `rows` (B,) of a state's arrays (S, H)."""
+        ids = np.ascontiguousarray(inputs, np.int64)
+        scores = []
+        for member in self.members:
+            top = member.recurrent.advance(
+                member.table,
+                arrays,
+                rows,
+                projected=member.projected,
+                x_rows=ids,
+                threads=self.threads,
+            )
+            scores.append(member.head(top, rows=rows, threads=self.threads))
+        return _mean(scores)
+
+    def look(self, state: State) -> Array:
+        """Scores (B, V), as of `step`, of what follows where streams stand."""
+        return _mean(
+            [
+                member.head(state[member.recurrent.names[-1][0]], threads=self.threads)
+                for member in self.members
+            ]
+        )
+
     def read(
         self,
         ids: Ids,
@@ -224,12 +249,13 @@ class TextNetwork:
             cut = None if resets is None else resets[:, window]
             hidden, state = self.read(inputs[:, window], state, cut)
             aims = np.ascontiguousarray(targets[:, window], np.int64)
-            found[:, window] = self._nll(hidden, aims, unknown_rate)
+            found[:, window] = self.hidden_nll(hidden, aims, unknown_rate)
         return found, self.begin(batch) if state is None else state
 
-    def _nll(
+    def hidden_nll(
         self, hidden: list[Array], targets: npt.NDArray[np.int64], unknown_rate: float
     ) -> Nats:
+        """The same of what the heads read already, (B, T, H) each, before the targets (B, T)."""
         wanted = targets.reshape(-1)
         known = np.where(wanted == UNKNOWN, -1, wanted)
         logs = [
