@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from recurra.bundle import Run
+from recurra.codecs import tokenizer as tokens
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
 from recurra.tasks import terminal
-from recurra.tasks.text import report, tokens, watch
+from recurra.tasks.text import report, watch
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
 from recurra.training.loop import Watcher

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
+from recurra.codecs import tokenizer as tokens
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.files import STANDARD_INPUT, TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
 from recurra.data.stored_ids import released
-from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.design import Design
@@ -32,7 +34,6 @@ from recurra.tasks.text import (
     recipe,
     report,
     stored,
-    tokens,
     traces,
 )
 from recurra.tasks.text.data import TextData
@@ -41,7 +42,6 @@ from recurra.tasks.text.lines import Line, LineReader, Usual
 from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
-from recurra.tasks.text.tokens import Tokens
 from recurra.tasks.text.trainee import UNSEEN, TextTrainee
 from recurra.training import checkpoint, processes, session
 from recurra.training.checkpoint import Progress

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
 from recurra.search.choice import Sampling
@@ -23,7 +24,6 @@ from recurra.tasks.text.baselines import Baseline, spread
 from recurra.tasks.text.data import Places, TextData
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.model import CharacterNetwork, stream_nats
-from recurra.tasks.text.tokens import Tokens
 
 Nats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from recurra.data.vocabulary import UNKNOWN
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens, Writer
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.search.stream import generators, sample
 from recurra.tasks.text.model import CharacterNetwork
-from recurra.tasks.text.tokens import Tokens, Writer
 
 _CHUNK = 1024
 """Tokens of a prompt read at a time."""

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.tasks.text import evaluate, trainee
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork, log_probabilities
-from recurra.tasks.text.tokens import Tokens
 from recurra.tasks.text.trainee import MOST_UNSEEN
 
 Nats = NDArray[np.float64]

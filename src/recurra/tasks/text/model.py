@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.core.dropout import drop
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
-from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.tasks.design import Network
 

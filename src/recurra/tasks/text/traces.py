@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.bundle import Arrays, Run
+from recurra.codecs.characters import UNKNOWN
 from recurra.data.streams import Ids, among
-from recurra.data.vocabulary import UNKNOWN
 from recurra.tasks.text import freerun
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import CharacterNetwork, log_probabilities, stream_nats
