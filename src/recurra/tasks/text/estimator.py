@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 
 from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
+from recurra.codecs import tokenizer
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.files import TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
@@ -23,13 +25,12 @@ from recurra.runtime.text import UNKNOWN, Architecture, TextNetwork
 from recurra.runtime.threads import available
 from recurra.search.logits_processors import Sampling
 from recurra.tasks.model import Model
-from recurra.tasks.text import baselines, data, evaluate, report, stored, tokens
+from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.lines import Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
 from recurra.tasks.text.stream import TextStep, TextStreamed
-from recurra.tasks.text.tokens import Tokens
 
 if TYPE_CHECKING:
     from recurra.training.loop import Watcher
@@ -86,14 +87,14 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):
-            kind, _ = tokens.parsed(str(inference["tokens"]))
+            kind, _ = tokenizer.parsed(str(inference["tokens"]))
             symbols = int(inference["architecture"]["symbols"])
             self._unknown_rate = float(inference["unknown_rate"])
             self._apart = bool(inference["apart"])
             if not 0.0 <= self._unknown_rate < 1.0:
                 raise ValueError(f"unknown_rate {self._unknown_rate}")
         with run.intact(VOCABULARY):
-            vocabulary = tokens.from_json(run.read_json(VOCABULARY))
+            vocabulary = tokenizer.from_json(run.read_json(VOCABULARY))
         if len(vocabulary) != symbols or vocabulary.unit != kind:
             silent = len(vocabulary.silent)
             raise BundleError(

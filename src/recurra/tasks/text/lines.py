@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.runtime.state import State
 from recurra.runtime.text import TextNetwork
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.data import MOST_UNSEEN, TextData, spared_range
-from recurra.tasks.text.tokens import Tokens
 
 Nats = NDArray[np.float64]
 Ids = NDArray[np.integer[Any]]
