@@ -17,15 +17,10 @@ from recurra.core.dropout import drop
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
-<<<<<<< HEAD:src/recurra/networks/text.py
 from recurra.networks.network import Network
 from recurra.runtime import text as runtime
 from recurra.runtime.text import UNKNOWN, Architecture
 from recurra.runtime.threads import available
-=======
-from recurra.errors import OptionError
-from recurra.tasks.design import Network
->>>>>>> codecs:src/recurra/tasks/text/model.py
 
 MOST_SCORES: Final = 1 << 25
 """Logits that exist at a time, 128 MB in float32: what has more is gone through in pieces."""
