@@ -19,7 +19,6 @@ from recurra.tasks.install import check_training
 from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
-    from recurra.tasks.trainer import Trainer
     from recurra.training.loop import Watcher
 
 Net = TypeVar("Net")
@@ -57,8 +56,8 @@ class Model(ABC, Generic[Net]):
         assert isinstance(self, TrainingOptions)
         return self
 
-    def _trainer(self) -> Trainer[Any, Any, Any]:
-        """What trains this model.
+    def _trainer(self) -> Any:
+        """What trains this model: the task's own `recurra.tasks.trainer.Trainer`.
 
         Raises:
             MissingExtra: what training needs is not installed.
