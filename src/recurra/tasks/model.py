@@ -63,10 +63,7 @@ class Model(ABC, Generic[Net]):
             MissingExtra: what training needs is not installed.
         """
         check_training(self.task)
-        found: Trainer[Any, Any, Any] = import_module(f"recurra.tasks.{self.task}.trainer").trainer(
-            self
-        )
-        return found
+        return import_module(f"recurra.tasks.{self.task}.trainer").trainer(self)
 
     @classmethod
     def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:

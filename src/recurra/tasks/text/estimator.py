@@ -24,7 +24,7 @@ from recurra.runtime.pool import Pool
 from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.text import Architecture, TextNetwork
 from recurra.runtime.threads import available
-from recurra.search.logits_processors import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
 from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write
