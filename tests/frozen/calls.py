@@ -223,7 +223,7 @@ def _greedy(prompt: str, length: int = 60) -> Plain:
 
 
 def _nats(text: str) -> Plain:
-    return plain(model().nats(text))
+    return plain(model().token_nll(text))
 
 
 def _lines() -> Plain:
@@ -245,7 +245,7 @@ def _text(prompt: str, passage: str, other: str = "other.txt") -> dict[str, Call
                 prompt, count=2, temperature=0, repetition_penalty=1.3, length=40, stop=["\n"]
             )
         ),
-        "nats": Call(lambda: _nats(passage)),
+        "token_nll": Call(lambda: _nats(passage)),
         "lines": Call(_lines),
         "usual": Call(_usual),
         "evaluate": Call(lambda: model().evaluate(other)),
