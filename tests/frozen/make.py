@@ -368,7 +368,7 @@ def _series_walk() -> None:
     values[40] = np.nan
     _one_series(values.round(2), "load", 100, 6)
     how = {"model": "autoregressive", "horizon": 5, "season": 7, "hidden": 8, "layers": 2}
-    _train("series", ["train.csv"], batch=8, steps=40, members=1, target="load", **how)
+    _train("series", ["train.csv"], batch=8, steps=40, context=35, members=1, target="load", **how)
 
 
 def _series_counts() -> None:
@@ -376,7 +376,7 @@ def _series_counts() -> None:
     values = draw.poisson(3 + 2 * np.sin(2 * np.pi * step / 7)).astype(float)
     _one_series(values, "visits", 96, 6)
     how = {"distribution": "counts", "horizon": 4, "season": 7, "hidden": 8, "members": 2}
-    _train("series", ["train.csv"], batch=8, steps=40, target="visits", **how)
+    _train("series", ["train.csv"], batch=8, steps=40, context=35, target="visits", **how)
 
 
 Rows = Callable[[random.Random, int], list[tuple[str, str]]]
