@@ -16,8 +16,8 @@ from recurra.bundle import disk, seal
 from recurra.bundle.arrays import Arrays
 from recurra.errors import BundleError, InputError, MissingExtra
 
-FORMAT = 2
-"""What runs are written in; those of format 1 had no seals, and are read too."""
+FORMAT = 1
+"""What runs are written in."""
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -150,10 +150,10 @@ class Run:
                 f"{self.path / CONFIG}: not the configuration of a recurra run",
                 expected="the folder of a run, as made by `recurra train`",
             )
-        if config["format"] not in (1, FORMAT):
+        if config["format"] != FORMAT:
             raise BundleError(
                 f"{self.path / CONFIG}: bundle format {config['format']!r}",
-                expected=f"format 1 to {FORMAT}",
+                expected=f"format {FORMAT}",
                 fix="load it with the version of recurra that wrote it",
             )
         return config
@@ -173,7 +173,7 @@ class Run:
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Replace a JSON file, indented to be read by eye, with a seal at its end."""
         new = name == CONFIG and not self.has(CONFIG)
-        whose = self._identity() or (seal.identity() if new else None)
+        whose = self.identity() or (seal.identity() if new else None)
         written = value if whose is None else seal.sealed(value, whose)
         self.write_text(
             name, json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -219,7 +219,7 @@ class Run:
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Replace a file of named arrays; `facts` (JSON) travel in its header."""
-        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self._identity()))
+        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self.identity()))
 
     def read_arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
         """The named arrays of a file, and the facts in its header.
@@ -257,33 +257,42 @@ class Run:
                 fix=_RESTORE,
             ) from None
 
-    def _identity(self) -> str | None:
-        """Which run this is; None before its configuration is written, and of older ones."""
+    def identity(self) -> str | None:
+        """Which run this is, as its files know it; None before its configuration is written."""
         return self._opened(CONFIG)[1] if self.has(CONFIG) else None
+
+    @property
+    def name(self) -> str:
+        """What its files and the states of its streams know it by; a copy has the same."""
+        return self.identity() or ""
 
     def _check_own(self, name: str, whose: str | None) -> None:
         """Refuse a file that was written for another run than the configuration was."""
-        if name != CONFIG and self.has(CONFIG) and whose != self._identity():
+        if name != CONFIG and self.has(CONFIG) and whose != self.identity():
             fault = "damaged (no seal), or " if whose is None else ""
             raise BundleError(
                 f"{self.path / name}: {fault}of another run than {CONFIG}",
                 fix="restore both from one copy of the run, or train again",
             )
 
-    def copy_to(self, other: Run) -> None:
-        """Copy all files but the checkpoint into another run's folder, the configuration last.
-
-        The other run is removed where that fails, and settled else.
-        """
+    def files(self) -> dict[str, bytes]:
+        """The content of all files by name, but for the checkpoint; the configuration last."""
         names = [
             path.relative_to(self.path).as_posix()
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and not path.name.startswith(".")
         ]
+        kept = [name for name in names if not name.startswith("checkpoint/")]
+        return {name: self._read_bytes(name) for name in sorted(kept, key=CONFIG.__eq__)}
+
+    def copy_to(self, other: Run) -> None:
+        """Copy all files but the checkpoint into another run's folder, the configuration last.
+
+        The other run is removed where that fails, and settled else.
+        """
         try:
-            for name in sorted(names, key=lambda name: name == CONFIG):
-                if not name.startswith("checkpoint/"):
-                    other.write_bytes(name, self._read_bytes(name))
+            for name, content in self.files().items():
+                other.write_bytes(name, content)
         except BaseException:
             other.remove()
             raise

@@ -10,8 +10,8 @@ from recurra.judge.translation import NAMES as PAIRS
 from recurra.tasks.labels import terminal as labels
 from recurra.tasks.labels.truth import NAMES as LABELS
 from recurra.tasks.pairs import terminal as pairs
+from recurra.tasks.render import percent
 from recurra.tasks.series import terminal as series
-from recurra.tasks.terminal import percent
 from recurra.tasks.text import evaluate
 from recurra.tasks.text import report as text
 

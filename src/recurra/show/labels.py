@@ -12,7 +12,7 @@ from recurra.bundle import REPORT, Run
 from recurra.show.page import Section, macro
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
 from recurra.tasks.labels.influence import LOOKED
-from recurra.tasks.terminal import printable
+from recurra.tasks.render import printable
 
 CLASSES: Final = 30
 """Classes that a matrix is drawn of: the commonest."""

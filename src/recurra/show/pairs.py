@@ -15,7 +15,7 @@ from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
 from recurra.tasks.pairs.blocks import labels
 from recurra.tasks.pairs.report import LOOKED
 from recurra.tasks.pairs.terminal import METRICS
-from recurra.tasks.terminal import fitted, printable
+from recurra.tasks.render import fitted, printable
 
 PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}: where it looked</title><style>

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recurra.bundle import HISTORY, REPORT, Run
 from recurra.show.page import Section, macro, printed
 from recurra.show.picture import BLUE, CHART, ORANGE, figure, svg
-from recurra.tasks.terminal import percent
+from recurra.tasks.render import percent
 from recurra.tasks.text.traces import INSIDE
 
 SAMPLES: Final = 6

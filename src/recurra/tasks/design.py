@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, final
 
-from torch import nn
-
 from recurra.training.optimiser import Rates
-
-
-class Network(nn.Module, ABC):
-    """The network of a task's model."""
-
-    @abstractmethod
-    def told(self) -> str:
-        """Its layers and its size in a few words."""
 
 
 @final

@@ -1,101 +1,55 @@
-"""What every task's model is: trained into a run, gone on with, loaded, saved."""
+"""What every task's model is: loaded, used and saved without torch; trained by its trainer."""
 
 from __future__ import annotations
 
-import datetime
-import platform
 import shutil
 import tempfile
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-import numpy as np
-import torch
-
-from recurra import __version__
-from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
-from recurra.errors import BundleError, DataError, OptionError, TrainingError, did_you_mean
-from recurra.tasks.design import Design, Network
-from recurra.training import processes, session
+from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
+from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.runtime.certificate import CERTIFICATE, Certificate
+from recurra.tasks.install import check_training
 from recurra.training.budget import TrainingOptions
-from recurra.training.checkpoint import Progress
-from recurra.training.loop import Settings, Trainee, Watcher, seeded, train
-from recurra.training.optimiser import Rates
-from recurra.training.plan import Clock
-from recurra.training.precision import Precision
-from recurra.training.progress import Silence
 
-Data = TypeVar("Data")
-Net = TypeVar("Net", bound=Network)
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
-FIRST_WEIGHTS = 2**32 - 1
-"""A number that no step has: the first weights are drawn apart from all else."""
+Net = TypeVar("Net")
 
 
-class Model(ABC, Generic[Data, Net]):
+class Model(ABC, Generic[Net]):
     """A model of one task, standing on the folder of its run; final classes add `fit` and the verb.
 
-    They are dataclasses of their task's options too.
+    They are dataclasses of their task's options too. `Net` is the network in use, of
+    `recurra.runtime`; what a training needs beside is in the task's `trainer`.
     """
 
     task: ClassVar[str]
     baselines: ClassVar[str]
-    """The file of a run that `_prepare` keeps the baselines in."""
-    several: ClassVar[bool] = False
-    """Whether several processes can train one model, each on its share of every batch's rows."""
+    """The file of a run that the baselines are kept in."""
 
     _run: Run | None = None
     _network: Net | None = None
+    _weights: str = "float32"
 
     # -- what a task says --------------------------------------------------------------------
 
-    @abstractmethod
-    def _precision(self, device: torch.device) -> Precision:
-        """What large products run in."""
-
-    @abstractmethod
-    def _design(self, data: Data, precision: Precision, device: torch.device) -> Design:
-        """What the options, the data and the time allow."""
-
     @classmethod
     @abstractmethod
-    def _built(cls, architecture: dict[str, Any]) -> Net:
-        """The network of an architecture, its weights drawn."""
+    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> Net:
+        """The network in use, of the configuration's `inference` and the run's weights."""
 
     @abstractmethod
-    def _trainee(self, network: Net, data: Data, settings: dict[str, Any]) -> Trainee[Any]:
-        """What the loop trains."""
-
-    @abstractmethod
-    def _prepare(self, run: Run, data: Data, watcher: Watcher) -> None:
-        """Write what the run needs beside its weights, and the baselines."""
-
-    @abstractmethod
-    def _seconds_needed(self, network: Net, data: Data) -> float:
-        """How long the report is going to take."""
-
-    @abstractmethod
-    def _judge(self, run: Run, network: Net, data: Data, progress: Progress, epochs: float) -> None:
-        """Write the report and the model card."""
-
-    @classmethod
-    @abstractmethod
-    def _read_again(cls, run: Run, config: dict[str, Any]) -> Data:
-        """The data that a run was begun with."""
-
-    @abstractmethod
-    def _load_parts(self, run: Run, config: dict[str, Any], network: Net) -> None:
-        """Read what `_prepare` wrote to be used with the network, and check that it fits."""
-
-    @staticmethod
-    @abstractmethod
-    def _facts(data: Data) -> dict[str, Any]:
-        """What the run's configuration says of the data."""
+    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+        """Read what the run holds to be used with the network, and check that it fits."""
 
     # -- training ----------------------------------------------------------------------------
 
@@ -104,88 +58,14 @@ class Model(ABC, Generic[Data, Net]):
         assert isinstance(self, TrainingOptions)
         return self
 
-    def _start(self) -> Clock:
-        """Start the time of a training, once its options have been checked.
+    def _trainer(self) -> Any:
+        """What trains this model: the task's own `recurra.tasks.trainer.Trainer`.
 
         Raises:
-            OptionError: an option is out of its range, or the task trains in one process alone.
+            MissingExtra: what training needs is not installed.
         """
-        clock = Clock()
-        self._options.check()
-        processes.check(self.task, self.several)
-        if self._options.threads:
-            torch.set_num_threads(self._options.threads)
-        return clock
-
-    def _begin(
-        self,
-        data: Data,
-        files: Sequence[Path],
-        told: str,
-        out: str | PathLike[str] | None,
-        overwrite: bool,
-        watcher: Watcher,
-        clock: Clock,
-    ) -> Self:
-        """Train on data that came from these files."""
-        options = self._options
-        device = session.device_of(options.device)
-        processes.agree("the data that they read", lambda: self._facts(data))
-        precision = processes.first(lambda: self._precision(device))
-        design = self._design(data, precision, device)  # all of them, since it may train a little
-        design = processes.first(lambda: design)
-        with seeded(options.seed, FIRST_WEIGHTS):
-            network = self._built(design.architecture).to(device)
-        place = out or processes.first(lambda: tempfile.mkdtemp(prefix="recurra-"))
-        if out is None and processes.is_first():
-            weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
-        run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
-        try:
-            watcher.says(told)
-            watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
-            for before in run.replaced[-1:]:
-                watcher.says(f"until it is finished, the run that it replaces is {before}")
-            config = self._configuration(data, design, precision, device)
-            processes.first(lambda: run.write_json(CONFIG, config))
-            processes.first(lambda: self._prepare(run, data, watcher))
-            self._load_parts(run, config, network)
-            return self._trained(run, data, network, precision, watcher, clock, new=True)
-        except BaseException:
-            if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
-                # Nothing was learnt: what is there would only be in the way of the next attempt.
-                run.remove()
-            raise
-
-    def _configuration(
-        self, data: Data, design: Design, precision: Precision, device: torch.device
-    ) -> dict[str, Any]:
-        """All that loading and resuming need, fixed from here."""
-        options = self._options
-        return {
-            "format": FORMAT,
-            "task": self.task,
-            "recurra": __version__,
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "architecture": design.architecture,
-            "data": self._facts(data),
-            "options": {each.name: getattr(options, each.name) for each in fields(options)},
-            "training": design.settings
-            | {
-                "rates": asdict(design.rates),
-                "finish": design.finish,
-                "patience": design.patience,
-                "back": design.back,
-                "seed": options.seed,
-                "bfloat16": precision.bfloat16,
-                "bfloat16_reason": precision.reason,
-                "device": str(device),
-                "threads": torch.get_num_threads(),
-                "processes": processes.count(),
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-            },
-        }
+        check_training(self.task)
+        return import_module(f"recurra.tasks.{self.task}.trainer").trainer(self)
 
     @classmethod
     def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:
@@ -194,144 +74,59 @@ class Model(ABC, Generic[Data, Net]):
         Raises:
             BundleError: no run, a finished one, or one without a checkpoint.
             DataError: the data have changed since.
+            MissingExtra: what training needs is not installed.
         """
-        processes.check(cls.task, cls.several)
         run = Run.open(path, task=cls.task)
         if run.has(REPORT):
             raise BundleError(
                 f"{run.path}: this training is finished; there is nothing to resume",
                 fix=f"read its report: recurra evaluate {run.path}",
             )
-        config = run.config()
         with run.intact(CONFIG):
-            settings = config["training"]
-            model = cls(**config["options"])
-            precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
-            threads, name = int(settings["threads"]), str(settings["device"])
-            begun = int(settings.get("processes", 1))  # runs of before there were several
-        if not run.has(CHECKPOINT):
-            raise BundleError(
-                f"{run.path / CHECKPOINT}: missing",
-                fix="without its checkpoint a training cannot go on: train again",
-            )
-        if threads != torch.get_num_threads():
-            # Sums are split over threads: another number rounds differently.
-            torch.set_num_threads(threads)
-        if begun != processes.count():
-            (watcher or Silence()).says(
-                f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
-                "dropout drops"
-            )
-        data = cls._data_of(run, config)
-        device = session.device_of(name)
-        with seeded(0, 0), run.intact(CONFIG):
-            network = cls._built(config["architecture"]).to(device)
-        # What is missing or damaged is told now, not when hours of training have passed.
-        model._load_parts(run, config, network)
-        run.check(cls.baselines, *([WEIGHTS] if run.history() else []))
-        return model._trained(
-            run, data, network, precision, watcher or Silence(), Clock(), new=False
-        )
-
-    @classmethod
-    def _data_of(cls, run: Run, config: dict[str, Any]) -> Data:
-        """The data that a run was begun with; a fault of the copy in the run names the copy."""
-        try:
-            return cls._read_again(run, config)
-        except DataError as error:
-            copies = sorted((run.path / CHECKPOINT).parent.glob("input*"))
-            if error.got.startswith(str(run.path)) or (not copies and config["data"]["files"]):
-                raise
-            raise BundleError(
-                f"{copies[0] if copies else (run.path / CHECKPOINT).parent}: {error.got}",
-                expected=error.expected,
-                fix="restore the run from a copy, or train again",
-            ) from error
-
-    def _trained(
-        self,
-        run: Run,
-        data: Data,
-        network: Net,
-        precision: Precision,
-        watcher: Watcher,
-        clock: Clock,
-        *,
-        new: bool,
-    ) -> Self:
-        settings = run.config()["training"]
-        trainee = self._trainee(network, data, settings)
-        how = Settings(
-            seed=settings["seed"],
-            rates=Rates(**settings["rates"]),
-            finish=settings["finish"],
-            patience=settings["patience"],
-            back=settings.get("back", False),  # runs of before it was there did not go back
-        )
-        if new:
-            progress = session.begin(
-                trainee,
-                network,
-                self._options,
-                how,
-                precision,
-                run,
-                watcher,
-                clock,
-                reserve=processes.first(lambda: self._seconds_needed(network, data)),
-            )
-        else:
-            progress = train(trainee, network, None, how, precision, run, watcher, clock)
-        if not progress.reason:
-            raise KeyboardInterrupt
-        self._adopt(run)
-        epochs = progress.step / trainee.steps_an_epoch
-        processes.first(lambda: self._judge(run, self.network, data, progress, epochs))
-        # Its plan is done: there is nothing to go on with.
-        shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
-        if progress.reason == "diverged":
-            raise TrainingError(
-                f"{run.path}: the loss exploded after step {progress.step}",
-                expected="a loss that falls",
-                fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
-                "--rate",
-            )
-        # Not sooner: what overwrote a good run by a slip may come to nothing.
-        processes.first(run.settle)
-        return self
+            model = cls(**run.config()["options"])
+        model._trainer().resume(run, watcher)
+        return model
 
     # -- use ---------------------------------------------------------------------------------
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, device: str = "cpu") -> Self:
+    def load(cls, path: str | PathLike[str], *, weights: str = "float32") -> Self:
         """The model of a run.
+
+        Args:
+            path: the folder of the run.
+            weights: what the layers keep their weights in: "bfloat16" takes half of the memory, and
+                half of the time where reading them is what takes it.
 
         Raises:
             BundleError: no run of this task, or a damaged one.
+            OptionError: no such weights.
         """
+        if weights not in ("float32", "bfloat16"):
+            raise OptionError(f"weights={weights!r}", expected="float32 or bfloat16")
         run = Run.open(path, task=cls.task)
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
-        model._options.device = device
-        model._load_parts(run, run.config(), model._adopt(run))
+        model._adopt(run, weights)
+        with run.intact(CONFIG):
+            inference = run.config()["inference"]
+        model._load_parts(run, inference)
         return model
 
-    def _adopt(self, run: Run) -> Net:
+    def _adopt(self, run: Run, weights: str = "float32") -> None:
         """Stand on a run with its weights."""
-        config = run.config()
         arrays, _ = run.read_arrays(WEIGHTS)
+        with run.intact(CONFIG):
+            inference = run.config()["inference"]
         try:
-            with run.intact(CONFIG), seeded(0, 0):  # the weights that it draws are replaced at once
-                network = self._built(config["architecture"])
-            network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
-        except (RuntimeError, TypeError, ValueError) as error:
+            self._network = self._built(inference, arrays, weights)
+        except (BundleError, TypeError, ValueError, KeyError) as error:
+            told = str(error).splitlines()[0] if isinstance(error, BundleError) else repr(error)
             raise BundleError(
-                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({str(error).splitlines()[0]})",
+                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({told})",
                 fix="restore both from one copy of the run, or train again",
             ) from error
-        self._run = run
-        self._network = network.to(session.device_of(self._options.device)).eval()
-        return self._network
+        self._run, self._weights = run, weights
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Copy the run to a folder of its own.
@@ -351,7 +146,7 @@ class Model(ABC, Generic[Data, Net]):
 
     @property
     def network(self) -> Net:
-        """The fitted network."""
+        """The fitted network, in use."""
         if self._network is None:
             raise self._unfitted()
         return self._network
@@ -361,6 +156,35 @@ class Model(ABC, Generic[Data, Net]):
         """The report of the training: figures, baselines, verdict."""
         found: dict[str, Any] = self.run.read_json(REPORT)
         return found
+
+    def certify(self, data: Any = None) -> Certificate:
+        """Compare the ways of using this model with each other, and with torch; keep what is found.
+
+        Args:
+            data: what the run was begun with, if it is at hand; else it is read again.
+
+        Raises:
+            BundleError: the run cannot be written.
+        """
+        module = import_module(f"recurra.tasks.{self.task}.certify")
+        found = Certificate.of(module.comparisons(self, data))
+        self.run.write_json(CERTIFICATE, found.to_json())
+        return found
+
+    # -- copies ------------------------------------------------------------------------------
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A copy, through pickle, joblib or `copy`: of the options, and of the run's files."""
+        del protocol
+        options = {each.name: getattr(self, each.name) for each in fields(self._options)}
+        files = None if self._run is None else self._run.files()
+        return _copied, (type(self), options, files)
+
+    def _in_temporary_run(self) -> Path:
+        """A folder that is gone when the model is."""
+        path = Path(tempfile.mkdtemp(prefix="recurra-"))
+        weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        return path
 
     # -- as scikit-learn's estimators ---------------------------------------------------------
 
@@ -393,3 +217,20 @@ class Model(ABC, Generic[Data, Net]):
         return OptionError(
             "the model is not fitted yet", fix=f"call fit, or {type(self).__name__}.load"
         )
+
+
+M = TypeVar("M", bound=Model[Any])
+
+
+def _copied(kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None) -> M:
+    """A model as `__reduce_ex__` took it apart, on a run of its own."""
+    model = kind(**options)
+    if files is not None:
+        run = Run.create(model._in_temporary_run())
+        for name, content in files.items():
+            run.write_bytes(name, content)
+        model._adopt(run)
+        with run.intact(CONFIG):
+            inference = run.config()["inference"]
+        model._load_parts(run, inference)
+    return model

@@ -15,7 +15,7 @@ from recurra.tasks.labels.data import LabelData, from_python
 from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.tasks.labels.report import result
 from recurra.tasks.labels.terminal import told
-from recurra.tasks.terminal import fitted, printable
+from recurra.tasks.render import fitted, printable
 
 
 def told_of(data: LabelData, skill: float = 1.5, other: float = 1.0, **more: Any) -> str:

@@ -10,9 +10,9 @@ import psutil
 import pytest
 import torch
 
-from recurra.data.vocabulary import UNKNOWN
+from recurra.codecs.characters import UNKNOWN
 from recurra.errors import DataError, OptionError
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.generate import write
 

@@ -8,15 +8,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recurra.data.lines import standard_input_lines
 from recurra.data.sequences import number_of
 from recurra.errors import DataError, OptionError
-from recurra.tasks import terminal
+from recurra.tasks import render
 from recurra.tasks.labels import report
 from recurra.tasks.labels.estimator import LabelModel
 from recurra.tasks.labels.options import LabelOptions
-from recurra.training.loop import Watcher
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 
 def train(
@@ -29,6 +32,8 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train labels`."""
+    from recurra.tasks import terminal
+
     terminal.train(
         LabelModel(**vars(options)),
         sources,
@@ -43,6 +48,7 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
+    from recurra.tasks import terminal
 
     def fit() -> LabelModel:
         return LabelModel.resume(path, watcher=_watcher(quiet))
@@ -52,7 +58,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    terminal.evaluate(LabelModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(LabelModel.load(path), sources, report.told, as_json=as_json)
 
 
 def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -> None:
@@ -138,4 +144,6 @@ def _values(line: str, channels: int, number: int) -> list[float]:
 
 
 def _watcher(quiet: bool) -> Watcher:
+    from recurra.tasks import terminal
+
     return terminal.watcher(quiet, unit="examples", measure="nats an example")

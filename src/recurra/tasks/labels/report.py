@@ -18,7 +18,7 @@ from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.tasks.labels.terminal import told
 from recurra.tasks.labels.truth import NAMES, Metric, Truth
-from recurra.tasks.terminal import percent, printable
+from recurra.tasks.render import percent, printable
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.cells import cell_len, set_cell_size
 
 from recurra.tasks.labels.truth import NAMES, Metric
-from recurra.tasks.terminal import WIDTH, filled, fitted, percent, printable
+from recurra.tasks.render import WIDTH, filled, fitted, percent, printable
 
 CLASSES: Final = 12
 """Classes in the table of classes, the largest; the others are counted."""

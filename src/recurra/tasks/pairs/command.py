@@ -6,19 +6,21 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recurra.data.lines import standard_input_lines
 from recurra.errors import OptionError
 from recurra.search.choice import Sampling
-from recurra.tasks import terminal
+from recurra.tasks import render
 from recurra.tasks.pairs import report
 from recurra.tasks.pairs.blocks import blocks
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.options import PairOptions
-from recurra.training.loop import Watcher
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 
 def train(
@@ -31,6 +33,8 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train pairs`."""
+    from recurra.tasks import terminal
+
     terminal.train(
         PairModel(**vars(options)),
         sources,
@@ -45,6 +49,7 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
+    from recurra.tasks import terminal
 
     def fit() -> PairModel:
         return PairModel.resume(path, watcher=_watcher(quiet))
@@ -54,7 +59,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    terminal.evaluate(PairModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(PairModel.load(path), sources, report.told, as_json=as_json)
 
 
 def translate(
@@ -138,4 +143,6 @@ def _plain(each: Any, *, looked: bool) -> dict[str, Any]:
 
 
 def _watcher(quiet: bool) -> Watcher:
+    from recurra.tasks import terminal
+
     return terminal.watcher(quiet, unit="pieces", measure="nats a piece; score of what it writes")

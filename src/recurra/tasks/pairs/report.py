@@ -16,7 +16,7 @@ from recurra.tasks.pairs.baselines import Baseline
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.parts import called
 from recurra.tasks.pairs.terminal import told
-from recurra.tasks.terminal import printable
+from recurra.tasks.render import printable
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 

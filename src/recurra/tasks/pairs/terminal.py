@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from recurra.judge.translation import NAMES, Metric
 from recurra.tasks.pairs.parts import notes
-from recurra.tasks.terminal import WIDTH, filled, fitted, percent, printable
+from recurra.tasks.render import WIDTH, filled, fitted, percent, printable
 
 SHOWN: Final = 3
 """Best sentences shown, and worst ones."""

@@ -6,16 +6,19 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recurra.data.lines import standard_input_lines
 from recurra.data.sequences import number_of
 from recurra.errors import DataError, OptionError
-from recurra.tasks import terminal
+from recurra.tasks import render
 from recurra.tasks.series import report
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.tables import write
-from recurra.training.loop import Watcher
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 
 def train(
@@ -28,6 +31,8 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train series`."""
+    from recurra.tasks import terminal
+
     terminal.train(
         SeriesModel(**vars(options)),
         sources,
@@ -42,6 +47,7 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
+    from recurra.tasks import terminal
 
     def fit() -> SeriesModel:
         return SeriesModel.resume(path, watcher=_watcher(quiet))
@@ -51,7 +57,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    terminal.evaluate(SeriesModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(SeriesModel.load(path), sources, report.told, as_json=as_json)
 
 
 def forecast(
@@ -125,4 +131,6 @@ def _value(line: str, number: int) -> float:
 
 
 def _watcher(quiet: bool) -> Watcher:
+    from recurra.tasks import terminal
+
     return terminal.watcher(quiet, unit="windows", measure="scaled CRPS a step")

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
 from recurra.data.files import name_of
+from recurra.tasks.render import percent
 from recurra.tasks.series import evaluate, terminal
 from recurra.tasks.series.baselines import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.terminal import told
 from recurra.tasks.series.truth import NAMES, Truth
-from recurra.tasks.terminal import percent
 from recurra.training import session
 from recurra.training.checkpoint import Progress
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from recurra.errors import counted
+from recurra.tasks.render import WIDTH, filled, fitted, printable
 from recurra.tasks.series.truth import NAMES
-from recurra.tasks.terminal import WIDTH, filled, fitted, printable
 
 SHOWN: Final = 5
 """Windows that it is most wrong about."""

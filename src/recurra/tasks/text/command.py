@@ -6,16 +6,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recurra.bundle import Run
+from recurra.codecs import tokenizer
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
-from recurra.tasks import terminal
-from recurra.tasks.text import report, tokens, watch
+from recurra.tasks import render
+from recurra.tasks.text import report, watch
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
-from recurra.training.loop import Watcher
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 
 def train(
@@ -28,6 +31,8 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train text`."""
+    from recurra.tasks import terminal
+
     named = Path(sources[0]).stem if sources else "python"
     terminal.train(
         TextModel(**vars(options)),
@@ -44,7 +49,9 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    how = Run.open(path, task="text").config().get("options", {}).get("tokens", "characters")
+    from recurra.tasks import terminal
+
+    how = Run.open(path, task="text").config()["inference"]["tokens"]
 
     def fit() -> TextModel:
         return TextModel.resume(path, watcher=_watcher(quiet, str(how)))
@@ -55,7 +62,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    terminal.evaluate(TextModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(TextModel.load(path), sources, report.told, as_json=as_json)
 
 
 def lines(path: Path, sources: Sequence[str], *, top: int, as_json: bool) -> None:
@@ -118,7 +125,9 @@ def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
 
 
 def _watcher(quiet: bool, how: str) -> Watcher:
-    unit, _ = tokens.parsed(how)
+    from recurra.tasks import terminal
+
+    unit, _ = tokenizer.parsed(how)
     return terminal.watcher(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")
 
 

@@ -12,14 +12,14 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens, blocks, learn, parsed
 from recurra.data.files import embedded_text
 from recurra.data.long_text import Text, open_text
 from recurra.data.splits import Split, apart, contiguous
 from recurra.data.stored_ids import counted, stored
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError
-from recurra.tasks.text.tokens import Tokens, blocks, learn, parsed
 
 LONG: Final = 50_000_000
 """Characters above which a text is long: what would take too long on all of it is done on some."""
@@ -32,6 +32,9 @@ LEARNT: Final = 20_000_000
 
 KNOWN: Final = 2_500_000
 """Characters of a long training part, and of its selection part, that baselines see: the last."""
+
+MOST_UNSEEN: Final = 1_000_000
+"""Tokens at the end of the selection part of which is kept what they cost while they were new."""
 
 _PASSAGES: Final = 20
 
@@ -230,6 +233,15 @@ class TextData:
         lost, starts = self.vocabulary.lost, self.starts_in(part)
         found = int(counted(self.ids[part.start : part.stop], len(self.vocabulary))[lost])
         return found - (len(starts) if starts is not None and lost == UNKNOWN else 0)
+
+
+def spared_range(select: range, count: int) -> range:
+    """Where so many of the selection part's ids stand that nothing is trained to predict.
+
+    Not at its end: what comes last is most like what is to come.
+    """
+    first = select.start + max(0, len(select) - MOST_UNSEEN)
+    return range(first, first + count)
 
 
 def known(source: Text, split: Split) -> tuple[str, str]:

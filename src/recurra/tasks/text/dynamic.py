@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
-from recurra.tasks.text import evaluate, trainee
-from recurra.tasks.text.data import Places, TextData
+from recurra.networks.text import TextNetwork, log_probabilities
+from recurra.tasks.text import evaluate
+from recurra.tasks.text.data import Places, TextData, spared_range
 from recurra.tasks.text.evaluate import Nats
-from recurra.tasks.text.model import CharacterNetwork, log_probabilities
 
 RATES: Final = (0.01, 0.03, 0.1, 0.3)
 """Rates that are tried; none at all is the plain evaluation."""
@@ -31,7 +31,7 @@ TRIED: Final = 20_000
 
 
 def dynamic_nats(
-    network: CharacterNetwork,
+    network: TextNetwork,
     ids: Ids,
     unknown_rate: float,
     before: int | None,
@@ -47,7 +47,10 @@ def dynamic_nats(
     """
     learner = copy.deepcopy(network).eval()  # without dropout: what is scored is what learns
     weights = [weight for weight in learner.parameters() if weight.requires_grad]
-    inputs, targets, cuts = evaluate.read_by(learner, ids, before, starts)
+    device = learner.embedding.weight.device
+    given, aims, begun = evaluate.read_by(ids, before, starts)
+    inputs, targets = (torch.from_numpy(x.astype(np.int64)).to(device) for x in (given, aims))
+    cuts = None if begun is None else torch.from_numpy(begun).to(device)
     state, found = None, []
     for start in range(0, len(ids), SEGMENT):
         part = slice(start, start + SEGMENT)
@@ -68,19 +71,21 @@ def dynamic_nats(
         with torch.no_grad():
             for weight in weights:
                 weight.sub_(weight.grad, alpha=rate)  # type: ignore[arg-type]
-    return evaluate.counted(learner, torch.cat(found).numpy(), before, starts)
+    return evaluate.counted(
+        learner.embedding.num_embeddings, torch.cat(found).numpy(), before, starts
+    )
 
 
-def chosen(network: CharacterNetwork, read: TextData, spared: int) -> float:
+def chosen(network: TextNetwork, read: TextData, spared: int) -> float:
     """The best of `RATES` on the end of the selection part.
 
     Args:
-        spared: how many tokens of the part were never learnt (see `trainee.spared`); 0 where none
-            was.
+        spared: how many tokens of the part were never learnt (see `data.spared_range`); 0 where
+            none was.
     """
     part = read.parts.select[-TRIED:]
     if spared:
-        part = trainee.spared(read.parts.select, min(spared, TRIED))
+        part = spared_range(read.parts.select, min(spared, TRIED))
     ids, before = np.asarray(read.ids[part.start : part.stop]), int(read.ids[part.start - 1])
     starts = read.starts_in(part)
 

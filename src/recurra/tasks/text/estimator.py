@@ -3,58 +3,45 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
-import torch
 
-from recurra.bundle import CONFIG, VOCABULARY, Run
-from recurra.data.files import STANDARD_INPUT, TextSource
+from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
+from recurra.codecs import tokenizer
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens
+from recurra.data.files import TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
-from recurra.data.stored_ids import released
-from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.search.choice import Sampling
-from recurra.tasks.design import Design
+from recurra.runtime.pool import Pool
+from recurra.runtime.streams import Stream, StreamState
+from recurra.runtime.text import Architecture, TextNetwork
+from recurra.runtime.threads import available
+from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
-from recurra.tasks.text import (
-    baselines,
-    data,
-    dynamic,
-    evaluate,
-    lines,
-    recipe,
-    report,
-    stored,
-    tokens,
-    traces,
-)
-from recurra.tasks.text.data import TextData
+from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.lines import Line, LineReader, Usual
-from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
-from recurra.tasks.text.tokens import Tokens
-from recurra.tasks.text.trainee import UNSEEN, TextTrainee
-from recurra.training import checkpoint, processes, session
-from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
-from recurra.training.precision import Precision
-from recurra.training.progress import Silence
+from recurra.tasks.text.stream import TextStep, TextStreamed
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
 
 @final
 @dataclass(kw_only=True, eq=False)
-class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
+class TextModel(TextOptions, Model[TextNetwork]):
     """A text model: reads characters, bytes, subwords or words, says what comes next.
 
         model = TextModel(minutes=5).fit("corpus.txt", out="runs/mine")
@@ -69,7 +56,6 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
     task = "text"
     baselines = report.BASELINES
-    several = True
 
     # -- training ---------------------------------------------------------------------------
 
@@ -88,106 +74,35 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         Raises:
             OptionError: an option is out of its range.
             DataError: the text cannot be used.
-            MissingExtra: subwords are asked for and tokenizers is not installed.
+            MissingExtra: torch is not installed, or tokenizers where subwords are asked for.
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        clock = self._start()
-        beside = None
-        if out is not None:
-            # The run's folder is not there yet, nor need the one around it be.
-            beside = next(each for each in Path(out).absolute().parents if each.is_dir())
-        how: dict[str, Any] = {"reset_at_documents": self.reset_at_documents, "beside": beside}
-        if isinstance(source, TextSource | LongText):
-            read = TextData.from_source(source, self.tokens, **how)
-        else:
-            listed = data.listed(source)
-            if STANDARD_INPUT in listed and processes.count() > 1:
-                raise OptionError(
-                    f"standard input for {processes.count()} processes",
-                    expected="a file, which all of them can read",
-                    fix="keep it in a file first",
-                )
-            read = data.read(listed, self.tokens, **how)
-        files, told = read.source.files, read.told()
-        return self._begin(read, files, told, out, overwrite, watcher or Silence(), clock)
-
-    def _precision(self, device: torch.device) -> Precision:
-        return session.precision_of(self.precision, device)
-
-    def _design(self, read: TextData, precision: Precision, device: torch.device) -> Design:
-        found = recipe.design(self, read, precision, device)
-        read.check_chunk(found.settings["chunk"])
-        return found
+        self._trainer().fit(source, out=out, overwrite=overwrite, watcher=watcher)
+        return self
 
     @classmethod
-    def _built(cls, architecture: dict[str, Any]) -> CharacterNetwork:
-        return CharacterNetwork(Architecture(**architecture))
+    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> TextNetwork:
+        sizes = Architecture(**inference["architecture"])
+        return TextNetwork(sizes, arrays, weights=weights, threads=available())
 
-    def _trainee(
-        self, network: CharacterNetwork, read: TextData, settings: dict[str, Any]
-    ) -> TextTrainee:
-        return recipe.trainee(network, read, settings)
-
-    def _prepare(self, run: Run, read: TextData, watcher: Watcher) -> None:
-        run.write_json(VOCABULARY, read.vocabulary.to_json())
-        stored.store_input(run, read)
-        found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
-        report.write_baselines(run, found)
-        watcher.says(
-            "to beat: " + report.told_baselines(found, evaluate.beside(read.vocabulary.unit))
-        )
-
-    def _seconds_needed(self, network: CharacterNetwork, read: TextData) -> float:
-        again = lines.read_again(read, finishing=self.finish > 0)
-        return evaluate.seconds_needed(network, read, again) + traces.seconds_needed(network, read)
-
-    def _judge(
-        self,
-        run: Run,
-        network: CharacterNetwork,
-        read: TextData,
-        progress: Progress,
-        epochs: float,
-    ) -> None:
-        released(read.ids)
-        kept = checkpoint.carried(run).get(UNSEEN)
-        unseen = None if kept is None else kept.numpy().astype(np.float64)
-        spared = int(run.config()["training"].get("spared", 0))
-        usual = None
-        if unseen is not None or not progress.finishing:
-            usual = lines.learn(network, read, unseen, spared)
-        # Else begun by a version that did not keep what lines cost while they were new.
-        if usual is not None:
-            usual.write(run)
-        report.write(run, network, read, progress, epochs, usual)
-
-    @classmethod
-    def _read_again(cls, run: Run, config: dict[str, Any]) -> TextData:
-        return stored.read_again(
-            run, config["data"], _tokens(run, config), reset_at_documents=_apart(run, config)
-        )
-
-    @staticmethod
-    def _facts(read: TextData) -> dict[str, Any]:
-        return read.facts()
-
-    def _load_parts(self, run: Run, config: dict[str, Any], network: CharacterNetwork) -> None:
+    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):
-            kind, _ = tokens.parsed(_tokens(run, config))
+            kind, _ = tokenizer.parsed(str(inference["tokens"]))
+            symbols = int(inference["architecture"]["symbols"])
+            self._unknown_rate = float(inference["unknown_rate"])
+            self._apart = bool(inference["apart"])
+            if not 0.0 <= self._unknown_rate < 1.0:
+                raise ValueError(f"unknown_rate {self._unknown_rate}")
         with run.intact(VOCABULARY):
-            vocabulary = tokens.from_json(run.read_json(VOCABULARY))
-        if len(vocabulary) != network.embedding.num_embeddings or vocabulary.unit != kind:
+            vocabulary = tokenizer.from_json(run.read_json(VOCABULARY))
+        if len(vocabulary) != symbols or vocabulary.unit != kind:
             silent = len(vocabulary.silent)
             raise BundleError(
                 f"{run.path / VOCABULARY}: holds {len(vocabulary) - silent} {vocabulary.unit}",
-                expected=f"{network.embedding.num_embeddings - silent} {kind}, as the weights have",
+                expected=f"{symbols - silent} {kind}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
-        with run.intact(CONFIG):
-            self._unknown_rate = float(config["data"]["unknown_rate"])
-            if not 0.0 <= self._unknown_rate < 1.0:
-                raise ValueError(f"unknown_rate {self._unknown_rate}")
         self._vocabulary = vocabulary
 
     # -- use --------------------------------------------------------------------------------
@@ -276,18 +191,45 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             seed=secrets.randbelow(2**62) if seed is None else seed,
             count=count,
             replace_unknown=replace_unknown,
-            apart=self.reset_at_documents,
+            apart=self._apart,
         )
         return islice(rows, length)
 
-    def nats(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def token_nll(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """What each token of `text` (N,) costs, in nats, given those before it."""
         if not text:
             raise DataError("the text is empty", expected="at least one character")
         # Where documents are kept apart, the first token follows a document's beginning.
-        before = UNKNOWN if self.reset_at_documents else None
+        before = UNKNOWN if self._apart else None
         ids = self.vocabulary.encode(text)
         return evaluate.score(self.network, ids, self._unknown_rate, before)[0]
+
+    def stream(self, state: StreamState | None = None) -> Stream[str, TextStep]:
+        """A live stream of text: what each token costs, what may come next.
+
+            stream = model.stream()
+            step = stream.push("To be")
+            step.token_nll, step.log_probabilities
+
+        It begins as after a line end, or where documents are kept apart, at the beginning of one.
+
+        Args:
+            state: where to go on, of a stream of this model.
+
+        Raises:
+            BundleError: a state of another model.
+        """
+        first = UNKNOWN if self._apart else next(iter(self.vocabulary.encode("\n").tolist()), None)
+        streamed = TextStreamed(self.network, self.vocabulary, self._unknown_rate, first)
+        return Stream(streamed, self.run.name, state)
+
+    def pool(self) -> Pool:
+        """Room for many streams, stepped together: ids (B,) in, scores (B, V) out.
+
+        Ids are those of `vocabulary.encode`; what `softmax` makes of scores are the probabilities
+        of the tokens to come, but for the unknown one.
+        """
+        return Pool(self.network, self.run.name)
 
     @property
     def usual(self) -> Usual:
@@ -323,8 +265,8 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         Raises:
             DataError: the text cannot be read.
         """
-        given = _opened(source)
-        ids, starts, text = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
+        given = opened(source)
+        ids, starts, text = data.encoded(self.vocabulary, given, reset=self._apart)
         nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
         try:
             train, select = stored.known_again(self.run, self.run.config()["data"])
@@ -332,7 +274,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
         except DataError:
             found = ()
         ids = ids if starts is None else np.delete(ids, starts)
-        cuts = data.cuts_in(given, range(len(text)), apart=self.reset_at_documents)
+        cuts = data.cuts_in(given, range(len(text)), apart=self._apart)
         figures, compared = evaluate.summary(nats, ids, text, self.vocabulary, streams, cuts)
         unit = evaluate.beside(self.vocabulary.unit)
         whole = len(text) == given.length
@@ -354,44 +296,12 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
             DataError: the text cannot be read, or that of the training is gone: the rate is
                 chosen on its selection part.
         """
-        run, config = self.run, self.run.config()
-        read = self._read_again(run, config)
-        rate = dynamic.chosen(self.network, read, int(config["training"].get("spared", 0)))
-        if source is None:
-            name, part = read.source.name, "the test part"
-            ids, starts = np.asarray(read.test), read.starts_in(read.parts.test)
-            before: int | None = int(read.ids[read.parts.test.start - 1])
-        else:
-            given = _opened(source)
-            name, part, before = given.name, "the text", None
-            ids, starts, _ = data.encoded(self.vocabulary, given, reset=self.reset_at_documents)
-        how = (self.network, ids, self._unknown_rate, before)
-        plain, _ = evaluate.score(*how, starts=starts)
-        found = dynamic.dynamic_nats(*how, rate, starts)
-        return {
-            "data": {"name": name, "part": part},
-            "unit": self.vocabulary.unit,
-            "tokens": len(found),
-            "plain": float(plain.mean()),
-            "dynamic": float(found.mean()),
-            "rate": rate,
-        }
+        found: dict[str, Any] = self._trainer().dynamic(source)
+        return found
 
 
-def _opened(source: Source) -> Text:
+def opened(source: Source) -> Text:
     """A text as it is given, or that of files."""
     if isinstance(source, TextSource | LongText):
         return source
     return open_text(data.listed(source))
-
-
-def _tokens(run: Run, config: dict[str, Any]) -> str:
-    """What a run was told to read; runs of before there was a choice read characters."""
-    with run.intact(CONFIG):
-        return str(config["options"].get("tokens", "characters"))
-
-
-def _apart(run: Run, config: dict[str, Any]) -> bool:
-    """Whether a run was told to keep documents apart."""
-    with run.intact(CONFIG):
-        return bool(config["options"].get("reset_at_documents", False))

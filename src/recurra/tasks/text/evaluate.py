@@ -10,20 +10,18 @@ from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
-from recurra.search.choice import Sampling
+from recurra.runtime.text import TextNetwork
+from recurra.search.sampling import Sampling
 from recurra.tasks.text import freerun
 from recurra.tasks.text.baselines import Baseline, spread
 from recurra.tasks.text.data import Places, TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import CharacterNetwork, stream_nats
-from recurra.tasks.text.tokens import Tokens
 
 Nats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -80,7 +78,7 @@ class Score:
 
 
 def score(
-    network: CharacterNetwork,
+    network: TextNetwork,
     ids: Ids,
     unknown_rate: float,
     before: int | None = None,
@@ -98,49 +96,40 @@ def score(
         starts: where documents begin that are kept apart: there no state is carried on, and the
             ids there, which stand before them, are no tokens: (N - documents,) nats come back.
     """
-    inputs, targets, cuts = read_by(network, ids, before, starts)
-    device, count = targets.device, len(ids)
+    inputs, targets, cuts = read_by(ids, before, starts)
+    count = len(ids)
     streams = _streams(count)
-    network.eval()
     if streams == 1:
         cut = None if cuts is None else cuts[None]
-        nats = stream_nats(network, inputs[None], targets[None], unknown_rate, resets=cut)[0]
+        nats = network.token_nll(inputs[None], targets[None], unknown_rate, resets=cut)[0][0]
     else:
         size = -(-count // streams)
-        begins = size * torch.arange(streams, device=device)
         # The first piece has nothing before it, and is read from its start like a whole text.
-        firsts = (begins - _WARM_UP).clamp(min=0)
-        places = firsts[:, None] + torch.arange(_WARM_UP + size, device=device)
-        held = places.clamp(max=count - 1)
+        firsts = (size * np.arange(streams) - _WARM_UP).clip(min=0)
+        held = (firsts[:, None] + np.arange(_WARM_UP + size)).clip(max=count - 1)
         cut = None if cuts is None else cuts[held]
-        rows = stream_nats(
-            network, inputs[held], targets[held], unknown_rate, resets=cut, chunk=512
-        )
+        rows, _ = network.token_nll(inputs[held], targets[held], unknown_rate, resets=cut)
         nats = np.concatenate([rows[0, :size], rows[1:, _WARM_UP:].ravel()])[:count]
-    return counted(network, nats, before, starts), streams
+    return counted(network.architecture.symbols, nats, before, starts), streams
 
 
 def read_by(
-    network: CharacterNetwork, ids: Ids, before: int | None, starts: Places | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
+    ids: Ids, before: int | None, starts: Places | None
+) -> tuple[Ids, Ids, npt.NDArray[np.bool_] | None]:
     """Inputs (N,), targets (N,), and where inputs begin a document; arguments as in `score`."""
-    device = network.embedding.weight.device
     first = UNKNOWN if before is None else before
-    inputs = torch.from_numpy(np.concatenate([[first], ids[:-1]]).astype(np.int64)).to(device)
-    targets = torch.from_numpy(ids.astype(np.int64)).to(device)
+    inputs = np.concatenate([[first], ids[:-1]]).astype(np.int32)
     if starts is None:
-        return inputs, targets, None
-    cuts = torch.zeros(len(ids), dtype=torch.bool)
+        return inputs, ids, None
+    cuts = np.zeros(len(ids), np.bool_)
     cuts[starts[starts < len(ids) - 1] + 1] = True
-    return inputs, targets, cuts.to(device)
+    return inputs, ids, cuts
 
 
-def counted(
-    network: CharacterNetwork, nats: Nats, before: int | None, starts: Places | None
-) -> Nats:
+def counted(symbols: int, nats: Nats, before: int | None, starts: Places | None) -> Nats:
     """Of what ids (N,) cost, what `score` tells: log V for a first token that follows nothing."""
     if before is None:
-        nats[0] = math.log(network.embedding.num_embeddings)
+        nats[0] = math.log(symbols)
     return nats if starts is None else np.delete(nats, starts)
 
 
@@ -215,9 +204,7 @@ TEMPERATURES: Final = (0.5, 0.8, 1.0)
 FREE_LENGTH: Final = 2000
 
 
-def free_running(
-    network: CharacterNetwork, read: TextData, *, seed: int = 0
-) -> list[dict[str, Any]]:
+def free_running(network: TextNetwork, read: TextData, *, seed: int = 0) -> list[dict[str, Any]]:
     """What the network writes when left alone, by temperature: figures apart from the scores."""
     texts = [free_text(network, read, t, FREE_LENGTH, seed) for t in TEMPERATURES]
     found = freerun.measure(texts, "".join(read.known()))
@@ -236,7 +223,7 @@ def free_running(
 
 
 def free_text(
-    network: CharacterNetwork, read: TextData, temperature: float, length: int, seed: int = 0
+    network: TextNetwork, read: TextData, temperature: float, length: int, seed: int = 0
 ) -> str:
     """So many characters that the network writes without a prompt."""
     text = ""
@@ -249,7 +236,7 @@ def free_text(
     return text[:length]
 
 
-def seconds_needed(network: CharacterNetwork, read: TextData, again: int = 0) -> float:
+def seconds_needed(network: TextNetwork, read: TextData, again: int = 0) -> float:
     """How long scoring the test part and writing freely are going to take, from a piece of each.
 
     Args:

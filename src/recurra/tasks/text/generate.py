@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
-from recurra.data.vocabulary import UNKNOWN
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens, Writer
 from recurra.errors import DataError, OptionError
-from recurra.search.choice import Sampling
-from recurra.search.stream import generators, sample
-from recurra.tasks.text.model import CharacterNetwork
-from recurra.tasks.text.tokens import Tokens, Writer
+from recurra.runtime.text import TextNetwork
+from recurra.search.sampling import Sampling, generators, sample
 
 _CHUNK = 1024
 """Tokens of a prompt read at a time."""
 
 
 def write(
-    network: CharacterNetwork,
+    network: TextNetwork,
     vocabulary: Tokens,
     prompt: str,
     sampling: Sampling,
@@ -64,7 +62,7 @@ def _named(unknown: str) -> str:
 
 
 def _written(
-    network: CharacterNetwork,
+    network: TextNetwork,
     vocabulary: Tokens,
     prompt: str,
     sampling: Sampling,
@@ -72,28 +70,25 @@ def _written(
     count: int,
     apart: bool,
 ) -> Iterator[tuple[str, ...]]:
-    device = network.embedding.weight.device
-    network.eval()
     ids = vocabulary.encode(prompt).astype(np.int64)
     if apart:
         ids = np.concatenate([[UNKNOWN], ids])
     elif not prompt:
         ids = vocabulary.encode("\n")[:1].astype(np.int64)
-    state = None
-    with torch.no_grad():
-        for start in range(0, len(ids), _CHUNK):
-            chunk = torch.from_numpy(ids[None, start : start + _CHUNK]).to(device)
-            logits, state = network(chunk, state)
-    assert state is not None
-    rows = torch.zeros(count, dtype=torch.long)
-    told = ids[apart:] if prompt else ids[:0]
-    recent = torch.from_numpy(told[None, -max(1, sampling.remembers) :])[rows]
+    state = network.begin()
+    for start in range(0, len(ids) - 1, _CHUNK):
+        chunk = ids[None, start : min(start + _CHUNK, len(ids) - 1)]
+        _, state = network.read(chunk, state)
+    logits, state = network.step(ids[-1:] if len(ids) else np.zeros(1, np.int64), state)
+    rows = np.zeros(count, np.int64)
+    seen = ids[apart:] if prompt else ids[:0]
+    recent = seen[None, -max(1, sampling.remembers) :][rows]
     writers = [Writer(vocabulary) for _ in range(count)]
     stream = sample(
         network,
-        logits[rows, -1],
+        logits[rows],
         state.select(rows),
-        sampling.choose(vocabulary.silent),
+        sampling.sampler(vocabulary.silent),
         generators(seed, count),
         recent=recent,
         remember=sampling.remembers,

@@ -8,17 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
-from recurra.tasks.text import evaluate, trainee
-from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import CharacterNetwork, log_probabilities
-from recurra.tasks.text.tokens import Tokens
-from recurra.tasks.text.trainee import MOST_UNSEEN
+from recurra.runtime.state import State
+from recurra.runtime.text import TextNetwork
+from recurra.tasks.text import evaluate
+from recurra.tasks.text.data import MOST_UNSEEN, TextData, spared_range
 
 Nats = NDArray[np.float64]
 Ids = NDArray[np.integer[Any]]
@@ -32,9 +31,6 @@ LEAST: Final = 2
 """Lines from which it can be said what is usual."""
 
 _WARM_UP: Final = 2_000
-
-_MOST_LOGITS: Final = 1 << 22
-"""Logits held at a time while lines are read."""
 
 
 @final
@@ -202,9 +198,7 @@ def end_of(text: str) -> str:
     return "\r\n" if 2 * text.count("\r\n") > text.count("\n") else "\n"
 
 
-def learn(
-    network: CharacterNetwork, read: TextData, unseen: Nats | None, spared: int
-) -> Usual | None:
+def learn(network: TextNetwork, read: TextData, unseen: Nats | None, spared: int) -> Usual | None:
     """Learn what lines cost that are new to a trained network; None where there are too few.
 
     Where the last steps trained on the selection part too, that is not new to the network any more,
@@ -214,12 +208,12 @@ def learn(
     Args:
         unseen: nats (N - 1,) of the selection part but its first token; None where it was never
             trained on.
-        spared: how many of its tokens were never learnt: see `trainee.spared`.
+        spared: how many of its tokens were never learnt: see `data.spared_range`.
     """
     last, now = read.parts.select[-MOST_UNSEEN:], 1.0
     nats = _costs(network, read, last) if unseen is None else unseen
     if unseen is not None and spared:
-        part = trainee.spared(read.parts.select, spared)
+        part = spared_range(read.parts.select, spared)
         found = _costs(network, read, range(max(1, part.start - _WARM_UP), part.stop))
         # The first token of the part has no cost of before, but where it begins a document.
         marks = read.starts_in(part)
@@ -239,7 +233,7 @@ def read_again(read: TextData, *, finishing: bool) -> int:
     return min(len(read.select), len(read.select) // 10 + _WARM_UP if finishing else MOST_UNSEEN)
 
 
-def _costs(network: CharacterNetwork, read: TextData, part: range) -> Nats:
+def _costs(network: TextNetwork, read: TextData, part: range) -> Nats:
     """What the tokens of a part cost a network, without the marks of where documents begin."""
     ids, before = np.asarray(read.ids[part.start : part.stop]), int(read.ids[part.start - 1])
     return evaluate.score(network, ids, read.unknown_rate, before, read.starts_in(part))[0]
@@ -276,14 +270,14 @@ class LineReader:
     What a line costs depends on the lines before it. Memory does not grow with their number.
 
     Args:
-        network: in evaluation mode.
+        network: in use.
         unknown_rate: the probability of an unknown token.
         usual: what scores are measured by.
     """
 
     def __init__(
         self,
-        network: CharacterNetwork,
+        network: TextNetwork,
         vocabulary: Tokens,
         unknown_rate: float,
         usual: Usual,
@@ -292,9 +286,7 @@ class LineReader:
         self._vocabulary = vocabulary
         self._unknown_rate = unknown_rate
         self._usual = usual
-        self._device = next(network.parameters()).device
-        self._chunk = max(64, min(4096, _MOST_LOGITS // len(vocabulary)))
-        self._state: Any = None
+        self._state: State | None = None
         # The first line follows a line end, as all others do.
         self._last = int(vocabulary.encode(usual.end)[-1])
         self._number = 1
@@ -327,16 +319,12 @@ class LineReader:
 
     def _nats(self, ids: Ids) -> Nats:
         """What tokens (N,) cost that follow those read before."""
-        found = []
-        inputs = torch.from_numpy(np.concatenate([[self._last], ids[:-1]]).astype(np.int64))
-        targets = torch.from_numpy(ids.astype(np.int64)).to(self._device)
-        inputs = inputs.to(self._device)[: len(ids)]
-        with torch.inference_mode():
-            for start in range(0, len(ids), self._chunk):
-                window = slice(start, start + self._chunk)
-                logits, self._state = self._network(inputs[None, window], self._state)
-                known = log_probabilities(logits[0], self._unknown_rate)
-                found.append(-known.gather(-1, targets[window, None])[:, 0].double().cpu())
-        if len(ids):
-            self._last = int(ids[-1])
-        return torch.cat(found).numpy() if found else np.zeros(0)
+        if not len(ids):
+            return np.zeros(0)
+        inputs = np.concatenate([[self._last], ids[:-1]])[None]
+        found, self._state = self._network.token_nll(
+            inputs, ids[None], self._unknown_rate, state=self._state
+        )
+        self._last = int(ids[-1])
+        nats: Nats = found[0]
+        return nats

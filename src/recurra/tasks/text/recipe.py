@@ -9,11 +9,12 @@ from typing import Any, Final
 import torch
 
 from recurra.data.streams import Streams
-from recurra.search.choice import Sampling
+from recurra.networks.text import TextNetwork
+from recurra.runtime.text import Architecture
+from recurra.search.sampling import Sampling
 from recurra.tasks.design import Design
-from recurra.tasks.text.data import TextData
+from recurra.tasks.text.data import TextData, spared_range
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import Architecture, CharacterNetwork
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.size import (
     dropout,
@@ -23,7 +24,7 @@ from recurra.tasks.text.size import (
     training_speed,
     worth,
 )
-from recurra.tasks.text.trainee import MOST_EPOCHS, MOST_SPARED, TextTrainee, spared
+from recurra.tasks.text.trainee import MOST_EPOCHS, MOST_SPARED, TextTrainee
 from recurra.training import processes
 from recurra.training.calibration import step_seconds
 from recurra.training.loop import seeded
@@ -102,15 +103,15 @@ def _timed(
     size, symbols = named("small"), len(read.vocabulary)
     sizes = (size.embedding, size.hidden, size.layers)
     with seeded(0, 0):
-        trial = CharacterNetwork(Architecture(symbols, options.cell, *sizes, 0.2, 2)).to(device)
-    settings = {"batch": size.batch, "chunk": size.chunk, "seed": options.seed}
+        trial = TextNetwork(Architecture(symbols, options.cell, *sizes, 0.2, 2)).to(device)
+    settings = {"batch": size.batch, "chunk": size.chunk, "spared": 0, "seed": options.seed}
     tried = trainee(trial, read, settings)
     step = step_seconds(tried, trial.train(), precision, within=0.01 * options.seconds)
     streams = tried.streams
     return 2 * size.operations(symbols) * streams.batch * streams.chunk / step
 
 
-def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
+def trainee(network: TextNetwork, read: TextData, settings: dict[str, Any]) -> TextTrainee:
     """The trainee of a network on a text; its seed, batch and chunk as the run's settings say."""
 
     def streams(part: range, silent: range = range(0)) -> Streams:
@@ -123,9 +124,9 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
             silent=silent,
         )
 
-    def written(network: CharacterNetwork) -> str:
+    def written(network: TextNetwork) -> str:
         rows = write(
-            network,
+            network.in_use(),
             read.vocabulary,
             "",
             Sampling(SAMPLED_AT),
@@ -137,10 +138,7 @@ def trainee(network: CharacterNetwork, read: TextData, settings: dict[str, Any])
     return TextTrainee(
         network,
         streams(read.parts.train),
-        # Runs of before it was there spared nothing.
-        streams(
-            range(read.parts.select.stop), spared(read.parts.select, settings.get("spared", 0))
-        ),
+        streams(range(read.parts.select.stop), spared_range(read.parts.select, settings["spared"])),
         read.select,
         read.unknown_rate,
         read.vocabulary.unit,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
+from recurra.runtime.text import TextNetwork
 from recurra.tasks.text import evaluate, lines, traces
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in
 from recurra.tasks.text.lines import Usual
-from recurra.tasks.text.model import CharacterNetwork
-from recurra.training import session
-from recurra.training.checkpoint import Progress
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
@@ -40,16 +39,17 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
 
 def write(
     run: Run,
-    network: CharacterNetwork,
+    network: TextNetwork,
     read: TextData,
-    progress: Progress,
-    epochs: float,
+    training: dict[str, Any],
     usual: Usual | None,
+    gradient: Callable[[traces.Places], NDArray[np.float32]],
 ) -> None:
     """Score a trained network on the test part, and write the report and the model card.
 
     Args:
-        epochs: passes over the training part that the progress amounts to.
+        training: how the training went, of `training.session.facts`.
+        gradient: see `traces.record`.
         usual: what lines cost; None for a text without.
     """
     found, config = read_baselines(run), run.config()
@@ -67,7 +67,7 @@ def write(
         streams,
         cuts_in(read.source, read.tested, apart=read.apart),
     )
-    traces.record(run, network, read, nats)
+    traces.record(run, network, read, nats, gradient)
     result = {
         "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
@@ -75,7 +75,7 @@ def write(
         "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
         "lines": usual and lines.realised(usual, nats, lines.ends_of(read.vocabulary, ids)),
         "free_running": evaluate.free_running(network, read),
-        "training": session.facts(progress, epochs, config["training"]),
+        "training": training,
     }
     run.write_text(CARD, card(run.path.name, result, config))
     run.write_json(REPORT, result)
@@ -101,10 +101,8 @@ def told_baselines(found: Sequence[Baseline], unit: str) -> str:
 
 def own(model: dict[str, Any]) -> tuple[float, float, str]:
     """The model's nats and bits in the baselines' unit, and a sentence on its others."""
-    if model.get("unit", "characters") == "characters":
-        # Reports of before there were others hold no figures a byte.
-        bits = f"{model['bits_a_byte']:.4f} bits a byte of UTF-8." if "bits_a_byte" in model else ""
-        return model["nats"], model["bits"], bits
+    if model["unit"] == "characters":
+        return model["nats"], model["bits"], f"{model['bits_a_byte']:.4f} bits a byte of UTF-8."
     if model["unit"] == "bytes":
         return model["nats"], model["bits"], ""
     one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
@@ -117,7 +115,7 @@ def told(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
     model, rows = report["model"], []
     title = f"{report['data']['name']}: {report['data']['part']}"
-    unit = model.get("unit", "characters")
+    unit = model["unit"]
     count = f"{model['characters']:,} characters"
     if unit != "characters":
         count += f" in {model['tokens']:,} {unit}"
@@ -186,7 +184,7 @@ def told_lines(found: dict[str, Any]) -> str:
 
 def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
     """The model card, Markdown."""
-    a, data, model = config["architecture"], config["data"], report["model"]
+    a, data, model = config["inference"]["architecture"], config["data"], report["model"]
     nats, bits, others = own(model)
     rows = [("this model", nats, bits)]
     rows += [(b["name"], b["nats"], b["bits"]) for b in report["baselines"]]
@@ -197,7 +195,7 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
         f"{r['longest_copy']} characters |"
         for r in report["free_running"]
     )
-    several = a.get("members", 1)
+    several = a["members"]
     networks = f"the mean of {several}, " if several > 1 else ""
     text = f"""# {name}
 

@@ -7,22 +7,18 @@ run records the same numbers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recurra.bundle import Arrays, Run
 from recurra.data.streams import Ids, among
-from recurra.data.vocabulary import UNKNOWN
+from recurra.runtime.text import TextNetwork
 from recurra.tasks.text import freerun
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import CharacterNetwork, log_probabilities, stream_nats
-from recurra.tasks.text.units import telling
+from recurra.tasks.text.hidden_units import telling
 
 INSIDE: Final = "traces/inside.safetensors"
 
@@ -49,19 +45,26 @@ _LOGIT: Final = 50  # what a logit costs beside its weights, in weights
 _NEAR: Final = 32  # tokens of carried state up to which windows are short, and many
 _WINDOWS: Final = 128
 _MOST: Final = 2048
-_ROWS: Final = 16  # windows whose gradients are held at a time
+ROWS: Final = 16  # windows whose gradients are held at a time
 
 Places = NDArray[np.int64]
 Nats = NDArray[np.float64]
 
 
-def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> None:
+def record(
+    run: Run,
+    network: TextNetwork,
+    read: TextData,
+    nats: Nats,
+    gradient: Callable[[Places], NDArray[np.float32]],
+) -> None:
     """Write what there is to see inside a network into the run.
 
     Args:
         nats: what each token of the test part (N,) cost, the state carried from the first on.
+        gradient: gives the norms (D,) of the gradient by distance, of where documents begin: see
+            `recurra.tasks.text.influence`.
     """
-    network.eval()
     first, breaks = read.parts.test.start, _breaks(read, read.parts.test)
     whole = float(nats.mean())
     # As many as there are ids: what stands before a document costs nothing.
@@ -83,7 +86,7 @@ def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> N
         first + start - stretch.start,
     )
     arrays |= context(network, read.test, nats, read.unknown_rate, breaks, whole)
-    arrays["gradient"] = influence(network, read.test, read.unknown_rate, breaks)
+    arrays["gradient"] = gradient(breaks)
     facts = {
         "whole": whole,
         "passage": {"start": start, "pieces": pieces},
@@ -95,22 +98,21 @@ def record(run: Run, network: CharacterNetwork, read: TextData, nats: Nats) -> N
     run.write_arrays(INSIDE, arrays, facts)
 
 
-def seconds_needed(network: CharacterNetwork, read: TextData) -> float:
+def seconds_needed(network: TextNetwork, read: TextData) -> float:
     """How long `record` is going to take, from a small piece of its work."""
     piece = read.train[: min(1024, len(read.train))]
-    rows = torch.from_numpy(piece[: len(piece) // _ROWS * _ROWS].astype(np.int64))
+    rows = np.asarray(piece[: len(piece) // ROWS * ROWS], np.int64)
     if not len(rows):
         return 0.0
-    rows = rows.reshape(_ROWS, -1).to(network.embedding.weight.device)
-    network.eval()
+    rows = rows.reshape(ROWS, -1)
     start = time.perf_counter()
-    stream_nats(network, rows, rows, read.unknown_rate)
-    pace = (time.perf_counter() - start) / rows.numel()
+    network.token_nll(rows, rows, read.unknown_rate)
+    pace = (time.perf_counter() - start) / rows.size
     far, near, both = FAR + FAR // 8, _NEAR + _NEAR // 8, 2 * WARM
     spans = [(far, 1), (near, 1), (both, 2), (WARM + 3 * BACK, 1)]
     tokens = 4 * _STUDIED
     for span, times in spans:
-        count = _windows(network, span, _MOST if span == near else _WINDOWS)
+        count = windows(network, span, _MOST if span == near else _WINDOWS)
         tokens += times * span * min(count, len(read.test))
     return pace * tokens
 
@@ -169,7 +171,7 @@ def surprises(nats: Nats, read: TextData) -> list[dict[str, Any]]:
 
 
 def context(
-    network: CharacterNetwork,
+    network: TextNetwork,
     ids: Ids,
     nats: Nats,
     unknown_rate: float,
@@ -198,7 +200,7 @@ def context(
     steps, means, errors = [], [], []
     for first, last, most in bands:
         span = min(last + last // 8, len(ids) - 1)
-        starts = _spread(len(ids) - 1 - span, _windows(network, span, most))
+        starts = spread(len(ids) - 1 - span, windows(network, span, most))
         cost, places = _cost(network, ids, starts, span, unknown_rate, breaks)
         excess = cost - nats[places]
         band = [1 << power for power in range(far.bit_length()) if first <= 1 << power <= last]
@@ -213,72 +215,20 @@ def context(
     }
 
 
-def influence(
-    network: CharacterNetwork, ids: Ids, unknown_rate: float, breaks: Places
-) -> NDArray[np.float32]:
-    """The mean norm (D,) of the gradient of a token's loss by the vectors of the tokens before it.
-
-    Entry 0 belongs to the token just before the one that is predicted. The state in which the
-    windows begin was read from the tokens before them.
-    """
-    back = min(BACK, max(1, (len(ids) - 1) // 2))
-    warm = min(WARM, len(ids) - 1 - back)
-    # Backwards costs twice what forwards does, and a target is one place of a window.
-    starts = _spread(len(ids) - 1 - warm - back, _windows(network, warm + 3 * back))
-    starts = starts[ids[starts + warm + back] != UNKNOWN]
-    norms = np.zeros(back)
-    if not len(starts):
-        return norms.astype(np.float32)
-    device = network.embedding.weight.device
-    for some in np.array_split(starts, max(1, -(-len(starts) // _ROWS))):
-        places = some[:, None] + np.arange(warm + back + 1)
-        window = torch.from_numpy(np.asarray(ids[places], np.int64)).to(device)
-        resets = torch.from_numpy(among(places, breaks)).to(device)
-        state = None
-        if warm:
-            with torch.no_grad():
-                _, state = network.read(window[:, :warm], None, resets[:, :warm])
-        with _embedded(network) as embedded:
-            hidden, _ = network.read(window[:, warm:-1], state, resets[:, warm:-1])
-        scores = log_probabilities(network.logits(hidden[:, -1]), unknown_rate)
-        losses = -scores.gather(1, window[:, -1:])
-        slope = torch.cat(torch.autograd.grad(losses.sum(), embedded), -1)
-        norms += slope.double().norm(dim=2).sum(0).flip(0).cpu().numpy()
-    found: NDArray[np.float32] = (norms / max(1, len(starts))).astype(np.float32)
-    return found
-
-
-@contextmanager
-def _embedded(network: CharacterNetwork) -> Iterator[list[Tensor]]:
-    """The vectors (B, T, E) that each member reads inside, as what gradients are taken by."""
-    kept: list[Tensor] = []
-
-    def leaf(_module: object, _inputs: object, output: Tensor) -> Tensor:
-        kept.append(output.detach().requires_grad_())
-        return kept[-1]
-
-    hooks = [each.embedding.register_forward_hook(leaf) for each in network.members]
-    try:
-        yield kept
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 # -- by heart -----------------------------------------------------------------------------------
 
 
-def learnt(network: CharacterNetwork, read: TextData) -> dict[str, Any]:
+def learnt(network: TextNetwork, read: TextData) -> dict[str, Any]:
     """The loss on the text it learnt and on the test part, both read in the same windows."""
     span = min(2 * WARM, len(read.test) - 1, len(read.train) - 1)
     warm = span // 2
-    count = _windows(network, 2 * span)
+    count = windows(network, 2 * span)
     found = {}
     for name, ids, part in (
         ("train", read.train, read.parts.train),
         ("test", read.test, read.parts.test),
     ):
-        starts, breaks = _spread(len(ids) - 1 - span, count), _breaks(read, part)
+        starts, breaks = spread(len(ids) - 1 - span, count), _breaks(read, part)
         cost = _cost(network, ids, starts, span, read.unknown_rate, breaks)[0][:, warm:]
         found[name] = {"nats": float(cost.mean()), "tokens": int(cost.count())}
     return found
@@ -297,7 +247,7 @@ def truth(read: TextData) -> dict[str, Any]:
 
 
 def _cost(
-    network: CharacterNetwork,
+    network: TextNetwork,
     ids: Ids,
     starts: NDArray[np.int64],
     span: int,
@@ -309,22 +259,17 @@ def _cost(
     Masked where a document begins: what stands there is no token.
     """
     places = starts[:, None] + np.arange(span)
-    device = network.embedding.weight.device
-    inputs, targets = (
-        torch.from_numpy(np.asarray(ids[places + ahead], np.int64)).to(device) for ahead in (0, 1)
-    )
-    resets = torch.from_numpy(among(places, breaks)).to(device)
-    nats = stream_nats(network, inputs, targets, unknown_rate, resets=resets, chunk=128)
+    inputs, targets = (np.asarray(ids[places + ahead], np.int64) for ahead in (0, 1))
+    nats, _ = network.token_nll(inputs, targets, unknown_rate, resets=among(places, breaks))
     return np.ma.MaskedArray(nats, among(places + 1, breaks)), places + 1
 
 
-def _windows(network: CharacterNetwork, tokens: int, most: int = _WINDOWS) -> int:
+def windows(network: TextNetwork, tokens: int, most: int = _WINDOWS) -> int:
     """How many windows of so many tokens a measurement may take: `most`, or an eighth of it."""
-    weights = sum(each.numel() for each in network.parameters())
-    weights += _LOGIT * network.embedding.num_embeddings
+    weights = network.size + _LOGIT * network.architecture.symbols
     return int(np.clip(_WORK / weights / tokens, most // 8, most))
 
 
-def _spread(last: int, count: int) -> NDArray[np.int64]:
+def spread(last: int, count: int) -> NDArray[np.int64]:
     """Up to `count` different places from 0 to `last`, evenly spread."""
     return np.unique(np.linspace(0, last, count).astype(np.int64))

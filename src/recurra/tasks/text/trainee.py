@@ -12,11 +12,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.core.state import State, join_layers
 from recurra.data.streams import Cursor, Ids, Streams, among
-from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.loss import LossSum
-from recurra.tasks.text.model import CharacterNetwork, stream_nats
+from recurra.networks.text import TextNetwork, stream_nats
+from recurra.tasks.text.data import MOST_UNSEEN
 from recurra.training import processes
 from recurra.training.loop import Loss
 from recurra.training.together import together
@@ -32,9 +33,6 @@ CHOOSING: Final = 250_000
 
 MOST_SPARED: Final = 100_000
 """Tokens of the selection part, a tenth of it at most, that are read and never learnt."""
-
-MOST_UNSEEN: Final = 1_000_000
-"""Tokens at the end of the selection part of which is kept what they cost while they were new."""
 
 UNSEEN: Final = "unseen"
 """The array of a packed carry that `TextCarry.unseen` is."""
@@ -72,13 +70,13 @@ class TextTrainee:
 
     def __init__(
         self,
-        network: CharacterNetwork,
+        network: TextNetwork,
         streams: Streams,
         finishing: Streams,
         select: Ids,
         unknown_rate: float,
         unit: str = "characters",
-        written: Callable[[CharacterNetwork], str] | None = None,
+        written: Callable[[TextNetwork], str] | None = None,
         cuts: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.unit = unit
@@ -114,7 +112,7 @@ class TextTrainee:
         rows = processes.share(len(chunk.inputs))
         inputs = torch.from_numpy(chunk.inputs[rows]).to(self.device)
         targets = torch.from_numpy(chunk.targets[rows]).to(self.device)
-        assert isinstance(network, CharacterNetwork)
+        assert isinstance(network, TextNetwork)
         resets = None
         if chunk.resets is not None:
             resets = torch.from_numpy(chunk.resets[rows]).to(self.device)
@@ -140,11 +138,11 @@ class TextTrainee:
         than a hundredth from that of one stream, and takes a fraction of the time. Of a part
         of more than MOST_CHOOSING tokens the windows are a sample of CHOOSING, evenly spread.
         """
-        assert isinstance(network, CharacterNetwork)
+        assert isinstance(network, TextNetwork)
         nats = self._nats(network, self._windows)
         return LossSum(float(nats.sum()), len(nats))
 
-    def _nats(self, network: CharacterNetwork, windows: Windows) -> npt.NDArray[np.float64]:
+    def _nats(self, network: TextNetwork, windows: Windows) -> npt.NDArray[np.float64]:
         """What the scored tokens of windows cost, in their order."""
         ids, scored, resets = windows
         training = network.training
@@ -161,13 +159,8 @@ class TextTrainee:
 
     def sample(self, network: nn.Module) -> str | None:
         """A few lines that it writes by now."""
-        assert isinstance(network, CharacterNetwork)
-        if self._written is None:
-            return None
-        training = network.training
-        written = self._written(network)
-        network.train(training)
-        return written
+        assert isinstance(network, TextNetwork)
+        return None if self._written is None else self._written(network)
 
     def finish(self, carry: TextCarry) -> TextCarry:
         """The beginning of a pass over the training and the selection part.
@@ -198,15 +191,6 @@ class TextTrainee:
             rows = processes.share(whole.batch)
             state = whole.map(lambda leaf: leaf[rows])
         return TextCarry(Cursor(epoch, position), state, bool(finishing), arrays.get(UNSEEN))
-
-
-def spared(select: range, count: int) -> range:
-    """Where so many of the selection part's ids stand that nothing is trained to predict.
-
-    Not at its end: what comes last is most like what is to come.
-    """
-    first = select.start + max(0, len(select) - MOST_UNSEEN)
-    return range(first, first + count)
 
 
 Windows = tuple[Tensor, npt.NDArray[np.bool_], Tensor | None]

@@ -11,7 +11,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from recurra.errors import OptionError, counted
-from recurra.tasks.terminal import WIDTH, filled, fitted, printable
+from recurra.tasks.render import WIDTH, filled, fitted, printable
 from recurra.tasks.text import lines
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.lines import Line
