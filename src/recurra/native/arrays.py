@@ -17,11 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import OptionError
-from recurra.native import plain as engine
-from recurra.native.binding import CELLS, GATES, LSTM, absent, kernels
-
-# For now: only what the kernels have had before goes through them.
-compiled = False
+from recurra.native.binding import CELLS, GATES, LSTM, compiled, engine
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
@@ -99,16 +95,6 @@ class Prepared:
             None if b_hh is None else _weight("b_hh", b_hh, self.dtype, (self.width,)),
             narrow,
         )
-        self.kernel = None
-        if not absent and not narrow:
-            ready = [
-                None if a is None else np.require(a, requirements=("C", "ALIGNED"))
-                for a in (w_ih, w_hh, b_ih, b_hh)
-            ]
-            self.kernel = kernels.Prepared(
-                self.dtype == np.float64, self.number, self.features, self.hidden,
-                *(0 if a is None else a.ctypes.data for a in ready),
-            )  # fmt: skip
 
     def project(self, table: Array, *, threads: int = 1) -> Array:
         """Return the input's part of the gates, bias included, for rows (V, F): (V, G*H).
@@ -142,10 +128,6 @@ class Prepared:
         cn = np.empty(h.shape, self.dtype) if self.number == LSTM else None
         if not compiled:
             self._check_step(x, projected, x_rows, h, c, len(h))
-        if self.kernel is not None and x is not None:
-            given = x if x_rows is None else x[x_rows]
-            if self.kernel.step(given, h, c, out, cn, threads):
-                return out, cn
         if not self.handle.step(x, projected, x_rows, h, c, out, cn, threads):
             # The kernels have found something wrong; what, is said here.
             self._check_step(x, projected, x_rows, h, c, len(h))
@@ -227,21 +209,6 @@ class Prepared:
         out, hn = np.empty((*rows, self.hidden), self.dtype), np.empty(state, self.dtype)
         cn = np.empty(state, self.dtype) if lstm else None
         every = np.empty((*rows, self.hidden), self.dtype) if lstm and cells else None
-        if self.kernel is not None and x is not None and rows[-1]:
-            given = x if x_rows is None else np.take(x, x_rows, 0, mode="clip")
-            at = [0 if a is None else a.ctypes.data for a in (lengths, resets, given, h0)]
-            try:
-                kernels.forward(
-                    self.dtype == np.float64, self.number, 2 if ragged else 0, batch, rows[-1],
-                    self.features, self.hidden, at[0], at[1], reverse, threads, self.kernel,
-                    at[2], 0, 0, 0, 0, 0, at[3],
-                    c0.ctypes.data if lstm and c0 is not None else 0,
-                    out.ctypes.data, self.hidden, 0 if every is None else every.ctypes.data, 0,
-                    hn.ctypes.data, 0 if cn is None else cn.ctypes.data,
-                )  # fmt: skip
-            except ValueError as error:
-                raise OptionError(str(error)) from None
-            return Ran(out, hn, cn, every)
         try:
             self.handle.run(
                 x, projected, x_rows, h0, c0 if lstm else None, lengths, ragged, reverse, resets,
@@ -381,7 +348,9 @@ class Linear:
         if len(none) + k > self.outputs or len(none):
             _check_rows("excluded", none, None, self.outputs)
             if len(np.unique(none)) + k > self.outputs:
-                raise OptionError(f"k={k}", expected=f"no more than {self.outputs} ids, less those excluded")
+                raise OptionError(
+                    f"k={k}", expected=f"no more than {self.outputs} ids, less those excluded"
+                )
         count = self._count(x, rows)
         found = Top(np.empty((count, k), _SINGLE), np.empty((count, k), _NUMBERS), np.empty(count))
         if not compiled:
@@ -410,7 +379,9 @@ class Linear:
     def _count(self, x: Array, rows: Rows | None) -> int:
         given = x if rows is None else rows
         if type(given) is not np.ndarray or not given.ndim:
-            raise OptionError(f"a {type(given).__name__}", expected="x (N, K), and rows (N,) or None")
+            raise OptionError(
+                f"a {type(given).__name__}", expected="x (N, K), and rows (N,) or None"
+            )
         return len(given)
 
     def _check(self, x: Array, rows: Rows | None, out: Array | None = None) -> None:
@@ -527,9 +498,13 @@ def _either(
     """Return the inputs given: their name, array and width."""
     if (x is None) == (projected is None):
         raise OptionError("x and projected", expected="one of the two")
-    name, given, columns = ("x", x, features) if projected is None else ("projected", projected, width)
+    name, given, columns = (
+        ("x", x, features) if projected is None else ("projected", projected, width)
+    )
     if not isinstance(given, np.ndarray):
-        raise OptionError(f"{name}: a {type(given).__name__}", expected=f"a NumPy array (B, {columns})")
+        raise OptionError(
+            f"{name}: a {type(given).__name__}", expected=f"a NumPy array (B, {columns})"
+        )
     return name, given, columns
 
 
@@ -557,14 +532,18 @@ def _check(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[in
 def _rows_of(name: str, array: Array | None, dtype: np.dtype[Any], width: int) -> None:
     """Check rows (N, width), of any number."""
     if not isinstance(array, np.ndarray) or array.ndim != 2:
-        raise OptionError(f"{name}: a {type(array).__name__}", expected=f"a NumPy array (N, {width})")
+        raise OptionError(
+            f"{name}: a {type(array).__name__}", expected=f"a NumPy array (N, {width})"
+        )
     _check(name, array, dtype, (len(array), width))
 
 
 def _check_rows(name: str, numbers: Rows, count: int | None, below: int) -> None:
     """Check row numbers (count,), or of any number, from 0 to below - 1."""
     if not isinstance(numbers, np.ndarray) or numbers.ndim != 1:
-        raise OptionError(f"{name}: a {type(numbers).__name__}", expected="an int64 NumPy array (N,)")
+        raise OptionError(
+            f"{name}: a {type(numbers).__name__}", expected="an int64 NumPy array (N,)"
+        )
     _check(name, numbers, _NUMBERS, (len(numbers) if count is None else count,))
     wrong = numbers[(numbers < 0) | (numbers >= below)]
     if len(wrong):

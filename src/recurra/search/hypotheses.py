@@ -72,9 +72,7 @@ class Decoder(Protocol[S]):
         """Logits (R, V) of what may follow, of a step's outputs."""
         ...
 
-    def top(
-        self, outputs: NDArray[np.float32], k: int, excluded: Sequence[int] = ()
-    ) -> Likeliest:
+    def top(self, outputs: NDArray[np.float32], k: int, excluded: Sequence[int] = ()) -> Likeliest:
         """The `k` likeliest of them without those that are excluded, for k up to `MOST_TOP`."""
         ...
 

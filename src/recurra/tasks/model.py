@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.tasks.install import check_training
 from recurra.training.budget import TrainingOptions
 
@@ -37,6 +38,7 @@ class Model(ABC, Generic[Net]):
 
     _run: Run | None = None
     _network: Net | None = None
+    _weights: str = "float32"
 
     # -- what a task says --------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ class Model(ABC, Generic[Net]):
                 f"{run.path / WEIGHTS}: does not fit {CONFIG} ({told})",
                 fix="restore both from one copy of the run, or train again",
             ) from error
-        self._run = run
+        self._run, self._weights = run, weights
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Copy the run to a folder of its own.
@@ -153,6 +155,20 @@ class Model(ABC, Generic[Net]):
     def report(self) -> dict[str, Any]:
         """The report of the training: figures, baselines, verdict."""
         found: dict[str, Any] = self.run.read_json(REPORT)
+        return found
+
+    def certify(self, data: Any = None) -> Certificate:
+        """Compare the ways of using this model with each other, and with torch; keep what is found.
+
+        Args:
+            data: what the run was begun with, if it is at hand; else it is read again.
+
+        Raises:
+            BundleError: the run cannot be written.
+        """
+        module = import_module(f"recurra.tasks.{self.task}.certify")
+        found = Certificate.of(module.comparisons(self, data))
+        self.run.write_json(CERTIFICATE, found.to_json())
         return found
 
     # -- copies ------------------------------------------------------------------------------

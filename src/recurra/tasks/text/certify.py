@@ -8,10 +8,14 @@ from typing import Final
 import numpy as np
 
 from recurra.data.streams import Ids
-from recurra.runtime.certificate import Check, close, equal, not_shown
+from recurra.errors import InputError, MissingExtra
+from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import Array, State
 from recurra.runtime.text import TextNetwork
+from recurra.tasks.text import stored
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.estimator import TextModel
 
 TOKENS: Final = 400
 """Tokens that are read each way."""
@@ -20,6 +24,26 @@ _ROWS: Final = 3
 
 Trained = Callable[[Ids], Array]
 """Log-probabilities (T, V) by torch after each of ids (T,)."""
+
+
+def comparisons(model: TextModel, data: TextData | None) -> list[Check]:
+    """The comparisons of a model, on the test part of what it was trained on."""
+    run = model.run
+    try:
+        ids = stored.read_again(run).test if data is None else data.test
+    except InputError as error:
+        return [not_shown("whole, chunks, steps, strangers, pool, torch", error.got)]
+    allowed = TOLERANCE if model._weights == "float32" else NARROW
+    return compare(model.network, ids, _trained(model), allowed=allowed)
+
+
+def _trained(model: TextModel) -> Trained | str:
+    try:
+        trainer = model._trainer()
+    except MissingExtra as error:
+        return error.got
+    found: Trained = trainer.log_probabilities
+    return found
 
 
 def compare(
