@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from commands import Pressed, Recurra
+from in_torch import in_torch, same_weights
 from recurra.bundle import CARD, CONFIG, VOCABULARY, Run
 from recurra.codecs import tokenizer as tokens
 from recurra.codecs.tokenizer import LOST_BYTE, Writer
@@ -206,7 +207,7 @@ def test_figures_a_byte_are_those_of_the_test_parts_bytes(
         assert own["nats_a_byte"] == pytest.approx(scored.sum() / own["bytes"], rel=1e-5)
     # The first token follows the last of the selection part.
     before = TEXT[: -len(test)][-config["data"]["select"] :]
-    rate = config["data"]["unknown_rate"]
+    rate = config["inference"]["unknown_rate"]
     last = int(model.vocabulary.encode(before)[-1])
     again, _ = evaluate.score(model.network, ids, rate, last)
     np.testing.assert_allclose(scored, again, rtol=1e-5)
@@ -233,11 +234,11 @@ def test_figures_a_byte_are_those_of_the_test_parts_bytes(
 def test_words_learn_how_likely_an_unknown_one_is(models: dict[str, TextModel]) -> None:
     model = models["words"]
     assert model.vocabulary.encode("zebra").tolist() == [model.vocabulary.lost]
-    nats = model.nats("Anna zebra dogs")
+    nats = model.token_nll("Anna zebra dogs")
     assert np.isfinite(nats).all()
     ids = model.vocabulary.encode("Anna zebra")
     with torch.no_grad():
-        logits, _ = model.network(torch.tensor([[0, int(ids[0])]]))
+        logits, _ = in_torch(model)(torch.tensor([[0, int(ids[0])]]))
     assert nats[1] == pytest.approx(-float(logits[0, 1].log_softmax(-1)[ids[1]]), rel=1e-4)
 
 
@@ -248,8 +249,8 @@ def test_words_learn_how_likely_an_unknown_one_is(models: dict[str, TextModel]) 
 def test_it_is_loaded_scores_and_writes(models: dict[str, TextModel], how: str) -> None:
     model = TextModel.load(models[how].run.path)
     assert model.vocabulary.unit == models[how].vocabulary.unit
-    np.testing.assert_array_equal(model.nats("Anna sees"), models[how].nats("Anna sees"))
-    assert len(model.nats("Anna sees")) == len(model.vocabulary.encode("Anna sees"))
+    np.testing.assert_array_equal(model.token_nll("Anna sees"), models[how].token_nll("Anna sees"))
+    assert len(model.token_nll("Anna sees")) == len(model.vocabulary.encode("Anna sees"))
     pieces = list(model.generate("Anna sees", length=60, seed=1, temperature=1.5))
     assert 0 < len(pieces) <= 60
     assert all(pieces)
@@ -298,8 +299,7 @@ def test_resumed_is_never_stopped(models: dict[str, TextModel], tmp_path: Path, 
         )
     resumed = TextModel.resume(tmp_path / "run")
     assert resumed.vocabulary.to_json() == models[how].vocabulary.to_json()
-    for name, value in models[how].network.state_dict().items():
-        assert torch.equal(resumed.network.state_dict()[name], value), name
+    assert same_weights(resumed, models[how])
     assert resumed.report["model"] == models[how].report["model"]
 
 
@@ -324,7 +324,7 @@ def test_a_vocabulary_of_another_kind_is_told(
             TextModel.load(run.path)
     run.write_json(VOCABULARY, whole)
     config = run.config()
-    config["options"]["tokens"] = "letters"
+    config["inference"]["tokens"] = "letters"
     run.write_json(CONFIG, config)
     with pytest.raises(BundleError, match=f"{CONFIG}: damaged"):
         TextModel.load(run.path)
@@ -333,7 +333,7 @@ def test_a_vocabulary_of_another_kind_is_told(
 def test_a_large_head_is_gone_through_in_pieces(
     models: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = models["words"].network.eval()
+    network = in_torch(models["words"])
     ids = torch.from_numpy(models["words"].vocabulary.encode(TEXT[:400])).long()[None]
     hidden, _ = network.read(ids[:, :-1])
 
@@ -345,7 +345,7 @@ def test_a_large_head_is_gone_through_in_pieces(
         return float(loss.detach()), network.head.weight.grad.clone()
 
     whole, gradient = made()
-    nats = models["words"].nats(TEXT[:400])
+    nats = models["words"].token_nll(TEXT[:400])
     monkeypatch.setattr("recurra.networks.text.MOST_SCORES", 5 * len(network.head.weight))
     seen: list[int] = []
     forward = network.head.forward
@@ -359,7 +359,7 @@ def test_a_large_head_is_gone_through_in_pieces(
     assert max(seen) <= 5
     assert pieces == pytest.approx(whole, rel=1e-5)
     torch.testing.assert_close(again, gradient, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(models["words"].nats(TEXT[:400]), nats, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(models["words"].token_nll(TEXT[:400]), nats, rtol=1e-3, atol=1e-5)
 
 
 def test_on_the_command_line(call: Recurra, tmp_path: Path) -> None:
