@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from recurra.tasks.pairs import data
-from recurra.tasks.pairs.model import Architecture, PairNetwork
+from recurra.networks.pairs import Architecture, PairNetwork
 from recurra.tasks.pairs.recipe import Prepared
 from recurra.training.loop import seeded
 

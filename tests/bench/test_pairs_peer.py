@@ -11,7 +11,7 @@ from recurra.bench.pairs_peer import TorchMember, beam_search, step
 from recurra.core.ragged import Ragged
 from recurra.codecs.subwords import BEGIN, END, UNKNOWN
 from recurra.search.torch_beam import Beam, beam
-from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
+from recurra.networks.pairs import Architecture, Member, PairNetwork
 from recurra.tasks.pairs.trainee import Sides
 
 

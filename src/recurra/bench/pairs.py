@@ -33,7 +33,7 @@ from recurra.errors import OptionError, counted
 from recurra.judge.translation import NAMES, Metric
 from recurra.search.torch_beam import beam
 from recurra.tasks.pairs.data import read
-from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
+from recurra.networks.pairs import Architecture, Member, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.recipe import Limits, Prepared, design, encoded
 from recurra.tasks.pairs.trainee import TOGETHER, Sides, zigzag

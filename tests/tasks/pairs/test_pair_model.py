@@ -10,7 +10,7 @@ from torch import Tensor
 from recurra.core import attention
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.tasks.pairs.model import CELLS, Architecture, PairNetwork
+from recurra.networks.pairs import CELLS, Architecture, PairNetwork
 
 PLAIN = Architecture(
     sources=20,
