@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, final
 
 import torch
@@ -15,8 +14,6 @@ from torch.nn.functional import cross_entropy, mse_loss, one_hot
 from recurra.codecs.characters import Vocabulary
 from recurra.errors import DataError
 from recurra.nn import GRU, LSTM, RNN, State
-from recurra.search.choice import greedy
-from recurra.search.stream import generators, sample
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Scores (N, V) and the numbers of the true symbols (N,) -> their mean loss."""
@@ -119,8 +116,11 @@ class Speller(nn.Module):
     def write(self, ids: Tensor, steps: int) -> Tensor:
         """Free-running: read ids (B, T), then write (B, steps), each symbol fed back in turn."""
         scores, state = self(ids)
-        stream = sample(self, scores[:, -1], state, greedy(), generators(0, len(ids)))
-        return torch.stack(list(islice(stream, steps)), 1)
+        written = [scores[:, -1].argmax(1)]
+        while len(written) < steps:
+            scores, state = self.step(written[-1], state)
+            written.append(scores.argmax(1))
+        return torch.stack(written, 1)
 
 
 class Step(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 from recurra.codecs.subwords import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.errors import DataError, OptionError
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.translate import Translation
 from toy_pairs import SOURCES, UNSEEN, turned

@@ -15,8 +15,8 @@ from recurra.codecs.subwords import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.judge.loss import LossSum
+from recurra.networks.pairs import Member, PairNetwork
 from recurra.tasks.pairs import trainee as room
-from recurra.tasks.pairs.model import Member, PairNetwork
 from recurra.tasks.pairs.recipe import Prepared
 from recurra.tasks.pairs.trainee import (
     RISING,

@@ -13,7 +13,7 @@ from recurra.codecs.subwords import END, UNKNOWN, Pieces
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import DataError, OptionError
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.pairs import translate as verb
 from recurra.tasks.pairs.translate import Translating, Translation, translate
 
