@@ -257,9 +257,14 @@ class Run:
                 fix=_RESTORE,
             ) from None
 
-    def _identity(self) -> str | None:
-        """Which run this is; None before its configuration is written, and of older ones."""
+    def identity(self) -> str | None:
+        """Which run this is, as its files know it; None before its configuration is written."""
         return self._opened(CONFIG)[1] if self.has(CONFIG) else None
+
+    @property
+    def name(self) -> str:
+        """What its files and the states of its streams know it by; a copy has the same."""
+        return self.identity() or ""
 
     def _check_own(self, name: str, whose: str | None) -> None:
         """Refuse a file that was written for another run than the configuration was."""

@@ -19,7 +19,7 @@ from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
 from recurra.networks.network import Network
 from recurra.runtime import text as runtime
-from recurra.runtime.text import UNKNOWN, Architecture
+from recurra.runtime.text import Architecture
 from recurra.runtime.threads import available
 
 MOST_SCORES: Final = 1 << 25

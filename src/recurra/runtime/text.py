@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra import native
+from recurra.codecs.characters import UNKNOWN
 from recurra.errors import OptionError
 from recurra.runtime.layers import CELLS, Recurrent
 from recurra.runtime.state import Array, State
@@ -18,9 +19,6 @@ from recurra.runtime.weights import Weights
 
 Ids = npt.NDArray[np.integer[Any]]
 Nats = npt.NDArray[np.float64]
-
-UNKNOWN: Final = 0
-"""The id that is never predicted: its probability is a constant of the data."""
 
 TABLE: Final = 2048
 """Symbols up to which the input's part of the first layer's gates is worked out once for each."""
@@ -201,7 +199,7 @@ class TextNetwork:
             every: takes the first member's outputs of each layer.
         """
         rows, after = np.ascontiguousarray(ids, np.int64), dict[str, Array]()
-        found = []
+        found: list[Array] = []
         for member in self.members:
             output, own = member.recurrent.run(
                 member.table,
@@ -265,7 +263,7 @@ class TextNetwork:
             for member, h in zip(self.members, hidden, strict=True)
         ]
         mean = logs[0] if len(logs) == 1 else _log_mean(logs)
-        nll = -(mean + np.log1p(-unknown_rate))
+        nll: Nats = -(mean + np.log1p(-unknown_rate))
         nll[wanted == UNKNOWN] = -math.log(unknown_rate) if unknown_rate else math.inf
         return nll.reshape(targets.shape)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
 from recurra.codecs import tokenizer
+from recurra.codecs.characters import UNKNOWN
 from recurra.codecs.tokenizer import Tokens
 from recurra.data.files import TextSource
 from recurra.data.lines import raw_lines
@@ -21,9 +22,9 @@ from recurra.data.long_text import LongText, Text, open_text
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.runtime.pool import Pool
 from recurra.runtime.streams import Stream, StreamState
-from recurra.runtime.text import UNKNOWN, Architecture, TextNetwork
+from recurra.runtime.text import Architecture, TextNetwork
 from recurra.runtime.threads import available
-from recurra.search.logits_processors import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
 from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write

@@ -8,12 +8,13 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.codecs.tokenizer import Tokens
 from recurra.errors import DataError
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import State
 from recurra.runtime.streams import StreamState
-from recurra.runtime.text import UNKNOWN, TextNetwork
+from recurra.runtime.text import TextNetwork
 
 
 @final
