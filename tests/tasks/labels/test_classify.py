@@ -18,7 +18,7 @@ from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
 from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import classify
-from recurra.tasks.labels.batch import TensorBatch
+from recurra.networks.label_batch import TensorBatch
 from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.recipe import Prepared
 from toy_labels import KINDS, label_data, network, prepared

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.tasks.labels.batch import TensorBatch
+from recurra.networks.label_batch import TensorBatch
 from recurra.tasks.labels.influence import influence
-from recurra.tasks.labels.model import CELLS, Architecture, LabelNetwork, Member, StreamState
+from recurra.networks.labels import CELLS, LabelNetwork, Member
+from recurra.runtime.labels import Architecture
 from recurra.training.loop import seeded
 from toy_labels import KINDS, network, prepared
 

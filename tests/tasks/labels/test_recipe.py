@@ -16,7 +16,8 @@ from recurra.errors import OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.labels import recipe
 from recurra.tasks.labels.data import from_python
-from recurra.tasks.labels.model import Architecture, LabelNetwork
+from recurra.networks.labels import LabelNetwork
+from recurra.runtime.labels import Architecture
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import (
     CHARACTERS,
