@@ -27,7 +27,7 @@ def lab(
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="labels, layers, pairs, series, start or text.")],
+    name: Annotated[str, typer.Argument(help="labels, layers, pairs, series, text or use.")],
     data: Annotated[
         Path | None, typer.Argument(help="A file or folder, where it takes one.")
     ] = None,
