@@ -110,6 +110,10 @@ class Units:
         """How many ids there are, 0 included."""
         return len(self.features) + 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is without what was remembered, which cannot be pickled."""
+        return Units, (self.kind, self.features, self.tokenizer, self.longest)
+
     @classmethod
     def learn(cls, texts: Sequence[Text], how: str, *, most: int = 30_000) -> Units:
         """The features of texts: those that occur at least twice, at most the `most` commonest.
@@ -192,7 +196,7 @@ class Units:
             BundleError: these are none.
         """
         kind, features, tokenizer = (value.get(k) for k in ("kind", "features", "tokenizer"))
-        longest = value.get("longest", 1)  # runs of before there were n-grams have none
+        longest = value.get("longest")
         if (
             kind not in ("words", "characters", "subwords")
             or not (isinstance(features, list) and all(isinstance(each, str) for each in features))
