@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.scale import Scale

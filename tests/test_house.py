@@ -22,7 +22,7 @@ README = ROOT / "README.md"
 
 FLOORS = [
     {"errors"},
-    {"native"},
+    {"codecs", "native"},
     {"core"},
     {"data", "search", "judge", "bundle"},
     {"training"},
@@ -119,7 +119,7 @@ def test_a_task_does_not_use_another() -> None:
 
 
 def test_what_runs_without_torch_asks_for_none() -> None:
-    for name in ("errors", "native", "bundle", "judge", "cli", "data", "__init__"):
+    for name in ("errors", "native", "codecs", "bundle", "judge", "cli", "data", "__init__"):
         for path in [SOURCE / f"{name}.py", *(SOURCE / name).rglob("*.py")]:
             if path.exists():
                 assert not re.search(r"^(import|from) torch", path.read_text("utf-8"), re.M), path

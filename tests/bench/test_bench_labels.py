@@ -11,6 +11,7 @@ from recurra.bench import BenchOptions
 from recurra.bench import labels as bench
 from recurra.bench.labels_peer import TorchMember, step
 from recurra.errors import OptionError
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.model import Member
 from toy_labels import network, prepared
 
@@ -22,14 +23,14 @@ def test_the_peer_computes_what_a_member_does(packed: bool) -> None:
     architecture = network("text", pooling="max", cell="gru").architecture
     peer = TorchMember(architecture, packed=packed).eval()
     peer.load_state_dict(ours.state_dict())
-    batch = inputs.batch(np.argsort(inputs.lengths)[:17])
+    batch = TensorBatch.of(inputs, np.argsort(inputs.lengths)[:17])
     torch.testing.assert_close(peer(batch), ours(batch))
 
 
 def test_a_step_of_either_learns() -> None:
     of = prepared("text")
     rows = of.data.learn[:16]
-    batch, targets = of.inputs.batch(rows), of.targets.targets_of(rows)
+    batch, targets = TensorBatch.of(of.inputs, rows), of.targets.targets_of(rows)
     ours = network("text", pooling="max").member(0)
     peer = TorchMember(network("text", pooling="max").architecture, packed=True)
     for module in (ours, peer):

@@ -9,7 +9,7 @@ from forecast_judged import written
 from forecast_toys import HOURLY, MONTHLY, STEPS, cut, panel_of, seasonal
 from recurra import show
 from recurra.bundle import Run
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.show import series
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.report import INFLUENCE, SCORED

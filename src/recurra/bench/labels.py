@@ -27,6 +27,7 @@ from recurra.bench.layers import interleaved
 from recurra.bench.machine import described
 from recurra.bench.trained import train
 from recurra.data.batches import Batches
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.data import read
 from recurra.tasks.labels.model import Architecture, Member
 from recurra.tasks.labels.options import LabelOptions
@@ -229,7 +230,7 @@ def _steps(options: BenchOptions) -> Iterator[dict[str, Any]]:
     rows = prepared.data.learn
     drawn = Batches(rows, prepared.inputs.lengths[rows], size=found.settings["batch"], seed=0)
     numbers = [drawn.read(0, k) for k in range(drawn.count)]
-    batches = [prepared.inputs.batch(each) for each in numbers]
+    batches = [TensorBatch.of(prepared.inputs, each) for each in numbers]
     targets = [prepared.targets.targets_of(each) for each in numbers]
     names = ["ours", "torch.nn padded", "torch.nn packed"]
     ways = [step(module, batches, targets) for module in (ours, padded, packed)]

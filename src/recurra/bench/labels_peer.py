@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from recurra.tasks.labels.inputs import Batch
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.model import Architecture
 
-Forward = Callable[[Batch], Tensor]
+Forward = Callable[[TensorBatch], Tensor]
 
 
 @final
@@ -35,7 +35,7 @@ class TorchMember(nn.Module):
         self.head = nn.Linear(2 * a.hidden, a.classes)
         self.dropout, self.packed = a.dropout, packed
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: TensorBatch) -> Tensor:
         """Scores (B, K)."""
         assert batch.ids is not None
         assert batch.counts is not None
@@ -53,7 +53,9 @@ class TorchMember(nn.Module):
         return scores
 
 
-def step(module: nn.Module, batches: list[Batch], targets: list[Tensor]) -> Callable[[], None]:
+def step(
+    module: nn.Module, batches: list[TensorBatch], targets: list[Tensor]
+) -> Callable[[], None]:
     """A training step, each time on the next batch: forward, backward, both optimisers."""
     sparse = [m.weight for m in module.modules() if isinstance(m, nn.EmbeddingBag)]
     dense = [p for p in module.parameters() if all(p is not each for each in sparse)]

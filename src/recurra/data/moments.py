@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs.frequency import DAY, Ordinals, Stamps
 from recurra.data.frames import Frame, kept
-from recurra.data.frequency import DAY, Ordinals, Stamps
 from recurra.errors import DataError
 
 if TYPE_CHECKING:

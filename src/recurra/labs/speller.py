@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
-from recurra.data.vocabulary import Vocabulary
+from recurra.codecs.characters import Vocabulary
 from recurra.errors import DataError
 from recurra.nn import GRU, LSTM, RNN, State
 from recurra.search.choice import greedy

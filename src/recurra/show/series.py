@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.show.picture import BLUE, GREEN, ORANGE, figure, font_for, write
 from recurra.tasks.series.baselines import NAIVE, SEASONAL
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS

@@ -13,12 +13,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recurra.codecs.sequence_encoder import Encoder
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
 from recurra.judge.calibration import probabilities
 from recurra.tasks.labels import classify
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.classify import Stream
-from recurra.tasks.labels.inputs import Encoder
 from recurra.tasks.labels.recipe import Prepared
 from toy_labels import KINDS, label_data, network, prepared
 
@@ -43,7 +44,7 @@ def test_scores_are_in_the_order_of_the_rows(
     found = classify.scores(net, inputs, rows, member)
     reader = net.eval() if member is None else net.member(member).eval()
     with torch.no_grad():
-        expected = [reader(inputs.batch(np.array([row]))).numpy() for row in chosen]
+        expected = [reader(TensorBatch.of(inputs, np.array([row]))).numpy() for row in chosen]
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-4, atol=1e-5)
     assert len(found) == (inputs.lengths[rows].sum() if kind == "tags" else len(rows))

@@ -9,14 +9,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError
-from recurra.tasks.labels.inputs import Batch, Encoder
+from recurra.tasks.labels.batch import TensorBatch
 from toy_labels import KINDS, prepared
 
 rows_to_take = st.lists(st.integers(0, 199), min_size=1, max_size=20)
 
 
-def parts(batch: Batch) -> dict[str, torch.Tensor]:
+def parts(batch: TensorBatch) -> dict[str, torch.Tensor]:
     found = {
         "lengths": batch.lengths,
         "ids": batch.ids,
@@ -30,9 +31,9 @@ def parts(batch: Batch) -> dict[str, torch.Tensor]:
 @given(rows_to_take)
 def test_a_batch_is_its_rows_encoded_in_their_order(kind: str, rows: list[int]) -> None:
     of = prepared(kind)
-    found = parts(of.inputs.batch(np.array(rows)))
+    found = parts(TensorBatch.of(of.inputs, np.array(rows)))
     again = of.encoder.encode([of.data.examples.inputs[row] for row in rows])
-    expected = parts(again.batch(np.arange(len(rows))))
+    expected = parts(TensorBatch.of(again, np.arange(len(rows))))
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
@@ -51,7 +52,7 @@ def test_numbers_are_scaled_by_the_training_part() -> None:
     np.testing.assert_allclose(scale.mean, trains.mean(0, dtype=np.float64))
     everything = np.concatenate(inputs)
     assert not np.allclose(scale.mean, everything.mean(0, dtype=np.float64), rtol=1e-6)
-    batch = of.inputs.batch(np.array([5, 3]))
+    batch = TensorBatch.of(of.inputs, np.array([5, 3]))
     assert batch.values is not None
     expected = scale.scale(np.concatenate([inputs[5], inputs[3]]))
     np.testing.assert_array_equal(batch.values.numpy(), expected)
@@ -63,7 +64,9 @@ def test_an_encoder_comes_back(kind: str) -> None:
     again = Encoder.from_json(json.loads(json.dumps(of.encoder.to_json())))
     assert (again.kind, again.size) == (of.encoder.kind, of.encoder.size)
     some = of.data.examples.inputs[:9]
-    found, expected = (parts(e.encode(some).batch(np.arange(9))) for e in (again, of.encoder))
+    found, expected = (
+        parts(TensorBatch.of(e.encode(some), np.arange(9))) for e in (again, of.encoder)
+    )
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
 
@@ -90,7 +93,7 @@ def test_damage_is_told(change: Any) -> None:
 
 def test_to_keeps_lengths_on_the_cpu() -> None:
     for kind in KINDS:
-        batch = prepared(kind).inputs.batch(np.arange(3))
+        batch = TensorBatch.of(prepared(kind).inputs, np.arange(3))
         moved = batch.to(torch.device("meta"))
         assert moved.lengths.device.type == "cpu"
         others = {k: v for k, v in parts(moved).items() if k != "lengths"}

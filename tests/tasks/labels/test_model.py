@@ -13,8 +13,8 @@ from torch import Tensor
 
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.influence import influence
-from recurra.tasks.labels.inputs import Batch
 from recurra.tasks.labels.model import CELLS, Architecture, LabelNetwork, Member, StreamState
 from recurra.training.loop import seeded
 from toy_labels import KINDS, network, prepared
@@ -22,8 +22,8 @@ from toy_labels import KINDS, network, prepared
 POOLINGS = ["last", "mean", "max", "attention", "max+mean", "attention+last"]
 
 
-def batch_of(kind: str, rows: list[int]) -> Batch:
-    return prepared(kind).inputs.batch(np.array(rows))
+def batch_of(kind: str, rows: list[int]) -> TensorBatch:
+    return TensorBatch.of(prepared(kind).inputs, np.array(rows))
 
 
 def by_row(kind: str, rows: list[int], scores: Tensor) -> list[Tensor]:
@@ -72,10 +72,12 @@ def test_a_stream_says_at_each_step_what_the_whole_says(
     with torch.no_grad():
         for t, step in enumerate(steps):
             one = [np.asarray([step])] if kind == "numbers" else [(step,)]
-            found, state = member.step(encoder.encode(one).batch(np.zeros(1, np.int64)), state)
+            found, state = member.step(
+                TensorBatch.of(encoder.encode(one), np.zeros(1, np.int64)), state
+            )
             until = steps[: t + 1]
             so_far = [np.asarray(until)] if kind == "numbers" else [tuple(until)]
-            whole = member(encoder.encode(so_far).batch(np.zeros(1, np.int64)))
+            whole = member(TensorBatch.of(encoder.encode(so_far), np.zeros(1, np.int64)))
             torch.testing.assert_close(found, whole[-1:])
 
 
@@ -123,7 +125,7 @@ def test_a_units_vector_is_the_mean_of_its_features() -> None:
     member = network("text").member(0).eval()
     assert member.embedding is not None
     weight = member.embedding.weight.detach()
-    batch = Batch(torch.tensor([3]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
+    batch = TensorBatch(torch.tensor([3]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
     expected = torch.stack([(weight[2] + 2 * weight[5]) / 3, 0 * weight[0], weight[7]])
     torch.testing.assert_close(member.steps(batch).detach(), expected)
 
@@ -147,7 +149,7 @@ def test_direct_scores_are_those_of_a_vector_of_length_one() -> None:
     plain = network("text").member(0).eval()
     assert member.direct is not None
     weight = member.direct.weight.detach()
-    batch = Batch(torch.tensor([2, 1]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
+    batch = TensorBatch(torch.tensor([2, 1]), torch.tensor([2, 5, 5, 7]), torch.tensor([3, 0, 1]))
     with torch.no_grad():
         found = member(batch) - plain(batch)
     first = 3 * (weight[2] + 2 * weight[5]) / 3**0.5
@@ -168,7 +170,9 @@ def test_a_row_does_not_see_what_its_neighbours_features_say() -> None:
         together = net(batch_of("text", rows))
         for row, expected in zip(rows, together, strict=True):
             torch.testing.assert_close(net(batch_of("text", [row]))[0], expected)
-        torch.testing.assert_close(net(inputs.batch(np.array(rows), distinct=True)), together)
+        torch.testing.assert_close(
+            net(TensorBatch.of(inputs, np.array(rows), distinct=True)), together
+        )
 
 
 def test_what_features_say_directly_counts_as_influence() -> None:
@@ -211,7 +215,7 @@ def test_training_shows_a_share_of_the_features(monkeypatch: pytest.MonkeyPatch)
         member.embedding.weight.zero_()
         member.embedding.weight[1:9] = torch.eye(8)
     ids = torch.arange(1, 9).repeat(500)
-    batch = Batch(torch.tensor([500]), ids, torch.full((500,), 8))
+    batch = TensorBatch(torch.tensor([500]), ids, torch.full((500,), 8))
     with seeded(0, 0):
         seen = member.train().steps(batch).detach()
     shown = (seen > 0).sum(1)
@@ -319,5 +323,5 @@ def test_units_given_once_are_read_the_same() -> None:
     inputs, member = prepared("text").inputs, network("text").member(0).eval()
     rows = np.arange(20)
     torch.testing.assert_close(
-        member(inputs.batch(rows, distinct=True)), member(inputs.batch(rows))
+        member(TensorBatch.of(inputs, rows, distinct=True)), member(TensorBatch.of(inputs, rows))
     )

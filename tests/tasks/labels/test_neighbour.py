@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.scaling import Standard
+from recurra.codecs.scaling import Standard
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.neighbour import Euclidean, Values, Warped, resampled, warping
 

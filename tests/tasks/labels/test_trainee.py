@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from recurra.codecs.sequence_encoder import Rows
 from recurra.core.ragged import Ragged
 from recurra.judge.loss import LossSum
-from recurra.tasks.labels.inputs import Rows
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.model import LabelNetwork
 from recurra.tasks.labels.trainee import AT_ONCE, Carry, LabelTrainee, pieces
 from recurra.training.loop import seeded
@@ -88,7 +89,7 @@ def test_members_meet_examples_in_orders_of_their_own(kind: str) -> None:
 def nats(net: LabelNetwork, m: int, kind: str, row: int) -> tuple[float, int]:
     """What one example alone costs a member, and its steps."""
     of, member = prepared(kind), net.member(m)
-    batch = of.inputs.batch(np.array([row]))
+    batch = TensorBatch.of(of.inputs, np.array([row]))
     scores = member(batch).double()
     if member.chain is None:
         target = torch.from_numpy(of.data.targets(np.array([row])))
@@ -146,7 +147,7 @@ def test_a_member_learns_as_if_it_were_alone() -> None:
     mine.loss(net, mine.first()).mean.backward()  # type: ignore[no-untyped-call]
     alone = network("text", members=2).eval()
     rows = mine.batches[1].read(0, 0)
-    batch, targets = mine.examples.inputs.batch(rows), mine.examples.targets_of(rows)
+    batch, targets = TensorBatch.of(mine.examples.inputs, rows), mine.examples.targets_of(rows)
     F.cross_entropy(alone.member(1)(batch), targets).backward()  # type: ignore[no-untyped-call]
     for (name, a), b in zip(
         net.member(1).named_parameters(), alone.member(1).parameters(), strict=True

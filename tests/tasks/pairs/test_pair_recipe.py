@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.pieces import BEGIN, END
+from recurra.codecs.subwords import BEGIN, END
 from recurra.errors import DataError, OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.pairs import data, recipe

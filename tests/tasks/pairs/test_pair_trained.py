@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from recurra.codecs.subwords import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
-from recurra.data.pieces import BEGIN, END, UNKNOWN
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.pairs.estimator import PairModel

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from recurra.codecs.subwords import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
-from recurra.data.pieces import BEGIN, END, UNKNOWN
 from recurra.judge.loss import LossSum
 from recurra.tasks.pairs import trainee as room
 from recurra.tasks.pairs.model import Member, PairNetwork

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from recurra.codecs.subwords import END, UNKNOWN, Pieces
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
-from recurra.data.pieces import END, UNKNOWN, Pieces
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.pairs import translate as verb

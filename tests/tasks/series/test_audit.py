@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from forecast_toys import HOURLY, cut, panel_of
+from recurra.codecs import calendar
 from recurra.errors import TrainingError
-from recurra.tasks.series import audit, calendar, recipe
+from recurra.tasks.series import audit, recipe
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from forecast_toys import HOURLY, panel_of
-from recurra.data.frequency import Frequency
-from recurra.tasks.series import calendar
+from recurra.codecs import calendar
+from recurra.codecs.frequency import Frequency
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recurra.codecs.characters import Vocabulary
 from recurra.data.splits import contiguous
-from recurra.data.vocabulary import Vocabulary
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines
 from recurra.tasks.text.baselines import (

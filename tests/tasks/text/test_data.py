@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.bundle import INPUT, Run
+from recurra.codecs.characters import UNKNOWN, Vocabulary
 from recurra.data.files import TextSource, embedded_text
-from recurra.data.vocabulary import UNKNOWN, Vocabulary
 from recurra.errors import DataError
 from recurra.tasks.text import data, stored
 from recurra.tasks.text.data import TextData

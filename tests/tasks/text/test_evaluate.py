@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.data.files import TextSource
-from recurra.data.vocabulary import UNKNOWN
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData

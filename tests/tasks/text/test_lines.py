@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from commands import Recurra, refused
 from recurra.bundle import CHECKPOINT, REPORT, Run
+from recurra.codecs.tokenizer import learn
 from recurra.data.files import TextSource
 from recurra.data.lines import RawLine
 from recurra.data.streams import Cursor
@@ -28,7 +29,6 @@ from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.lines import USUAL, Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.tokens import learn
 from small import SMALL, small_text
 
 ODD = "The quick brown fox 3 jumps over the lazy cat."

@@ -13,10 +13,11 @@ import torch
 
 from commands import Pressed
 from recurra.bundle import CARD, CHECKPOINT
+from recurra.codecs import tokenizer as tokens
 from recurra.data import long_text
 from recurra.data.files import TextSource
 from recurra.data.streams import Streams
-from recurra.tasks.text import data, evaluate, report, tokens, trainee
+from recurra.tasks.text import data, evaluate, report, trainee
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.trainee import TextTrainee

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.core.state import State
 from recurra.data.files import TextSource
 from recurra.data.streams import Cursor, Streams
-from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
 from recurra.tasks.text import recipe

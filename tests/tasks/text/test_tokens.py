@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from commands import Pressed, Recurra
 from recurra.bundle import CARD, CONFIG, VOCABULARY, Run
+from recurra.codecs import tokenizer as tokens
+from recurra.codecs.tokenizer import LOST_BYTE, Writer
 from recurra.data.files import TextSource
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
-from recurra.tasks.text import evaluate, tokens
+from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import spread
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.tokens import LOST_BYTE, Writer
 from small import SMALL, small_text
 
 KINDS = ["characters", "bytes", "bpe:300", "words"]

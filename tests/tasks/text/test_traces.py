@@ -10,9 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from recurra.bundle import Run
+from recurra.codecs.characters import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.model import Architecture, CharacterNetwork, log_probabilities

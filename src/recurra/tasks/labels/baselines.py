@@ -11,8 +11,8 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.scaling import Standard
-from recurra.data.units import WORD
+from recurra.codecs.ngrams import WORD
+from recurra.codecs.scaling import Standard
 from recurra.errors import MissingExtra
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recurra.codecs.ngrams import positions, starts
+from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
 from recurra.core.ragged import Ragged
-from recurra.data.units import positions, starts
 from recurra.errors import OptionError
 from recurra.judge.calibration import probabilities
-from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.model import LabelNetwork, StreamState
 from recurra.tasks.labels.trainee import AT_ONCE, pieces
 
@@ -39,7 +40,7 @@ def scores(network: LabelNetwork, inputs: Inputs, rows: Rows, member: int | None
     network.eval()
     with torch.inference_mode():
         for part in pieces(np.arange(len(rows)), inputs.lengths[rows]):
-            batch = inputs.batch(rows[part], distinct=True).to(device)
+            batch = TensorBatch.of(inputs, rows[part], distinct=True).to(device)
             said = reader(batch).double().cpu().numpy()
             found[positions(begin[part], sizes[part])] = said
     return found
@@ -110,7 +111,7 @@ class Stream:
         """
         numbers = self._encoder.scale is not None
         steps = np.asarray([value], np.float32) if numbers else (*self._before, value)
-        batch = self._encoder.encode([steps]).batch(np.zeros(1, np.int64))
+        batch = TensorBatch.of(self._encoder.encode([steps]), np.zeros(1, np.int64))
         if self._before:
             batch = batch.last()
         self._before.append(value)

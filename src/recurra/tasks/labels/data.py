@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from recurra.bundle import Run
+from recurra.codecs.sequence_encoder import Kind
 from recurra.data.files import given_once, name_of
 from recurra.data.places import Places
 from recurra.errors import DataError, InputError, MissingExtra
 from recurra.tasks.labels import stored
-from recurra.tasks.labels.examples import Examples, Kind, numbers
+from recurra.tasks.labels.examples import Examples, numbers
 from recurra.tasks.labels.given import examples_from
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData, cut

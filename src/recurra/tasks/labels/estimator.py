@@ -12,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, REPORT, Run
+from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
 from recurra.errors import BundleError, OptionError
 from recurra.judge.calibration import probabilities
 from recurra.tasks.design import Design
 from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.classify import Stream
 from recurra.tasks.labels.given import as_given, inputs_from
 from recurra.tasks.labels.influence import LOOKED, influence, recorded
-from recurra.tasks.labels.inputs import Encoder, Inputs, Rows
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import Prepared
@@ -245,7 +246,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         if self.network.architecture.tagged:
             raise OptionError("looked_at of a tagger", expected="a model of one class an input")
         inputs = self._inputs([x])
-        batch = self._encoder.encode(inputs).batch(np.zeros(1, np.int64))
+        batch = TensorBatch.of(self._encoder.encode(inputs), np.zeros(1, np.int64))
         label = self._scores(inputs).argmax(1)
         device = next(self.network.parameters()).device
         shares = influence(self.network, batch.to(device), torch.from_numpy(label).to(device))[0]

@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 
+from recurra.codecs.sequence_encoder import Kind
 from recurra.data.places import Places, composed
 from recurra.data.sequences import Values
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError
-
-Kind = Literal["text", "tokens", "numbers"]
 
 Label = str | tuple[str, ...]
 """What is said of an example: a class, or where steps are tagged a class for each of them."""

@@ -10,10 +10,11 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs.sequence_encoder import Kind
 from recurra.data.places import Places
 from recurra.data.sequences import Values, checked
 from recurra.errors import DataError
-from recurra.tasks.labels.examples import Examples, Kind, numbers, texts, tokens
+from recurra.tasks.labels.examples import Examples, numbers, texts, tokens
 
 LabelType = Literal["read", "str", "int", "float", "bool"]
 """What labels were before they became text; "read" are those that came from files."""

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.tasks.labels.inputs import Batch, Encoder, Inputs, Rows
+from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.model import LabelNetwork, rows_of
 from recurra.tasks.labels.parts import LabelData
 
@@ -22,7 +23,9 @@ MOST_STEPS: Final = 400
 """Longer examples are not shown."""
 
 
-def influence(network: LabelNetwork, batch: Batch, chosen: Tensor) -> list[NDArray[np.float64]]:
+def influence(
+    network: LabelNetwork, batch: TensorBatch, chosen: Tensor
+) -> list[NDArray[np.float64]]:
     """The share of each step in the score of the class chosen for its row, (T,) for each of B.
 
     Gradient times input (Shrikumar et al., 2016, arXiv:1605.01713), summed over a step's features
@@ -69,7 +72,7 @@ def recorded(
         return []
     rows = data.test[places]
     device = next(network.parameters()).device
-    batch = inputs.batch(rows).to(device)
+    batch = TensorBatch.of(inputs, rows).to(device)
     shares = influence(network, batch, torch.from_numpy(said[places]).to(device))
     return [
         {

@@ -16,8 +16,8 @@ from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import OptionError
 from recurra.tasks.design import Network
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.chain import Chain
-from recurra.tasks.labels.inputs import Batch
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
@@ -135,7 +135,7 @@ class Member(nn.Module):
             self.direct.weight.zero_()
         reset_orthogonal(self.recurrent)
 
-    def steps(self, batch: Batch) -> Tensor:
+    def steps(self, batch: TensorBatch) -> Tensor:
         """What the layers read at each step, (N, F)."""
         if self.embedding is None:
             assert batch.values is not None
@@ -153,7 +153,7 @@ class Member(nn.Module):
             units = units[batch.places]
         return F.dropout(units, self.dropout, self.training)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: TensorBatch) -> Tensor:
         """Scores (B, K), or where steps are tagged (N, K)."""
         scores = self.read(self.steps(batch), batch.lengths)
         if self.direct is None:
@@ -163,7 +163,7 @@ class Member(nn.Module):
         summed = torch.zeros_like(scores, dtype=said.dtype)
         return scores + summed.index_add(0, rows_of(batch, said.device), said)
 
-    def said_directly(self, batch: Batch) -> Tensor:
+    def said_directly(self, batch: TensorBatch) -> Tensor:
         """What the features of each step add to the scores of its row, (N, K).
 
         As of vectors of length one: the more features a row has, the less each of them says.
@@ -173,7 +173,7 @@ class Member(nn.Module):
         many = said.new_zeros(len(batch.lengths)).index_add(0, rows, said[:, -1])
         return self.share * said[:, :-1] / many.clamp(min=1).sqrt()[rows, None]
 
-    def _summed(self, batch: Batch) -> Tensor:
+    def _summed(self, batch: TensorBatch) -> Tensor:
         """The direct weights of each step's features, summed, and how many they are, (N, K + 1)."""
         assert self.direct is not None
         assert batch.ids is not None
@@ -189,7 +189,7 @@ class Member(nn.Module):
         scores: Tensor = self.head(F.dropout(read, self.dropout, self.training))
         return scores
 
-    def step(self, batch: Batch, state: StreamState | None) -> tuple[Tensor, StreamState]:
+    def step(self, batch: TensorBatch, state: StreamState | None) -> tuple[Tensor, StreamState]:
         """One more step of each of B streams: scores (B, K) after it, and the state."""
         x = self.steps(batch)
         output, layers = self.recurrent.step(x, None if state is None else state.layers)
@@ -204,7 +204,7 @@ class Member(nn.Module):
         return scores + direct, StreamState(layers, after, said)
 
 
-def rows_of(batch: Batch, device: torch.device) -> Tensor:
+def rows_of(batch: TensorBatch, device: torch.device) -> Tensor:
     """The row (N,) that each step of a batch belongs to."""
     return torch.repeat_interleave(batch.lengths).to(device)
 
@@ -234,7 +234,7 @@ class LabelNetwork(Network):
         assert isinstance(found, Member)
         return found
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: TensorBatch) -> Tensor:
         """Mean scores of all members: (B, K), or where steps are tagged (N, K)."""
         scores = [self.member(m)(batch) for m in range(len(self.members))]
         return torch.stack(scores).mean(0)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.data.units import WORD
+from recurra.codecs.ngrams import WORD
+from recurra.codecs.sequence_encoder import Encoder, Inputs
 from recurra.errors import OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.evaluate import Held
-from recurra.tasks.labels.inputs import Encoder, Inputs
 from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData

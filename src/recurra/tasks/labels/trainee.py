@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recurra.codecs.sequence_encoder import Inputs, Rows
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
 from recurra.judge.loss import LossSum
-from recurra.tasks.labels.inputs import Inputs, Rows
+from recurra.tasks.labels.batch import TensorBatch
 from recurra.tasks.labels.model import LabelNetwork, Member
 from recurra.training.loop import Loss
 
@@ -114,7 +115,7 @@ class LabelTrainee:
 
     def _loss(self, member: Member, rows: Rows) -> tuple[Tensor, int]:
         """Summed nats of these rows, and how many examples or steps they are."""
-        batch = self.examples.inputs.batch(rows).to(self.device)
+        batch = TensorBatch.of(self.examples.inputs, rows).to(self.device)
         targets = self.examples.targets_of(rows).to(self.device)
         scores = member(batch).float()
         if member.chain is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.units import WORD
+from recurra.codecs.ngrams import WORD
 from recurra.errors import MissingExtra, counted
 from recurra.judge.translation import cut_for
 

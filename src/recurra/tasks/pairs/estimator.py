@@ -10,7 +10,7 @@ from typing import Any, Self, final
 import torch
 
 from recurra.bundle import CONFIG, Run
-from recurra.data.pieces import Pieces
+from recurra.codecs.subwords import Pieces
 from recurra.errors import BundleError, DataError
 from recurra.tasks.design import Design
 from recurra.tasks.model import Model

@@ -10,9 +10,9 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
+from recurra.codecs.subwords import BEGIN, END, Pieces
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
-from recurra.data.pieces import BEGIN, END, Pieces
 from recurra.errors import OptionError
 from recurra.judge.translation import NAMES, deciding, score
 from recurra.tasks.design import Design

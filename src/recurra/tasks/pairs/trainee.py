@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recurra.codecs.subwords import BEGIN, UNKNOWN
 from recurra.core.dropout import dropout
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches, Rows
-from recurra.data.pieces import BEGIN, UNKNOWN
 from recurra.judge.loss import LossSum
 from recurra.tasks.pairs.model import Member, PairNetwork
 from recurra.training.loop import Loss

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from recurra.codecs.subwords import BEGIN, END, UNKNOWN, Pieces
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
-from recurra.data.pieces import BEGIN, END, UNKNOWN, Pieces
 from recurra.errors import OptionError
 from recurra.search.beam import Beam, beam
 from recurra.search.choice import Sampling

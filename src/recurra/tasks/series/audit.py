@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import torch
 
+from recurra.codecs import calendar
 from recurra.errors import TrainingError
-from recurra.tasks.series import calendar
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.model import SeriesNetwork

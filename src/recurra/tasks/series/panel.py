@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.errors import counted
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.errors import DataError, OptionError, counted
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import DEFAULT_HORIZON, Counts, Part, SeriesData

@@ -9,9 +9,9 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
+from recurra.codecs import calendar
 from recurra.errors import DataError, OptionError
 from recurra.tasks.design import Design
-from recurra.tasks.series import calendar
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.influence import ONE_BY_ONE

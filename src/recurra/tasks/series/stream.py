@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recurra.codecs import calendar
 from recurra.errors import OptionError
-from recurra.tasks.series import calendar
 from recurra.tasks.series.forecast import real
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.intervals import Widths

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.tasks.series import calendar
+from recurra.codecs import calendar
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts, Panel
 from recurra.tasks.series.scale import Scale

@@ -12,9 +12,9 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.vocabulary import Vocabulary
+from recurra.codecs.characters import Vocabulary
+from recurra.codecs.tokenizer import LOST_BYTE, Tokens
 from recurra.errors import DataError, OptionError
-from recurra.tasks.text.tokens import LOST_BYTE, Tokens
 
 Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]

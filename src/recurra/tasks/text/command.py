@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.bundle import Run
+from recurra.codecs import tokenizer as tokens
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
 from recurra.tasks import render

@@ -12,14 +12,14 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens, blocks, learn, parsed
 from recurra.data.files import embedded_text
 from recurra.data.long_text import Text, open_text
 from recurra.data.splits import Split, apart, contiguous
 from recurra.data.stored_ids import counted, stored
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.errors import DataError
-from recurra.tasks.text.tokens import Tokens, blocks, learn, parsed
 
 LONG: Final = 50_000_000
 """Characters above which a text is long: what would take too long on all of it is done on some."""

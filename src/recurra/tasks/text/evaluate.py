@@ -11,8 +11,9 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
 from recurra.runtime.text import TextNetwork

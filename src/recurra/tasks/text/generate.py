@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recurra.data.vocabulary import UNKNOWN
+from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import Tokens, Writer
 from recurra.errors import DataError, OptionError
 from recurra.runtime.text import TextNetwork
 from recurra.search.logits_processors import Sampling

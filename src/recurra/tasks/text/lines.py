@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.runtime.state import State

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.core.state import State, join_layers
 from recurra.data.streams import Cursor, Ids, Streams, among
-from recurra.data.vocabulary import UNKNOWN
 from recurra.judge.loss import LossSum
 from recurra.networks.text import TextNetwork, stream_nats
 from recurra.tasks.text.data import MOST_UNSEEN

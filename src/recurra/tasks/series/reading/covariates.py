@@ -9,8 +9,8 @@ from typing import Any, Final, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs.scaling import Standard
 from recurra.data.frames import Frame
-from recurra.data.scaling import Standard
 from recurra.errors import BundleError
 
 _MOST: Final = 32  # values of a category that have a place of their own

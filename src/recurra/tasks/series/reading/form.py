@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Self, final
 
+from recurra.codecs.frequency import Frequency
 from recurra.data.files import given_once
 from recurra.data.frames import Frame, read_frame, stacked
-from recurra.data.frequency import Frequency
 from recurra.errors import BundleError, DataError, did_you_mean
 from recurra.tasks.series.panel import Panel, SeriesData, shown
 from recurra.tasks.series.reading.covariates import Covariates

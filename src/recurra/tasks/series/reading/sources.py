@@ -9,8 +9,8 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs.frequency import Stamps
 from recurra.data.frames import Frame
-from recurra.data.frequency import Stamps
 from recurra.data.moments import looks_like_moments, moments
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.panel import Counts

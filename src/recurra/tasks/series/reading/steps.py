@@ -8,7 +8,7 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.errors import DataError, counted
 from recurra.tasks.series.panel import Counts, Panel, shown
 from recurra.tasks.series.reading.covariates import Covariates, encoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from recurra.bundle import Run
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.reading.covariates import Covariates
 from recurra.tasks.series.scale import Scale

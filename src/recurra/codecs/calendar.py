@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.frequency import DAY, Frequency, Ordinals
+from recurra.codecs.frequency import DAY, Frequency, Ordinals
 
 _HOUR = DAY // 24
 

@@ -13,8 +13,8 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from recurra.data.units import WORD, Numbers, normal
-from recurra.data.vocabulary import UNKNOWN_DRAWN
+from recurra.codecs.characters import UNKNOWN_DRAWN
+from recurra.codecs.ngrams import WORD, Numbers, normal
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
 
 UNKNOWN: Final = 0

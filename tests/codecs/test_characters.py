@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.vocabulary import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
+from recurra.codecs.characters import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
 from recurra.errors import BundleError, DataError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)

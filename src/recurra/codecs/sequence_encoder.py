@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from recurra.data.scaling import Standard
-from recurra.data.units import Bags, Units, normal, positions, starts
+from recurra.codecs.ngrams import Bags, Numbers, Units, normal, positions, starts
+from recurra.codecs.scaling import Standard
 from recurra.errors import BundleError, DataError
-from recurra.tasks.labels.examples import Kind
 
 Rows = NDArray[np.int64]
+
+Kind = Literal["text", "tokens", "numbers"]
+"""What a sequence is made of."""
 
 
 @final
@@ -29,23 +29,11 @@ class Batch:
     counts are those of the distinct units alone, and each step is the unit at its place.
     """
 
-    lengths: Tensor
-    ids: Tensor | None = None
-    counts: Tensor | None = None
-    values: Tensor | None = None
-    places: Tensor | None = None
-
-    def last(self) -> Batch:
-        """The last step of the only row of features that there is."""
-        assert self.ids is not None
-        assert self.counts is not None
-        ids = self.ids[len(self.ids) - int(self.counts[-1]) :]
-        return Batch(torch.ones_like(self.lengths), ids, self.counts[-1:])
-
-    def to(self, device: torch.device) -> Batch:
-        """The rows on a device; lengths stay on the CPU, where layers want them."""
-        every = (self.ids, self.counts, self.values, self.places)
-        return Batch(self.lengths, *(None if t is None else t.to(device) for t in every))
+    lengths: Rows
+    ids: Numbers | None = None
+    counts: Numbers | None = None
+    values: NDArray[np.float32] | None = None
+    places: Numbers | None = None
 
 
 @final
@@ -66,22 +54,12 @@ class Inputs:
         """
         if self.bags is not None and distinct:
             bags, places = self.bags.distinct(rows)
-            return Batch(
-                torch.from_numpy(bags.lengths),
-                torch.from_numpy(bags.ids),
-                torch.from_numpy(bags.counts),
-                places=torch.from_numpy(places),
-            )
+            return Batch(bags.lengths, bags.ids, bags.counts, places=places)
         if self.bags is not None:
             bags = self.bags.select(rows)
-            return Batch(
-                torch.from_numpy(bags.lengths),
-                torch.from_numpy(bags.ids),
-                torch.from_numpy(bags.counts),
-            )
+            return Batch(bags.lengths, bags.ids, bags.counts)
         assert self.values is not None
-        taken = self.values[self.steps_of(rows)]
-        return Batch(torch.from_numpy(self.lengths[rows]), values=torch.from_numpy(taken))
+        return Batch(self.lengths[rows], values=self.values[self.steps_of(rows)])
 
     def steps_of(self, rows: Rows) -> Rows:
         """Where the steps of rows (K,) stand among those of all, end to end."""
@@ -109,7 +87,7 @@ class Encoder:
         """The encoder of a training part.
 
         Args:
-            tokens: how texts are cut, see `recurra.data.units`; numbers are not.
+            tokens: how texts are cut, see `recurra.codecs.ngrams`; numbers are not.
         """
         if kind == "numbers":
             return cls(kind, scale=Standard.of(np.concatenate(inputs)))

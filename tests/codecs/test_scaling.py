@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recurra.data.scaling import Standard, Values
+from recurra.codecs.scaling import Standard, Values
 from recurra.errors import BundleError
 
 tables = arrays(

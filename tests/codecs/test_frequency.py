@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recurra.data.frequency import Frequency
+from recurra.codecs.frequency import Frequency
 from recurra.errors import BundleError, DataError, OptionError
 
 

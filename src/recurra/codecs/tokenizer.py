@@ -13,9 +13,9 @@ from typing import Any, Final, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.data.pieces import BEGIN, END, LEAST_SUBWORDS, RESERVED, Pieces
-from recurra.data.units import Numbers, positions
-from recurra.data.vocabulary import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
+from recurra.codecs.characters import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
+from recurra.codecs.ngrams import Numbers, positions
+from recurra.codecs.subwords import BEGIN, END, LEAST_SUBWORDS, RESERVED, Pieces
 from recurra.errors import BundleError, DataError, OptionError
 
 Ids = npt.NDArray[np.int32]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recurra.data.pieces import BEGIN, END, RESERVED, UNKNOWN, Pieces
+from recurra.codecs.subwords import BEGIN, END, RESERVED, UNKNOWN, Pieces
 from recurra.errors import BundleError, DataError, InputError, OptionError
 
 TEXTS = [
@@ -235,7 +235,7 @@ def test_damaged(value: object) -> None:
 
 def test_the_same_texts_give_the_same_pieces_in_another_process() -> None:
     code = (
-        "import hashlib, json, sys; from recurra.data.pieces import Pieces\n"
+        "import hashlib, json, sys; from recurra.codecs.subwords import Pieces\n"
         "texts, ways = json.loads(sys.stdin.read())\n"
         "found = [Pieces.learn(texts, how).to_json() for how in ways]\n"
         "print(hashlib.sha256(json.dumps(found).encode()).hexdigest())"

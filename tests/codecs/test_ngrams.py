@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.units import BEGIN, MOST_LETTERS, SHAPE, Bags, Text, Units, normal
+from recurra.codecs.ngrams import BEGIN, MOST_LETTERS, SHAPE, Bags, Text, Units, normal
 from recurra.errors import BundleError, OptionError
 
 TEXTS = [
@@ -128,7 +128,7 @@ def test_ids_do_not_depend_on_the_order_of_texts(how: str, seed: int) -> None:
 def test_ids_are_the_same_in_another_process(how: str) -> None:
     """Whose hashes of strings are others."""
     script = (
-        "import json, sys; from recurra.data.units import Units\n"
+        "import json, sys; from recurra.codecs.ngrams import Units\n"
         "texts, how = json.load(sys.stdin)\n"
         "print(json.dumps(Units.learn(texts, how).to_json()))"
     )

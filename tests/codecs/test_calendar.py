@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recurra.data.frequency import Frequency
-from recurra.tasks.series.calendar import FEW, features, turns_of, worth
+from recurra.codecs.calendar import FEW, features, turns_of, worth
+from recurra.codecs.frequency import Frequency
 
 
 def at(frequency: Frequency, *moments: str) -> NDArray[np.float32]:
