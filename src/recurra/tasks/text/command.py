@@ -13,7 +13,7 @@ from recurra.codecs import tokenizer as tokens
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
 from recurra.tasks import render
-from recurra.tasks.text import report, tokens, watch
+from recurra.tasks.text import report, watch
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
 

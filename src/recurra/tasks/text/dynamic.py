@@ -15,7 +15,6 @@ from torch import nn
 
 from recurra.codecs.characters import UNKNOWN
 from recurra.data.streams import Ids
-from recurra.data.vocabulary import UNKNOWN
 from recurra.networks.text import TextNetwork, log_probabilities
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.data import Places, TextData, spared_range

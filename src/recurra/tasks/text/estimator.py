@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 
 from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
+from recurra.codecs import tokenizer as tokens
+from recurra.codecs.tokenizer import Tokens
 from recurra.data.files import TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
@@ -21,12 +23,11 @@ from recurra.runtime.text import UNKNOWN, Architecture, TextNetwork
 from recurra.runtime.threads import available
 from recurra.search.logits_processors import Sampling
 from recurra.tasks.model import Model
-from recurra.tasks.text import baselines, data, evaluate, report, stored, tokens
+from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.lines import Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
-from recurra.tasks.text.tokens import Tokens
 
 if TYPE_CHECKING:
     from recurra.training.loop import Watcher

@@ -22,7 +22,6 @@ from recurra.tasks.text import freerun
 from recurra.tasks.text.baselines import Baseline, spread
 from recurra.tasks.text.data import Places, TextData
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.tokens import Tokens
 
 Nats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -12,7 +12,6 @@ from recurra.errors import DataError, OptionError
 from recurra.runtime.text import TextNetwork
 from recurra.search.logits_processors import Sampling
 from recurra.search.sampling import generators, sample
-from recurra.tasks.text.tokens import Tokens, Writer
 
 _CHUNK = 1024
 """Tokens of a prompt read at a time."""

@@ -18,7 +18,6 @@ from recurra.runtime.state import State
 from recurra.runtime.text import TextNetwork
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.data import MOST_UNSEEN, TextData, spared_range
-from recurra.tasks.text.tokens import Tokens
 
 Nats = NDArray[np.float64]
 Ids = NDArray[np.integer[Any]]

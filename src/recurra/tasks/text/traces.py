@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import Arrays, Run
-from recurra.codecs.characters import UNKNOWN
 from recurra.data.streams import Ids, among
 from recurra.runtime.text import TextNetwork
 from recurra.tasks.text import freerun
