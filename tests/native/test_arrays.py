@@ -106,8 +106,9 @@ def test_bad_arrays_are_refused(bad: Callable[[Array], Any]) -> None:
         prepared.step(bad(zeros(3, 8)), zeros(3, 10))
     with pytest.raises(OptionError, match="expected"):
         prepared.step(zeros(3, 8), bad(zeros(3, 10)))
-    with pytest.raises(OptionError, match="expected"):
-        Prepared("gru", zeros(30, 8), bad(zeros(30, 10)))
+    if bad is not np.asfortranarray:  # weights are packed, from any layout
+        with pytest.raises(OptionError, match="expected"):
+            Prepared("gru", zeros(30, 8), bad(zeros(30, 10)))
 
 
 def test_a_step_without_its_state_is_refused() -> None:

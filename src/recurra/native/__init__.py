@@ -1,13 +1,16 @@
 """The recurrence in C++, forward and backward, and its thin binding; no torch in it.
 
-`Prepared` steps and runs a layer on NumPy arrays. Layers on torch tensors come through
+`Prepared` steps and runs a layer on NumPy arrays, `Linear` is a product with a bias and what is
+wanted of logits, `attend` and `mix` read a source. Layers on torch tensors come through
 `core/native_path.py`. Where no compiler was at hand when recurra was installed the kernels are
-missing: `absent` then says why, and everything else takes torch's way.
+missing: `absent` then says why, these names do the same in NumPy, and all else takes torch's way.
 """
 
 from __future__ import annotations
 
-from recurra.native.arrays import Prepared, Ran
-from recurra.native.binding import absent, instructions
+from recurra.native.arrays import Linear, Prepared, Ran, Top, attend, mix
+from recurra.native.binding import absent, compiled, instructions
 
-__all__ = ["Prepared", "Ran", "absent", "instructions"]
+__all__ = [
+    "Linear", "Prepared", "Ran", "Top", "absent", "attend", "compiled", "instructions", "mix",
+]  # fmt: skip

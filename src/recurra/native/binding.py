@@ -1,28 +1,38 @@
-"""The compiled kernels, or why there are none.
+"""The compiled kernels, or why there are none; and what runs inference, they or NumPy.
 
-They take addresses and sizes and check nothing: `arrays.py` (NumPy), `core/native_path.py` and
-`core/again.py` (torch) are their only callers, and check all.
+`arrays.py` (NumPy), `core/native_path.py` and `core/again.py` (torch) are their only callers.
+RECURRA_NATIVE=off does without them, as if they were not built.
 """
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from recurra.native import _native
 
-    kernels = _native
+    kernels = engine = _native
     absent: str = ""
 else:
+    from recurra.native import plain
+
     kernels: ModuleType | None = None
     absent = ""
     try:
-        from recurra.native import _native as kernels
+        if os.environ.get("RECURRA_NATIVE") == "off":
+            absent = "RECURRA_NATIVE=off asks for no native kernels"
+        else:
+            from recurra.native import _native as kernels
     except ModuleNotFoundError:
         absent = "the native kernels are not built here"
     except ImportError as error:
         absent = f"the native kernels do not load: {error}"
+    engine: ModuleType = kernels or plain
+
+compiled: Final = not absent
+"""Whether the kernels run; else NumPy does what they do, slower."""
 
 CELLS: Final = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
 """The kernels' numbers of the cells."""
