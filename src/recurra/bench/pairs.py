@@ -31,7 +31,7 @@ from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
 from recurra.errors import OptionError, counted
 from recurra.judge.translation import NAMES, Metric
-from recurra.search.beam import beam
+from recurra.search.torch_beam import beam
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
 from recurra.tasks.pairs.options import PairOptions

@@ -16,7 +16,7 @@ from recurra.codecs.subwords import BEGIN, END, UNKNOWN, Pieces
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import OptionError
-from recurra.search.beam import Beam, beam
+from recurra.search.torch_beam import Beam, beam
 from recurra.search.choice import Sampling
 from recurra.search.draws import draw_rows
 from recurra.search.stream import generators
