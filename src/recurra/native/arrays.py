@@ -381,7 +381,9 @@ class Linear:
         if len(none) + k > self.outputs or len(none):
             _check_rows("excluded", none, None, self.outputs)
             if len(np.unique(none)) + k > self.outputs:
-                raise OptionError(f"k={k}", expected=f"no more than {self.outputs} ids, less those excluded")
+                raise OptionError(
+                    f"k={k}", expected=f"no more than {self.outputs} ids, less those excluded"
+                )
         count = self._count(x, rows)
         found = Top(np.empty((count, k), _SINGLE), np.empty((count, k), _NUMBERS), np.empty(count))
         if not compiled:
@@ -410,7 +412,9 @@ class Linear:
     def _count(self, x: Array, rows: Rows | None) -> int:
         given = x if rows is None else rows
         if type(given) is not np.ndarray or not given.ndim:
-            raise OptionError(f"a {type(given).__name__}", expected="x (N, K), and rows (N,) or None")
+            raise OptionError(
+                f"a {type(given).__name__}", expected="x (N, K), and rows (N,) or None"
+            )
         return len(given)
 
     def _check(self, x: Array, rows: Rows | None, out: Array | None = None) -> None:
@@ -527,9 +531,13 @@ def _either(
     """Return the inputs given: their name, array and width."""
     if (x is None) == (projected is None):
         raise OptionError("x and projected", expected="one of the two")
-    name, given, columns = ("x", x, features) if projected is None else ("projected", projected, width)
+    name, given, columns = (
+        ("x", x, features) if projected is None else ("projected", projected, width)
+    )
     if not isinstance(given, np.ndarray):
-        raise OptionError(f"{name}: a {type(given).__name__}", expected=f"a NumPy array (B, {columns})")
+        raise OptionError(
+            f"{name}: a {type(given).__name__}", expected=f"a NumPy array (B, {columns})"
+        )
     return name, given, columns
 
 
@@ -557,14 +565,18 @@ def _check(name: str, array: Array | None, dtype: np.dtype[Any], shape: tuple[in
 def _rows_of(name: str, array: Array | None, dtype: np.dtype[Any], width: int) -> None:
     """Check rows (N, width), of any number."""
     if not isinstance(array, np.ndarray) or array.ndim != 2:
-        raise OptionError(f"{name}: a {type(array).__name__}", expected=f"a NumPy array (N, {width})")
+        raise OptionError(
+            f"{name}: a {type(array).__name__}", expected=f"a NumPy array (N, {width})"
+        )
     _check(name, array, dtype, (len(array), width))
 
 
 def _check_rows(name: str, numbers: Rows, count: int | None, below: int) -> None:
     """Check row numbers (count,), or of any number, from 0 to below - 1."""
     if not isinstance(numbers, np.ndarray) or numbers.ndim != 1:
-        raise OptionError(f"{name}: a {type(numbers).__name__}", expected="an int64 NumPy array (N,)")
+        raise OptionError(
+            f"{name}: a {type(numbers).__name__}", expected="an int64 NumPy array (N,)"
+        )
     _check(name, numbers, _NUMBERS, (len(numbers) if count is None else count,))
     wrong = numbers[(numbers < 0) | (numbers >= below)]
     if len(wrong):

@@ -21,7 +21,9 @@ RNN_TANH, RNN_RELU, GRU, LSTM = range(4)
 def rounded(weight: Array) -> Array:
     """Return float32 numbers rounded to the nearest bfloat16, ties to even; NaN stays NaN."""
     bits = np.ascontiguousarray(weight, np.float32).view(np.uint32)
-    near = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    near = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
     kept = np.where(np.isnan(weight), bits | np.uint32(0x400000), near) & np.uint32(0xFFFF0000)
     return kept.view(np.float32)
 

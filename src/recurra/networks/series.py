@@ -1,91 +1,28 @@
-"""The network of the series task: members that read a window each way, their quantiles averaged."""
+"""The network of the series task as it is trained: members, each by its own loss."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, TypeVar, final
+from typing import final
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import nn
 
-from recurra.errors import OptionError
-from recurra.tasks.design import Network
-from recurra.tasks.series.forecasts import quantiles
-from recurra.tasks.series.networks import autoregressive, segments
-from recurra.tasks.series.networks.autoregressive import Autoregressive
-from recurra.tasks.series.networks.segments import Segments
-from recurra.tasks.series.windows import Windows
-
-S = TypeVar("S", segments.Sizes, autoregressive.Sizes)
-
-KINDS: Final = ("segments", "autoregressive")
-
-PATHS: Final = 200
-"""Sample paths, those of all members together."""
+from recurra.networks.autoregressive import Autoregressive
+from recurra.networks.network import Network
+from recurra.networks.segments import Segments
+from recurra.runtime import segments
+from recurra.runtime import series as runtime
+from recurra.runtime.series import Architecture
+from recurra.runtime.threads import available
 
 
-@final
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes of a network for series.
-
-    Args:
-        kind: segments (reads the past in pieces, gives the whole horizon at once), or
-            autoregressive (one step at a time, and its own samples beyond the origin).
-        context: T, steps that are read before an origin.
-        horizon: H, steps that are forecast.
-        period: steps of a season; 1 where there is none.
-        known, past, static: columns K, P and D of the windows.
-        segments: steps of a piece, of one member after the other; of segments alone.
-        hidden: units of the recurrent layers.
-        layers: L; of the autoregressive kind alone.
-        dropout: share dropped around the recurrent layers.
-        noise: what training adds to what is read; of the autoregressive kind alone.
-        family: of distributions; of the autoregressive kind alone.
-        turns: of the calendar, those that are read.
-        members: M, networks whose quantiles are averaged.
-    """
-
-    kind: str
-    context: int
-    horizon: int
-    period: int
-    known: int
-    past: int
-    static: int
-    segments: list[int]
-    hidden: int
-    layers: int
-    dropout: float
-    noise: float
-    family: str
-    turns: list[str]
-    members: int
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise OptionError(f"--model {self.kind}", expected=f"one of {', '.join(KINDS)}")
-
-    def to_json(self) -> dict[str, Any]:
-        """The sizes as plain values."""
-        return asdict(self)
-
-
-def _member(a: Architecture, number: int) -> Segments | Autoregressive:
-    own = asdict(a) | {"segment": a.segments[number % len(a.segments)]}
-
-    def sizes(kind: type[S]) -> S:
-        """Those of the sizes that a kind of member has."""
-        return kind(**{each.name: own[each.name] for each in fields(kind)})
-
-    if a.kind == "segments":
-        return Segments(sizes(segments.Sizes))
-    return Autoregressive(sizes(autoregressive.Sizes))
+def _member(architecture: Architecture, number: int) -> Segments | Autoregressive:
+    sizes = architecture.sizes(number)
+    return Segments(sizes) if isinstance(sizes, segments.Sizes) else Autoregressive(sizes)
 
 
 @final
 class SeriesNetwork(Network):
-    """M members, whose quantiles are averaged level by level, or their paths mixed."""
+    """M members; what they say together is said in use, see `recurra.runtime.series`."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -113,17 +50,11 @@ class SeriesNetwork(Network):
         assert isinstance(found, Segments | Autoregressive)
         return found
 
-    def forward(
-        self, windows: Windows, generator: Generator | None = None, *, paths: int = PATHS
-    ) -> Tensor:
-        """Quantiles (B, H, Q) at `recurra.tasks.series.forecasts.LEVELS`, scaled."""
-        members = [self.member(number) for number in range(len(self.members))]
-        share = -(-paths // len(members))
-        drawn = [
-            member.paths(windows, share, generator)
-            for member in members
-            if isinstance(member, Autoregressive)
-        ]
-        if drawn:
-            return quantiles(torch.cat(drawn, 1))
-        return torch.stack([member(windows) for member in members]).mean(0)
+    def in_use(self) -> runtime.SeriesNetwork:
+        """The same network without torch, of the weights as they are now.
+
+        Raises:
+            BundleError: weights that are not finite.
+        """
+        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
+        return runtime.SeriesNetwork(self.architecture, arrays, threads=available())

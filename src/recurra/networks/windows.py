@@ -1,25 +1,42 @@
-"""What is read of a step beside the values before it."""
+"""Windows as they are trained on: what `recurra.runtime.windows` says of them, in tensors."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, final
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from recurra.tasks.series.windows import Windows
+from recurra.runtime import windows as runtime
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """B origins: see `recurra.runtime.windows.Windows`."""
+
+    values: Tensor
+    present: Tensor
+    past: Tensor
+    known: Tensor
+    static: Tensor
+    unit: Tensor
+
+    @classmethod
+    def of(cls, windows: runtime.Windows, device: torch.device | str = "cpu") -> Windows:
+        """These windows on a device."""
+        w = windows
+        arrays = (w.values, w.present, w.past, w.known, w.static, w.unit)
+        return cls(*(torch.from_numpy(each).to(device) for each in arrays))
+
+    def __len__(self) -> int:
+        return len(self.unit)
 
 
 class Beside(NamedTuple):
-    """What is read beside the values at a step, (B, ...), or at N of them, (B, N, ...).
-
-    Args:
-        known: (..., K) what is known of the step beforehand.
-        past: (..., P) what is known of the step before, 0 where that is not over yet.
-        told: (...) 1 where it is over.
-        static: (B, D) what holds for all steps of a series.
-        unit: (B,) real units that one scaled unit stands for.
-    """
+    """What is read beside the values at N steps, (B, N, ...): see `recurra.runtime.windows`."""
 
     known: Tensor
     past: Tensor
@@ -36,12 +53,3 @@ class Beside(NamedTuple):
         told = windows.values.new_zeros(batch, both)
         told[:, 1 : steps + 1] = 1.0
         return cls(windows.known, past, told, windows.static, windows.unit)
-
-    def at(self, steps: int | slice) -> Beside:
-        """One step, or some, of N."""
-        known, past, told = (each[:, steps] for each in self[:3])
-        return Beside(known, past, told, self.static, self.unit)
-
-    def select(self, rows: Tensor) -> Beside:
-        """The rows named by indices."""
-        return Beside(*(each[rows] for each in self))
