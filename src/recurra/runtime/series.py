@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recurra.errors import OptionError
 from recurra.runtime import autoregressive, segments
 from recurra.runtime.autoregressive import Autoregressive
-from recurra.runtime.distributions import scaled
+from recurra.runtime.distributions import Distribution, scaled
 from recurra.runtime.quantiles import LEVELS, path_quantiles
 from recurra.runtime.segments import Segments
 from recurra.runtime.state import Array, State
@@ -173,16 +173,25 @@ class SeriesNetwork:
             OptionError: the network reads the past in pieces; inputs of other widths than the
                 state and the network have, or a value that is present and not finite.
         """
-        members = self._stepping()
+        after, said = self._stepped(inputs, state)
+        unit = inputs.beside.unit[:, None]
+        return _mean([scaled(each, each.quantile(LEVELS), unit) for each in said]), State(after)
+
+    def read(self, inputs: Step, state: State) -> State:
+        """The state that `step` leaves, for those who do not ask what comes next."""
+        return State(self._stepped(inputs, state)[0])
+
+    def _stepped(
+        self, inputs: Step, state: State
+    ) -> tuple[dict[str, Array], list[Distribution]]:
+        members, after, said = self._stepping(), dict[str, Array](), []
         self._check(inputs, state.batch)
-        after, said = dict[str, Array](), []
-        values = inputs.values.astype(np.float32)
+        values, before = inputs.values.astype(np.float32), dict(state.arrays)
         for member in members:
-            found = member.step(
-                values, inputs.present, inputs.beside, dict(state.arrays), after, self.threads
+            said.append(
+                member.step(values, inputs.present, inputs.beside, before, after, self.threads)
             )
-            said.append(scaled(found, found.quantile(LEVELS), inputs.beside.unit[:, None]))
-        return _mean(said), State(after)
+        return after, said
 
     def _stepping(self) -> list[Autoregressive]:
         found = [each for each in self.members if isinstance(each, Autoregressive)]
