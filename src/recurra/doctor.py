@@ -8,38 +8,52 @@ import platform
 import sys
 from typing import Any
 
-import torch
-
 from recurra import __version__, native
-from recurra.nn import GRU, LSTM, RNN
-from recurra.training.precision import measure
+from recurra.runtime.threads import available
+from recurra.tasks import CLASSES
+from recurra.tasks.install import INSTALL, missing
 
-_LIBRARIES = ("torch", "numpy", "safetensors", "rich", "typer", "matplotlib")
+_LIBRARIES = ("numpy", "safetensors", "rich", "typer", "torch", "matplotlib")
 
 
 def examine() -> dict[str, Any]:
     """Everything as plain values."""
-    x = torch.zeros(1, 2, 8)
-    layers: tuple[RNN | GRU | LSTM, ...] = (RNN(8, 8), GRU(8, 8), LSTM(8, 8))
-    paths = {type(layer).__name__: layer.explain(x)[0] for layer in layers}
-    return {
+    found = {
         "recurra": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "threads": available(),
         "libraries": {name: _installed(name) for name in _LIBRARIES},
+        "native": native.instructions(),
+        "native_absent": native.absent or None,
+        "tasks": {task: {"use": True, "missing_to_train": missing(task)} for task in CLASSES},
+        "training": None,
+    }
+    return found | ({} if _installed("torch") is None else {"training": _training()})
+
+
+def _training() -> dict[str, Any]:
+    """What training finds here: what torch has, and which path layers take."""
+    import torch
+
+    from recurra.nn import GRU, LSTM, RNN
+    from recurra.training.precision import measure
+
+    x = torch.zeros(1, 2, 8)
+    layers: tuple[RNN | GRU | LSTM, ...] = (RNN(8, 8), GRU(8, 8), LSTM(8, 8))
+    paths = {type(layer).__name__: layer.explain(x)[0] for layer in layers}
+    return {
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": str(measure(torch.device("cpu"))),
-        "native": native.instructions(),
-        "native_absent": native.absent or None,
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "paths": {name: {"name": path.name, "reason": path.reason} for name, path in paths.items()},
     }
 
 
-def told(found: dict[str, Any]) -> str:
+def summary(found: dict[str, Any]) -> str:
     """The same for people."""
     libraries = ", ".join(
         f"{name} {version or 'not installed'}" for name, version in found["libraries"].items()
@@ -48,14 +62,26 @@ def told(found: dict[str, Any]) -> str:
         ("recurra", found["recurra"]),
         ("python", f"{found['python']} ({sys.executable})"),
         ("machine", f"{found['platform']}; {found['processor']}"),
-        ("cores", f"{found['cores']}, torch uses {found['threads']}"),
-        ("instructions", found["instructions"]),
-        ("products", found["bfloat16"]),
+        ("cores", f"{found['cores']}; models in use take {found['threads']} threads at most"),
         ("native", found["native_absent"] or f"built; runs on {found['native']}"),
-        ("cuda", found["cuda"] or "none"),
         ("libraries", libraries),
     ]
-    lines += [(f"{n} runs on", f"{p['name']}: {p['reason']}") for n, p in found["paths"].items()]
+    for task, ready in found["tasks"].items():
+        lacks = ", ".join(ready["missing_to_train"])
+        train = f"to train it needs {lacks}" if lacks else "ready to train"
+        lines.append((task, f"ready to use; {train}"))
+    if training := found["training"]:
+        lines += [
+            ("torch", f"{training['threads']} threads, {training['instructions']}"),
+            ("products", training["bfloat16"]),
+            ("cuda", training["cuda"] or "none"),
+        ]
+        lines += [
+            (f"{name} runs on", f"{path['name']}: {path['reason']}")
+            for name, path in training["paths"].items()
+        ]
+    if any(ready["missing_to_train"] for ready in found["tasks"].values()):
+        lines.append(("to do", INSTALL))
     return "\n".join(f"{name:>13}  {value}" for name, value in lines)
 
 

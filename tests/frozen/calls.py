@@ -206,11 +206,11 @@ def _in_nats(found: dict[str, Call]) -> dict[str, Call]:
     return {name: replace(each, differs=nats) for name, each in found.items()}
 
 
-def _commands(*rows: Sequence[str] | tuple[Sequence[str], str]) -> dict[str, Call]:
+def _commands(*rows: list[str] | tuple[list[str], str]) -> dict[str, Call]:
     """Commands by their words; with what they are given on standard input."""
     found = {}
     for row in rows:
-        words, given = row if isinstance(row[0], list) else (row, "")
+        words, given = row if isinstance(row, tuple) else (row, "")
         found[" ".join(words)] = Call(partial(command, *words, given=given))
     return found
 
@@ -223,7 +223,7 @@ def _greedy(prompt: str, length: int = 60) -> Plain:
 
 
 def _nats(text: str) -> Plain:
-    return plain(model().nats(text))
+    return plain(model().token_nll(text))
 
 
 def _lines() -> Plain:
@@ -245,7 +245,7 @@ def _text(prompt: str, passage: str, other: str = "other.txt") -> dict[str, Call
                 prompt, count=2, temperature=0, repetition_penalty=1.3, length=40, stop=["\n"]
             )
         ),
-        "nats": Call(lambda: _nats(passage)),
+        "token_nll": Call(lambda: _nats(passage)),
         "lines": Call(_lines),
         "usual": Call(_usual),
         "evaluate": Call(lambda: model().evaluate(other)),
@@ -422,7 +422,7 @@ def _translations(texts: Sequence[str], **how: Any) -> Plain:
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, Call]:
-    asked = {
+    asked: dict[str, dict[str, Any]] = {
         "greedy": {"beam": 1},
         "beam of 5": {"beam": 5},
         "beam of 3, no length penalty": {"beam": 3, "length_penalty": 0.0},

@@ -27,7 +27,7 @@ app.add_typer(train.app, name="train")
 for each in (
     *(run.resume, run.evaluate),
     *(verbs.generate, verbs.classify, verbs.forecast, verbs.translate),
-    *(run.show, house.lab, house.bench, house.doctor),
+    *(run.show, run.certify, house.lab, house.bench, house.doctor),
 ):
     app.command()(each)
 

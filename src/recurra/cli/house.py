@@ -27,7 +27,7 @@ def lab(
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="labels, layers, pairs, series, start or text.")],
+    name: Annotated[str, typer.Argument(help="labels, layers, pairs, series, text or use.")],
     data: Annotated[
         Path | None, typer.Argument(help="A file or folder, where it takes one.")
     ] = None,
@@ -59,7 +59,7 @@ def doctor(
     from recurra import doctor as examination
 
     found = examination.examine()
-    print(json.dumps(found, indent=2) if as_json else examination.told(found))
+    print(json.dumps(found, indent=2) if as_json else examination.summary(found))
     if require_native and found["native"] is None:
         print(f"recurra: {found['native_absent']}", file=sys.stderr)
         return 1

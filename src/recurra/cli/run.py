@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -74,6 +75,23 @@ def evaluate(
     from recurra.tasks import command_of
 
     command_of(run).evaluate(run, data or [], as_json=as_json)
+
+
+def certify(
+    run: RunPath,
+    weights: Annotated[
+        str, typer.Option(help="Kept as float32, or as bfloat16: half of the memory.")
+    ] = "float32",
+    as_json: AsJson = False,
+) -> int:
+    """Show that a model gives the same whatever way it is used, and what torch gives."""
+    from recurra.tasks import load, render
+
+    model = load(run, weights=weights)
+    found = model.certify()
+    told = json.dumps(found.to_json(), indent=2) if as_json else render.certificate(found)
+    print(told)
+    return 0 if found.held else 1
 
 
 def show(run: RunPath) -> None:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from recurra.codecs.characters import UNKNOWN
 from recurra.core.dropout import drop
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
 from recurra.networks.network import Network
 from recurra.runtime import text as runtime
-from recurra.runtime.text import UNKNOWN, Architecture
+from recurra.runtime.text import Architecture
 from recurra.runtime.threads import available
 
 MOST_SCORES: Final = 1 << 25

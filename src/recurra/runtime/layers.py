@@ -106,6 +106,30 @@ class Recurrent:
         assert x is not None
         return x
 
+    def advance(
+        self,
+        x: Array | None,
+        arrays: Mapping[str, Array],
+        rows: npt.NDArray[np.int64],
+        *,
+        projected: Array | None = None,
+        x_rows: npt.NDArray[np.int64] | None = None,
+        threads: int = 1,
+    ) -> Array:
+        """One step in place of the streams that are `rows` (B,) of the state's arrays (S, H).
+
+        Returns:
+            The last layer's array (S, H), of which `rows` are the outputs.
+        """
+        for cell, (hidden, memory) in zip(self.cells, self.names, strict=True):
+            h = arrays[hidden]
+            c = arrays[memory] if self.has_cell else None
+            cell.advance(x, h, c, rows=rows, x_rows=x_rows, projected=projected, threads=threads)
+            # The layer above reads the rows where they lie.
+            x, x_rows, projected = h, rows, None
+        assert x is not None
+        return x
+
     def run(
         self,
         x: Array | None,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra import native
+from recurra.codecs.characters import UNKNOWN
 from recurra.errors import OptionError
 from recurra.runtime.layers import CELLS, Recurrent
 from recurra.runtime.state import Array, State
@@ -18,9 +19,6 @@ from recurra.runtime.weights import Weights
 
 Ids = npt.NDArray[np.integer[Any]]
 Nats = npt.NDArray[np.float64]
-
-UNKNOWN: Final = 0
-"""The id that is never predicted: its probability is a constant of the data."""
 
 TABLE: Final = 2048
 """Symbols up to which the input's part of the first layer's gates is worked out once for each."""
@@ -161,6 +159,31 @@ class TextNetwork:
             scores.append(member.head(top, threads=self.threads))
         return _mean(scores), State(after)
 
+    def advance(self, inputs: Ids, arrays: dict[str, Array], rows: npt.NDArray[np.int64]) -> Array:
+        """The same in place, of the streams that are `rows` (B,) of a state's arrays (S, H)."""
+        ids = np.ascontiguousarray(inputs, np.int64)
+        scores = []
+        for member in self.members:
+            top = member.recurrent.advance(
+                member.table,
+                arrays,
+                rows,
+                projected=member.projected,
+                x_rows=ids,
+                threads=self.threads,
+            )
+            scores.append(member.head(top, rows=rows, threads=self.threads))
+        return _mean(scores)
+
+    def look(self, state: State) -> Array:
+        """Scores (B, V), as of `step`, of what follows where streams stand."""
+        return _mean(
+            [
+                member.head(state[member.recurrent.names[-1][0]], threads=self.threads)
+                for member in self.members
+            ]
+        )
+
     def read(
         self,
         ids: Ids,
@@ -176,7 +199,7 @@ class TextNetwork:
             every: takes the first member's outputs of each layer.
         """
         rows, after = np.ascontiguousarray(ids, np.int64), dict[str, Array]()
-        found = []
+        found: list[Array] = []
         for member in self.members:
             output, own = member.recurrent.run(
                 member.table,
@@ -224,12 +247,13 @@ class TextNetwork:
             cut = None if resets is None else resets[:, window]
             hidden, state = self.read(inputs[:, window], state, cut)
             aims = np.ascontiguousarray(targets[:, window], np.int64)
-            found[:, window] = self._nll(hidden, aims, unknown_rate)
+            found[:, window] = self.hidden_nll(hidden, aims, unknown_rate)
         return found, self.begin(batch) if state is None else state
 
-    def _nll(
+    def hidden_nll(
         self, hidden: list[Array], targets: npt.NDArray[np.int64], unknown_rate: float
     ) -> Nats:
+        """The same of what the heads read already, (B, T, H) each, before the targets (B, T)."""
         wanted = targets.reshape(-1)
         known = np.where(wanted == UNKNOWN, -1, wanted)
         logs = [
@@ -239,7 +263,7 @@ class TextNetwork:
             for member, h in zip(self.members, hidden, strict=True)
         ]
         mean = logs[0] if len(logs) == 1 else _log_mean(logs)
-        nll = -(mean + np.log1p(-unknown_rate))
+        nll: Nats = -(mean + np.log1p(-unknown_rate))
         nll[wanted == UNKNOWN] = -math.log(unknown_rate) if unknown_rate else math.inf
         return nll.reshape(targets.shape)
 

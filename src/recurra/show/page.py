@@ -93,12 +93,14 @@ def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str
 
 
 def _judged(task: str, report: dict[str, Any]) -> dict[str, Any]:
-    verdict, training = report.get("verdict"), report.get("training")
+    verdict = report.get("verdict")
     found: dict[str, Any] = {
         "data": f"{report['data']['name']}: {report['data']['part']}",
         "table": figures.table(task, report),
         "verdict": "No verdict: there is no baseline to compare it with.",
-        "training": str(training["sentence"]) if training else "",
+        "training": " ".join(
+            str(report[name]["sentence"]) for name in ("training", "certificate") if name in report
+        ),
     }
     if verdict:
         tone = {True: "better", False: "worse", None: "unsure"}[verdict["better"]]
@@ -162,19 +164,19 @@ def _pictures(run: Run, names: Sequence[str]) -> Section:
 
 
 def _settings(config: Mapping[str, Any], report: Mapping[str, Any] | None) -> Section:
-    training = {k: v for k, v in config.get("training", {}).items() if k not in _VERSIONS}
-    given = {k: v for k, v in config.get("options", {}).items() if v is not None}
+    training = {k: v for k, v in config["training"].items() if k not in _VERSIONS}
+    given = {k: v for k, v in config["options"].items() if v is not None}
     went = {} if report is None else report.get("training") or {}
     groups = {
-        "Network": config.get("architecture", {}),
-        "Data": config.get("data", {}),
+        "Network": config["inference"]["architecture"],
+        "Data": config["data"],
         "Training": training,
         "How it went": {k: v for k, v in went.items() if k != "sentence"},
         "Options": given,
         "Versions": {
             name: found
             for name in _VERSIONS
-            if (found := config.get(name, config.get("training", {}).get(name))) is not None
+            if (found := config.get(name, config["training"].get(name))) is not None
         },
     }
     rows = {name: list(_flat(group)) for name, group in groups.items() if group}

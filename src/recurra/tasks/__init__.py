@@ -97,13 +97,18 @@ def resume(path: str | PathLike[str]) -> Any:
     return model_class(task_of(path)).resume(path)
 
 
-def load(path: str | PathLike[str]) -> Any:
+def load(path: str | PathLike[str], *, weights: str = "float32") -> Any:
     """The model of a run, of whatever task it is.
 
+    Args:
+        path: the folder of the run.
+        weights: "float32", or "bfloat16" for half of the memory: see `Model.load`.
+
     Raises:
+        OptionError: no such weights.
         BundleError: no run, an unfinished one, or a damaged one.
     """
-    return model_class(task_of(path)).load(path)
+    return model_class(task_of(path)).load(path, weights=weights)
 
 
 def _no_such(what: str, name: str, known: Sequence[str]) -> OptionError:

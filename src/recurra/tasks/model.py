@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.tasks.install import check_training
 from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
-    from recurra.tasks.trainer import Trainer
     from recurra.training.loop import Watcher
 
 Net = TypeVar("Net")
@@ -38,6 +38,7 @@ class Model(ABC, Generic[Net]):
 
     _run: Run | None = None
     _network: Net | None = None
+    _weights: str = "float32"
 
     # -- what a task says --------------------------------------------------------------------
 
@@ -57,17 +58,14 @@ class Model(ABC, Generic[Net]):
         assert isinstance(self, TrainingOptions)
         return self
 
-    def _trainer(self) -> Trainer[Any, Any, Any]:
-        """What trains this model.
+    def _trainer(self) -> Any:
+        """What trains this model: the task's own `recurra.tasks.trainer.Trainer`.
 
         Raises:
             MissingExtra: what training needs is not installed.
         """
         check_training(self.task)
-        found: Trainer[Any, Any, Any] = import_module(f"recurra.tasks.{self.task}.trainer").trainer(
-            self
-        )
-        return found
+        return import_module(f"recurra.tasks.{self.task}.trainer").trainer(self)
 
     @classmethod
     def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:
@@ -128,7 +126,7 @@ class Model(ABC, Generic[Net]):
                 f"{run.path / WEIGHTS}: does not fit {CONFIG} ({told})",
                 fix="restore both from one copy of the run, or train again",
             ) from error
-        self._run = run
+        self._run, self._weights = run, weights
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Copy the run to a folder of its own.
@@ -157,6 +155,20 @@ class Model(ABC, Generic[Net]):
     def report(self) -> dict[str, Any]:
         """The report of the training: figures, baselines, verdict."""
         found: dict[str, Any] = self.run.read_json(REPORT)
+        return found
+
+    def certify(self, data: Any = None) -> Certificate:
+        """Compare the ways of using this model with each other, and with torch; keep what is found.
+
+        Args:
+            data: what the run was begun with, if it is at hand; else it is read again.
+
+        Raises:
+            BundleError: the run cannot be written.
+        """
+        module = import_module(f"recurra.tasks.{self.task}.certify")
+        found = Certificate.of(module.comparisons(self, data))
+        self.run.write_json(CERTIFICATE, found.to_json())
         return found
 
     # -- copies ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from recurra.bundle import CHECKPOINT, Run, free_path
 from recurra.tasks.model import Model
-from recurra.tasks.render import Told
+from recurra.tasks.render import Told, filled
 from recurra.training import processes
 from recurra.training.loop import Watcher
 from recurra.training.progress import Bar, Silence
@@ -84,6 +84,7 @@ def trained(
         print(json.dumps({"run": str(path)} | model.report, indent=2, ensure_ascii=False))
         return
     print(f"\n{told(model.report)}\n")
+    print("\n".join(filled([model.report["certificate"]["sentence"], ""])))
     if shown is not None:
         shown(model)
     print(f"run: {path}")

@@ -19,6 +19,7 @@ from recurra import __version__
 from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, TrainingError
 from recurra.networks.network import Network
+from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.tasks.design import Design
 from recurra.tasks.model import Model
 from recurra.training import processes, session
@@ -267,6 +268,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
         best = self.load(run).to(next(network.parameters()).device)
         epochs = progress.step / trainee.steps_an_epoch
         processes.first(lambda: self.judge(run, best, data, progress, epochs))
+        certificate = processes.first(lambda: self._certified(run, data))
         # Its plan is done: there is nothing to go on with.
         shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
         if progress.reason == "diverged":
@@ -278,6 +280,19 @@ class Trainer(ABC, Generic[M, Data, Net]):
             )
         # Not sooner: what overwrote a good run by a slip may come to nothing.
         processes.first(run.settle)
+        if not certificate.held:
+            raise TrainingError(
+                f"{run.path}: {certificate.sentence()}",
+                expected="the same figures whatever way a model is used",
+                fix=f"the run is kept; please report what is in {run.path / CERTIFICATE}",
+            )
+
+    def _certified(self, run: Run, data: Data) -> Certificate:
+        """The certificate, which the report tells of too."""
+        found = self.model.certify(data)
+        told = {"held": found.held, "sentence": found.sentence()}
+        run.write_json(REPORT, run.read_json(REPORT) | {"certificate": told})
+        return found
 
     def load(self, run: Run) -> Net:
         """The network that a run holds the weights of, as torch has it, in evaluation mode.

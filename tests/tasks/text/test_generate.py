@@ -12,7 +12,7 @@ import torch
 
 from recurra.codecs.characters import UNKNOWN
 from recurra.errors import DataError, OptionError
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.generate import write
 

@@ -19,10 +19,10 @@ from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
 from recurra.tasks.text import recipe
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import (
+from recurra.networks.text import (
     CELLS,
     Architecture,
-    CharacterNetwork,
+    TextNetwork,
     log_probabilities,
     stream_nats,
 )
@@ -41,16 +41,16 @@ RIGHT: dict[str, Any] = {
 }
 
 
-def network(cell: str = "lstm", seed: int = 0, **sizes: Any) -> CharacterNetwork:
+def network(cell: str = "lstm", seed: int = 0, **sizes: Any) -> TextNetwork:
     with seeded(seed, 0):
-        return CharacterNetwork(Architecture(V, **(RIGHT | {"cell": cell} | sizes)))
+        return TextNetwork(Architecture(V, **(RIGHT | {"cell": cell} | sizes)))
 
 
 def ids(batch: int, steps: int, seed: int = 0) -> Tensor:
     return torch.randint(0, V, (batch, steps), generator=torch.Generator().manual_seed(seed))
 
 
-def alone(member: CharacterNetwork) -> CharacterNetwork:
+def alone(member: TextNetwork) -> TextNetwork:
     """A member as a network of its own."""
     net = network().eval()
     net.load_state_dict(
@@ -81,7 +81,7 @@ def test_each_member_learns_by_its_own_loss(monkeypatch: pytest.MonkeyPatch) -> 
     net, read = network(members=2).eval(), ids(2, 9, seed=1)
     inputs, targets = read[:, :-1], read[:, 1:]
     for most in (10**9, 3 * 2 * 2 * V):  # at once, and in pieces
-        monkeypatch.setattr("recurra.tasks.text.model.MOST_SCORES", most)
+        monkeypatch.setattr("recurra.networks.text.MOST_SCORES", most)
         net.zero_grad()
         net.summed_loss(net.read(inputs)[0], targets).backward()  # type: ignore[no-untyped-call]
         for member in net.members:
@@ -197,7 +197,7 @@ def test_it_says_what_it_is() -> None:
 
 
 def trainee(
-    net: CharacterNetwork, length: int = 600, select: np.ndarray[Any, Any] | None = None
+    net: TextNetwork, length: int = 600, select: np.ndarray[Any, Any] | None = None
 ) -> TextTrainee:
     # 1 to V - 1: the training part knows all it holds.
     generator = np.random.default_rng(0)
@@ -374,7 +374,7 @@ def test_selection_is_without_dropout_and_without_chance() -> None:
 def test_it_learns_a_small_text(cell: str) -> None:
     read = TextData.from_source(TextSource(small_text(), "small"))
     with seeded(0, 0):
-        net = CharacterNetwork(Architecture(len(read.vocabulary), cell, 12, 32, 1, 0.0))
+        net = TextNetwork(Architecture(len(read.vocabulary), cell, 12, 32, 1, 0.0))
     streams = Streams(read.train, batch=8, chunk=32, seed=0)
     mine = TextTrainee(net, streams, streams, read.select, read.unknown_rate)
     carry, optimisers = mine.first(), build(net, Rates(0.02, 0.01))
@@ -393,7 +393,7 @@ def test_it_learns_a_small_text(cell: str) -> None:
 
 def test_a_sample_changes_nothing_of_the_training() -> None:
     read = TextData.from_source(TextSource(small_text(), "small"))
-    net = CharacterNetwork(Architecture(len(read.vocabulary), "gru", 8, 16, 1, 0.5))
+    net = TextNetwork(Architecture(len(read.vocabulary), "gru", 8, 16, 1, 0.5))
     mine = recipe.trainee(net, read, {"batch": 4, "chunk": 8, "seed": 5})
     chance = torch.get_rng_state()
     net.train()

@@ -346,7 +346,7 @@ def test_a_large_head_is_gone_through_in_pieces(
 
     whole, gradient = made()
     nats = models["words"].nats(TEXT[:400])
-    monkeypatch.setattr("recurra.tasks.text.model.MOST_SCORES", 5 * len(network.head.weight))
+    monkeypatch.setattr("recurra.networks.text.MOST_SCORES", 5 * len(network.head.weight))
     seen: list[int] = []
     forward = network.head.forward
 

@@ -15,17 +15,17 @@ from recurra.data.files import TextSource
 from recurra.data.streams import Ids
 from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import Architecture, CharacterNetwork, log_probabilities
+from recurra.networks.text import Architecture, TextNetwork, log_probabilities
 from small import small_text
 
 NONE = np.zeros(0, np.int64)
 ODD = "Grüße — 🙂 Pack my box with five dozen liquor jugs; sphinx of black quartz.\n"
 
 
-def network_of(read: TextData, cell: str = "lstm", members: int = 1) -> CharacterNetwork:
+def network_of(read: TextData, cell: str = "lstm", members: int = 1) -> TextNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        found = CharacterNetwork(Architecture(len(read.vocabulary), cell, 6, 12, 2, 0.4, members))
+        found = TextNetwork(Architecture(len(read.vocabulary), cell, 6, 12, 2, 0.4, members))
         for weight in found.parameters():
             torch.nn.init.normal_(weight, std=0.6)
     return found.eval()
@@ -47,12 +47,12 @@ def read() -> TextData:
     return read_of("A Strange end: x-y.\n" * 40 + small_text(70))
 
 
-def scored(network: CharacterNetwork, read: TextData) -> traces.Nats:
+def scored(network: TextNetwork, read: TextData) -> traces.Nats:
     before, starts = int(read.ids[read.parts.test.start - 1]), read.starts_in(read.parts.test)
     return evaluate.score(network, read.test, read.unknown_rate, before, starts)[0]
 
 
-def cost(network: CharacterNetwork, ids: Ids, rate: float) -> float:
+def cost(network: TextNetwork, ids: Ids, rate: float) -> float:
     """Nats of the last id when those before it are read from a state of zeros."""
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(ids[None, :-1].astype(np.int64)))

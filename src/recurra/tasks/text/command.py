@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.bundle import Run
-from recurra.codecs import tokenizer as tokens
+from recurra.codecs import tokenizer
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
 from recurra.tasks import render
@@ -51,7 +51,7 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
     from recurra.tasks import terminal
 
-    how = Run.open(path, task="text").config().get("options", {}).get("tokens", "characters")
+    how = Run.open(path, task="text").config()["inference"]["tokens"]
 
     def fit() -> TextModel:
         return TextModel.resume(path, watcher=_watcher(quiet, str(how)))
@@ -127,7 +127,7 @@ def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
 def _watcher(quiet: bool, how: str) -> Watcher:
     from recurra.tasks import terminal
 
-    unit, _ = tokens.parsed(how)
+    unit, _ = tokenizer.parsed(how)
     return terminal.watcher(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")
 
 

@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 
 from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
-from recurra.codecs import tokenizer as tokens
+from recurra.codecs import tokenizer
+from recurra.codecs.characters import UNKNOWN
 from recurra.codecs.tokenizer import Tokens
 from recurra.data.files import TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.runtime.text import UNKNOWN, Architecture, TextNetwork
+from recurra.runtime.pool import Pool
+from recurra.runtime.streams import Stream, StreamState
+from recurra.runtime.text import Architecture, TextNetwork
 from recurra.runtime.threads import available
-from recurra.search.logits_processors import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
 from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.lines import Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
+from recurra.tasks.text.stream import TextStep, TextStreamed
 
 if TYPE_CHECKING:
     from recurra.training.loop import Watcher
@@ -84,14 +88,14 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):
-            kind, _ = tokens.parsed(str(inference["tokens"]))
+            kind, _ = tokenizer.parsed(str(inference["tokens"]))
             symbols = int(inference["architecture"]["symbols"])
             self._unknown_rate = float(inference["unknown_rate"])
             self._apart = bool(inference["apart"])
             if not 0.0 <= self._unknown_rate < 1.0:
                 raise ValueError(f"unknown_rate {self._unknown_rate}")
         with run.intact(VOCABULARY):
-            vocabulary = tokens.from_json(run.read_json(VOCABULARY))
+            vocabulary = tokenizer.from_json(run.read_json(VOCABULARY))
         if len(vocabulary) != symbols or vocabulary.unit != kind:
             silent = len(vocabulary.silent)
             raise BundleError(
@@ -199,6 +203,33 @@ class TextModel(TextOptions, Model[TextNetwork]):
         before = UNKNOWN if self._apart else None
         ids = self.vocabulary.encode(text)
         return evaluate.score(self.network, ids, self._unknown_rate, before)[0]
+
+    def stream(self, state: StreamState | None = None) -> Stream[str, TextStep]:
+        """A live stream of text: what each token costs, what may come next.
+
+            stream = model.stream()
+            step = stream.push("To be")
+            step.token_nll, step.log_probabilities
+
+        It begins as after a line end, or where documents are kept apart, at the beginning of one.
+
+        Args:
+            state: where to go on, of a stream of this model.
+
+        Raises:
+            BundleError: a state of another model.
+        """
+        first = UNKNOWN if self._apart else next(iter(self.vocabulary.encode("\n").tolist()), None)
+        streamed = TextStreamed(self.network, self.vocabulary, self._unknown_rate, first)
+        return Stream(streamed, self.run.name, state)
+
+    def pool(self) -> Pool:
+        """Room for many streams, stepped together: ids (B,) in, scores (B, V) out.
+
+        Ids are those of `vocabulary.encode`; what `softmax` makes of scores are the probabilities
+        of the tokens to come, but for the unknown one.
+        """
+        return Pool(self.network, self.run.name)
 
     @property
     def usual(self) -> Usual:

@@ -17,7 +17,7 @@ from recurra.data.streams import Ids
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
 from recurra.runtime.text import TextNetwork
-from recurra.search.logits_processors import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.text import freerun
 from recurra.tasks.text.baselines import Baseline, spread
 from recurra.tasks.text.data import Places, TextData

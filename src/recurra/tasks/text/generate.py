@@ -10,8 +10,7 @@ from recurra.codecs.characters import UNKNOWN
 from recurra.codecs.tokenizer import Tokens, Writer
 from recurra.errors import DataError, OptionError
 from recurra.runtime.text import TextNetwork
-from recurra.search.logits_processors import Sampling
-from recurra.search.sampling import generators, sample
+from recurra.search.sampling import Sampling, generators, sample
 
 _CHUNK = 1024
 """Tokens of a prompt read at a time."""
@@ -89,7 +88,7 @@ def _written(
         network,
         logits[rows],
         state.select(rows),
-        sampling.choose(vocabulary.silent),
+        sampling.sampler(vocabulary.silent),
         generators(seed, count),
         recent=recent,
         remember=sampling.remembers,

@@ -322,8 +322,9 @@ class LineReader:
         if not len(ids):
             return np.zeros(0)
         inputs = np.concatenate([[self._last], ids[:-1]])[None]
-        nats, self._state = self._network.token_nll(
+        found, self._state = self._network.token_nll(
             inputs, ids[None], self._unknown_rate, state=self._state
         )
         self._last = int(ids[-1])
-        return nats[0]
+        nats: Nats = found[0]
+        return nats

@@ -11,7 +11,7 @@ import torch
 from recurra.data.streams import Streams
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
-from recurra.search.logits_processors import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.design import Design
 from recurra.tasks.text.data import TextData, spared_range
 from recurra.tasks.text.generate import write

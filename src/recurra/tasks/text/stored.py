@@ -85,24 +85,18 @@ def known_again(run: Run, facts: dict[str, Any]) -> tuple[str, str]:
     return known(source, Split(range(first), range(first, second), range(second, source.length)))
 
 
-def read_again(
-    run: Run,
-    facts: dict[str, Any],
-    tokens: str = "characters",
-    *,
-    reset_at_documents: bool = False,
-) -> TextData:
+def read_again(run: Run) -> TextData:
     """The data that a run was begun with, in the tokens that it was begun with.
 
     Raises:
         DataError: a file is missing or has changed since.
     """
-    return TextData.from_source(
-        source_again(run, facts),
-        tokens,
-        reset_at_documents=reset_at_documents,
-        beside=run.path,
-    )
+    config = run.config()
+    with run.intact(CONFIG):
+        facts, inference = config["data"], config["inference"]
+        tokens, apart = str(inference["tokens"]), bool(inference["apart"])
+    source = source_again(run, facts)
+    return TextData.from_source(source, tokens, reset_at_documents=apart, beside=run.path)
 
 
 def _source(facts: dict[str, Any]) -> Text:

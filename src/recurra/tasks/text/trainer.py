@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recurra.bundle import CONFIG, VOCABULARY, Run
+from recurra.bundle import VOCABULARY, Run
 from recurra.data.files import STANDARD_INPUT, TextSource
 from recurra.data.long_text import LongText
 from recurra.data.stored_ids import released
+from recurra.data.streams import Ids
 from recurra.errors import OptionError
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
@@ -147,15 +148,21 @@ class TextTrainer(Trainer[TextModel, TextData, TextNetwork]):
 
     def read_again(self, run: Run, config: dict[str, Any]) -> TextData:
         """The text that a run was begun with, in its tokens."""
-        with run.intact(CONFIG):
-            inference = config["inference"]
-            tokens, apart = str(inference["tokens"]), bool(inference["apart"])
-        return stored.read_again(run, config["data"], tokens, reset_at_documents=apart)
+        del config
+        return stored.read_again(run)
+
+    def log_probabilities(self, ids: Ids) -> NDArray[np.float32]:
+        """What torch says after each of ids (T,): (T, V)."""
+        network = self.load(self.model.run)
+        with torch.inference_mode():
+            scores, _ = network(torch.from_numpy(np.asarray(ids, np.int64))[None])
+            found: NDArray[np.float32] = scores[0].log_softmax(-1).numpy()
+        return found
 
     def dynamic(self, source: Source) -> dict[str, Any]:
         """See `TextModel.dynamic`."""
         run, config = self.model.run, self.model.run.config()
-        network, read = self.load(run), self.read_again(run, config)
+        network, read = self.load(run), stored.read_again(run)
         rate = dynamic.chosen(network, read, config["training"]["spared"])
         if source is None:
             name, part = read.source.name, "the test part"

@@ -9,7 +9,7 @@ import torch
 from recurra.data.files import TextSource
 from recurra.tasks.text import units
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.model import Architecture, CharacterNetwork
+from recurra.networks.text import Architecture, TextNetwork
 from small import small_text
 
 
@@ -19,7 +19,7 @@ def test_units_are_those_that_go_with_what_is_seen() -> None:
     read = TextData.from_source(TextSource(text, "some text"))
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        network = CharacterNetwork(Architecture(len(read.vocabulary), "lstm", 6, 12, 2, 0.4))
+        network = TextNetwork(Architecture(len(read.vocabulary), "lstm", 6, 12, 2, 0.4))
         for weight in network.parameters():
             torch.nn.init.normal_(weight, std=0.6)
     network.eval()

@@ -1,0 +1,113 @@
+"""The comparisons of a text model's certificate, on tokens of its own test part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from recurra.data.streams import Ids
+from recurra.errors import InputError, MissingExtra
+from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
+from recurra.runtime.layers import log_softmax
+from recurra.runtime.state import Array, State
+from recurra.runtime.text import TextNetwork
+from recurra.tasks.text import stored
+from recurra.tasks.text.data import TextData
+from recurra.tasks.text.estimator import TextModel
+
+TOKENS: Final = 400
+"""Tokens that are read each way."""
+
+_ROWS: Final = 3
+
+Trained = Callable[[Ids], Array]
+"""Log-probabilities (T, V) by torch after each of ids (T,)."""
+
+
+def comparisons(model: TextModel, data: TextData | None) -> list[Check]:
+    """The comparisons of a model, on the test part of what it was trained on."""
+    run = model.run
+    try:
+        ids = stored.read_again(run).test if data is None else data.test
+    except InputError as error:
+        return [not_shown("whole, chunks, steps, strangers, pool, torch", error.got)]
+    allowed = TOLERANCE if model._weights == "float32" else NARROW
+    return compare(model.network, ids, _trained(model), allowed=allowed)
+
+
+def _trained(model: TextModel) -> Trained | str:
+    try:
+        trainer = model._trainer()
+    except MissingExtra as error:
+        return error.got
+    found: Trained = trainer.log_probabilities
+    return found
+
+
+def compare(
+    network: TextNetwork, ids: Ids, trained: Trained | str, *, allowed: float
+) -> list[Check]:
+    """Read ids (N,) in every way that there is, and by torch.
+
+    Args:
+        trained: the network in torch, or why there is none.
+        allowed: how far torch's log-probabilities may be away.
+    """
+    ids = np.asarray(ids[:TOKENS], np.int64)
+    note = f"{len(ids):,} tokens of the test part"
+    whole, last = _scores(network, ids[None])
+    chance = np.random.default_rng(0)
+    cuts = np.unique(chance.integers(1, len(ids), 7)) if len(ids) > 1 else np.zeros(0, np.int64)
+    pieces, state = [], network.begin()
+    for piece in np.split(ids, cuts):
+        scores, state = _scores(network, piece[None], state)
+        pieces.append(scores)
+    chunks, chunked = np.concatenate(pieces, 1), state
+    steps, state = [], network.begin()
+    for token in ids.tolist():
+        scores, state = network.step(np.array([token]), state)
+        steps.append(scores)
+    others = chance.integers(0, network.architecture.symbols, (_ROWS, len(ids)))
+    rows = np.insert(others, 1, ids, axis=0)
+    among, _ = _scores(network, rows)
+    pooled = _pooled(network, rows)
+    found = [
+        equal("in chunks = whole", [chunks, *_arrays(chunked)], [whole, *_arrays(last)], note),
+        equal(
+            "step by step = whole",
+            [np.stack(steps, 1), *_arrays(state)],
+            [whole, *_arrays(last)],
+            note,
+        ),
+        equal("among strangers = alone", [among[1:2]], [whole], note),
+        equal("by row of a pool = alone", [pooled[1:2]], [whole], note),
+    ]
+    name = "torch = runtime, nats"
+    if isinstance(trained, str):
+        return [*found, not_shown(name, trained)]
+    theirs, ours = trained(ids), log_softmax(whole[0])
+    found.append(close(name, [theirs[:, 1:]], [ours[:, 1:]], note, allowed))
+    # Where the likeliest differ, they have to be as likely within what is allowed.
+    best = np.arange(len(ids)), theirs.argmax(1)
+    away = ours.max(1) - ours[best]
+    return [*found, close("torch's likeliest = runtime's", [away], [0 * away], note, 2 * allowed)]
+
+
+def _scores(network: TextNetwork, ids: Ids, state: State | None = None) -> tuple[Array, State]:
+    hidden, after = network.read(ids, state)
+    flat = network.scores([each.reshape(-1, each.shape[-1]) for each in hidden])
+    return flat.reshape(*ids.shape, -1), after
+
+
+def _pooled(network: TextNetwork, rows: Ids) -> Array:
+    """Scores (B, T, V) of rows (B, T) that are stepped in place, in another order."""
+    arrays = {name: array.copy() for name, array in network.begin(len(rows) + 2).arrays.items()}
+    places = np.arange(len(rows), dtype=np.int64)[::-1] + 1
+    found = [network.advance(rows[:, t], arrays, places) for t in range(rows.shape[1])]
+    return np.stack(found, 1)
+
+
+def _arrays(state: State) -> list[Array]:
+    return [state[name] for name in sorted(state.arrays)]
