@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import torch
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.tasks.text.estimator import TextModel

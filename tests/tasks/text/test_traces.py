@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from recurra.bundle import Run
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.data.streams import Ids
 from recurra.tasks.text import evaluate, traces

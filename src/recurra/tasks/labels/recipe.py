@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.codecs.ngrams import WORD
 from recurra.codecs.sequence_encoder import Encoder, Inputs
+from recurra.codecs.words import word_pattern
 from recurra.errors import OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.labels import classify
@@ -187,7 +187,7 @@ def size_for(encoder: Encoder, tagged: bool) -> Size:
 def words_of(texts: Sequence[str]) -> float:
     """How many words these texts have in the mean; a few of them tell."""
     some = texts[:1000]
-    return sum(len(WORD.findall(text)) for text in some) / len(some)
+    return sum(len(word_pattern().findall(text)) for text in some) / len(some)
 
 
 def noise(examples: int) -> float:

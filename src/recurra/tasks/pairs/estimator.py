@@ -10,7 +10,7 @@ from typing import Any, Self, final
 import torch
 
 from recurra.bundle import CONFIG, Run
-from recurra.codecs.subwords import Pieces
+from recurra.codecs import tokenizer
 from recurra.errors import BundleError, DataError
 from recurra.tasks.design import Design
 from recurra.tasks.model import Model
@@ -152,8 +152,8 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
         with run.intact(PIECES):
             stored = run.read_json(PIECES)
             both = "shared" in stored
-            sources = Pieces.from_json(stored["shared" if both else "sources"])
-            targets = sources if both else Pieces.from_json(stored["targets"])
+            sources = tokenizer.from_json(stored["shared" if both else "sources"], flowing=False)
+            targets = sources if both else tokenizer.from_json(stored["targets"], flowing=False)
         a = network.architecture
         if (len(sources), len(targets)) != (a.sources, a.targets):
             raise BundleError(
@@ -214,5 +214,5 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
             said,
             Forced(nats.total, nats.count, characters),
             search={"beam": how.beam, "length_penalty": how.length_penalty},
-            unknown=None if self._targets.kind == "subwords" else sides.unknown,
+            unknown=None if self._targets.unit == "subwords" else sides.unknown,
         )

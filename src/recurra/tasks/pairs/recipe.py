@@ -10,7 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
-from recurra.codecs.subwords import BEGIN, END, Pieces
+from recurra.codecs.tokenizer import BEGIN, END, Tokenizer, learn
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.errors import OptionError
@@ -73,8 +73,8 @@ class Prepared:
     """The data of a training, the pieces of both sides, and the encoded pairs."""
 
     data: PairData
-    sources: Pieces
-    targets: Pieces
+    sources: Tokenizer
+    targets: Tokenizer
     sides: Sides
 
     @classmethod
@@ -88,10 +88,11 @@ class Prepared:
         if how == "bpe":
             most = pieces_for(learnt.sources, learnt.targets, both=shared)
         if shared:
-            sources = targets = Pieces.learn((*learnt.sources, *learnt.targets), how, most=most)
+            both = (*learnt.sources, *learnt.targets)
+            sources = targets = learn(both, how, flowing=False, most=most)
         else:
-            sources = Pieces.learn(learnt.sources, how, most=most, name="the sources")
-            targets = Pieces.learn(learnt.targets, how, most=most, name="the targets")
+            sources = learn(learnt.sources, how, "the sources", flowing=False, most=most)
+            targets = learn(learnt.targets, how, "the targets", flowing=False, most=most)
         return cls(data, sources, targets, encoded(sources, targets, data.pairs))
 
 
@@ -119,12 +120,12 @@ class Limits:
         return found
 
 
-def encoded(sources: Pieces, targets: Pieces, pairs: Any) -> Sides:
+def encoded(sources: Tokenizer, targets: Tokenizer, pairs: Any) -> Sides:
     """Pairs as ids, targets from BEGIN to END."""
-    read = [torch.from_numpy(row) for row in sources.encode(pairs.sources)]
+    read = [torch.from_numpy(row) for row in sources.encode_batch(pairs.sources)]
     said = [
         torch.from_numpy(np.concatenate([[BEGIN], row, [END]]))
-        for row in targets.encode(pairs.targets)
+        for row in targets.encode_batch(pairs.targets)
     ]
     return Sides(Ragged.from_list(read), Ragged.from_list(said))
 
@@ -166,7 +167,7 @@ def design(
     Raises:
         OptionError: an option that no network can have.
     """
-    letters = prepared.targets.kind == "characters"
+    letters = prepared.targets.unit == "characters"
     size = LETTERS if letters else SENTENCES
     names = ("hidden", "layers", "embedding", "dropout", "smoothing", "batch")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}

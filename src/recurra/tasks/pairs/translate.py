@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN, Pieces
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.errors import OptionError
@@ -154,8 +154,8 @@ class Translation:
 
 def translate(
     network: Translator[M],
-    sources: Pieces,
-    targets: Pieces,
+    sources: Tokenizer,
+    targets: Tokenizer,
     texts: Sequence[str],
     how: Translating,
     *,
@@ -170,7 +170,7 @@ def translate(
         DataError: a text holds half a character.
         RecurraError: the network's scores are not numbers.
     """
-    ids = sources.encode(texts)
+    ids = sources.encode_batch(texts)
     sizes = np.array([len(row) for row in ids], np.int64)
     limits = np.clip(limit(sizes), 1, how.longest)
     nothing = Translation("", 0.0, 0.0, True, [], [], np.zeros((0, 0), np.float32))
@@ -230,7 +230,7 @@ class _Batch:
 def _written(
     network: Translator[M],
     batch: _Batch,
-    targets: Pieces,
+    targets: Tokenizer,
     how: Translating,
     chance: Sequence[torch.Generator],
 ) -> list[list[Hypothesis]]:
@@ -242,7 +242,7 @@ def _written(
     )
     decoder = network.decoder(network.encode(sources))
     # What every text can be written in has nothing unknown.
-    excluded = (BEGIN, UNKNOWN) if targets.kind == "subwords" else (BEGIN,)
+    excluded = (BEGIN, UNKNOWN) if targets.unit == "subwords" else (BEGIN,)
     looked = _places if sources.steps > MAPPED else _map
     if how.sample is not None:
         return draw_rows(
@@ -282,7 +282,7 @@ def _places(state: Any) -> Tensor:
     return torch.where(most > 0, place, -1)
 
 
-def _told(found: Hypothesis, targets: Pieces, source: list[str]) -> Translation:
+def _told(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translation:
     assert found.looked is not None
     looked = found.looked.cpu().numpy()
     if len(source) > MAPPED:

@@ -12,8 +12,8 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import Vocabulary
-from recurra.codecs.tokenizer import LOST_BYTE, Tokens
+from recurra.codecs.tokenizer import LOST_BYTE, learn
+from recurra.codecs.tokenizer import Tokenizer as Tokens
 from recurra.errors import DataError, OptionError
 
 Integers = npt.NDArray[np.int64]
@@ -224,7 +224,7 @@ def text_baselines(vocabulary: Tokens, train: str, select: str, test: str) -> tu
             raise DataError(f"the {name} part is empty", expected="at least one character")
     characters = vocabulary
     if vocabulary.unit != "characters":
-        characters = Vocabulary.from_text(train)
+        characters = learn([train], "characters")
     trained, selected, scored = map(characters.encode, (train, select, test))
     size = len(characters)
     with ThreadPoolExecutor(1) as beside:  # lzma lets other threads run

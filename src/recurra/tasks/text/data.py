@@ -12,8 +12,9 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens, blocks, learn, parsed
+from recurra.codecs.grammar import parsed
+from recurra.codecs.tokenizer import UNKNOWN, blocks, learn
+from recurra.codecs.tokenizer import Tokenizer as Tokens
 from recurra.data.files import embedded_text
 from recurra.data.long_text import Text, open_text
 from recurra.data.splits import Split, apart, contiguous

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from recurra.bundle import CONFIG, VOCABULARY, Run
+from recurra.codecs import grammar
 from recurra.codecs import tokenizer as tokens
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs.tokenizer import UNKNOWN
+from recurra.codecs.tokenizer import Tokenizer as Tokens
 from recurra.data.files import STANDARD_INPUT, TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
@@ -174,7 +175,7 @@ class TextModel(TextOptions, Model[TextData, CharacterNetwork]):
 
     def _load_parts(self, run: Run, config: dict[str, Any], network: CharacterNetwork) -> None:
         with run.intact(CONFIG):
-            kind, _ = tokens.parsed(_tokens(run, config))
+            kind, _ = grammar.parsed(_tokens(run, config))
         with run.intact(VOCABULARY):
             vocabulary = tokens.from_json(run.read_json(VOCABULARY))
         if len(vocabulary) != network.embedding.num_embeddings or vocabulary.unit != kind:

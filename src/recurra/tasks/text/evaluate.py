@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs.tokenizer import UNKNOWN
+from recurra.codecs.tokenizer import Tokenizer as Tokens
 from recurra.data.streams import Ids
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens, Writer
+from recurra.codecs.tokenizer import UNKNOWN, Writer
+from recurra.codecs.tokenizer import Tokenizer as Tokens
 from recurra.errors import DataError, OptionError
 from recurra.search.choice import Sampling
 from recurra.search.stream import generators, sample

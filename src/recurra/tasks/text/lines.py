@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs.tokenizer import Tokenizer as Tokens
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.tasks.text import evaluate, trainee

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.bundle import Arrays, Run
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.streams import Ids, among
 from recurra.tasks.text import freerun
 from recurra.tasks.text.data import TextData
