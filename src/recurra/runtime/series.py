@@ -181,9 +181,7 @@ class SeriesNetwork:
         """The state that `step` leaves, for those who do not ask what comes next."""
         return State(self._stepped(inputs, state)[0])
 
-    def _stepped(
-        self, inputs: Step, state: State
-    ) -> tuple[dict[str, Array], list[Distribution]]:
+    def _stepped(self, inputs: Step, state: State) -> tuple[dict[str, Array], list[Distribution]]:
         members, after, said = self._stepping(), dict[str, Array](), []
         self._check(inputs, state.batch)
         values, before = inputs.values.astype(np.float32), dict(state.arrays)
