@@ -6,30 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from recurra.core.state import State
+from recurra.search.hypotheses import Top, log_sum_exp, top
+from recurra.search.logits_processors import Integers
 
 BEGIN, END = 1, 2
 STEPS = 5
 """Steps of the longest source."""
 
+Floats = NDArray[np.float32]
+
 
 @final
 @dataclass(frozen=True, eq=False)
-class Read(State):
+class Read:
     """A number (R,) for all tokens read, and where the last step looked, (R, S)."""
 
-    code: Tensor
-    looked: Tensor
+    code: Integers
+    attention: Floats
 
     @property
     def batch(self) -> int:
-        return self.code.shape[0]
+        return len(self.code)
+
+    def select(self, rows: Integers) -> Read:
+        return Read(self.code[rows], self.attention[rows])
 
 
-@final
 class Table:
     """Scores of V tokens: row (code of what was read + sentence) of a table.
 
@@ -49,12 +54,12 @@ class Table:
         ending: float = 0.0,
         steps: list[int] | None = None,
     ) -> None:
-        draw = torch.Generator().manual_seed(seed)
-        scores = 2 * torch.randn((997, tokens), generator=draw)
-        self.scores = (scores / grain).round() * grain if grain else scores
-        self.scores[:, END] += ending
-        self.maps = torch.rand((997, STEPS), generator=draw)
-        self.sentences = torch.tensor(sentences, dtype=torch.long)
+        draw = np.random.default_rng(seed)
+        scores = 2 * draw.standard_normal((997, tokens), dtype=np.float32)
+        self.scores = (scores / np.float32(grain)).round() * np.float32(grain) if grain else scores
+        self.scores[:, END] += np.float32(ending)
+        self.maps = draw.random((997, STEPS), dtype=np.float32)
+        self.sentences = np.array(sentences, np.int64)
         self.steps = [] if steps is None else steps
 
     def length(self, sentence: int) -> int:
@@ -63,35 +68,41 @@ class Table:
 
     def first(self, copies: int = 1) -> Read:
         rows = len(self.sentences) * copies
-        return Read(torch.zeros(rows, dtype=torch.long), torch.zeros(rows, STEPS))
+        return Read(np.zeros(rows, np.int64), np.zeros((rows, STEPS), np.float32))
 
     def step(
-        self, tokens: Tensor, state: Read, counts: Tensor | None = None
-    ) -> tuple[Tensor, Read]:
+        self, tokens: Integers, state: Read, counts: Integers | None = None
+    ) -> tuple[Floats, Read]:
         assert len(tokens) == state.batch
         if counts is None:
             assert len(tokens) % len(self.sentences) == 0
-            counts = torch.full_like(self.sentences, len(tokens) // len(self.sentences))
+            counts = np.full_like(self.sentences, len(tokens) // len(self.sentences))
         assert len(counts) == len(self.sentences)
         assert int(counts.sum()) == len(tokens)
         self.steps.append(len(tokens))
-        sentences = self.sentences.repeat_interleave(counts)
+        sentences = self.sentences.repeat(counts)
         code = (state.code * 31 + tokens + 1) % 996_983
-        real = torch.arange(STEPS) < 1 + (sentences % STEPS)[:, None]
-        looked = self.maps[(code + 7 * sentences) % 997].masked_fill(~real, 0.0)
-        looked = looked / looked.sum(1, keepdim=True)
-        return self.scores[(code + 131 * sentences) % 997], Read(code, looked)
+        real = np.arange(STEPS) < 1 + (sentences % STEPS)[:, None]
+        weights = np.where(real, self.maps[(code + 7 * sentences) % 997], np.float32(0))
+        weights = weights / weights.sum(1, keepdims=True)
+        return self.scores[(code + 131 * sentences) % 997], Read(code, weights)
 
-    def keep(self, sentences: Tensor) -> Table:
-        kept = object.__new__(Table)
+    def logits(self, outputs: Floats) -> Floats:
+        return outputs
+
+    def top(self, outputs: Floats, k: int, excluded: Sequence[int] = ()) -> Top:
+        return top(outputs, k, excluded)
+
+    def select(self, sentences: Integers) -> Table:
+        kept = object.__new__(type(self))
         vars(kept).update(vars(self), sentences=self.sentences[sentences])
         return kept
 
-    def alone(self, sentence: int, read: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def alone(self, sentence: int, read: Sequence[int]) -> tuple[NDArray[np.float64], Floats]:
         """Log-probabilities (V,) of what follows `read`, and where that step looked, (S,)."""
-        one = self.keep(torch.zeros(1, dtype=torch.long))
-        one.sentences, one.steps = torch.tensor([sentence]), []
+        one = self.select(np.zeros(1, np.int64))
+        one.sentences, one.steps = np.array([sentence]), []
         state = one.first()
         for token in read:
-            logits, state = one.step(torch.tensor([token]), state)
-        return logits[0].log_softmax(-1), state.looked[0]
+            logits, state = one.step(np.array([token]), state)
+        return logits[0].astype(np.float64) - log_sum_exp(logits)[0], state.attention[0]

@@ -206,11 +206,11 @@ def _in_nats(found: dict[str, Call]) -> dict[str, Call]:
     return {name: replace(each, differs=nats) for name, each in found.items()}
 
 
-def _commands(*rows: Sequence[str] | tuple[Sequence[str], str]) -> dict[str, Call]:
+def _commands(*rows: list[str] | tuple[list[str], str]) -> dict[str, Call]:
     """Commands by their words; with what they are given on standard input."""
     found = {}
     for row in rows:
-        words, given = row if isinstance(row[0], list) else (row, "")
+        words, given = row if isinstance(row, tuple) else (row, "")
         found[" ".join(words)] = Call(partial(command, *words, given=given))
     return found
 
@@ -274,7 +274,7 @@ def _text(prompt: str, passage: str, other: str = "other.txt") -> dict[str, Call
 
 def _streamed(steps: Sequence[Any]) -> Plain:
     stream = model().stream()
-    return [plain(stream.step(step)) for step in steps]
+    return [plain(stream.push(step)) for step in steps]
 
 
 def _classified(texts: Sequence[str]) -> Plain:
@@ -422,7 +422,7 @@ def _translations(texts: Sequence[str], **how: Any) -> Plain:
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, Call]:
-    asked = {
+    asked: dict[str, dict[str, Any]] = {
         "greedy": {"beam": 1},
         "beam of 5": {"beam": 5},
         "beam of 3, no length penalty": {"beam": 3, "length_penalty": 0.0},

@@ -352,7 +352,7 @@ def _series_panel() -> None:
     )
 
 
-def _one_series(values: Sequence[float], name: str, train: int, newer: int) -> None:
+def _one_series(values: Any, name: str, train: int, newer: int) -> None:
     rows = [
         (day, "" if np.isnan(value) else value)
         for day, value in zip(_days(len(values)), values, strict=True)

@@ -3,8 +3,8 @@
     PYTHONPATH=tests python -m frozen.without torch,pandas calls labels-texts labels-tags
     PYTHONPATH=tests python -m frozen.without torch imports recurra.bundle recurra.native
 
-Prints JSON: each call, as "fixture: call", or each module, with what came of it: null if all went
-well, else `reached`, which of the packages it fell over, and `error`.
+Prints JSON: one call of each kind, as "fixture: call", or each module, with what came of it: null
+if all went well, else `reached`, which of the packages it fell over, and `error`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, final
 
-from frozen.calls import CALLS, answer
+from frozen.calls import CALLS, RUN, answer, verb_of
 
 
 @final
@@ -60,8 +60,23 @@ def _missing(error: BaseException | None) -> Iterator[ModuleNotFoundError]:
         error = error.__cause__ or error.__context__
 
 
+def ways(fixture: str) -> list[str]:
+    """Of all that a fixture is asked one call each of a kind: a verb, from Python or as a command.
+
+    Commands differ in their options, --json left out, and in whether they are given other data.
+    """
+    found: dict[object, str] = {}
+    for call in CALLS[fixture]:
+        words = call.split()
+        options = frozenset(each for each in words if each.startswith("--")) - {"--json"}
+        is_command = RUN in words
+        more = is_command and len(words) > 2 and not words[2].startswith("--")
+        found.setdefault((verb_of(call), is_command, more, options), call)
+    return list(found.values())
+
+
 def main(hidden: str, what: str, *names: str) -> None:
-    """Call all that fixtures are asked, or import modules; print what came of each."""
+    """Call what fixtures are asked in each way, or import modules; print what came of each."""
     packages = frozenset(hidden.split(","))
     hide(packages)
     if what == "imports":
@@ -76,7 +91,7 @@ def main(hidden: str, what: str, *names: str) -> None:
                 packages,
             )
             for fixture in names
-            for call in CALLS[fixture]
+            for call in ways(fixture)
         }
     print(json.dumps(found))
 

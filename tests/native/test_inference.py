@@ -157,7 +157,9 @@ def test_a_stream_is_the_same_in_any_company(engine: str, cell: str, weights: An
     alone = []
     for row, number in zip(rows, ids, strict=True):
         one = [leaf.copy() for leaf in state]
-        prepared.advance(table, *one, rows=rows[number : number + 1], x_rows=ids[number : number + 1])
+        prepared.advance(
+            table, *one, rows=rows[number : number + 1], x_rows=ids[number : number + 1]
+        )
         alone.append([leaf[row] for leaf in one])
     for size in (2, 3, 5, 6, 7, 64, 300):
         for threads in (1, 3):
@@ -398,7 +400,9 @@ def test_the_top_of_odd_logits(engine: str) -> None:
     for row in rows:
         biased = Linear(np.zeros((5, 1), np.float32), row)
         found = biased.top(np.zeros((1, 1), np.float32), 3, excluded=[1])
-        order = [n for n in np.argsort(-np.where(np.isnan(row), -np.inf, row), kind="stable") if n != 1]
+        order = [
+            n for n in np.argsort(-np.where(np.isnan(row), -np.inf, row), kind="stable") if n != 1
+        ]
         assert found.ids[0].tolist() == order[:3]
         if not np.isnan(row).any():
             np.testing.assert_allclose(found.log_sum_exp, lse(row[None]), rtol=1e-6)

@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.errors import OptionError, RecurraError
-from recurra.search.beam import Beam, beam, likeliest
-from recurra.search.writing import Hypothesis, repeats
-from toy_search import BEGIN, END, Table
+from recurra.search.beam import Beam, beam
+from recurra.search.hypotheses import (
+    MOST_TOP,
+    Hypothesis,
+    Top,
+    log_sum_exp,
+    repeats,
+    top,
+)
+from recurra.search.logits_processors import Integers
+from toy_search import BEGIN, END, Floats, Table
 
 Told = tuple[tuple[int, ...], float, float, bool]
 
@@ -39,10 +46,10 @@ def problems(draw: st.DrawFn) -> Problem:
     width = draw(st.integers(1, 6))
     options = Beam(
         width,
-        best=draw(st.integers(1, width)),
+        n_best=draw(st.integers(1, width)),
         length_penalty=draw(st.sampled_from([0.0, 0.6, 1.0, 2.0])),
         coverage_penalty=draw(st.sampled_from([0.0, 0.0, 0.4])),
-        no_repeat=draw(st.sampled_from([0, 0, 1, 2, 3])),
+        no_repeat_ngram=draw(st.sampled_from([0, 0, 1, 2, 3])),
         prune=draw(st.sampled_from([math.inf, math.inf, 3.0, 1.0, 0.0])),
     )
     table = {
@@ -69,9 +76,9 @@ def run(
         limits=limits,
         options=problem.options,
         excluded=problem.excluded,
-        looked=lambda state: state.looked,
-        coverage=lambda state: state.looked,
-        sources=torch.tensor([decoder.length(sentence) for sentence in sentences]),
+        attention=lambda state: state.attention,
+        coverage=lambda state: state.attention,
+        sources=np.array([decoder.length(sentence) for sentence in sentences]),
     )
 
 
@@ -89,8 +96,10 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
     def add(tokens: tuple[int, ...], log_p: float, ended: bool) -> None:
         length = len(tokens) + ended
         written = tokens[: length - 1]
-        looked = sum(table.alone(sentence, [BEGIN, *written[:n]])[1] for n in range(length))
-        assert isinstance(looked, torch.Tensor)
+        looked = sum(
+            table.alone(sentence, [BEGIN, *written[:n]])[1].astype(float) for n in range(length)
+        )
+        assert isinstance(looked, np.ndarray)
         cover = sum(
             math.log(max(min(looked[s].item(), 1.0), 1e-6)) for s in range(table.length(sentence))
         )
@@ -102,7 +111,7 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
         for place, (log_p, tokens) in enumerate(live):
             scores = table.alone(sentence, [BEGIN, *tokens])[0]
             for token, score in enumerate(scores.tolist()):
-                size = options.no_repeat
+                size = options.no_repeat_ngram
                 grams = [(*tokens, token)[k : k + size] for k in range(len(tokens) + 2 - size)]
                 repeated = size > 0 and len(grams) > 0 and grams[-1] in grams[:-1]
                 if token not in problem.excluded and not repeated:
@@ -120,7 +129,7 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
             for log_p, tokens in live:
                 add(tokens, log_p, False)
         live = [each for each in live if each[0] >= live[0][0] - options.prune]
-    return sorted(found, key=lambda each: -each[1])[: options.best]
+    return sorted(found, key=lambda each: -each[1])[: options.n_best]
 
 
 def close(one: list[Told], other: list[Told]) -> None:
@@ -143,9 +152,9 @@ def test_batched_is_single_to_the_last_bit(problem: Problem) -> None:
         (alone,) = run(problem, [sentence], [limit])
         assert told(alone) == told(mine)
         for one, other in zip(alone, mine, strict=True):
-            assert one.looked is not None
-            assert other.looked is not None
-            assert torch.equal(one.looked, other.looked)
+            assert one.attention is not None
+            assert other.attention is not None
+            assert np.array_equal(one.attention, other.attention)
 
 
 @given(problems())
@@ -154,11 +163,11 @@ def test_it_is_told_where_each_token_looked(problem: Problem) -> None:
     found = run(problem, problem.sentences, problem.limits)
     for sentence, limit, each in zip(problem.sentences, problem.limits, found, strict=True):
         for one in each:
-            assert one.looked is not None
-            assert len(one.looked) == len(one.tokens) <= limit - one.ended
+            assert one.attention is not None
+            assert len(one.attention) == len(one.tokens) <= limit - one.ended
             for at in range(len(one.tokens)):
                 looked = table.alone(sentence, [BEGIN, *one.tokens[:at]])[1]
-                assert torch.equal(one.looked[at], looked)
+                assert np.array_equal(one.attention[at], looked)
 
 
 @given(problems())
@@ -185,7 +194,7 @@ def test_a_beam_of_one_is_greedy(problem: Problem) -> None:
 @pytest.mark.parametrize("beta", [0.0, 0.3])
 def test_a_beam_of_everything_finds_the_best_there_is(alpha: float, beta: float) -> None:
     limit, tokens = 4, 4
-    options = Beam(4**4, best=7, length_penalty=alpha, coverage_penalty=beta)
+    options = Beam(4**4, n_best=7, length_penalty=alpha, coverage_penalty=beta)
     for sentence in range(6):
         problem = Problem([sentence], [limit], options, {"tokens": tokens, "seed": sentence})
         table = problem.decoder()
@@ -194,11 +203,11 @@ def test_a_beam_of_everything_finds_the_best_there_is(alpha: float, beta: float)
         for length in range(limit + 1):
             for written in itertools.product(others, repeat=length):
                 whole = [*written, END] if length < limit else [*written]
-                log_p, cover = 0.0, torch.zeros(table.maps.shape[1])
+                log_p, cover = 0.0, np.zeros(table.maps.shape[1])
                 for at, token in enumerate(whole):
                     scores, looked = table.alone(sentence, [BEGIN, *whole[:at]])
                     log_p, cover = log_p + float(scores[token]), cover + looked
-                logs = cover[: table.length(sentence)].clamp(1e-6, 1).log().sum()
+                logs = np.log(cover[: table.length(sentence)].clip(1e-6, 1)).sum()
                 every.append((log_p / len(whole) ** alpha + beta * float(logs), written))
         every.sort(key=lambda each: -each[0])
         found = run(problem, [sentence], [limit])[0]
@@ -208,10 +217,10 @@ def test_a_beam_of_everything_finds_the_best_there_is(alpha: float, beta: float)
 
 def test_of_equals_the_earlier_hypothesis_and_the_lower_token() -> None:
     decoder = Table([0, 1])
-    decoder.scores = torch.zeros_like(decoder.scores)
+    decoder.scores = np.zeros_like(decoder.scores)
     found = beam(
         decoder, decoder.first(), begin=BEGIN, end=END, limits=[3, 9],
-        options=Beam(3, best=3, length_penalty=0),
+        options=Beam(3, n_best=3, length_penalty=0),
     )  # fmt: skip
     for each in found:
         # 0, 1 and the end are the first of equals; then 0 0, 0 1 and the end of 0; and so on.
@@ -247,7 +256,7 @@ def test_an_early_end_follows_from_the_bound_and_changes_nothing() -> None:
 def test_improbable_ends_do_not_end_a_sure_search() -> None:
     """At each step the end is second: as many have ended as the beam is wide, and none is right."""
     decoder = Table([0])
-    decoder.scores = torch.full_like(decoder.scores, -4.0)
+    decoder.scores = np.full_like(decoder.scores, -4.0)
     decoder.scores[:, END], decoder.scores[:, 3] = 0.0, 9.0
     code = 0
     for token in [BEGIN, *[3] * 8]:
@@ -261,14 +270,14 @@ def test_improbable_ends_do_not_end_a_sure_search() -> None:
 
 
 def test_every_limit_bounds_the_steps_and_what_lives_then_is_cut() -> None:
-    for options in (Beam(1), Beam(4, best=2), Beam(3, best=3, no_repeat=1)):
+    for options in (Beam(1), Beam(4, n_best=2), Beam(3, n_best=3, no_repeat_ngram=1)):
         steps: list[int] = []
         problem = Problem([0, 1, 2], [1, 7, 4], options, {"ending": -90.0})
         found = run(problem, [0, 1, 2], [1, 7, 4], steps)
         assert len(steps) == 7
         for each, limit in zip(found, [1, 7, 4], strict=True):
-            assert len(each) == options.best
-            if options.no_repeat == 0:
+            assert len(each) == options.n_best
+            if options.no_repeat_ngram == 0:
                 assert all(len(one.tokens) == limit and not one.ended for one in each)
 
 
@@ -300,30 +309,60 @@ def test_nothing_to_write() -> None:
 
 
 @given(
-    st.lists(st.lists(st.integers(-3, 3), min_size=9, max_size=9), min_size=1), st.integers(1, 9)
+    st.lists(st.lists(st.integers(-3, 3), min_size=9, max_size=9), min_size=1),
+    st.integers(1, 9),
+    st.sets(st.integers(0, 8), max_size=3),
 )
-def test_the_likeliest_of_equals_are_the_first(rows: list[list[int]], count: int) -> None:
-    values, tokens = likeliest(torch.tensor(rows, dtype=torch.float32), count)
-    for row, of_row, at in zip(rows, values.tolist(), tokens.tolist(), strict=True):
-        expected = sorted(range(9), key=lambda token: (-row[token], token))[:count]
-        assert at == expected
-        assert of_row == [row[token] for token in expected]
+def test_the_top_of_equals_are_the_first(
+    rows: list[list[int]], count: int, excluded: set[int]
+) -> None:
+    logits = np.array(rows, np.float32)
+    found = top(logits, count, tuple(excluded))
+    assert logits.tolist() == rows
+    for row, values, ids, total in zip(
+        rows, found.values.tolist(), found.ids.tolist(), found.log_sum_exp.tolist(), strict=True
+    ):
+        expected = sorted(set(range(9)) - excluded, key=lambda token: (-row[token], token))[:count]
+        assert ids[: len(expected)] == expected
+        assert values[: len(expected)] == [row[token] for token in expected]
+        assert values[len(expected) :] == [-math.inf] * (count - len(expected))
+        assert total == pytest.approx(math.log(sum(map(math.exp, row))), abs=1e-12)
 
 
-@pytest.mark.parametrize("size", [2048, 3000, 4095])
-@pytest.mark.parametrize("grain", [0.0, 0.5])
-def test_the_likeliest_of_many_are_the_first_too(size: int, grain: float) -> None:
-    scores = torch.randn((20, size), generator=torch.Generator().manual_seed(size))
-    scores = (scores / grain).round() * grain if grain else scores
-    scores[3, 7], scores[4, -1], scores[5, 64:70] = 9.0, 9.0, 9.0
-    expected = scores.sort(dim=-1, descending=True, stable=True)
-    for count in (2, 6):
-        values, tokens = likeliest(scores, count)
-        assert tokens.tolist() == expected.indices[:, :count].tolist()
-        assert values.tolist() == expected.values[:, :count].tolist()
-    scores[9, 100] = math.nan
-    with pytest.raises(RecurraError, match="not numbers"):
-        likeliest(scores, 3)
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_the_sum_of_what_are_no_numbers_is_none(bad: float) -> None:
+    logits = np.zeros((3, 5), np.float32)
+    logits[1, 4] = bad
+    assert np.isfinite(log_sum_exp(logits)).tolist() == [True, False, True]
+    logits[1] = -math.inf
+    assert np.isfinite(log_sum_exp(logits)).tolist() == [True, False, True]
+    logits[1, 2] = 3.0
+    assert log_sum_exp(logits)[1] == 3.0
+
+
+def test_what_the_decoder_ranks_is_what_its_logits_rank() -> None:
+    """A long text without repeats: more is to be left out than a decoder is asked for."""
+    asked: list[int] = []
+
+    class Counted(Table):
+        def top(self, outputs: Floats, k: int, excluded: Sequence[int] = ()) -> Top:
+            asked.append(k)
+            assert k <= MOST_TOP
+            return super().top(outputs, k, excluded)
+
+        def select(self, sentences: Integers) -> Counted:
+            kept = super().select(sentences)
+            assert isinstance(kept, Counted)
+            return kept
+
+    decoder = Counted([0, 1], tokens=97, ending=-90.0)
+    found = beam(
+        decoder, decoder.first(), begin=BEGIN, end=END, limits=[80, 90],
+        options=Beam(3, no_repeat_ngram=1),
+    )  # fmt: skip
+    assert asked == [4 + written for written in range(61)]
+    for (one,), limit in zip(found, (80, 90), strict=True):
+        assert len(set(one.tokens)) == len(one.tokens) == limit
 
 
 @given(st.lists(st.integers(0, 2), max_size=12), st.integers(0, 4))
@@ -342,14 +381,14 @@ def test_repeats_are_the_tokens_that_would_end_an_ngram_again(tokens: list[int],
     "options",
     [
         {"width": 0},
-        {"best": 0},
-        {"width": 3, "best": 4},
+        {"n_best": 0},
+        {"width": 3, "n_best": 4},
         {"length_penalty": -0.1},
         {"length_penalty": math.nan},
         {"length_penalty": math.inf},
         {"coverage_penalty": -1.0},
         {"coverage_penalty": math.nan},
-        {"no_repeat": -1},
+        {"no_repeat_ngram": -1},
         {"prune": -0.1},
         {"prune": math.nan},
     ],
@@ -378,6 +417,6 @@ def test_what_does_not_go_together() -> None:
 @pytest.mark.parametrize("width", [1, 3])
 def test_scores_that_are_no_numbers(bad: float, width: int) -> None:
     decoder = Table([0, 1])
-    decoder.scores = torch.full_like(decoder.scores, bad)
+    decoder.scores = np.full_like(decoder.scores, bad)
     with pytest.raises(RecurraError, match="not numbers"):
         beam(decoder, decoder.first(), begin=1, end=2, limits=[2, 2], options=Beam(width))

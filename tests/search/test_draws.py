@@ -1,52 +1,50 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
 from recurra.errors import OptionError, RecurraError
 from recurra.search.beam import Beam, beam
-from recurra.search.choice import Sampling
-from recurra.search.draws import draw_rows
-from recurra.search.stream import generators
-from recurra.search.writing import Hypothesis
-from toy_search import BEGIN, END, Read, Table
+from recurra.search.hypotheses import Hypothesis
+from recurra.search.logits_processors import Integers
+from recurra.search.sampling import Sampling, generators, sample_sequences
+from toy_search import BEGIN, END, Floats, Read, Table
 
 
 def run(
     sentences: list[int],
     limits: list[int],
-    chance: list[torch.Generator],
+    chance: list[np.random.Generator],
     sampling: Sampling | None = None,
     *,
-    no_repeat: int = 0,
+    no_repeat_ngram: int = 0,
     decoder: Table | None = None,
 ) -> list[list[Hypothesis]]:
     options = Sampling(1.2, top_p=0.95) if sampling is None else sampling
     table = Table(sentences) if decoder is None else decoder
-    return draw_rows(
+    return sample_sequences(
         table,
         table.first(len(chance) // max(len(sentences), 1)),
-        options.choose((0,)),
+        options.sampler((0,)),
         chance,
         begin=BEGIN,
         end=END,
         limits=limits,
         remember=options.remembers,
-        no_repeat=no_repeat,
-        looked=lambda state: state.looked,
+        no_repeat_ngram=no_repeat_ngram,
+        attention=lambda state: state.attention,
     )
 
 
 def same(one: Hypothesis, other: Hypothesis) -> bool:
-    assert one.looked is not None
-    assert other.looked is not None
+    assert one.attention is not None
+    assert other.attention is not None
     return (
         (one.tokens, one.score, one.ended) == (other.tokens, other.score, other.ended)
         and one.log_probability == other.log_probability
-        and torch.equal(one.looked, other.looked)
+        and np.array_equal(one.attention, other.attention)
     )
 
 
@@ -83,8 +81,8 @@ def test_what_is_told_is_what_the_model_says() -> None:
                 scores, looked = table.alone(sentence, [BEGIN, *whole[:at]])
                 total += float(scores[token])
                 if at < len(one.tokens):
-                    assert one.looked is not None
-                    assert torch.equal(one.looked[at], looked)
+                    assert one.attention is not None
+                    assert np.array_equal(one.attention[at], looked)
             assert one.log_probability == pytest.approx(total)
             assert one.score == pytest.approx(total / len(whole))
             assert 0 not in one.tokens
@@ -95,7 +93,7 @@ def test_temperature_zero_is_a_beam_of_one() -> None:
     table = Table(sentences)
     greedy = beam(
         table, table.first(), begin=BEGIN, end=END, limits=limits, options=Beam(1), excluded=[0],
-        looked=lambda state: state.looked,
+        attention=lambda state: state.attention,
     )  # fmt: skip
     drawn = run(sentences, limits, generators(3, 9), Sampling(temperature=0))
     assert any(each.ended for (each,) in greedy)
@@ -107,16 +105,17 @@ def test_frequencies_are_the_probabilities() -> None:
     count = 4000
     (found,) = run([7], [1], generators(1, count), Sampling())
     scores = Table([7]).alone(7, [BEGIN])[0]
-    scores[0] = -torch.inf
-    for token, chance in enumerate(scores.softmax(0).tolist()):
+    scores[0] = -np.inf
+    chances = np.exp(scores) / np.exp(scores).sum()
+    for token, chance in enumerate(chances.tolist()):
         written = () if token == END else (token,)
         share = sum(one.tokens == written for one in found) / count
         assert share == pytest.approx(chance, abs=0.03)
 
 
 def test_no_ngram_comes_again() -> None:
-    decoder, longest = Table([1, 2, 3], ending=-5.0), 0
-    for each in run([1, 2, 3], [30] * 3, generators(0, 6), no_repeat=2, decoder=decoder):
+    decoder, longest = Table([1, 2, 3], tokens=9, ending=-5.0), 0
+    for each in run([1, 2, 3], [30] * 3, generators(0, 6), no_repeat_ngram=2, decoder=decoder):
         for one in each:
             pairs = list(zip(one.tokens, one.tokens[1:], strict=False))
             longest = max(longest, len(pairs))
@@ -125,24 +124,25 @@ def test_no_ngram_comes_again() -> None:
 
 
 def test_what_the_decoder_keeps_is_left_alone() -> None:
-    class Kept(Table):  # type: ignore[misc]
-        logits = torch.zeros((2, 7))
+    class Kept(Table):
+        outputs = np.zeros((2, 7), np.float32)
 
         def step(
-            self, tokens: Tensor, state: Read, counts: Tensor | None = None
-        ) -> tuple[Tensor, Read]:
-            return self.logits, super().step(tokens, state, counts)[1]
+            self, tokens: Integers, state: Read, counts: Integers | None = None
+        ) -> tuple[Floats, Read]:
+            return self.outputs, super().step(tokens, state, counts)[1]
 
-        def keep(self, sentences: Tensor) -> Kept:
+        def select(self, sentences: Integers) -> Kept:
             raise AssertionError("nobody is left")
 
     decoder = Kept([0])
-    decoder.logits[:, END] = -5.0
-    run([0], [6], generators(0, 2), no_repeat=1, decoder=decoder)
+    decoder.outputs[:, END] = -5.0
+    before = decoder.outputs.copy()
+    run([0], [6], generators(0, 2), no_repeat_ngram=1, decoder=decoder)
     decoder = Kept([0, 1])
-    ask = {"begin": BEGIN, "end": END, "limits": [1, 1], "options": Beam(no_repeat=1)}
+    ask = {"begin": BEGIN, "end": END, "limits": [1, 1], "options": Beam(no_repeat_ngram=1)}
     beam(decoder, decoder.first(), excluded=[0], **ask)  # type: ignore[arg-type]
-    assert decoder.logits.isfinite().all()
+    assert np.array_equal(decoder.outputs, before)
 
 
 def test_rows_leave_when_all_copies_have_ended() -> None:
@@ -161,6 +161,6 @@ def test_what_does_not_go_together() -> None:
     with pytest.raises(OptionError, match="limits"):
         run([0, 1], [2, 0], generators(0, 2))
     broken = Table([0])
-    broken.scores[:] = torch.nan
+    broken.scores[:] = np.nan
     with pytest.raises(RecurraError, match="not numbers"):
         run([0], [2], generators(0, 1), decoder=broken)

@@ -55,10 +55,10 @@ def _text(options: BenchOptions) -> None:
     text.run(options)
 
 
-def _start(options: BenchOptions) -> None:
-    from recurra.bench import start
+def _use(options: BenchOptions) -> None:
+    from recurra.bench import use
 
-    start.run(options)
+    use.run(options)
 
 
 def _layers(options: BenchOptions) -> None:
@@ -97,7 +97,7 @@ BENCHES: Final[dict[str, tuple[str, Callable[[BenchOptions], None]]]] = {
         "translations after --minutes at most, the translate lab and a network against torch.nn",
         _pairs,
     ),
-    "start": ("time to the first help line and the first character; memory of a stream", _start),
+    "use": ("a text model's first character, speed, memory, pool; alone and beside others", _use),
 }
 
 

@@ -31,7 +31,7 @@ def lab(
 
 
 @click.command(cls=Command)
-@click.argument("name", cls=Argument, help="labels, layers, pairs, series, start or text.")
+@click.argument("name", cls=Argument, help="labels, layers, pairs, series, text or use.")
 @click.argument(
     "data", cls=Argument, type=Path, required=False, help="A file or folder, where it takes one."
 )

@@ -17,11 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import OptionError
-from recurra.native import plain as engine
-from recurra.native.binding import CELLS, GATES, LSTM, absent, kernels
-
-# For now: only what the kernels have had before goes through them.
-compiled = False
+from recurra.native.binding import CELLS, GATES, LSTM, compiled, engine
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
@@ -99,16 +95,6 @@ class Prepared:
             None if b_hh is None else _weight("b_hh", b_hh, self.dtype, (self.width,)),
             narrow,
         )
-        self.kernel = None
-        if not absent and not narrow:
-            ready = [
-                None if a is None else np.require(a, requirements=("C", "ALIGNED"))
-                for a in (w_ih, w_hh, b_ih, b_hh)
-            ]
-            self.kernel = kernels.Prepared(
-                self.dtype == np.float64, self.number, self.features, self.hidden,
-                *(0 if a is None else a.ctypes.data for a in ready),
-            )  # fmt: skip
 
     def project(self, table: Array, *, threads: int = 1) -> Array:
         """Return the input's part of the gates, bias included, for rows (V, F): (V, G*H).
@@ -142,10 +128,6 @@ class Prepared:
         cn = np.empty(h.shape, self.dtype) if self.number == LSTM else None
         if not compiled:
             self._check_step(x, projected, x_rows, h, c, len(h))
-        if self.kernel is not None and x is not None:
-            given = x if x_rows is None else x[x_rows]
-            if self.kernel.step(given, h, c, out, cn, threads):
-                return out, cn
         if not self.handle.step(x, projected, x_rows, h, c, out, cn, threads):
             # The kernels have found something wrong; what, is said here.
             self._check_step(x, projected, x_rows, h, c, len(h))
@@ -227,21 +209,6 @@ class Prepared:
         out, hn = np.empty((*rows, self.hidden), self.dtype), np.empty(state, self.dtype)
         cn = np.empty(state, self.dtype) if lstm else None
         every = np.empty((*rows, self.hidden), self.dtype) if lstm and cells else None
-        if self.kernel is not None and x is not None and rows[-1]:
-            given = x if x_rows is None else np.take(x, x_rows, 0, mode="clip")
-            at = [0 if a is None else a.ctypes.data for a in (lengths, resets, given, h0)]
-            try:
-                kernels.forward(
-                    self.dtype == np.float64, self.number, 2 if ragged else 0, batch, rows[-1],
-                    self.features, self.hidden, at[0], at[1], reverse, threads, self.kernel,
-                    at[2], 0, 0, 0, 0, 0, at[3],
-                    c0.ctypes.data if lstm and c0 is not None else 0,
-                    out.ctypes.data, self.hidden, 0 if every is None else every.ctypes.data, 0,
-                    hn.ctypes.data, 0 if cn is None else cn.ctypes.data,
-                )  # fmt: skip
-            except ValueError as error:
-                raise OptionError(str(error)) from None
-            return Ran(out, hn, cn, every)
         try:
             self.handle.run(
                 x, projected, x_rows, h0, c0 if lstm else None, lengths, ragged, reverse, resets,

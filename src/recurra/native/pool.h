@@ -10,4 +10,14 @@ void parallel(int tasks, int threads, void (*work)(void*, int, int), void* conte
 
 constexpr int kMostThreads = 64;
 
+template <class F> void each(int tasks, int threads, F& work) {
+  parallel(tasks, threads, [](void* f, int task, int worker) { (*static_cast<F*>(f))(task, worker); }, &work);
+}
+
+// How many of the threads offered a call is worth: waking one costs more than small calls take.
+inline int worth(double nanoseconds, int threads) {
+  if (nanoseconds < 30e3 || threads < 1) return 1;
+  return threads < kMostThreads ? threads : kMostThreads;
+}
+
 }  // namespace recurra

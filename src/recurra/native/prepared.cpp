@@ -2,6 +2,7 @@
 #include <cstring>
 #include <utility>
 
+#include "inference.h"
 #include "memory.h"
 #include "scan.h"
 
@@ -9,20 +10,15 @@ namespace recurra {
 
 template <class T>
 Prepared<T>::Prepared(int cell_, std::int64_t features_, std::int64_t hidden_, const T* w_ih, const T* w_hh,
-                      const T* b_ih, const T* b_hh)
+                      const T* b_ih, const T* b_hh, bool narrow)
     : isa(&recurra::isa()), cell(cell_), features(features_), hidden(hidden_), digest_(digest(w_ih, w_hh, b_ih, b_hh)) {
-  const Kernels<T>& k = kernels<T>(*isa);
-  const int wide = gates(cell) * static_cast<int>(hidden);
-  const std::size_t f = w_ih ? k.packed_size(static_cast<int>(features), wide) : 0;
-  const std::size_t h = k.packed_size(static_cast<int>(hidden), wide);
-  memory = static_cast<T*>(aligned((f + h + 2 * static_cast<std::size_t>(wide)) * sizeof(T)));
-  weights = memory;
-  k.pack(w_hh, 1, hidden, 0, static_cast<int>(hidden), static_cast<int>(hidden), wide, weights);
-  if (w_ih) {
-    input = memory + h;
-    k.pack(w_ih, 1, features, 0, static_cast<int>(features), static_cast<int>(features), wide, input);
-  }
-  T* biases = memory + h + f;
+  const int wide = gates(cell) * static_cast<int>(hidden), F = static_cast<int>(features), H = static_cast<int>(hidden);
+  const std::size_t f = w_ih ? packed_bytes<T>(*isa, F, wide, narrow) : 0, h = packed_bytes<T>(*isa, H, wide, narrow);
+  char* at = static_cast<char*>(aligned(f + h + 2 * static_cast<std::size_t>(wide) * sizeof(T)));
+  memory = reinterpret_cast<T*>(at);
+  weights = pack_rows<T>(*isa, w_hh, H, wide, narrow, at);
+  if (w_ih) input = pack_rows<T>(*isa, w_ih, F, wide, narrow, at + h);
+  T* biases = reinterpret_cast<T*>(at + h + f);
   if (b_ih) input_bias = static_cast<T*>(std::memcpy(biases, b_ih, sizeof(T) * wide));
   if (b_hh) hidden_bias = static_cast<T*>(std::memcpy(biases + wide, b_hh, sizeof(T) * wide));
 }

@@ -16,6 +16,19 @@ inline int gates(int cell) { return cell == kLstm ? 4 : cell == kGru ? 3 : 1; }
 inline int saved_width(int cell) { return cell >= kGru ? 4 : 0; }
 inline int grads_width(int cell) { return cell >= kGru ? 4 : 1; }
 
+// Two weights kept as bfloat16: those of row k in the lower bits, of row k + 1 in the upper.
+struct Pair {
+  std::uint32_t bits;
+};
+
+// A packed matrix (see product.h), of T or of Pair.
+template <class T> struct Matrix {
+  const void* at = nullptr;
+  bool narrow = false;
+  Matrix() = default;
+  Matrix(const void* at_, bool narrow_ = false) : at(at_), narrow(narrow_) {}
+};
+
 struct Layout {
   int batch;                        // rows
   const int* order;                 // rows by falling length
@@ -31,8 +44,10 @@ template <class T> struct Forward {
   int features, hidden;
   const T* x;          // (N, F), or null: then `projected` is given
   const T* projected;  // (N, G*H)
-  const T* input;      // packed (F, G*H)
-  const T* weights;    // packed (H, G*H)
+  const std::int64_t* x_rows;  // (N): row n reads row x_rows[n] of them; or null
+  const std::int64_t* rows;    // (B), for one step: h0, c0, out, hn and cn have row rows[b] for b; or null
+  Matrix<T> input;      // packed (F, G*H)
+  Matrix<T> weights;    // packed (H, G*H)
   const T* input_bias;   // (G*H) or null
   const T* hidden_bias;  // (G*H) or null
   const T *h0, *c0;      // (B, H) or null for zeros
@@ -46,8 +61,8 @@ template <class T> struct Forward {
 template <class T> struct Backward {
   Layout layout;
   int features, hidden;
-  const T* weights;  // packed (G*H, H), rows in the order of the kept gradients
-  const T* input;    // packed (G*H, F), or null: no dx wanted
+  Matrix<T> weights;  // packed (G*H, H), rows in the order of the kept gradients
+  Matrix<T> input;    // packed (G*H, F), or null: no dx wanted
   const T *h0, *c0, *out, *cells, *saved;
   std::ptrdiff_t out_stride;
   const T *dout, *dcells, *dhn, *dcn;  // any may be null: zeros
@@ -69,11 +84,46 @@ template <class T> struct Outer {
   T* sums;  // column sums of a, or null
 };
 
+// Logits of a vocabulary, and what is wanted of them, without keeping them.
+struct Head {
+  int depth, columns;
+  int chunk;  // columns that are summed together, whole panels
+  Matrix<float> weights;
+  const float* bias;            // (columns) or null
+  const std::uint8_t* excluded;  // (columns): never among the highest; or null
+  int k;                         // how many of the highest are wanted
+};
+// Some rows of it: `first_chunk` and the `chunks - 1` after it. By row, each array starting at the first row.
+struct HeadRows {
+  int rows;
+  const float* const* x;
+  int first_chunk, chunks;
+  float* partial;               // (rows, partial_stride, 2): each chunk's maximum, and sum of exp(logit - maximum)
+  std::ptrdiff_t partial_stride;
+  float* values;                // (rows, k), falling, -inf and -1 where there were none; or null
+  std::int64_t* ids;
+  const std::int64_t* targets;  // (rows) or null
+  float* found;                 // (rows): the logit of the target, where it is among these columns
+};
+
+// Attention: rows (R) that each read one source of B.
+struct Attention {
+  std::int64_t steps, size, width;   // S, D, E
+  const float *query, *keys;         // (R, D), (B, S, D); or null: then `scores` (R, S) are given
+  const float *scores, *values;      // values (B, S, E)
+  const std::int64_t *lengths, *owners;  // (B); (R) or null
+  float scale;
+  float *context, *weights;          // (R, E), (R, S)
+};
+
 template <class T> struct Kernels {
   int lanes, panel;  // of a register; columns that are worked on together
   std::size_t (*packed_size)(int k, int n);
   void (*pack)(const T* source, std::ptrdiff_t k_stride, std::ptrdiff_t n_stride, int k_first, int k_count, int depth,
                int n, T* packed);
+  // c = a times the packed matrix, plus a bias (see product.h); the columns of one from a panel's first on.
+  void (*product)(int rows, const T* const* a, int depth, Matrix<T> packed, int n, T* const* c, const T* bias, bool add);
+  Matrix<T> (*columns_from)(Matrix<T> packed, int first, int depth);
   // Rows first, first + step, ... (count of them, by place in the order) through all their steps.
   std::size_t (*forward_room)(const Forward<T>&, int cell, int count);
   void (*forward)(const Forward<T>&, int cell, int first, int step, int count, void* room);
@@ -85,10 +135,20 @@ template <class T> struct Kernels {
   std::uint64_t (*digest)(const void* array, std::size_t bytes);
 };
 
+// What only inference asks for, in single precision.
+struct Inference {
+  void (*narrow)(const float* packed, int depth, int n, Pair* out);
+  std::size_t (*head_room)(const Head&, int rows);
+  void (*head)(const Head&, const HeadRows&, void* room);
+  std::size_t (*attend_room)(const Attention&);
+  void (*attend)(const Attention&, std::int64_t row, void* room);
+};
+
 struct Isa {
   const char* name;
   const Kernels<float>* single;
   const Kernels<double>* wide;
+  const Inference* inference;
 };
 
 // Null where the compiler could not build it.

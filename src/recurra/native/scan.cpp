@@ -5,50 +5,11 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "memory.h"
 #include "pool.h"
+#include "scratch.h"
 
 namespace recurra {
 namespace {
-
-// Scratch of the calling thread, kept between calls: fresh pages cost more than small calls take.
-class Scratch {
- public:
-  ~Scratch() { release(start_); }
-  void begin() { used_ = 0, spill_.clear(); }
-  template <class T> T* take(std::size_t n) {
-    const std::size_t bytes = (n * sizeof(T) + 63) / 64 * 64;
-    wanted_ = used_ + bytes;
-    if (wanted_ > size_) {
-      // Rare (a larger call than before): pieces of their own now, one piece next time.
-      spill_.push_back(static_cast<char*>(aligned(bytes)));
-      used_ = wanted_;
-      return reinterpret_cast<T*>(spill_.back());
-    }
-    used_ = wanted_;
-    return reinterpret_cast<T*>(start_ + used_ - bytes);
-  }
-  void end() {
-    for (char* p : spill_) release(p);
-    spill_.clear();
-    if (used_ > size_ || size_ > kKept) {
-      release(start_);
-      start_ = nullptr, size_ = 0;
-      if (used_ <= kKept) start_ = static_cast<char*>(aligned(used_)), size_ = used_;
-    }
-  }
-
- private:
-  static constexpr std::size_t kKept = std::size_t{64} << 20;
-  char* start_ = nullptr;
-  std::size_t size_ = 0, used_ = 0, wanted_ = 0;
-  std::vector<char*> spill_;
-};
-thread_local Scratch scratch;
-struct Scratching {
-  Scratching() { scratch.begin(); }
-  ~Scratching() { scratch.end(); }
-};
 
 struct Rows {
   Layout layout;
@@ -130,8 +91,6 @@ struct Parts {
   }
 };
 
-int worth(double nanoseconds, int threads) { return nanoseconds < 30e3 || threads < 1 ? 1 : threads; }
-
 template <class T> Parts share(const Rows& r, const Shape& s, int threads) {
   const std::int64_t weights = s.hidden * s.hidden * gates(s.cell) * static_cast<std::int64_t>(sizeof(T));
   // Small weights stay in the first caches whatever we do; the rows should, too. Large ones are read once a
@@ -140,10 +99,6 @@ template <class T> Parts share(const Rows& r, const Shape& s, int threads) {
   int parts = std::max<int>(threads, static_cast<int>((s.batch + most - 1) / most));
   parts = (parts + threads - 1) / threads * threads;
   return {std::max(1, std::min<int>(parts, r.layout.batch)), r.layout.batch, !r.even};
-}
-
-template <class F> void each(int tasks, int threads, F& work) {
-  parallel(tasks, threads, [](void* f, int task, int worker) { (*static_cast<F*>(f))(task, worker); }, &work);
 }
 
 // Runs `work` over the parts; each worker has a room of its own, as large as its parts' rows may need.
@@ -155,6 +110,42 @@ template <class Room, class Work> void over(const Parts& parts, int threads, Roo
     work(parts.first(i), parts.step(), parts.rows(i), rooms + apart * worker);
   };
   each(parts.count, threads, part);
+}
+
+bool within(const std::int64_t* rows, std::int64_t n, std::int64_t below) {
+  for (std::int64_t i = 0; i < n; ++i)
+    if (rows[i] < 0 || rows[i] >= below) return false;
+  return true;
+}
+
+// Whether rows that are written to are all different. Few are compared with each other, many are marked.
+bool distinct(const std::int64_t* rows, std::int64_t n, std::int64_t below) {
+  if (n <= 16) {
+    for (std::int64_t i = 1; i < n; ++i)
+      if (std::find(rows, rows + i, rows[i]) != rows + i) return false;
+    return true;
+  }
+  const std::size_t words = static_cast<std::size_t>(below / 64 + 1);
+  auto* marks = scratch.take<std::uint64_t>(words);
+  std::fill(marks, marks + words, 0);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint64_t bit = std::uint64_t{1} << (rows[i] % 64);
+    if (marks[rows[i] / 64] & bit) return false;
+    marks[rows[i] / 64] |= bit;
+  }
+  return true;
+}
+
+template <class T> void check_rows(const Shape& s, const ForwardCall<T>& c, const Rows& r) {
+  if (c.rows && (!within(c.rows, s.batch, c.streams) || !distinct(c.rows, s.batch, c.streams)))
+    throw std::invalid_argument("rows: out of range, or one of them twice");
+  if (!c.x_rows) return;
+  for (int i = 0; i < r.layout.batch; ++i) {
+    const std::int64_t row = r.layout.row_offset[r.layout.order[i]];
+    for (std::int64_t t = 0; t < r.layout.length[i]; ++t)
+      if (!within(c.x_rows + row + r.layout.step_offset[t], 1, c.table))
+        throw std::invalid_argument("x_rows: a row number out of range");
+  }
 }
 
 double cost(const Shape& s, const Rows& r, bool projects) {
@@ -170,6 +161,7 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
   const Kernels<T>& k = kernels<T>(c.prepared ? *c.prepared->isa : isa());
   const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), wide = gates(s.cell) * H;
   const Rows r = lay_out(s);
+  check_rows(s, c, r);
   clear_padding(r, s, c.out, H, c.out_stride);
   clear_padding(r, s, c.cells, H, H);
   if (s.batch == 0) return;
@@ -180,6 +172,8 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
   f.hidden = H;
   f.x = c.x;
   f.projected = c.projected;
+  f.x_rows = c.x_rows;
+  f.rows = c.rows;
   if (c.prepared) {
     f.input = c.prepared->input;
     f.weights = c.prepared->weights;

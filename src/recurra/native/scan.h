@@ -33,10 +33,12 @@ template <class T> struct Prepared {
   const Isa* isa = nullptr;
   int cell;
   std::int64_t features, hidden;
-  T *input = nullptr, *weights = nullptr, *input_bias = nullptr, *hidden_bias = nullptr;
+  Matrix<T> input, weights;
+  T *input_bias = nullptr, *hidden_bias = nullptr;
   T* memory = nullptr;
+  // `narrow`: the matrices are kept as bfloat16; for float alone.
   Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh, const T* b_ih,
-           const T* b_hh);
+           const T* b_hh, bool narrow = false);
   ~Prepared();
   // Whether weights, of the same sizes, are still those that were packed.
   bool same(const T* w_ih, const T* w_hh, const T* b_ih, const T* b_hh) const {
@@ -57,7 +59,14 @@ template <class T> struct ForwardCall {
   std::int64_t out_stride;
   T *cells, *saved, *hn, *cn;
   const Prepared<T>* prepared;  // in place of the weights
+  // Row numbers into x or `projected`, which has `table` rows; by row of the per-step arrays, padding not read.
+  const std::int64_t* x_rows;
+  std::int64_t table;
+  // One step in place: the states of row b are row rows[b], of `streams`, in h0, c0, out, hn and cn.
+  const std::int64_t* rows;
+  std::int64_t streams;
 };
+// Throws std::invalid_argument for lengths and row numbers that do not fit.
 template <class T> void forward(const Shape& shape, const ForwardCall<T>& call);
 
 // `grads` may be null where nobody needs the gradient of the projected input itself.

@@ -3,21 +3,10 @@
 #pragma once
 #include "cells.h"
 #include "outer.h"
+#include "room.h"
 
 namespace recurra {
 namespace {
-
-// Memory handed out in aligned pieces; a null start only counts.
-struct Room {
-  char* at;
-  std::size_t used;
-  template <class T> T* take(std::size_t n) {
-    used = (used + 63) / 64 * 64;
-    T* p = at ? reinterpret_cast<T*>(at + used) : nullptr;
-    used += n * sizeof(T);
-    return p;
-  }
-};
 
 template <class T> inline void copy(int n, const T* from, T* to) {
   over<T>(n, [&](int j, auto lanes) { lanes.store(to + j, from ? lanes.load(from + j) : Vec<T>::all(T(0))); });
@@ -62,10 +51,12 @@ void forward_rows(const Forward<T>& f, int first, int step, int count, void* mem
   Room room{static_cast<char*>(memory), 0};
   ForwardRoom<T> m(f, C::id, count, first, room);
   copy<T>(H, nullptr, m.zero);
+  const auto state = [&](int i) -> std::ptrdiff_t { return f.rows ? f.rows[l.order[i]] : l.order[i]; };
+  const auto source = [&](std::int64_t at) -> std::ptrdiff_t { return f.x_rows ? f.x_rows[at] : at; };
   for (int k = 0; k < count; ++k) {
-    const int b = l.order[first + k * step];
-    m.h[k] = f.h0 ? f.h0 + static_cast<std::ptrdiff_t>(b) * H : m.zero;
-    if (C::has_cell) m.c[k] = f.c0 ? f.c0 + static_cast<std::ptrdiff_t>(b) * H : m.zero;
+    const std::ptrdiff_t b = state(first + k * step);
+    m.h[k] = f.h0 ? f.h0 + b * H : m.zero;
+    if (C::has_cell) m.c[k] = f.c0 ? f.c0 + b * H : m.zero;
     m.g_rows[k] = m.g + static_cast<std::size_t>(k) * m.g_stride;
   }
   const std::int64_t steps = l.length[first];
@@ -79,7 +70,7 @@ void forward_rows(const Forward<T>& f, int first, int step, int count, void* mem
       ahead = 0;
       for (std::int64_t s = t; s < ready; ++s) {
         for (int k = 0; k < active && l.length[first + k * step] > s; ++k) {
-          m.in[ahead] = f.x + place(l, first + k * step, s) * f.features;
+          m.in[ahead] = f.x + source(place(l, first + k * step, s)) * f.features;
           m.x_rows[ahead++] = m.x + static_cast<std::size_t>((s - t) * count + k) * m.g_stride;
         }
       }
@@ -97,14 +88,15 @@ void forward_rows(const Forward<T>& f, int first, int step, int count, void* mem
       const int i = first + k * step;
       const std::int64_t at = place(l, i, t);
       Step<T> s;
-      s.x = m.chunk ? m.x + static_cast<std::size_t>(t % m.chunk * count + k) * m.g_stride : f.projected + at * wide;
+      s.x = m.chunk ? m.x + static_cast<std::size_t>(t % m.chunk * count + k) * m.g_stride 
+                    : f.projected + source(at) * wide;
       s.g = m.g_rows[k];
       s.h = m.h[k];
       s.c = C::has_cell ? m.c[k] : nullptr;
-      s.out = f.out + at * f.out_stride;
+      s.out = f.out + (f.rows ? state(i) : at) * f.out_stride;
       s.c_out = !C::has_cell ? nullptr
                 : f.cells    ? f.cells + at * H
-                             : f.cn + static_cast<std::ptrdiff_t>(l.order[i]) * H;
+                             : f.cn + state(i) * H;
       s.saved = f.saved ? f.saved + at * (static_cast<std::ptrdiff_t>(saved_width(C::id)) * H) : nullptr;
       C::forward(H, s);
       m.h[k] = s.out;
@@ -112,7 +104,7 @@ void forward_rows(const Forward<T>& f, int first, int step, int count, void* mem
     }
   }
   for (int k = 0; k < count; ++k) {
-    const std::ptrdiff_t b = l.order[first + k * step];
+    const std::ptrdiff_t b = state(first + k * step);
     if (m.h[k] != f.hn + b * H) copy<T>(H, m.h[k], f.hn + b * H);
     if (C::has_cell && m.c[k] != f.cn + b * H) copy<T>(H, m.c[k], f.cn + b * H);
   }

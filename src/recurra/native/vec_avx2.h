@@ -2,7 +2,7 @@
 #pragma once
 #include <immintrin.h>
 
-#include <cstdint>
+#include "problem.h"
 
 namespace recurra {
 namespace {
@@ -46,6 +46,16 @@ inline Vec<float> where_positive(Vec<float> gate, Vec<float> x) {
 }
 inline Vec<float> choose(Vec<float> gate, Vec<float> a, Vec<float> b) {
   return {_mm256_blendv_ps(b.v, a.v, _mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_GT_OQ))};
+}
+
+// Lanes above a limit, as bits.
+inline unsigned above(Vec<float> x, Vec<float> limit) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(x.v, limit.v, _CMP_GT_OQ)));
+}
+// The lower or the upper bfloat16 of each pair.
+inline Vec<float> half(const Pair* p, bool upper) {
+  const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm256_castsi256_ps(upper ? _mm256_and_si256(pairs, _mm256_set1_epi32(-65536)) : _mm256_slli_epi32(pairs, 16))};
 }
 
 template <> struct Vec<double> {

@@ -2,6 +2,8 @@
 #pragma once
 #include <immintrin.h>
 
+#include "problem.h"
+
 namespace recurra {
 namespace {
 
@@ -40,6 +42,14 @@ inline Vec<float> where_positive(Vec<float> gate, Vec<float> x) {
 }
 inline Vec<float> choose(Vec<float> gate, Vec<float> a, Vec<float> b) {
   return {_mm512_mask_mov_ps(b.v, _mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_GT_OQ), a.v)};
+}
+
+// Lanes above a limit, as bits.
+inline unsigned above(Vec<float> x, Vec<float> limit) { return _mm512_cmp_ps_mask(x.v, limit.v, _CMP_GT_OQ); }
+// The lower or the upper bfloat16 of each pair.
+inline Vec<float> half(const Pair* p, bool upper) {
+  const __m512i pairs = _mm512_loadu_si512(p);
+  return {_mm512_castsi512_ps(upper ? _mm512_and_si512(pairs, _mm512_set1_epi32(-65536)) : _mm512_slli_epi32(pairs, 16))};
 }
 
 template <> struct Vec<double> {

@@ -1,7 +1,8 @@
 // Four floats or two doubles in GCC's and Clang's own vector type: SSE2 on any x86-64, NEON on ARM.
 #pragma once
-#include <cstdint>
 #include <cstring>
+
+#include "problem.h"
 
 namespace recurra {
 namespace {
@@ -94,6 +95,19 @@ template <class T> inline Vec<T> where_positive(Vec<T> gate, Vec<T> x) {
 }
 template <class T> inline Vec<T> choose(Vec<T> gate, Vec<T> a, Vec<T> b) {
   return pick<T>(gate.v > Vec<T>::all(T(0)).v, a, b);
+}
+
+// Lanes above a limit, as bits.
+template <class T> inline unsigned above(Vec<T> x, Vec<T> limit) {
+  unsigned lanes = 0;
+  for (int i = 0; i < Vec<T>::W; ++i) lanes |= static_cast<unsigned>(x.v[i] > limit.v[i]) << i;
+  return lanes;
+}
+// The lower or the upper bfloat16 of each pair.
+inline Vec<float> half(const Pair* p, bool upper) {
+  Bits<float>::Int pairs;
+  std::memcpy(&pairs, p, sizeof pairs);
+  return from_bits<float>(upper ? pairs & -65536 : pairs << 16);
 }
 
 // a0 b0 a1 b1 ... into two registers.

@@ -66,9 +66,9 @@ def top_k(k: int) -> LogitsProcessor:
         del recent
         if k >= logits.shape[-1]:
             return logits
-        beyond = np.argsort(-logits, axis=-1, kind="stable")[:, k:]
+        beyond = (-logits).argsort(axis=1, kind="stable")[:, k:]
         found = logits.copy()
-        np.put_along_axis(found, beyond, -math.inf, axis=-1)
+        found[_rows(logits), beyond] = -math.inf
         return found
 
     return apply
@@ -89,14 +89,14 @@ def top_p(p: float) -> LogitsProcessor:
         del recent
         if p == 1:
             return logits
-        order = np.argsort(-logits, axis=-1, kind="stable")
-        ordered = np.take_along_axis(logits, order, -1)
+        rows, order = _rows(logits), (-logits).argsort(axis=1, kind="stable")
+        ordered = logits[rows, order]
         weights = np.exp(ordered - ordered[:, :1])
-        reached = np.add.accumulate(weights, axis=-1)
+        reached = np.add.accumulate(weights, axis=1)
         # What the likelier ones reach without this one: never too much for the first.
-        beyond = reached - weights >= p * reached[:, -1:]
+        ordered[reached - weights >= p * reached[:, -1:]] = -math.inf
         found = np.empty_like(logits)
-        np.put_along_axis(found, order, np.where(beyond, -math.inf, ordered), axis=-1)
+        found[rows, order] = ordered
         return found
 
     return apply
@@ -122,13 +122,17 @@ def repetition_penalty(penalty: float, window: int) -> LogitsProcessor:
         last = recent[:, -window:]
         if last.shape[1] == 0:
             return logits
-        scores = np.take_along_axis(logits, last, -1)
-        found = logits.copy()
-        penalised = np.where(scores > 0, scores / penalty, scores * penalty)
-        np.put_along_axis(found, last, penalised, axis=-1)
+        rows, found = _rows(logits), logits.copy()
+        scores = logits[rows, last]
+        found[rows, last] = np.where(scores > 0, scores / penalty, scores * penalty)
         return found
 
     return apply
+
+
+def _rows(logits: Numbers) -> Integers:
+    """(B, 1), which picks (B, k) places out of (B, V): `take_along_axis` is slow."""
+    return np.arange(len(logits))[:, None]
 
 
 def exclude(tokens: Sequence[int]) -> LogitsProcessor:

@@ -67,7 +67,7 @@ def greedy(*processors: LogitsProcessor) -> Sampler:
         del uniform
         scores = process(logits.astype(np.float64), recent)
         checked(scores.max(1))
-        return scores.argmax(1)
+        return np.asarray(scores.argmax(1))
 
     return choose
 
@@ -123,7 +123,7 @@ def _inverted(scores: Numbers, divisor: float, uniform: Numbers) -> Integers:
     scores /= divisor
     np.exp(scores, out=scores)
     np.add.accumulate(scores, axis=1, out=scores)
-    return (scores > (uniform * scores[:, -1])[:, None]).argmax(1)
+    return np.asarray((scores > (uniform * scores[:, -1])[:, None]).argmax(1))
 
 
 @final
