@@ -10,8 +10,9 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.ngrams import Bags, Numbers, Units, normal, positions, starts
+from recurra.codecs.ngrams import Bags, Numbers, Units, positions, starts
 from recurra.codecs.scaling import Standard
+from recurra.codecs.words import normal
 from recurra.errors import BundleError, DataError
 
 Rows = NDArray[np.int64]

@@ -17,7 +17,7 @@ from recurra.errors import DataError
 from recurra.labs.context import LabContext
 from recurra.labs.speller import descend
 from recurra.labs.told import shakespeare as told
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.generate import write

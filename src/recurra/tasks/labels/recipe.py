@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.codecs.ngrams import WORD
 from recurra.codecs.sequence_encoder import Encoder, Inputs
+from recurra.codecs.words import word_pattern
 from recurra.errors import OptionError
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime import labels as runtime
@@ -189,7 +189,7 @@ def size_for(encoder: Encoder, tagged: bool) -> Size:
 def words_of(texts: Sequence[str]) -> float:
     """How many words these texts have in the mean; a few of them tell."""
     some = texts[:1000]
-    return sum(len(WORD.findall(text)) for text in some) / len(some)
+    return sum(len(word_pattern().findall(text)) for text in some) / len(some)
 
 
 def noise(examples: int) -> float:

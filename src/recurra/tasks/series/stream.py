@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any, Final, final
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from recurra.codecs import calendar
 from recurra.errors import OptionError
+from recurra.runtime.series import SeriesNetwork, Step
+from recurra.runtime.windows import Beside
 from recurra.tasks.series.forecast import real
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.intervals import Widths
-from recurra.tasks.series.model import SeriesNetwork
-from recurra.tasks.series.networks.autoregressive import Autoregressive, StreamState
-from recurra.tasks.series.networks.beside import Beside
-from recurra.tasks.series.networks.distributions import Distribution, scaled
 from recurra.tasks.series.panel import Panel, shown
 from recurra.tasks.series.scale import Scale
 
@@ -41,31 +37,27 @@ class Stream:
     """
 
     def __init__(self, network: SeriesNetwork, scale: Scale, panel: Panel, widths: Widths) -> None:
-        a = network.architecture
-        if a.kind != "autoregressive":
-            raise OptionError(
-                "a stream of a model that reads segments",
-                expected="a model of --model autoregressive, which reads one step at a time",
-            )
+        self._state = network.begin()
         if len(panel) != 1:
             raise OptionError(f"a stream of {len(panel):,} series", expected="a model of one")
         if panel.known.shape[1] or panel.past.shape[1]:
             raise OptionError("a stream of a model with columns beside the target", expected="none")
         self._network = network
-        self._scale, self._panel, self._turns = scale, panel, a.turns
+        self._scale, self._panel, self._turns = scale, panel, network.architecture.turns
         self._widths = widths.first(1)
-        self._members = [network.member(number) for number in range(a.members)]
         self._place = int(panel.starts[0])
-        self._levels = torch.tensor(LEVELS, dtype=torch.float64)
-        self._device = next(network.parameters()).device
-        self._states: list[StreamState | None] = [None] * a.members
-        self._said = self._begin()
-        for value in panel.of(0).tolist():
-            self.step(value)
+        values = panel.of(0)
+        given = np.concatenate([[np.nan], values])  # before the first step there is none
+        present = ~np.isnan(given)
+        own = scale.scale(np.where(present, given, 0.0), np.zeros(len(given), np.int64))
+        for number in range(len(given) - 1):
+            self._state = network.read(self._next(own[number], present[number]), self._state)
+            self._place += 1
+        self._said, self._state = network.step(self._next(own[-1], present[-1]), self._state)
 
     def next(self) -> dict[str, Any]:
         """The forecast of the step to come: its stamp, the median, and the ends of intervals."""
-        said = self._said.cpu().numpy()[:, None]
+        said = self._said[:, None]
         found = real(self._network, self._scale, self._widths, said, _FIRST)[0, 0]
         stamp = self._panel.frequency.stamps(np.array([self._place]))[0]
         row: dict[str, Any] = {"ds": shown(stamp), "recurra": float(found[LEVELS.index(0.5)])}
@@ -78,46 +70,27 @@ class Stream:
         """Take the value of the step to come, NaN where it is missing; forecast the one after.
 
         Raises:
-            OptionError: an infinite value.
+            OptionError: an infinite value, or more than one.
         """
+        if np.ndim(value):
+            raise OptionError(
+                f"a step of {np.size(value):,} values", expected="one number, of the one series"
+            )
         if np.isinf(value):
             raise OptionError(f"a value of {value}", expected="a finite number, or NaN if missing")
-        present = torch.tensor([not np.isnan(value)], device=self._device)
-        own = self._scale.scale(np.array([0.0 if np.isnan(value) else value]), _FIRST)
-        given = torch.from_numpy(own).to(self._device)
+        missing = bool(np.isnan(value))
+        own = self._scale.scale(np.array([0.0 if missing else value]), _FIRST)
         self._place += 1
-        beside, said = self._beside(), []
-        with torch.inference_mode():
-            for number, member in enumerate(self._members):
-                assert isinstance(member, Autoregressive)
-                state = self._states[number]
-                assert state is not None
-                one, self._states[number] = member.step(given, present, beside, state)
-                said.append(self._quantiles(one, beside))
-        self._said = torch.stack(said).mean(0)
+        self._said, self._state = self._network.step(self._next(own[0], not missing), self._state)
         return self.next()
 
-    def _begin(self) -> Tensor:
-        beside, said = self._beside(), []
-        with torch.inference_mode():
-            for number, member in enumerate(self._members):
-                assert isinstance(member, Autoregressive)
-                one, self._states[number] = member.begin(beside)
-                said.append(self._quantiles(one, beside))
-        return torch.stack(said).mean(0)
-
-    def _quantiles(self, said: Distribution, beside: Beside) -> Tensor:
-        """Of one member, (1, Q), scaled."""
-        return scaled(said, said.quantile(self._levels), beside.unit[:, None])
-
-    def _beside(self) -> Beside:
-        """What is known of the step to come."""
-        days = calendar.features(self._panel.frequency, np.array([self._place]), self._turns)
-        parts = (
-            days,
+    def _next(self, value: float, present: bool) -> Step:
+        """What is read of the step before, and known of the step to come."""
+        beside = Beside(
+            calendar.features(self._panel.frequency, np.array([self._place]), self._turns),
             np.zeros((1, 0), np.float32),
             np.ones(1, np.float32),
             self._panel.static,
             self._scale.spread.astype(np.float32),
         )
-        return Beside(*(torch.from_numpy(each).to(self._device) for each in parts))
+        return Step(np.array([value], np.float32), np.array([present]), beside)
