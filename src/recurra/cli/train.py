@@ -51,9 +51,7 @@ def _training(task: str) -> click.Command:
     @click.command(task, cls=Command, help=says)
     @click.argument("data", cls=Argument, nargs=-1, help=data_help)
     @click.option("--out", type=Path, help="The run's folder.")
-    @click.option(
-        "--overwrite/--no-overwrite", default=False, help="Replace the run at --out."
-    )
+    @click.option("--overwrite/--no-overwrite", default=False, help="Replace the run at --out.")
     @arguments.as_json
     @arguments.quiet
     def command(data: tuple[str, ...], out: Path | None, **values: Any) -> None:
