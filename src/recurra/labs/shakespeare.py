@@ -168,7 +168,9 @@ def warm(network: TextNetwork, data: TextData, seed: int, temperature: float) ->
     chances = (scores[..., 1:] / temperature).log_softmax(-1)
     nats = -chances.gather(-1, (y[..., None] - 1).clamp(min=0))[..., 0][y > 0].mean()
     entropy = -(chances.exp() * chances).sum(-1).mean() / math.log(2)
-    return Warmth(float(entropy), float(nats), sample(network.in_use(), data, seed, 60, temperature))
+    return Warmth(
+        float(entropy), float(nats), sample(network.in_use(), data, seed, 60, temperature)
+    )
 
 
 def by_default(context: LabContext, data: TextData, seconds: float) -> Learnt:

@@ -10,7 +10,8 @@ from torch import Tensor
 from recurra.core import attention
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.tasks.pairs.model import CELLS, Architecture, PairNetwork
+from recurra.networks.pairs import CELLS, PairNetwork
+from recurra.runtime.pairs import Architecture
 
 PLAIN = Architecture(
     sources=20,

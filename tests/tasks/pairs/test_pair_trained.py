@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.errors import DataError, OptionError
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.translate import Translation
 from toy_pairs import SOURCES, UNSEEN, turned
@@ -47,7 +47,7 @@ def test_it_learns_to_turn_letters_in_200_steps(turner: PairModel) -> None:
 def test_unknown_words_are_copied_from_where_it_looked(speller: PairModel) -> None:
     names = ["Żółw", "김철수", "Ωmega"]
     for name in names:
-        assert name not in "".join(speller._sources.known)
+        assert name not in b"".join(speller._sources.written).decode()
     sources = [f"4 {names[0]} 7", f"{names[1]} 2", f"9 1 {names[2]}"]
     true = [f"vier {names[0]} sieben", f"{names[1]} zwei", f"neun eins {names[2]}"]
     found = [each[0] for each in speller.translations(sources)]
@@ -93,7 +93,7 @@ def test_each_alone_is_as_among_others_to_the_last_piece(model: PairModel, beam:
 
 def greedy(model: PairModel, source: str) -> tuple[list[int], bool]:
     """The likeliest piece each time, step by step, with nothing of the search."""
-    network, (ids,) = model.network, model._sources.encode([source])
+    network, (ids,) = model.network, model._sources.encode_batch([source])
     decoder = network.decoder(network.encode(Ragged.from_list([torch.from_numpy(ids)])))
     state, last = decoder.first(), BEGIN
     found: list[int] = []
@@ -102,7 +102,7 @@ def greedy(model: PairModel, source: str) -> tuple[list[int], bool]:
         for _ in range(most):
             scores, state = decoder.step(torch.tensor([last]), state)
             scores[:, BEGIN] = -torch.inf
-            if model._targets.kind == "subwords":
+            if model._targets.unit == "subwords":
                 scores[:, UNKNOWN] = -torch.inf
             last = int(scores.argmax())
             if last == END:
@@ -169,7 +169,7 @@ ANYTHING = {
 def test_it_ends_on_anything(model: PairModel, name: str, beam: int) -> None:
     text = ANYTHING[name]
     (found,) = model.translations([text], beam=beam)[0]
-    size = len(model._sources.encode([text])[0])
+    size = len(model._sources.encode(text))
     assert len(found.source) == size
     assert len(found.pieces) <= int(model._limits(np.array([size]))[0])
     assert len(found.looked) == len(found.pieces)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.judge.loss import LossSum
+from recurra.networks.pairs import Member, PairNetwork
 from recurra.tasks.pairs import trainee as room
-from recurra.tasks.pairs.model import Member, PairNetwork
 from recurra.tasks.pairs.recipe import Prepared
 from recurra.tasks.pairs.trainee import (
     RISING,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from in_torch import in_torch
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from in_torch import in_torch
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.errors import DataError, OptionError
 from recurra.search.sampling import Sampling
 from recurra.tasks.text.estimator import TextModel

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.core.state import State
 from recurra.data.files import TextSource
 from recurra.data.streams import Cursor, Streams

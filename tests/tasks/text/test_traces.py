@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from recurra.bundle import Run
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.data.streams import Ids
 from recurra.networks.text import Architecture, TextNetwork, log_probabilities
