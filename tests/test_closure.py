@@ -23,12 +23,11 @@ HEAVY = ("torch", "pandas", "sklearn", "matplotlib")
 OFFENDERS: dict[str, dict[str, set[str]]] = {
     "torch": {
         "text": {"evaluate", "generate", "lines", "nats", "usual", "vocabulary"},
-        "labels": {"classes", "classify", "evaluate", "predict", "predict_proba", "stream"},
         "series": {"evaluate", "forecast", "predict", "stream"},
         "pairs": {"evaluate", "translate"},
     },
     "pandas": {},
-    "sklearn": {"labels": {"evaluate"}},
+    "sklearn": {},
     "matplotlib": {},
 }
 """Package -> task -> the verbs that cannot do without it."""
@@ -49,8 +48,6 @@ IMPORTERS = {
     "recurra.show.pairs",
     "recurra.show.series",
     "recurra.show.text",
-    "recurra.tasks.labels.command",
-    "recurra.tasks.labels.estimator",
     "recurra.tasks.pairs.command",
     "recurra.tasks.pairs.estimator",
     "recurra.tasks.series.command",

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from recurra.bench.pairs_peer import TorchMember, beam_search, step
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.networks.pairs import Member, PairNetwork
 from recurra.runtime.pairs import Architecture

@@ -26,7 +26,7 @@ from recurra.bench.machine import described
 from recurra.bench.pairs_peer import TorchMember, beam_search, step
 from recurra.bench.trained import train
 from recurra.bench.translate_peer import translate_seconds
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
 from recurra.errors import OptionError, counted

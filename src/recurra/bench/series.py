@@ -192,7 +192,7 @@ def _quality(name: str, each: Set, options: BenchOptions, made: Path) -> Iterato
             "minutes": minutes,
             "figures": every[-1],
             "verdict": best,
-            "architecture": done.config["architecture"],
+            "architecture": done.config["inference"]["architecture"],
             "seconds": round(done.seconds, 1),
         }
     for key, target in each.targets.items():

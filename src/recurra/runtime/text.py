@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra import native
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.errors import OptionError
 from recurra.runtime.layers import CELLS, Recurrent
 from recurra.runtime.state import Array, State

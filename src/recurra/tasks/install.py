@@ -9,7 +9,7 @@ from recurra.errors import MissingExtra
 
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "text": ("torch",),
-    "labels": ("torch", "sklearn", "polars", "tokenizers", "nervaluate"),
+    "labels": ("torch", "sklearn", "polars", "tokenizers"),
     "series": ("torch", "polars", "narwhals", "statsmodels"),
     "pairs": ("torch", "sacrebleu", "babel", "tokenizers", "polars", "sklearn"),
 }

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recurra import native
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.errors import DataError, OptionError
 from recurra.search.sampling import Sampling
 from recurra.tasks.pairs.estimator import PairModel
@@ -68,7 +68,7 @@ def test_it_learns_to_turn_letters_in_200_steps(turner: PairModel) -> None:
 def test_unknown_words_are_copied_from_where_it_looked(speller: PairModel) -> None:
     names = ["Żółw", "김철수", "Ωmega"]
     for name in names:
-        assert name not in "".join(speller._sources.known)
+        assert name not in b"".join(speller._sources.written).decode()
     sources = [f"4 {names[0]} 7", f"{names[1]} 2", f"9 1 {names[2]}"]
     true = [f"vier {names[0]} sieben", f"{names[1]} zwei", f"neun eins {names[2]}"]
     found = [each[0] for each in speller.translations(sources)]
@@ -192,7 +192,7 @@ ANYTHING = {
 def test_it_ends_on_anything(model: PairModel, name: str, beam: int) -> None:
     text = ANYTHING[name]
     (found,) = model.translations([text], beam=beam)[0]
-    size = len(model._sources.encode([text])[0])
+    size = len(model._sources.encode(text))
     assert len(found.source) == size
     assert len(found.pieces) <= int(model._limits(np.array([size]))[0])
     assert len(found.looked) == len(found.pieces)

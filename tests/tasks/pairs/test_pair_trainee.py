@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.judge.loss import LossSum

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recurra.codecs.subwords import END, UNKNOWN, Pieces
+from recurra.codecs.tokenizer import END, UNKNOWN, Tokenizer, learn
 from recurra.errors import DataError, OptionError
 from recurra.runtime.pairs import LOOKED
 from recurra.runtime.state import State
@@ -108,12 +108,12 @@ def told(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def pieces() -> Pieces:
-    return Pieces.learn([*TEXTS, *TEXTS], "words")
+def pieces() -> Tokenizer:
+    return learn([*TEXTS, *TEXTS], "words", flowing=False)
 
 
 @pytest.fixture
-def network(pieces: Pieces) -> Copier:
+def network(pieces: Tokenizer) -> Copier:
     return Copier(len(pieces))
 
 
@@ -128,7 +128,7 @@ def network(pieces: Pieces) -> Copier:
     ],
 )
 def test_each_is_the_same_alone_and_in_the_order_given(
-    pieces: Pieces, network: Copier, how: Translating, monkeypatch: pytest.MonkeyPatch
+    pieces: Tokenizer, network: Copier, how: Translating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = translate(network, pieces, pieces, TEXTS, how, limit=limit)
     assert [len(each) for each in together] == [how.best] * len(TEXTS)
@@ -141,17 +141,17 @@ def test_each_is_the_same_alone_and_in_the_order_given(
     assert told(translate(network, pieces, pieces, TEXTS, how, limit=limit)) == told(together)
 
 
-def test_what_is_sure_is_copied_and_looked_at(pieces: Pieces) -> None:
+def test_what_is_sure_is_copied_and_looked_at(pieces: Tokenizer) -> None:
     network = Copier(len(pieces), noise=0.0)
     found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
     for text, (one,) in zip(TEXTS, found, strict=True):
         assert (one.text, one.ended) == (text, True)
-        assert one.pieces == one.source == pieces.shown(pieces.encode([text])[0])
+        assert one.pieces == one.source == pieces.shown(pieces.encode(text))
         assert one.looked.dtype == np.float32
         np.testing.assert_array_equal(one.looked, np.eye(len(one.pieces)))
 
 
-def test_unknown_words_come_from_where_it_looked(pieces: Pieces) -> None:
+def test_unknown_words_come_from_where_it_looked(pieces: Tokenizer) -> None:
     network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
     ((one,),) = translate(network, pieces, pieces, [text], Translating(), limit=limit)
     assert one.text == text
@@ -165,7 +165,7 @@ def test_unknown_words_come_from_where_it_looked(pieces: Pieces) -> None:
 
 def test_subwords_are_never_unknown() -> None:
     pytest.importorskip("tokenizers")
-    pieces = Pieces.learn([" ".join(TEXTS), *TEXTS], "bpe")
+    pieces = learn([" ".join(TEXTS), *TEXTS], "bpe", flowing=False)
     network = Copier(len(pieces), noise=0.0)
     network.noise[:, UNKNOWN] = 90.0
     found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
@@ -189,12 +189,12 @@ ODD = {
 )
 @pytest.mark.parametrize("kind", ["words", "characters"])
 def test_it_ends_on_anything(how: Translating, kind: str) -> None:
-    pieces = Pieces.learn(["".join(TEXTS), *TEXTS, *TEXTS], kind)
+    pieces = learn(["".join(TEXTS), *TEXTS, *TEXTS], kind, flowing=False)
     network = Copier(len(pieces), ends=False)
     how = replace(how, longest=50)
     found = translate(network, pieces, pieces, list(ODD.values()), how, limit=limit)
     for (one,), text in zip(found, ODD.values(), strict=True):
-        size = len(pieces.encode([text])[0])
+        size = len(pieces.encode(text))
         assert len(one.pieces) == min(50, int(limit(size))) * (size > 0)
         assert one.ended == (size == 0)
         assert one.looked.shape == (len(one.pieces), size if size <= verb.MAPPED else 0)
@@ -206,7 +206,7 @@ def test_it_ends_on_anything(how: Translating, kind: str) -> None:
 
 
 def test_unknown_words_of_long_sources_are_copied_too(
-    pieces: Pieces, monkeypatch: pytest.MonkeyPatch
+    pieces: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verb, "MAPPED", 4)
     network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
@@ -217,13 +217,13 @@ def test_unknown_words_of_long_sources_are_copied_too(
 
 def test_texts_are_read_in_their_composed_form() -> None:
     text = "the caf\u00e9"
-    pieces = Pieces.learn([text], "characters")
+    pieces = learn([text], "characters", flowing=False)
     network, apart = Copier(len(pieces), noise=0.0), unicodedata.normalize("NFD", text)
     found = translate(network, pieces, pieces, [text, apart], Translating(), limit=limit)
     assert [one.text for (one,) in found] == [text, text]
 
 
-def test_a_draw_is_the_same_for_any_number_of_draws(pieces: Pieces, network: Copier) -> None:
+def test_a_draw_is_the_same_for_any_number_of_draws(pieces: Tokenizer, network: Copier) -> None:
     def drawn(best: int, seed: int) -> list[list[str]]:
         how = Translating(best=best, sample=Sampling(3.0), seed=seed)
         return [
@@ -250,7 +250,7 @@ def test_batches_hold_each_text_once_and_like_lengths() -> None:
     assert padded < 1.2 * sizes[sizes < 100].sum()
 
 
-def test_nothing_and_half_a_character(pieces: Pieces, network: Copier) -> None:
+def test_nothing_and_half_a_character(pieces: Tokenizer, network: Copier) -> None:
     assert translate(network, pieces, pieces, [], Translating(), limit=limit) == []
     assert network.batches == []
     with pytest.raises(DataError, match="half a character"):

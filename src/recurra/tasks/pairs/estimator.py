@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, final
 
 from recurra.bundle import CONFIG, Arrays, Run
-from recurra.codecs.subwords import Pieces
+from recurra.codecs import tokenizer
 from recurra.errors import BundleError, DataError
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.threads import available
@@ -84,10 +84,10 @@ class PairModel(PairOptions, Model[PairNetwork]):
         with run.intact(PIECES):
             stored = run.read_json(PIECES)
             both = "shared" in stored
-            sources = Pieces.from_json(stored["shared" if both else "sources"])
-            targets = sources if both else Pieces.from_json(stored["targets"])
+            sources = tokenizer.from_json(stored["shared" if both else "sources"], flowing=False)
+            targets = sources if both else tokenizer.from_json(stored["targets"], flowing=False)
         held = (len(sources), len(targets))
-        if held != sizes or {sources.kind, targets.kind} != {kind}:
+        if held != sizes or {sources.unit, targets.unit} != {kind}:
             raise BundleError(
                 f"{run.path / PIECES}: {held[0]:,} and {held[1]:,} pieces",
                 expected=f"{sizes[0]:,} and {sizes[1]:,}, {kind}, as the weights have",

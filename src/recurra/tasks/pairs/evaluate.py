@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN, Pieces
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import DataError
 from recurra.judge.translation import (
     CUTS,
@@ -131,17 +131,17 @@ class Judged:
 
 
 def ids_of(
-    sources: Pieces, targets: Pieces, pairs: Pairs
+    sources: Tokenizer, targets: Tokenizer, pairs: Pairs
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     """Pairs as ids: sources (S,), and targets (T,) from BEGIN to END."""
-    said = [np.concatenate([[BEGIN], row, [END]]) for row in targets.encode(pairs.targets)]
-    return sources.encode(pairs.sources), said
+    said = [np.concatenate([[BEGIN], row, [END]]) for row in targets.encode_batch(pairs.targets)]
+    return sources.encode_batch(pairs.sources), said
 
 
 def asked(
     network: PairNetwork,
-    sources: Pieces,
-    targets: Pieces,
+    sources: Tokenizer,
+    targets: Tokenizer,
     pairs: Pairs,
     said: Sequence[Said],
     search: Mapping[str, Any],
@@ -160,7 +160,7 @@ def asked(
         said,
         Forced(nats, pieces, sum(map(len, pairs.targets))),
         search=search,
-        unknown=None if targets.kind == "subwords" else (lacking[0], lacking[1]),
+        unknown=None if targets.unit == "subwords" else (lacking[0], lacking[1]),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import torch
 
-from recurra.codecs.subwords import Pieces
+from recurra.codecs.tokenizer import Tokenizer, learn
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.errors import OptionError
@@ -74,8 +74,8 @@ class Prepared:
     """The data of a training, the pieces of both sides, and the encoded pairs."""
 
     data: PairData
-    sources: Pieces
-    targets: Pieces
+    sources: Tokenizer
+    targets: Tokenizer
     sides: Sides
 
     @classmethod
@@ -89,14 +89,15 @@ class Prepared:
         if how == "bpe":
             most = pieces_for(learnt.sources, learnt.targets, both=shared)
         if shared:
-            sources = targets = Pieces.learn((*learnt.sources, *learnt.targets), how, most=most)
+            both = (*learnt.sources, *learnt.targets)
+            sources = targets = learn(both, how, flowing=False, most=most)
         else:
-            sources = Pieces.learn(learnt.sources, how, most=most, name="the sources")
-            targets = Pieces.learn(learnt.targets, how, most=most, name="the targets")
+            sources = learn(learnt.sources, how, "the sources", flowing=False, most=most)
+            targets = learn(learnt.targets, how, "the targets", flowing=False, most=most)
         return cls(data, sources, targets, encoded(sources, targets, data.pairs))
 
 
-def encoded(sources: Pieces, targets: Pieces, pairs: Pairs) -> Sides:
+def encoded(sources: Tokenizer, targets: Tokenizer, pairs: Pairs) -> Sides:
     """Pairs as ids, targets from BEGIN to END."""
     read, said = ids_of(sources, targets, pairs)
     return Sides(*(Ragged.from_list([torch.from_numpy(row) for row in x]) for x in (read, said)))
@@ -139,7 +140,7 @@ def design(
     Raises:
         OptionError: an option that no network can have.
     """
-    letters = prepared.targets.kind == "characters"
+    letters = prepared.targets.unit == "characters"
     size = LETTERS if letters else SENTENCES
     names = ("hidden", "layers", "embedding", "dropout", "smoothing", "batch")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recurra.codecs.subwords import BEGIN
+from recurra.codecs.tokenizer import BEGIN
 from recurra.core.dropout import dropout
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches, Rows

@@ -69,7 +69,7 @@ class PairTrainer(Trainer[PairModel, Prepared, PairNetwork]):
         """What the pieces of both sides are, and how long translations may get."""
         del design
         limits = asdict(recipe.limits_of(prepared))
-        return {"tokens": prepared.targets.kind, "limits": limits}
+        return {"tokens": prepared.targets.unit, "limits": limits}
 
     def prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
         """Write the pieces, the pairs where they cannot be read twice, and the baselines."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN, Pieces
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import OptionError
 from recurra.runtime.pairs import LOOKED
 from recurra.search.beam import Beam, beam
@@ -173,8 +173,8 @@ class Translation:
 
 def translate(
     network: Translator,
-    sources: Pieces,
-    targets: Pieces,
+    sources: Tokenizer,
+    targets: Tokenizer,
     texts: Sequence[str],
     how: Translating,
     *,
@@ -189,7 +189,7 @@ def translate(
         DataError: a text holds half a character.
         RecurraError: the network's scores are not numbers.
     """
-    ids = sources.encode(texts)
+    ids = sources.encode_batch(texts)
     sizes = np.array([len(row) for row in ids], np.int64)
     limits = np.clip(limit(sizes), 1, how.longest)
     nothing = Translation("", 0.0, 0.0, True, [], [], np.zeros((0, 0), np.float32))
@@ -247,7 +247,7 @@ class _Batch:
 def _written(
     network: Translator,
     batch: _Batch,
-    targets: Pieces,
+    targets: Tokenizer,
     how: Translating,
     chance: Sequence[np.random.Generator],
 ) -> list[list[Hypothesis]]:
@@ -255,7 +255,7 @@ def _written(
     decoder = network.decoder(network.encode(batch.ids))
     lengths = np.array([len(row) for row in batch.ids], np.int64)
     # What every text can be written in has nothing unknown.
-    excluded = (BEGIN, UNKNOWN) if targets.kind == "subwords" else (BEGIN,)
+    excluded = (BEGIN, UNKNOWN) if targets.unit == "subwords" else (BEGIN,)
     looked = _places if int(lengths.max()) > MAPPED else _map
     if how.sample is not None:
         return sample_sequences(
@@ -294,7 +294,7 @@ def _places(state: Looking) -> NDArray[Any]:
     return np.where(looked.any(1), looked.argmax(1), -1)[:, None]
 
 
-def _told(found: Hypothesis, targets: Pieces, source: list[str]) -> Translation:
+def _told(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translation:
     looked = found.attention
     assert looked is not None
     if len(source) > MAPPED:

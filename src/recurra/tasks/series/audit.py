@@ -1,4 +1,7 @@
-"""What has to hold before a figure can be believed: nothing of the future reaches a forecast."""
+"""What has to hold before a figure can be believed: nothing of the future reaches a forecast.
+
+Both networks are looked at, what is going to be used and what is trained.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,20 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from recurra.codecs import calendar
 from recurra.errors import TrainingError
+from recurra.networks.autoregressive import Autoregressive
+from recurra.networks.series import SeriesNetwork
+from recurra.networks.windows import Windows
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
-from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.parts import origins
 from recurra.tasks.series.recipe import reader
 from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.windows import Reader
 from recurra.training.loop import seeded
 
 LOOKED_AT: Final = 8
@@ -87,6 +94,7 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
     """With all that comes from an origin on changed, forecasts from it stay as they are."""
     chosen = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
     shaken = _shaken(network)
+    in_use = shaken.in_use()
     as_it_is = reader(shaken, data)
     for place in chosen:
         one = windows.rows(np.array([place]))
@@ -94,13 +102,36 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
         cut = data.panel.lengths.copy()
         cut[series] = one.origins[0]
         changed = reader(shaken, replace(data, panel=_changed(data.panel, cut)))
-        before, after = (quantiles(shaken, each, one) for each in (as_it_is, changed))
-        if not np.array_equal(before, after):
+        said = [quantiles(in_use, each, one) for each in (as_it_is, changed)]
+        learnt = [_learnt(shaken, each, one, data) for each in (as_it_is, changed)]
+        if not (np.array_equal(*said) and torch.equal(*learnt)):
             raise _failed(
                 f"a forecast of series {data.panel.ids[series]!r} from step {one.origins[0]:,} "
                 "follows from values that come after it"
             )
     return len(chosen)
+
+
+@torch.inference_mode()
+def _learnt(network: SeriesNetwork, reader: Reader, one: Origins, data: SeriesData) -> Tensor:
+    """What is learnt of a window from what stands before its origin alone.
+
+    Of the autoregressive kind what each of those steps costs, with the targets beside them; of the
+    other kind the quantiles that the targets are held against.
+    """
+    device = next(network.parameters()).device
+    windows = Windows.of(reader.windows(one), device)
+    values, there = (
+        torch.from_numpy(each).to(device) for each in reader.targets(one, data.panel.lengths)
+    )
+    found = []
+    for number in range(network.architecture.members):
+        member = network.member(number)
+        if isinstance(member, Autoregressive):
+            found.append(member.nats(windows, values, there)[:, : windows.values.shape[1]])
+        else:
+            found.append(member(windows).flatten(1))
+    return torch.cat(found, 1)
 
 
 def _changed(panel: Panel, ends: Counts) -> Panel:

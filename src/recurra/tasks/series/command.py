@@ -87,9 +87,9 @@ def forecast(
         return
     panel, found = model.ahead(list(sources) or None, horizon=horizon)
     if plot:
-        config = model.run.config()["data"]
-        target = ", ".join(config["columns"]["target"])
-        report.write_ahead(model.run, panel, found, target=target, period=config["period"])
+        architecture = model.network.architecture
+        target = ", ".join(model.columns["target"])
+        report.write_ahead(model.run, panel, found, target=target, period=architecture.period)
     if out is not None:
         write(panel, found, out)
         print(out)
@@ -104,7 +104,7 @@ def _stream(model: SeriesModel, *, as_json: bool) -> None:
     """
     stream = model.stream()
     for number, line in enumerate(_lines(), 1):
-        said = stream.step(_value(line, number))
+        said = stream.push(_value(line, number))
         if as_json:
             print(json.dumps(said))
         else:

@@ -20,18 +20,18 @@ def write_context(run: Run, data: SeriesData, steps: int) -> None:
     """Write the last steps of each series, and what is known ahead of them."""
     panel = tail(data.panel, steps)
     run.write_arrays(CONTEXT, panel.arrays)
-    run.write_json(SERIES, {"ids": list(panel.ids)} | Form.of(data).to_json())
+    run.write_json(SERIES, {"ids": list(panel.ids)})
 
 
-def read_context(run: Run) -> Panel:
-    """The panel that `write_context` wrote.
+def read_context(run: Run, form: Form) -> Panel:
+    """The panel that `write_context` wrote, of data of this form.
 
     Raises:
         BundleError: it is missing or damaged.
     """
     told = run.read_json(SERIES)
     with run.intact(SERIES):
-        ids, form = tuple(map(str, told["ids"])), Form.from_json(told)
+        ids = tuple(map(str, told["ids"]))
     arrays, _ = run.read_arrays(CONTEXT)
     with run.intact(CONTEXT):
         panel = Panel.from_arrays(ids, form.frequency, arrays)
@@ -50,17 +50,6 @@ def read_context(run: Run) -> Panel:
             if arrays[name].shape != shape:
                 raise ValueError(f"{name} of shape {arrays[name].shape}, not {shape}")
     return panel
-
-
-def read_form(run: Run) -> Form:
-    """What newer data for the run must look like.
-
-    Raises:
-        BundleError: it is missing or damaged.
-    """
-    told = run.read_json(SERIES)
-    with run.intact(SERIES):
-        return Form.from_json(told)
 
 
 def tail(panel: Panel, steps: int) -> Panel:

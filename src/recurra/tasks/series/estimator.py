@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 import numpy as np
-import torch
 
-from recurra.bundle import REPORT, Run
-from recurra.errors import DataError, OptionError, counted
-from recurra.tasks.design import Design
+from recurra.bundle import CONFIG, REPORT, Arrays, Run
+from recurra.errors import DataError, OptionError, counted, did_you_mean
+from recurra.runtime.series import Architecture, SeriesNetwork
+from recurra.runtime.streams import Stream, StreamState
+from recurra.runtime.threads import available
 from recurra.tasks.model import Model
-from recurra.tasks.series import audit, baselines, data, recipe, report
-from recurra.tasks.series.baselines import series_baselines
-from recurra.tasks.series.context import (
-    check_begun,
-    check_known,
-    joined,
-    read_context,
-    read_form,
-    write_context,
-)
-from recurra.tasks.series.forecast import forecasts, quantiles, restored
+from recurra.tasks.series import data, report
+from recurra.tasks.series.context import check_begun, check_known, joined, read_context
+from recurra.tasks.series.forecast import forecasts
 from recurra.tasks.series.forecasts import Forecasts, Origins
-from recurra.tasks.series.influence import recorded
-from recurra.tasks.series.intervals import UNSTRETCHED, Widths, calibrate
-from recurra.tasks.series.model import Architecture, SeriesNetwork
+from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
-from recurra.tasks.series.parts import origins
+from recurra.tasks.series.parts import JUDGED, origins
+from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
-from recurra.tasks.series.stream import Stream
+from recurra.tasks.series.stream import SeriesStreamed
 from recurra.tasks.series.tables import frame_of
-from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.tasks.series.windows import Reader
-from recurra.training import checkpoint, session
-from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
-from recurra.training.precision import Precision
-from recurra.training.progress import Silence
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 SCALE: Final = "scaler.json"
 WIDTHS: Final = "intervals.json"
@@ -48,7 +38,7 @@ WIDTHS: Final = "intervals.json"
 
 @final
 @dataclass(kw_only=True, eq=False)
-class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
+class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
     """Forecasts of one series, or of thousands by one model, with intervals.
 
         model = SeriesModel(horizon=14, minutes=3).fit(frame)
@@ -84,95 +74,27 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
 
         Raises:
             DataError: the data cannot be used.
+            MissingExtra: what training needs is not installed.
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        clock = self._start()
-        if X is None:
-            read = data.default(self)
-        elif files := data.files_of(X):
-            read = data.read(files, self)
-        else:
-            read = data.from_python(X, self)
-        read = recipe.scaled_for(self.distribution, read)
-        reading = (*read.files, *read.test_files)
-        return self._begin(read, reading, read.told(), out, overwrite, watcher or Silence(), clock)
-
-    def _precision(self, device: torch.device) -> Precision:
-        return session.precision_of(self.precision, device, small=True)
-
-    def _design(self, read: SeriesData, precision: Precision, device: torch.device) -> Design:
-        return recipe.design(self, read, precision, device)
+        self._trainer().fit(X, out=out, overwrite=overwrite, watcher=watcher)
+        return self
 
     @classmethod
-    def _built(cls, architecture: dict[str, Any]) -> SeriesNetwork:
-        return SeriesNetwork(Architecture(**architecture))
+    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> SeriesNetwork:
+        sizes = Architecture(**inference["architecture"])
+        return SeriesNetwork(sizes, arrays, weights=weights, threads=available())
 
-    def _trainee(
-        self, network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
-    ) -> SeriesTrainee:
-        return recipe.trainee(recipe.settled(network, read), read, settings)
-
-    def _prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
-        network = self._built(run.config()["architecture"])
-        watcher.says(audit.examine(read, network))
-        if network.architecture.kind == "autoregressive":
-            watcher.says("training is told in nats a step, selection as the CRPS of sample paths")
-        run.write_json(SCALE, read.scale.to_json())
-        write_context(run, read, network.architecture.context)
-        data.store_input(run, read)
-        limit = baselines.SECONDS
-        if self.seconds is not None:
-            limit = min(limit, self.seconds / 6)
-        held, test = recipe.judged(read)
-        found = series_baselines(read, held, test, seconds=limit)
-        report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(read, test, found))
-
-    def _seconds_needed(self, network: SeriesNetwork, read: SeriesData) -> float:
-        return recipe.seconds_to_judge(network, read)
-
-    def _judge(
-        self,
-        run: Run,
-        network: SeriesNetwork,
-        read: SeriesData,
-        progress: Progress,
-        epochs: float,
-    ) -> None:
-        held, test = recipe.judged(read)
-        reader = recipe.reader(network, read)
-        # Once the selection part is trained on, what is said of it is too good and too sure: for
-        # the intervals and for the average with a baseline stands what was said before.
-        now = quantiles(network, reader, held)
-        said = checkpoint.carried(run)["said"].numpy()
-        said = said if len(said) else now
-        came = reader.came(held, read.select_ends)
-        widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
-        run.write_json(WIDTHS, widths.to_json())
-        self.widths = widths
-        of_held = restored(network, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
-        of_test = forecasts(network, reader, read.scale, widths, test)
-        run.write_json(report.INFLUENCE, recorded(network, reader, test))
-        told, sentence = network.told(), widths.told()
-        report.write(run, read, of_test, of_held, told, progress, epochs, calibrated=sentence)
-
-    @classmethod
-    def _read_again(cls, run: Run, config: dict[str, Any]) -> SeriesData:
-        read = data.read_again(run, config["data"])
-        return recipe.scaled_for(config["options"]["distribution"], read)
-
-    @staticmethod
-    def _facts(read: SeriesData) -> dict[str, Any]:
-        return read.facts()
-
-    def _load_parts(self, run: Run, config: dict[str, Any], network: SeriesNetwork) -> None:  # noqa: ARG002
-        self._context, self._form = read_context(run), read_form(run)
+    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+        with run.intact(CONFIG):
+            self._form = Form.from_json(inference["form"])
+            horizon = int(inference["architecture"]["horizon"])
+        self._context = read_context(run, self._form)
         with run.intact(SCALE):
             self._scale = Scale.from_json(run.read_json(SCALE))
             if len(self._scale.centre) != len(self._context):
                 raise ValueError(f"scales of other than {len(self._context):,} series")
-        horizon = network.architecture.horizon
         self.widths = Widths.none(horizon)
         # Without a report its training is not finished, and has not written them yet.
         if run.has(WIDTHS) or run.has(REPORT):
@@ -184,7 +106,11 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
     # -- use --------------------------------------------------------------------------------
 
     def predict(self, X: Any = None, *, horizon: int | None = None) -> Any:
-        """The steps to come of each series: a frame `unique_id, ds, recurra, recurra-lo-80, ...`.
+        """The steps to come of each series: columns `unique_id, ds, recurra, recurra-lo-95, ...`.
+
+        What comes back is like what is given: of a frame of pandas one of pandas, of a frame of
+        polars one of polars. Of files, of other values and of nothing it is a dictionary of arrays
+        by column, which either makes a frame of: `pandas.DataFrame(model.predict())`.
 
         Args:
             X: newer data, a frame or files; without any, forecasts go on from the end of what the
@@ -259,7 +185,7 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
             origin={},
         )
         found = forecasts(
-            self.network, reader, scale, self.widths, origins(read, "test", most=recipe.JUDGED)
+            self.network, reader, scale, self.widths, origins(read, "test", most=JUDGED)
         )
         return report.examined(read, found, part="the steps that training had not")
 
@@ -274,13 +200,52 @@ class SeriesModel(SeriesOptions, Model[SeriesData, SeriesNetwork]):
                 begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
         return np.minimum(begins, panel.lengths)
 
-    def stream(self) -> Stream:
-        """The next value's forecast after each value; see `recurra.tasks.series.stream.Stream`.
+    def stream(
+        self, state: StreamState | None = None, *, series: str | None = None
+    ) -> Stream[float, dict[str, Any]]:
+        """A live stream of one series, which goes on from where the training's data ended.
+
+            stream = model.stream()
+            stream.predict()        # of the first step after the data
+            stream.push(21.5)       # that step's value in, the forecast of the one after it out
+
+        A value of NaN says that it is missing.
+
+        Args:
+            state: where to go on, of a stream of this series of this model.
+            series: its name, where the model is of several.
 
         Raises:
-            OptionError: the model reads the past in pieces.
+            OptionError: the model reads the past in pieces or columns beside the target, or is of
+                several series and none of them is named.
+            BundleError: a state of another model.
         """
-        return Stream(self.network, self._scale, self._context, self.widths)
+        network, panel, at = self.network, self._context, 0
+        if series is not None and series not in panel.ids:
+            raise OptionError(
+                f"no series {series!r}",
+                expected=f"one of the {len(panel):,} series of the training",
+                fix=did_you_mean(series, panel.ids),
+            )
+        network.begin()  # which refuses a network that reads pieces
+        if series is not None:
+            at = panel.ids.index(series)
+        elif len(panel) > 1:
+            raise OptionError(
+                f"a stream of {len(panel):,} series",
+                expected="a model of one, or the name of a series: model.stream(series=...)",
+            )
+        whole, one = self._scale, slice(at, at + 1)
+        scale = Scale(whole.centre[one], whole.spread[one], whole.log)
+        streamed = SeriesStreamed(network, scale, panel.chosen([panel.ids[at]]), self.widths)
+        name = self.run.name if series is None else f"{self.run.name}/{series}"
+        return Stream(streamed, name, state)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Which column of the training's data is what: "target", "time", "id", ..."""
+        assert self.network is not None
+        return self._form.columns
 
     def _panel(self, X: Any) -> Panel:
         """What forecasts go on from: newer data behind the context, of the series in them."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from recurra.runtime.series import SeriesNetwork
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.intervals import Widths, apply
-from recurra.tasks.series.model import PATHS, SeriesNetwork
 from recurra.tasks.series.panel import Counts
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.windows import Reader
@@ -18,27 +17,16 @@ from recurra.tasks.series.windows import Reader
 AT_ONCE: Final = 512
 """Windows forecast together."""
 
-MANY: Final = 2000
-"""Windows beyond which half the paths are drawn of each."""
-
 
 def quantiles(network: SeriesNetwork, reader: Reader, windows: Origins) -> NDArray[np.float32]:
     """Quantiles (W, H, Q) at LEVELS, scaled, not corrected by any errors.
 
-    Paths, where they are drawn, follow from the place of a window among these.
+    What is said of a window does not depend on the others.
     """
-    device = next(network.parameters()).device
     found = np.empty((len(windows), reader.horizon, len(LEVELS)), np.float32)
-    training = network.training
-    network.eval()
-    with torch.inference_mode():
-        for begin in range(0, len(windows), AT_ONCE):
-            rows = slice(begin, begin + AT_ONCE)
-            generator = torch.Generator(device).manual_seed(begin)
-            read = reader.windows(windows.rows(rows)).to(device)
-            said = network(read, generator, paths=PATHS if len(windows) <= MANY else PATHS // 2)
-            found[rows] = said.float().cpu().numpy()
-    network.train(training)
+    for begin in range(0, len(windows), AT_ONCE):
+        rows = slice(begin, begin + AT_ONCE)
+        found[rows] = network(reader.windows(windows.rows(rows)))
     return found
 
 

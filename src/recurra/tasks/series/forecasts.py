@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Final, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from recurra.runtime.quantiles import LEVELS
 from recurra.tasks.series.panel import Counts
 
-LEVELS: Final = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-"""Levels of the quantiles: the median, and the ends of the intervals of 50, 80 and 95 %."""
+__all__ = ["INTERVALS", "LEVELS", "Forecasts", "Origins"]
 
 INTERVALS: Final = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
 """Percent of each interval, and the places of its ends among the levels."""
@@ -66,13 +64,3 @@ class Forecasts:
     def point(self) -> NDArray[np.float64]:
         """The medians (W, H)."""
         return self.quantiles[..., LEVELS.index(0.5)]
-
-
-def quantiles(paths: Tensor) -> Tensor:
-    """Quantiles (B, H, Q) at LEVELS of sample paths (B, count, H); linear between samples."""
-    order = paths.sort(1).values
-    places = torch.tensor(LEVELS, device=paths.device, dtype=paths.dtype) * (paths.shape[1] - 1)
-    below = places.floor().long()
-    above = (below + 1).clamp(max=paths.shape[1] - 1)
-    share = (places - below)[None, :, None]
-    return torch.lerp(order[:, below], order[:, above], share).transpose(1, 2)

@@ -14,6 +14,12 @@ from recurra.tasks.series.panel import DEFAULT_HORIZON, Counts, Part, SeriesData
 
 MOST: Final = 4096  # origins of a part
 
+CHOOSING: Final = 512
+"""Windows of the selection part that choose, correct intervals and weigh averages, at most."""
+
+JUDGED: Final = 4096
+"""Windows of the test part that report, at most."""
+
 
 def size_of(text: str | None, name: str) -> int | float | None:
     """Steps (a whole number) or a share (below 1) out of words; None for what is neither.

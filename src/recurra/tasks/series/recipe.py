@@ -11,15 +11,19 @@ import torch
 
 from recurra.codecs import calendar
 from recurra.errors import DataError, OptionError
+from recurra.networks.autoregressive import Autoregressive
+from recurra.networks.series import SeriesNetwork
+from recurra.networks.windows import Windows
+from recurra.runtime import series as runtime
+from recurra.runtime.distributions import FAMILIES
+from recurra.runtime.series import KINDS, Architecture
 from recurra.tasks.design import Design
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
-from recurra.tasks.series.influence import ONE_BY_ONE
-from recurra.tasks.series.model import KINDS, Architecture, SeriesNetwork
-from recurra.tasks.series.networks.autoregressive import FAMILIES, Autoregressive
+from recurra.tasks.series.influence import ALL
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.parts import origins
+from recurra.tasks.series.parts import CHOOSING, JUDGED, origins
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.tasks.series.windows import Reader
@@ -31,12 +35,6 @@ from recurra.training.precision import Precision
 
 MOST_MEMBERS: Final = 5
 """Members that a time budget is spent on; beyond, twice the units are worth more."""
-
-CHOOSING: Final = 512
-"""Windows of the selection part that choose, correct intervals and weigh averages, at most."""
-
-JUDGED: Final = 4096
-"""Windows of the test part that report, at most."""
 
 SETTLING: Final = 200
 """Windows that a linear forecast is fitted to, at most."""
@@ -218,7 +216,7 @@ def segments(data: SeriesData) -> list[int]:
     return [asked, period] if period < asked <= LONGEST else [period]
 
 
-def reader(network: SeriesNetwork, data: SeriesData) -> Reader:
+def reader(network: SeriesNetwork | runtime.SeriesNetwork, data: SeriesData) -> Reader:
     """Windows of the training's series, as this network reads them."""
     a = network.architecture
     return Reader(data.panel, data.scale, context=a.context, horizon=a.horizon, turns=a.turns)
@@ -273,12 +271,15 @@ def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
     if a.kind != "autoregressive":
         return network
     read, windows = reader(network, data), pieces(data, a.context)
-    values, there = read.targets(windows, data.train_ends)
+    device = next(network.parameters()).device
+    values, there = (
+        torch.from_numpy(each).to(device) for each in read.targets(windows, data.train_ends)
+    )
     held = len(windows) * (a.context + a.horizon) / int(data.train_ends.sum())
     for number in range(a.members):
         member = network.member(number)
         assert isinstance(member, Autoregressive)
-        member.settle(read.windows(windows), values, there, min(1.0, held))
+        member.settle(Windows.of(read.windows(windows), device), values, there, min(1.0, held))
     return network
 
 
@@ -293,7 +294,7 @@ def pieces(data: SeriesData, context: int) -> Origins:
     return Origins(series, origins).rows(chosen)
 
 
-def seconds_to_judge(network: SeriesNetwork, data: SeriesData) -> float:
+def seconds_to_judge(network: runtime.SeriesNetwork, data: SeriesData) -> float:
     """How long the report is going to take: forecasts, from a piece of them, and their figures."""
     held, test = judged(data)
     read = reader(network, data)
@@ -304,10 +305,10 @@ def seconds_to_judge(network: SeriesNetwork, data: SeriesData) -> float:
         return time.perf_counter() - start
 
     taken(1)
-    one, piece = taken(1), min(64, len(test))
-    # The selection part is forecast twice, for widths and for the report; lags one by one.
+    piece = min(64, len(test))
+    # The selection part is forecast twice, for widths and for the report.
     windows = 2 * len(held) + len(test)
-    return 2.0 + ONE_BY_ONE * one + taken(piece) / piece * windows + 2e-6 * windows * data.horizon
+    return 2.0 + taken(piece) / piece * (ALL + windows) + 2e-6 * windows * data.horizon
 
 
 def drawn(plan: Design, device: torch.device) -> SeriesNetwork:

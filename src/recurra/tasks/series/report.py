@@ -18,8 +18,6 @@ from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.terminal import told
 from recurra.tasks.series.truth import NAMES, Truth
-from recurra.training import session
-from recurra.training.checkpoint import Progress
 
 __all__ = [
     "card",
@@ -149,8 +147,7 @@ def write(
     test: Forecasts,
     held: Forecasts | None,
     network: str,
-    progress: Progress,
-    epochs: float,
+    training: dict[str, Any],
     *,
     calibrated: str = "",
     teacher_forced: dict[str, Any] | None = None,
@@ -163,8 +160,7 @@ def write(
         test: its forecasts of the windows of the test part that the baselines have.
         held: its forecasts of the windows of the selection part that the baselines have.
         network: the model in a few words.
-        progress: how far the training went.
-        epochs: passes over the training part that the progress amounts to.
+        training: how far the training went, as `recurra.training.session.facts` tells it.
         calibrated: how the intervals were corrected, in a sentence.
         teacher_forced: figures of one step at a time, with a "sentence".
     """
@@ -172,7 +168,7 @@ def write(
     found = result(
         data, test, held, baselines, calibrated=calibrated, teacher_forced=teacher_forced
     )
-    found["training"] = session.facts(progress, epochs, config["training"])
+    found["training"] = training
     run.write_arrays(SCORED, *scored(data, test, baselines, found))
     run.write_text(CARD, card(run.path.name, found, config, network))
     run.write_json(REPORT, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import final
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 
 from recurra.judge.forecasts import pinball
 from recurra.judge.loss import LossSum
+from recurra.networks.series import SeriesNetwork
+from recurra.networks.windows import Windows
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import LEVELS, Origins
-from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.panel import Counts
 from recurra.tasks.series.windows import Reader
 from recurra.training.loop import Loss
@@ -87,8 +89,8 @@ class SeriesTrainee:
         for number in range(len(network.members)):
             random = np.random.default_rng((self.seed, number, carry.step))
             drawn = part.draw(random, self.batch)
-            windows = self.reader.windows(drawn).to(self._device)
-            values, there = self.reader.targets(drawn, part.ends)
+            windows = Windows.of(self.reader.windows(drawn), self._device)
+            values, there = map(torch.from_numpy, self.reader.targets(drawn, part.ends))
             losses = network.member(number).loss(
                 windows, values.to(self._device), there.to(self._device)
             )
@@ -101,10 +103,15 @@ class SeriesTrainee:
         return next(self.network.parameters()).device
 
     def select(self, network: nn.Module) -> LossSum:
-        """Twice the pinball loss of free-running forecasts of the selection part, scaled."""
+        """Twice the pinball loss of free-running forecasts of the selection part, scaled.
+
+        They are made as they will be in use.
+        """
         assert isinstance(network, SeriesNetwork)
+        if not all(bool(each.isfinite().all()) for each in network.parameters()):
+            return LossSum(math.nan, 1)
         came = self.reader.came(self.chosen, self.all.ends)
-        errors = pinball(came, quantiles(network, self.reader, self.chosen), LEVELS)
+        errors = pinball(came, quantiles(network.in_use(), self.reader, self.chosen), LEVELS)
         return LossSum(float(np.nansum(errors)), int(np.isfinite(errors).sum()))
 
     def score(self, network: nn.Module) -> None:
@@ -115,7 +122,7 @@ class SeriesTrainee:
 
     def finish(self, carry: Carry) -> Carry:
         """From here on the selection part trains too; what is said of it before that is kept."""
-        said = quantiles(self.network, self.reader, self.chosen)
+        said = quantiles(self.network.in_use(), self.reader, self.chosen)
         return replace(carry, said=torch.from_numpy(said))
 
     def pack(self, carry: Carry) -> Mapping[str, Tensor]:

@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recurra.codecs import calendar
+from recurra.runtime.windows import Windows
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts, Panel
 from recurra.tasks.series.scale import Scale
 
-
-@final
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """B origins: the T steps before each, and what is known of the H steps from it on.
-
-    Args:
-        values: (B, T) scaled targets; 0 where missing. Short series are filled up on the left.
-        present: (B, T) whether there is a target.
-        past: (B, T, P) what is known of a step only once it is over.
-        known: (B, T + H, K) what is known of a step beforehand, the calendar among it.
-        static: (B, D) what holds for all steps of a series.
-        unit: (B,) real units that one scaled unit stands for; counts are read in them.
-    """
-
-    values: Tensor
-    present: Tensor
-    past: Tensor
-    known: Tensor
-    static: Tensor
-    unit: Tensor
-
-    def __len__(self) -> int:
-        return len(self.unit)
-
-    def to(self, device: torch.device) -> Windows:
-        """The same on a device."""
-        return Windows(*(each.to(device) for each in self.parts()))
-
-    def parts(self) -> tuple[Tensor, ...]:
-        """The tensors, in order."""
-        return tuple(getattr(self, each.name) for each in fields(self))
+__all__ = ["Reader", "Targets", "Windows"]
 
 
 class Targets(NamedTuple):
     """What came of the windows: scaled targets (B, H), 0 where there are none, and which are."""
 
-    values: Tensor
-    there: Tensor
+    values: NDArray[np.float32]
+    there: NDArray[np.bool_]
 
 
 @final
@@ -80,15 +48,16 @@ class Reader:
         present = np.isfinite(panel.values)
         scaled = scale.scale(np.where(present, panel.values, scale.centre[owners]), owners)
         # One more row at the end, of a step that is missing: what lies outside a series reads it.
-        self._values = torch.from_numpy(np.append(np.where(present, scaled, 0), 0).astype("f4"))
-        self._present = torch.from_numpy(np.append(present, False))
+        self._values = np.append(np.where(present, scaled, 0), 0).astype(np.float32)
+        self._present = np.append(present, False)
         self._units = scale.spread.astype(np.float32)
         self._past = _with_none(panel.past)
         self._known = _with_none(panel.known)
         self._first = int(panel.starts.min()) - context
         last = int((panel.starts + panel.lengths + panel.ahead).max()) + horizon
         steps = np.arange(self._first, last + 1)
-        self._calendar = torch.from_numpy(calendar.features(panel.frequency, steps, turns))
+        self._calendar = calendar.features(panel.frequency, steps, turns)
+        self._names = np.array([_key(name) for name in panel.ids], np.uint64)
 
     def windows(self, origins: Origins) -> Windows:
         """The windows (B,) from these origins."""
@@ -98,14 +67,16 @@ class Reader:
         around = first + np.arange(-self.context, self.horizon)
         spans = panel.lengths[series] + panel.ahead[series]
         known = _rows(around, panel.known_begins[series], spans, len(panel.known))
-        days = torch.from_numpy(panel.starts[series][:, None] + around - self._first)
+        days = panel.starts[series][:, None] + around - self._first
+        moments = (panel.starts[series] + origins.origins).astype(np.uint64)
         return Windows(
             self._values[rows],
             self._present[rows],
             self._past[rows],
-            torch.cat([self._known[known], self._calendar[days]], 2),
-            torch.from_numpy(panel.static[series]),
-            torch.from_numpy(self._units[series]),
+            np.concatenate([self._known[known], self._calendar[days]], 2),
+            panel.static[series],
+            self._units[series],
+            np.stack([self._names[series], moments], 1),
         )
 
     def targets(self, origins: Origins, ends: Counts) -> Targets:
@@ -123,11 +94,18 @@ class Reader:
         return found
 
 
-def _rows(steps: Counts, begins: Counts, ends: Counts, none: int) -> Tensor:
+def _rows(steps: Counts, begins: Counts, ends: Counts, none: int) -> Counts:
     """Rows of steps (B, n) of series that begin at rows (B,); `none` outside 0 .. ends."""
     inside = (steps >= 0) & (steps < ends[:, None])
-    return torch.from_numpy(np.where(inside, begins[:, None] + steps, none))
+    found: Counts = np.where(inside, begins[:, None] + steps, none)
+    return found
 
 
-def _with_none(columns: NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(np.concatenate([columns, np.zeros((1, columns.shape[1]), "f4")]))
+def _with_none(columns: NDArray[np.float32]) -> NDArray[Any]:
+    return np.concatenate([columns, np.zeros((1, columns.shape[1]), np.float32)])
+
+
+def _key(name: str) -> int:
+    """A number for a series' name, the same on any machine."""
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "little")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.bundle import Run
-from recurra.codecs import tokenizer
+from recurra.codecs import grammar
 from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
 from recurra.tasks import render
@@ -127,7 +127,7 @@ def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
 def _watcher(quiet: bool, how: str) -> Watcher:
     from recurra.tasks import terminal
 
-    unit, _ = tokenizer.parsed(how)
+    unit, _ = grammar.parsed(how)
     return terminal.watcher(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")
 
 

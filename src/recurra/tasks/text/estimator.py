@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 
 from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
-from recurra.codecs import tokenizer
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs import grammar, tokenizer
+from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
 from recurra.data.files import TextSource
 from recurra.data.lines import raw_lines
 from recurra.data.long_text import LongText, Text, open_text
@@ -88,7 +87,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):
-            kind, _ = tokenizer.parsed(str(inference["tokens"]))
+            kind, _ = grammar.parsed(str(inference["tokens"]))
             symbols = int(inference["architecture"]["symbols"])
             self._unknown_rate = float(inference["unknown_rate"])
             self._apart = bool(inference["apart"])
@@ -108,7 +107,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
     # -- use --------------------------------------------------------------------------------
 
     @property
-    def vocabulary(self) -> Tokens:
+    def vocabulary(self) -> Tokenizer:
         """The characters, bytes, subwords or words that the fitted model knows."""
         assert self.network is not None
         return self._vocabulary

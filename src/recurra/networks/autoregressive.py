@@ -1,46 +1,26 @@
-"""The autoregressive network: the next step's distribution, and paths that run freely from it.
+"""The autoregressive network as it is trained: the next step's distribution, given those before.
 
-As in DeepAR (Salinas et al. 2020, arXiv:1704.04110) one recurrent network reads all series, and
-its own samples beyond the origin. What differs: it says how the next value is off a reference that
+As in DeepAR (Salinas et al. 2020, arXiv:1704.04110) one recurrent network reads all series, and in
+use (`recurra.runtime.autoregressive`) its own samples beyond the origin. What differs: it says how the next value is off a reference that
 is a sane forecast by itself, after the airline model of Box and Jenkins (1970), so that few data
 do, and what the data bear out decides how far it goes from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU
-from recurra.core.state import HiddenState, State
-from recurra.errors import OptionError
-from recurra.tasks.series.forecasts import quantiles
-from recurra.tasks.series.networks.beside import Beside
-from recurra.tasks.series.networks.distributions import (
-    Distribution,
-    NegativeBinomial,
-    StudentT,
-    scaled,
-)
-from recurra.tasks.series.networks.history import (
-    CENTRE,
-    FEATURES,
-    LINEAR,
-    SIZES,
-    SURPRISE,
-    History,
-    Look,
-    looks,
-)
-from recurra.tasks.series.windows import Windows
-
-FAMILIES: Final = ("student", "counts")
+from recurra.networks.distributions import Distribution, NegativeBinomial, StudentT
+from recurra.networks.history import Look, looks
+from recurra.networks.windows import Beside, Windows
+from recurra.runtime.autoregressive import Sizes
+from recurra.runtime.history import CENTRE, FEATURES, LINEAR, SIZES, SURPRISE
 
 SURE: Final = 10.0
 """Steps of training data that the reference's first weights are worth."""
@@ -57,64 +37,6 @@ AGO: Final = 0.5
 
 UNEVEN: Final = 0.2
 """Power of the recent sizes of surprises in the scale, before any data."""
-
-ROWS: Final = 16384
-"""Paths that run together: what they keep stays in the cache."""
-
-
-@final
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes of the network.
-
-    Args:
-        period: m, steps of a season; 1 where there is none.
-        known, past, static: K, P, D of the windows.
-        hidden: H.
-        layers: L.
-        dropout: share dropped after the layers, and between them.
-        noise: standard deviation of what training adds to what the layers read.
-        family: "student", or "counts" for whole numbers from 0 on.
-    """
-
-    period: int
-    known: int
-    past: int
-    static: int
-    hidden: int
-    layers: int
-    dropout: float
-    noise: float
-    family: str
-
-    def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            raise OptionError(f"family {self.family!r}", expected=f"one of {', '.join(FAMILIES)}")
-        if self.period < 1:
-            raise OptionError(f"period={self.period}", expected="1 or more")
-
-    def to_json(self) -> dict[str, Any]:
-        """The sizes as plain values."""
-        return asdict(self)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class StreamState(State):
-    """Where B streams stand: what they keep of their values, and the layers' state."""
-
-    history: History
-    layers: HiddenState
-
-    @property
-    def batch(self) -> int:
-        """The number of rows, B."""
-        return self.history.batch
-
-    @property
-    def hidden(self) -> Tensor:
-        """The layers' state, (B, L, H)."""
-        return self.layers.hidden
 
 
 @final
@@ -138,8 +60,7 @@ class Autoregressive(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = s = sizes
-        width = FEATURES + s.known + (s.past + 1 if s.past else 0) + s.static
-        self.recurrent = GRU(width, s.hidden, s.layers, dropout=s.dropout)
+        self.recurrent = GRU(s.features, s.hidden, s.layers, dropout=s.dropout)
         self.head = nn.Linear(s.hidden, 3)
         self.slopes = nn.Parameter(torch.empty(LINEAR + s.known))
         self.unevenness = nn.Parameter(torch.empty(FEATURES - LINEAR))
@@ -228,105 +149,34 @@ class Autoregressive(nn.Module):
             there: (B, H) bool.
         """
         look, values, scored = self._looks(windows, targets, there)
+        raw, said = self._told(windows, look)
+        nats = _nats(said, values, windows.unit)
+        if self.training:
+            known = windows.known
+            off = (raw[..., 0] - self._linear(look, known) @ self.first) / self.spread
+            recent = look.features[..., LINEAR : LINEAR + len(SIZES)].sum(-1)
+            wide = raw[..., 1] - self.level - UNEVEN * recent
+            nats = nats + SETTLED / self.steps * (off.square() / 2 + wide.square())
+        return torch.where(scored, nats, 0.0).sum(1) / scored.sum(1).clamp(min=1)
+
+    def distributions(self, windows: Windows, targets: Tensor, there: Tensor) -> Distribution:
+        """What is said of each step (B, T + H), given those before it; arguments as of `loss`."""
+        return self._told(windows, self._looks(windows, targets, there)[0])[1]
+
+    def nats(self, windows: Windows, targets: Tensor, there: Tensor) -> Tensor:
+        """What each step (B, T + H) costs, whether it is scored or not; arguments as of `loss`."""
+        look, values, _ = self._looks(windows, targets, there)
+        return _nats(self._told(windows, look)[1], values, windows.unit)
+
+    def _told(self, windows: Windows, look: Look) -> tuple[Tensor, Distribution]:
+        """What is said of each step, raw (B, N, 3) and as distributions (B, N)."""
         beside = Beside.of(windows)
         inputs = self._inputs(look.features, beside)
         if self.training and self.sizes.noise:
             inputs = inputs + self.sizes.noise * torch.randn_like(inputs)
         output: Tensor = self.recurrent(inputs)[0]
         raw = self._raw(look, F.dropout(output, self.sizes.dropout, self.training), beside.known)
-        unit = windows.unit[:, None].expand_as(values)
-        said = self._said(look, raw, unit)
-        # Rounded: scaling and back is not exact, and counts are whole.
-        nats = said.nats(values if isinstance(said, StudentT) else torch.round(values * unit))
-        if self.training:
-            off = (raw[..., 0] - self._linear(look, beside.known) @ self.first) / self.spread
-            recent = look.features[..., LINEAR : LINEAR + len(SIZES)].sum(-1)
-            wide = raw[..., 1] - self.level - UNEVEN * recent
-            nats = nats + SETTLED / self.steps * (off.square() / 2 + wide.square())
-        return torch.where(scored, nats, 0.0).sum(1) / scored.sum(1).clamp(min=1)
-
-    def forward(
-        self, windows: Windows, paths: int = 100, generator: Generator | None = None
-    ) -> Tensor:
-        """Quantiles (B, H, Q) at LEVELS of that many sample paths from the windows' ends on."""
-        return torch.cat([quantiles(each) for each in self._runs(windows, paths, generator)])
-
-    def paths(self, windows: Windows, count: int, generator: Generator | None = None) -> Tensor:
-        """Sample paths (B, count, H) from the windows' ends on; those of several networks mix."""
-        return torch.cat(list(self._runs(windows, count, generator)))
-
-    def begin(self, beside: Beside) -> tuple[Distribution, StreamState]:
-        """The distribution (B,) of the first value of B streams; `beside` is of the first step."""
-        batch = len(beside.known)
-        history = History.empty(batch, self.sizes.period, self.slopes)
-        said, _, layers = self._next(history, self.recurrent.zero_state(batch), beside)
-        return said, StreamState(history, layers)
-
-    def step(
-        self, value: Tensor, present: Tensor, beside: Beside, state: StreamState
-    ) -> tuple[Distribution, StreamState]:
-        """One value of each stream in, the distribution of the next out, in constant memory.
-
-        Args:
-            value: (B,) scaled; where not present any.
-            present: (B,) bool.
-            beside: what is read beside the values at the next step.
-            state: from `begin`, or from the step before.
-        """
-        look = state.history.look(self.size, self.sizes.period)
-        history = state.history.push(value, present, look)
-        said, _, layers = self._next(history, state.layers, beside)
-        return said, StreamState(history, layers)
-
-    def _next(
-        self, history: History, layers: HiddenState, beside: Beside
-    ) -> tuple[Distribution, Look, HiddenState]:
-        look = history.look(self.size, self.sizes.period)
-        output, layers = self.recurrent.step(self._inputs(look.features, beside), layers)
-        return self._said(look, self._raw(look, output, beside.known), beside.unit), look, layers
-
-    @torch.no_grad()
-    def _runs(self, windows: Windows, count: int, generator: Generator | None) -> Iterator[Tensor]:
-        """Sample paths (some of B, count, H), each reading what it said itself."""
-        beside = Beside.of(windows)
-        batch, steps = windows.values.shape
-        look = looks(windows.values, windows.present, self.sizes.period, self.size)
-        history = History.empty(batch, self.sizes.period, windows.values)
-        for t in range(steps):
-            history = history.push(windows.values[:, t], windows.present[:, t], look.at(t))
-        layers = self.recurrent(self._inputs(look.features, beside.at(slice(steps))))[1]
-        together = max(1, ROWS // count)
-        for start in range(0, batch, together):
-            rows = torch.arange(start, min(batch, start + together), device=history.before.device)
-            forked = rows.repeat_interleave(count)
-            ahead = beside.at(slice(steps, None)).select(forked)
-            yield self._run(history, layers, forked, ahead, generator).reshape(len(rows), count, -1)
-
-    def _run(
-        self,
-        history: History,
-        layers: HiddenState,
-        forked: Tensor,
-        ahead: Beside,
-        generator: Generator | None,
-    ) -> Tensor:
-        """Paths (R, H) that go on from the rows named by forked (R,); `ahead` is of R rows."""
-        horizon, period, layers = ahead.known.shape[1], self.sizes.period, layers.select(forked)
-        present = torch.ones(len(forked), dtype=torch.bool, device=forked.device)
-        values: list[Tensor] = []
-        kept: dict[int, History] = {}
-        after: History | None = None
-        for h in range(horizon):
-            # Phases are looked up one by one: to fork and to turn them all would take longer than
-            # all else, and most are never met again.
-            phase = history.phase(h).select(forked) if h < period else kept.pop(h)
-            now = phase if after is None else phase.since(after)
-            said, look, layers = self._next(now, layers, ahead.at(h))
-            values.append(scaled(said, said.sample(generator), ahead.unit))
-            after = now.push(values[-1], present, look)
-            if h + period < horizon:
-                kept[h + period] = after
-        return torch.stack(values, 1)
+        return raw, self._said(look, raw, windows.unit[:, None].expand_as(look.reference))
 
     def _looks(
         self, windows: Windows, targets: Tensor, there: Tensor
@@ -346,7 +196,7 @@ class Autoregressive(nn.Module):
         parts = [self._shown(linear).clamp(-10.0, 10.0), features[..., LINEAR:], beside.known]
         if self.sizes.past:
             parts += [beside.past, beside.told.unsqueeze(-1)]
-        static = beside.static if features.dim() == 2 else beside.static.unsqueeze(1)
+        static = beside.static.unsqueeze(1)
         return torch.cat([*parts, static.expand(*features.shape[:-1], -1)], -1)
 
     def _shown(self, linear: Tensor) -> Tensor:
@@ -377,3 +227,8 @@ class Autoregressive(nn.Module):
         if self.sizes.family == "counts":
             return NegativeBinomial.of(location, raw[..., 1:], unit)
         return StudentT.of(location, self.size, raw[..., 1:])
+
+
+def _nats(said: Distribution, values: Tensor, unit: Tensor) -> Tensor:
+    # Rounded: scaling and back is not exact, and counts are whole.
+    return said.nats(values if isinstance(said, StudentT) else torch.round(values * unit[:, None]))

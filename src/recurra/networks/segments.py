@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Final, final
 
 import torch
@@ -13,50 +12,11 @@ from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU
 from recurra.core.state import HiddenState
 from recurra.errors import OptionError
-from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.windows import Windows
+from recurra.networks.windows import Windows
+from recurra.runtime.quantiles import LEVELS
+from recurra.runtime.segments import PLACE, Sizes
 
 _MEDIAN: Final = LEVELS.index(0.5)
-
-_PLACE: Final = 16
-"""Size of the vector that says which segment of the horizon is asked for."""
-
-
-@final
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes of a network that reads segments.
-
-    Args:
-        context: T, steps before an origin that are read; of longer windows the last ones.
-        horizon: H, steps that are forecast.
-        period: steps of a season, whose mean is taken off; 1: the last value is.
-        known, past, static: columns K, P and D of the windows.
-        segment: w, steps that the recurrence takes at once.
-        hidden: units of the recurrent layer.
-        dropout: share dropped before the last layer.
-
-    Raises:
-        OptionError: a size that is too small, or a dropout outside 0 to 1.
-    """
-
-    context: int
-    horizon: int
-    period: int
-    known: int
-    past: int
-    static: int
-    segment: int
-    hidden: int
-    dropout: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise OptionError(f"dropout={self.dropout}", expected="from 0 to below 1")
-        for each in fields(self):
-            least = 0 if each.name in ("known", "past", "static", "dropout") else 1
-            if (found := getattr(self, each.name)) < least:
-                raise OptionError(f"{each.name}={found}", expected=f"{least} or more")
 
 
 @final
@@ -78,11 +38,11 @@ class Segments(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = s = sizes
-        self.read, self.asked = (-(-steps // s.segment) for steps in (s.context, s.horizon))
+        self.read, self.asked = s.read, s.asked
         self.embed = nn.Linear(s.segment * (2 + s.past + s.known), s.hidden)
         self.recurrent = GRU(s.hidden, s.hidden)
-        self.places = nn.Parameter(torch.empty(self.asked, _PLACE))
-        self.ask = nn.Linear(_PLACE + s.segment * s.known + s.static, s.hidden)
+        self.places = nn.Parameter(torch.empty(self.asked, PLACE))
+        self.ask = nn.Linear(PLACE + s.segment * s.known + s.static, s.hidden)
         self.head = nn.Linear(s.hidden, s.segment * len(LEVELS))
         self.highway = nn.Linear(s.context, s.horizon)
         self.register_buffer("levels", torch.tensor(LEVELS), persistent=False)
@@ -98,7 +58,7 @@ class Segments(nn.Module):
             zero.zero_()
 
     def forward(self, windows: Windows) -> Tensor:
-        """Quantiles (B, H, Q) at `recurra.tasks.series.forecasts.LEVELS`, ascending, scaled."""
+        """Quantiles (B, H, Q) at LEVELS, ascending, scaled."""
         s = self.sizes
         beyond = windows.values.shape[1] - s.context
         if beyond < 0:

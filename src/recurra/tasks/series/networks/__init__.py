@@ -1,1 +1,0 @@
-"""The networks that forecast: by segments, or step by step."""

@@ -1,0 +1,139 @@
+"""What trains a model of series."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from typing import Any, final
+
+import torch
+
+from recurra.bundle import CONFIG, Run
+from recurra.networks.series import SeriesNetwork
+from recurra.runtime.series import Architecture
+from recurra.tasks.design import Design
+from recurra.tasks.series import audit, baselines, data, recipe, report
+from recurra.tasks.series.baselines import series_baselines
+from recurra.tasks.series.context import write_context
+from recurra.tasks.series.estimator import SCALE, WIDTHS, SeriesModel
+from recurra.tasks.series.forecast import forecasts, quantiles, restored
+from recurra.tasks.series.influence import recorded
+from recurra.tasks.series.intervals import UNSTRETCHED, calibrate
+from recurra.tasks.series.panel import SeriesData
+from recurra.tasks.series.reading.form import Form
+from recurra.tasks.series.trainee import SeriesTrainee
+from recurra.tasks.trainer import Trainer
+from recurra.training import checkpoint, session
+from recurra.training.checkpoint import Progress
+from recurra.training.loop import Watcher
+from recurra.training.precision import Precision
+
+
+@final
+class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
+    """Trains a model of series: see `recurra.tasks.trainer.Trainer`."""
+
+    def fit(
+        self,
+        X: Any,
+        *,
+        out: str | PathLike[str] | None,
+        overwrite: bool,
+        watcher: Watcher | None,
+    ) -> None:
+        """See `SeriesModel.fit`."""
+        clock, options = self.start(), self.model
+        if X is None:
+            read = data.default(options)
+        elif files := data.files_of(X):
+            read = data.read(files, options)
+        else:
+            read = data.from_python(X, options)
+        read = recipe.scaled_for(options.distribution, read)
+        reading = (*read.files, *read.test_files)
+        self.train(read, reading, read.told(), out, overwrite, watcher, clock)
+
+    def precision(self, device: torch.device) -> Precision:
+        """As asked, or measured."""
+        return session.precision_of(self.model.precision, device, small=True)
+
+    def design(self, read: SeriesData, precision: Precision, device: torch.device) -> Design:
+        """See `recurra.tasks.series.recipe`."""
+        return recipe.design(self.model, read, precision, device)
+
+    def build(self, architecture: dict[str, Any]) -> SeriesNetwork:
+        """The network of an architecture."""
+        return SeriesNetwork(Architecture(**architecture))
+
+    def trainee(
+        self, network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
+    ) -> SeriesTrainee:
+        """See `recurra.tasks.series.trainee`."""
+        return recipe.trainee(recipe.settled(network, read), read, settings)
+
+    def facts(self, read: SeriesData) -> dict[str, Any]:
+        """What the series are, and how they were cut."""
+        return read.facts()
+
+    def inference(self, read: SeriesData, design: Design) -> dict[str, Any]:
+        """What newer data must look like."""
+        del design
+        return {"form": Form.of(read).to_json()}
+
+    def prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
+        """Look for leaks; write the scale, the tail that forecasts go on from, the baselines."""
+        with run.intact(CONFIG):
+            network = self.build(run.config()["inference"]["architecture"])
+        watcher.says(audit.examine(read, network))
+        if network.architecture.kind == "autoregressive":
+            watcher.says("training is told in nats a step, selection as the CRPS of sample paths")
+        run.write_json(SCALE, read.scale.to_json())
+        write_context(run, read, network.architecture.context)
+        data.store_input(run, read)
+        limit, asked = baselines.SECONDS, self.model.seconds
+        if asked is not None:
+            limit = min(limit, asked / 6)
+        held, test = recipe.judged(read)
+        found = series_baselines(read, held, test, seconds=limit)
+        report.write_baselines(run, found)
+        watcher.says("to beat: " + report.told_baselines(read, test, found))
+
+    def seconds_needed(self, network: SeriesNetwork, read: SeriesData) -> float:
+        """How long the report takes."""
+        return recipe.seconds_to_judge(network.in_use(), read)
+
+    def judge(
+        self,
+        run: Run,
+        network: SeriesNetwork,
+        read: SeriesData,
+        progress: Progress,
+        epochs: float,
+    ) -> None:
+        """Correct the intervals, forecast the test part, write the report."""
+        in_use, (held, test) = self.model.network, recipe.judged(read)
+        reader = recipe.reader(in_use, read)
+        # Once the selection part is trained on, what is said of it is too good and too sure: for
+        # the intervals and for the average with a baseline stands what was said before.
+        now = quantiles(in_use, reader, held)
+        said = checkpoint.carried(run)["said"].numpy()
+        said = said if len(said) else now
+        came = reader.came(held, read.select_ends)
+        widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
+        run.write_json(WIDTHS, widths.to_json())
+        self.model.widths = widths
+        of_held = restored(in_use, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
+        of_test = forecasts(in_use, reader, read.scale, widths, test)
+        run.write_json(report.INFLUENCE, recorded(in_use, reader, test))
+        facts = session.facts(progress, epochs, run.config()["training"])
+        told, sentence = network.told(), widths.told()
+        report.write(run, read, of_test, of_held, told, facts, calibrated=sentence)
+
+    def read_again(self, run: Run, config: dict[str, Any]) -> SeriesData:
+        """The series that a run was begun with."""
+        read = data.read_again(run, config["data"])
+        return recipe.scaled_for(config["options"]["distribution"], read)
+
+
+trainer = SeriesTrainer
+"""What `recurra.tasks.model` asks for."""
