@@ -181,7 +181,7 @@ class Model(ABC, Generic[Net]):
         del protocol
         options = {each.name: getattr(self, each.name) for each in fields(self._options)}
         files = None if self._run is None else self._run.files()
-        return _copied, (type(self), options, files)
+        return _copied, (type(self), options, files, self._weights)
 
     def _in_temporary_run(self) -> Path:
         """A folder that is gone when the model is."""
@@ -225,14 +225,16 @@ class Model(ABC, Generic[Net]):
 M = TypeVar("M", bound=Model[Any])
 
 
-def _copied(kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None) -> M:
+def _copied(
+    kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None, weights: str
+) -> M:
     """A model as `__reduce_ex__` took it apart, on a run of its own."""
     model = kind(**options)
     if files is not None:
         run = Run.create(model._in_temporary_run())
         for name, content in files.items():
             run.write_bytes(name, content)
-        model._adopt(run)
+        model._adopt(run, weights)
         with run.intact(CONFIG):
             inference = run.config()["inference"]
         model._load_parts(run, inference)
