@@ -1,28 +1,27 @@
-"""Columns of tables, of millions of rows through polars; what it refuses, `tables` explains.
-
-Without polars all but Parquet is read by `tables`: more slowly, and the same.
-"""
+"""Columns of tables of millions of rows, through polars; what it refuses, `tables` explains."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.columns import Column, joined, text_column
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded
 from recurra.data.tables import EXPECTED, Table, check_names, no_rows, read_table, table_of
-from recurra.errors import DataError, OptionError, did_you_mean
+from recurra.errors import DataError, MissingExtra, OptionError, did_you_mean
 
 if TYPE_CHECKING:
     import polars
+
+MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
+"""Texts, in lower case, that stand for a number that is not there."""
 
 
 @final
@@ -30,21 +29,23 @@ if TYPE_CHECKING:
 class Frame:
     """Columns of equal length, by name, in the order of the file.
 
-    They hold text where the file says no types. `where` says where a row stands, for messages.
+    `columns` holds text where the file says no types. `where` says where a row stands, for
+    messages.
     """
 
     name: str
-    columns: Mapping[str, Column]
+    columns: polars.DataFrame
     where: Callable[[int], str]
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return self.columns.height
 
     def like(self, name: str) -> str | None:
         """The column that is called so; the case matters only where several differ by it alone."""
-        if name in self.columns:
+        names = self.columns.columns
+        if name in names:
             return name
-        return next((each for each in self.columns if each.lower() == name.lower()), None)
+        return next((each for each in names if each.lower() == name.lower()), None)
 
     def pick(self, name: str, what: str) -> str:
         """The column called `name`; `what` is the option that names it.
@@ -54,19 +55,30 @@ class Frame:
             DataError: it holds more than plain values.
         """
         found = self.like(name)
+        names = self.columns.columns
         if found is None:
             raise OptionError(
                 f"--{what} {name}: {self.name} has no such column",
-                expected=f"one of its columns: {', '.join(map(repr, self.columns))}",
-                fix=did_you_mean(name, self.columns) or f"--{what} followed by one of them",
+                expected=f"one of its columns: {', '.join(map(repr, names))}",
+                fix=did_you_mean(name, names) or f"--{what} followed by one of them",
             )
-        kind = self.columns[found].kind
-        if kind not in ("text", "numbers", "truth", "moments"):
+        kind = self.columns[found].dtype
+        if kind.is_nested() or kind in (_polars().Binary, _polars().Object):
             raise DataError(
                 f"{self.where(0)}: column {found!r} holds {kind}",
                 expected=f"numbers, dates or text as --{what}",
             )
         return found
+
+    def missing(self, name: str) -> NDArray[np.bool_]:
+        """Which rows (N,) have no value in a column."""
+        column = self.columns[name]
+        found = column.is_null()
+        if column.dtype == _polars().String:
+            found |= column.str.strip_chars().str.to_lowercase().is_in(list(MISSING))
+        elif column.dtype.is_float():
+            found |= column.is_nan()
+        return found.fill_null(True).to_numpy()
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """The values (N,) of a column; NaN where there are none.
@@ -74,11 +86,10 @@ class Frame:
         Raises:
             DataError: a value is no number, or infinite; the row is named.
         """
-        column = self.columns[name]
-        values, wrong = column.numbers
+        values, wrong = self._cast(name)
         if len(wrong):
             row = int(wrong[0])
-            text = str(column[row])
+            text = str(self.columns[name][row])
             raise DataError(
                 f"{self.where(row)}: column {name!r}: {text[:40]!r} is no number",
                 expected="numbers, or nothing where one is missing",
@@ -91,7 +102,7 @@ class Frame:
             row = int(infinite[0])
             more = f" (and in {len(infinite) - 1:,} more rows)" if len(infinite) > 1 else ""
             raise DataError(
-                f"{self.where(row)}: column {name!r}: {column[row]} is infinite{more}",
+                f"{self.where(row)}: column {name!r}: {self.columns[name][row]} is infinite{more}",
                 expected="finite numbers, or nothing where one is missing",
                 fix="correct it, or leave it empty",
             )
@@ -99,17 +110,31 @@ class Frame:
 
     def share_of_numbers(self, name: str) -> float:
         """The share of a column's values that are numbers; NaN where there are none at all."""
-        values, wrong = self.columns[name].numbers
+        values, wrong = self._cast(name)
         given = int((~np.isnan(values)).sum()) + len(wrong)
         return 1 - len(wrong) / given if given else np.nan
 
-    def texts(self, name: str) -> tuple[list[str], NDArray[np.int64]]:
-        """The different texts of a column, without blanks around them, and each row's (N,).
+    def _cast(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """A column as numbers (N,), NaN where that fails, and the rows of values that are none."""
+        polars = _polars()
+        column = self.columns[name]
+        if column.dtype == polars.String:
+            column = column.str.strip_chars()
+        elif not (column.dtype.is_numeric() or column.dtype == polars.Boolean):
+            return np.full(len(self), np.nan), np.flatnonzero(~self.missing(name))
+        cast = column.cast(polars.Float64, strict=False)
+        failed = np.flatnonzero((cast.is_null() & column.is_not_null()).to_numpy())
+        values = cast.fill_null(np.nan).to_numpy().astype(np.float64)
+        if len(failed):
+            words = column.gather(failed).str.to_lowercase()
+            failed = failed[~words.is_in(list(MISSING)).to_numpy()]
+        return values, failed
 
-        -1 is where there is none.
-        """
-        once, at = self.columns[name].coded
-        return once, np.where(self.columns[name].missing, -1, at)
+    def texts(self, name: str) -> polars.Series:
+        """The values (N,) of a column as text without blanks around it; null where missing."""
+        polars = _polars()
+        found = self.columns[name].cast(polars.String).str.strip_chars()
+        return kept(found, ~found.str.to_lowercase().is_in(list(MISSING)))
 
 
 def read_frame(path: Path) -> Frame:
@@ -120,8 +145,9 @@ def read_frame(path: Path) -> Frame:
 
     Raises:
         DataError: another suffix, no such file, not UTF-8, no rows, or broken; the line is named.
-        MissingExtra: Parquet, and polars is not installed.
+        MissingExtra: polars is not installed.
     """
+    _polars()
     suffix = path.suffix.lower()
     data = bytes_of(path, EXPECTED)
     fast = {".csv": _csv, ".tsv": _csv, ".tab": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines}
@@ -135,10 +161,20 @@ def read_frame(path: Path) -> Frame:
 
 def of_table(table: Table) -> Frame:
     """The columns of a table; those that hold more than plain values are left out."""
-    columns = {
-        name: text_column(each) for name, each in table.columns.items() if name not in table.nested
-    }
-    return Frame(table.name, columns, table.where)
+    columns = {name: each for name, each in table.columns.items() if name not in table.nested}
+    polars = _polars()
+    return Frame(
+        table.name,
+        polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)),
+        table.where,
+    )
+
+
+def kept(values: polars.Series, which: polars.Series) -> polars.Series:
+    """The values (N,) where `which` (N,) is true; null elsewhere."""
+    polars = _polars()
+    found: Any = polars.select(polars.when(which).then(values)).to_series()
+    return found  # type: ignore[no-any-return,unused-ignore]
 
 
 def stacked(frames: Sequence[Frame]) -> Frame:
@@ -149,49 +185,39 @@ def stacked(frames: Sequence[Frame]) -> Frame:
     """
     if len(frames) == 1:
         return frames[0]
-    names = list(frames[0].columns)
+    polars = _polars()
+    names = frames[0].columns.columns
     for each in frames[1:]:
         for name in names:
-            if name not in each.columns:
+            if name not in each.columns.columns:
                 raise DataError(
                     f"{each.name}: no column {name!r}, which {frames[0].name} has",
                     expected=f"the same columns in all files: {', '.join(map(repr, names))}",
-                    fix=did_you_mean(name, each.columns),
+                    fix=did_you_mean(name, each.columns.columns),
                 )
+    parts = [each.columns.select(names) for each in frames]
+    for name in names:
+        kinds = {part[name].dtype for part in parts}
+        if len(kinds) > 1 and not all(kind.is_numeric() for kind in kinds):
+            parts = [part.with_columns(polars.col(name).cast(polars.String)) for part in parts]
     ends = np.cumsum([len(each) for each in frames])
 
     def where(row: int) -> str:
         at = int(np.searchsorted(ends, row, "right"))
         return frames[at].where(row - (int(ends[at - 1]) if at else 0))
 
-    columns = {name: joined([each.columns[name] for each in frames]) for name in names}
-    return Frame(frames[0].name, columns, where)
+    return Frame(frames[0].name, polars.concat(parts, how="vertical_relaxed"), where)
 
 
-def of_polars(column: polars.Series) -> Column:
-    """A column of polars."""
-    import polars
-
-    size, kind = len(column), column.dtype
-    if kind.is_temporal() and kind not in (polars.Time, polars.Duration):
-        bare = column
-        if getattr(kind, "time_zone", None) is not None:
-            bare = column.dt.replace_time_zone(None)
-            utc = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-            minutes = (bare - utc).dt.total_minutes().fill_null(0).to_numpy()
-            stamps = bare.cast(polars.Datetime("us")).to_numpy()
-            return Column(size, lambda: stamps, "moments", minutes)
-        return Column(size, lambda: bare.cast(polars.Datetime("us")).to_numpy(), "moments")
-    if kind.is_nested() or kind in (polars.Binary, polars.Object, polars.Time, polars.Duration):
-        return Column(size, lambda: column.to_numpy(), str(kind))
-    if kind.is_numeric():
-        if kind.is_integer() and kind != polars.UInt64 and not column.null_count():
-            return Column(size, lambda: column.cast(polars.Int64).to_numpy(), "numbers")
-        real = column.cast(polars.Float64)
-        return Column(size, lambda: real.fill_null(np.nan).to_numpy(), "numbers")
-    if kind == polars.Boolean and not column.null_count():
-        return Column(size, lambda: column.to_numpy(), "truth")
-    return Column(size, lambda: column.cast(polars.String).to_numpy(), "text")
+def _polars() -> Any:
+    try:
+        import polars
+    except ImportError as error:
+        raise MissingExtra(
+            "tables of series are read by polars, which is not installed",
+            fix='pip install "recurra[series]"',
+        ) from error
+    return polars
 
 
 # -- CSV ----------------------------------------------------------------------------------------
@@ -211,7 +237,7 @@ def _csv(data: bytes, path: Path) -> Frame | None:
     if data and not data[begins:].strip():
         raise no_rows(str(path))
     columns = _quietly(
-        lambda polars: polars.read_csv(
+        lambda: _polars().read_csv(
             data[begins:],
             has_header=False,
             separator=delimiter,
@@ -232,7 +258,7 @@ def _csv(data: bytes, path: Path) -> Frame | None:
             return f"{path}, line {skipped + 1 + row:,}"
         return _slowly(data, path).where(row)  # rows of several lines
 
-    return Frame(str(path), _columns(columns), where)
+    return Frame(str(path), columns, where)
 
 
 def _slowly(data: bytes, path: Path) -> Table:
@@ -293,7 +319,7 @@ def _nth_line(data: bytes, number: int) -> int:
 
 
 def _json_lines(data: bytes, path: Path) -> Frame | None:
-    columns = _quietly(lambda polars: polars.read_ndjson(data, infer_schema_length=None))
+    columns = _quietly(lambda: _polars().read_ndjson(data, infer_schema_length=None))
     if columns is None or not columns.height:
         return None
     check_names(columns.columns, str(path))
@@ -304,29 +330,23 @@ def _json_lines(data: bytes, path: Path) -> Frame | None:
             return f"{path}, line {row + 1:,}"
         return read_table(path).where(row)
 
-    return Frame(str(path), _columns(columns), where)
+    return Frame(str(path), columns, where)
 
 
 def _parquet(data: bytes, path: Path) -> Frame:
-    columns = _quietly(lambda polars: polars.read_parquet(io.BytesIO(data)))
+    columns = _quietly(lambda: _polars().read_parquet(io.BytesIO(data)))
     if columns is None:
         return of_table(read_table(path))  # which says what is wrong with it
     if not columns.height:
         raise no_rows(str(path))
     check_names(columns.columns, str(path))
-    return Frame(str(path), _columns(columns), lambda row: f"{path}, row {row + 1:,}")
+    return Frame(str(path), columns, lambda row: f"{path}, row {row + 1:,}")
 
 
-def _columns(frame: polars.DataFrame) -> dict[str, Column]:
-    return {each.name: of_polars(each) for each in frame.get_columns()}
-
-
-def _quietly(read: Callable[[Any], polars.DataFrame]) -> polars.DataFrame | None:
-    """What polars reads; None where it refuses, or is not installed."""
+def _quietly(read: Callable[[], polars.DataFrame]) -> polars.DataFrame | None:
+    """What polars reads; None where it refuses."""
     try:
-        import polars
-
-        return read(polars)
+        return read()
     except BaseException as error:
         # What its Rust half panics with is no Exception.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import DAY, Ordinals, Stamps
-from recurra.data.date_formats import format_of, lacks, read, second_reading
-from recurra.data.frames import Frame
+from recurra.data.frames import Frame, kept
 from recurra.errors import DataError
 
-_ZONE: Final = re.compile(
-    r"(.*[0-9]:?[0-9]{2}(?:\.[0-9]+)?)\s*(Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)", re.S
+if TYPE_CHECKING:
+    import polars
+
+_DATES: Final = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y"),
+    *("%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
 )
-_TIMED: Final = re.compile(r":|T[0-9]{6}")
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_TIMES: Final = (
+    *("", " %H:%M:%S%.f", "T%H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p"),
+    "T%H%M%S",
+)
+# A month has no day that polars could read: one is put behind it.
+_MONTHS: Final = ("%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%b-%Y", "%m/%Y", "%m.%Y", "%Y %b")
+_QUARTER: Final = r"^(\d{4})[- ]?[Qq]([1-4])$"
+_ZONE: Final = r"^(.*\d:?\d\d(?:\.\d+)?)\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$"
 
 _EXPECTED: Final = "dates as 2024-01-31, 2024-01-31T12:30 or 2024-01; or whole numbers"
+_HEAD: Final = 200  # values by which a spelling is chosen
 _YEAR: Final = 365.25 * DAY
 
 
@@ -43,14 +52,15 @@ class Moments:
 def looks_like_moments(frame: Frame, name: str) -> bool:
     """Whether the first values of a column are dates."""
     column = frame.columns[name]
-    if column.kind != "text":
-        return column.kind == "moments"
-    once, at = frame.texts(name)
-    head = _unzoned([once[k] for k in at[at >= 0][:20].tolist()])[0]
-    if not head or _whole(head):
+    if column.dtype.is_temporal():
+        return column.dtype not in (_polars().Time, _polars().Duration)
+    if column.dtype != _polars().String:
         return False
-    spelling, count = format_of(head)
-    return count > 0 and not lacks(second_reading(head, spelling, read(head, spelling))[1])
+    head = _unzoned(frame.texts(name).drop_nulls().head(20))[0]
+    if not len(head) or _whole(head):
+        return False
+    spelling, count = _spelling(head)
+    return count > 0 and not _second_reading(head, spelling, _read(head, spelling))[1].null_count()
 
 
 def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
@@ -66,7 +76,7 @@ def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
             or there is a zone where training had none; the row is named.
     """
     column = frame.columns[name]
-    missing = np.flatnonzero(column.missing)
+    missing = np.flatnonzero(frame.missing(name))
     if len(missing):
         more = f" (and in {len(missing) - 1:,} more rows)" if len(missing) > 1 else ""
         raise DataError(
@@ -74,58 +84,63 @@ def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
             expected="a time in every row",
             fix="drop these rows, or name another column with --time",
         )
-    if column.kind == "numbers":
+    if column.dtype.is_temporal():
+        return _of_dates(frame, name, zone)
+    if column.dtype.is_numeric():
         numbers = frame.numbers(name)
         broken = np.flatnonzero(numbers != np.floor(numbers))
         if len(broken):
             raise _no_date(frame, name, int(broken[0]))
-        return _of_numbers(column.values.astype(np.int64), name)
-    if column.kind == "moments":
-        if column.offsets is None:
-            return _without_zone(frame, name, zone, Moments(column.values, None, "dates"))
-        return _zoned(frame, name, zone, column.values, column.offsets, "dates")
-    if column.kind != "text":
-        raise DataError(
-            f"{frame.where(0)}: column {name!r} holds {column.kind}", expected=_EXPECTED
-        )
+        return _of_numbers(column.cast(_polars().Int64).to_numpy(), name)
+    texts = frame.texts(name)
     # A panel has the same moments again and again: each is read once.
-    once, at = frame.texts(name)
-    if _whole(once):
-        return _spread(_of_numbers(np.array(list(map(int, once)), np.int64), name), at)
+    polars = _polars()
+    once = texts.unique(maintain_order=True)
+    at = texts.replace_strict(once, polars.int_range(len(once), eager=True)).to_numpy()
     first = np.full(len(once), len(at))
     np.minimum.at(first, at, np.arange(len(at)))
+    if _whole(once):
+        return _spread(_of_numbers(once.cast(polars.Int64).to_numpy(), name), at)
     bare, offsets = _unzoned(once)
     if offsets is not None and np.isnan(offsets).any():
         none = np.isnan(offsets)
         zoned, bare_one = int(first[~none].min()), int(first[none].min())
         raise DataError(
-            f"{frame.where(bare_one)}: column {name!r}: {once[at[bare_one]]!r} has no time zone, "
-            f"but {once[at[zoned]]!r} ({frame.where(zoned)}) has one",
+            f"{frame.where(bare_one)}: column {name!r}: {texts[bare_one]!r} has no time zone, but "
+            f"{texts[zoned]!r} ({frame.where(zoned)}) has one",
             expected="times that all have a zone, or none of them",
         )
-    spelling, _ = format_of(bare)
-    stamps = read(bare, spelling)
-    if lacks(stamps):
-        spelling, stamps = second_reading(bare, spelling, stamps)
-    if lacks(stamps):
-        raise _no_date(frame, name, int(first[np.isnat(stamps)].min()))
+    spelling, _ = _spelling(bare.head(_HEAD))
+    stamps = _read(bare, spelling)
+    if stamps.null_count():
+        spelling, stamps = _second_reading(bare, spelling, stamps)
+    wrong = np.flatnonzero(stamps.is_null().to_numpy())
+    if len(wrong):
+        raise _no_date(frame, name, int(first[wrong].min()))
     other = {"%m": "%d", "%d": "%m"}.get(spelling[:2])
     if other and spelling[2:3] in "/-" and spelling[3:5] == other:
         swapped = other + spelling[2] + spelling[:2] + spelling[5:]
-        if not lacks(read(bare, swapped)):
+        if not _read(bare, swapped).null_count():
             raise DataError(
-                f"{frame.where(0)}: column {name!r}: {once[at[0]]!r}: day or month first? "
-                "No row says",
+                f"{frame.where(0)}: column {name!r}: {texts[0]!r}: day or month first? No row says",
                 expected="a date that can be read in one way",
                 fix="write them as 2024-01-31",
             )
+    local: NDArray[Any] = stamps.to_numpy().astype("datetime64[us]")
     if offsets is None:
-        return _spread(_without_zone(frame, name, zone, Moments(stamps, None, spelling)), at)
-    return _zoned(frame, name, zone, stamps[at], offsets.astype(np.int64)[at], spelling)
+        return _spread(_without_zone(frame, name, zone, Moments(local, None, spelling)), at)
+    minutes = offsets.astype(np.int64)
+    return _zoned(frame, name, zone, local[at], minutes[at], spelling)
 
 
 def _spread(found: Moments, at: NDArray[np.int64]) -> Moments:
     return Moments(found.stamps[at], found.zone, found.spelt)
+
+
+def _polars() -> Any:
+    import polars  # there is a frame, hence polars
+
+    return polars
 
 
 def _no_date(frame: Frame, name: str, row: int) -> DataError:
@@ -139,36 +154,96 @@ def _no_date(frame: Frame, name: str, row: int) -> DataError:
 # -- text ---------------------------------------------------------------------------------------
 
 
-def _whole(texts: Sequence[str]) -> bool:
+def _whole(texts: polars.Series) -> bool:
     """Whether all are whole numbers."""
-    return all(map(_WHOLE.fullmatch, texts))
+    return bool(texts.str.contains(r"^[+-]?\d{1,18}$").all())
 
 
-def _unzoned(texts: Sequence[str]) -> tuple[list[str], NDArray[np.float64] | None]:
+def _spelling(texts: polars.Series) -> tuple[str, int]:
+    """The spelling that reads most of these texts, and how many it reads."""
+    quarters = int(texts.str.contains(_QUARTER).sum())
+    best, count = "quarter", quarters
+    for spelling in (*_MONTHS, *map("".join, product(_DATES, _TIMES))):
+        read = len(texts) - _read(texts, spelling).null_count()
+        if read > count:
+            best, count = spelling, read
+    return best, count
+
+
+def _second_reading(
+    texts: polars.Series, spelling: str, stamps: polars.Series
+) -> tuple[str, polars.Series]:
+    """What reads all: some dates have a time of day, or the first can be read in two ways."""
+    date = max((each for each in _DATES if spelling.startswith(each)), key=len, default="")
+    filled = stamps
+    for time in _TIMES if date else ():
+        filled = filled.zip_with(filled.is_not_null(), _read(texts, date + time))
+    if not filled.null_count():
+        return spelling, filled
+    failed = texts.filter(stamps.is_null()).head(_HEAD)
+    other, _ = _spelling(failed)
+    read = _read(texts, other)
+    return (spelling, stamps) if read.null_count() else (other, read)
+
+
+def _read(texts: polars.Series, spelling: str) -> polars.Series:
+    """The moments of texts (N,), null where one is not spelt so."""
+    if spelling == "quarter":
+        parts = texts.str.extract_groups(_QUARTER).struct.unnest()
+        months = parts["2"].replace_strict(
+            ["1", "2", "3", "4"], ["01", "04", "07", "10"], default=None
+        )
+        texts, spelling = parts["1"] + "-" + months, "%Y-%m"
+    if spelling in _MONTHS:
+        texts, spelling = texts + "@1", spelling + "@%d"
+    # polars reads "24-01-31" as the year 24.
+    years = r"(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)" if spelling[:6] != "%Y%m%d" else r"^[0-9]{8}"
+    read = texts.str.to_datetime(spelling, strict=False, time_unit="us")
+    return kept(read, texts.str.contains(years).fill_null(False))
+
+
+def _unzoned(texts: polars.Series) -> tuple[polars.Series, NDArray[np.float64] | None]:
     """Texts without their zones, and the offset of each in minutes (NaN: none), if any has one."""
-    # Few have one: a look at the end is enough for the others.
-    ends = ("Z", "z", "UTC", "GMT")
-    matches = [
-        _ZONE.fullmatch(each)
-        if (each.endswith(ends) or "+" in each[-6:] or "-" in each[-6:]) and _TIMED.search(each)
-        else None
-        for each in texts
-    ]
-    if not any(matches):
-        return list(texts), None
-    bare = [match[1] if match else text for match, text in zip(matches, texts, strict=True)]
-    return bare, np.array([np.nan if match is None else _minutes(match[2]) for match in matches])
+    polars = _polars()
+    timed = texts.str.contains(":") | texts.str.contains(r"T\d{6}")
+    parts = texts.str.extract_groups(_ZONE).struct.unnest()
+    zones = kept(parts["2"], timed.fill_null(False))
+    if zones.null_count() == len(zones):
+        return texts, None
+    bare = polars.DataFrame({"bare": parts["1"], "text": texts, "zone": zones}).select(
+        polars.when(polars.col("zone").is_null()).then("text").otherwise("bare")
+    )
+    digits = zones.str.replace(":", "")
+    minutes = digits.str.slice(1, 2).cast(polars.Float64, strict=False) * 60
+    minutes += digits.str.slice(3, 2).cast(polars.Float64, strict=False).fill_null(0)
+    offsets = minutes.fill_null(0).to_numpy().copy()
+    offsets[zones.str.starts_with("-").fill_null(False).to_numpy()] *= -1
+    offsets[zones.is_null().to_numpy()] = np.nan
+    return bare.to_series(), offsets
 
 
-def _minutes(zone: str) -> int:
-    """How far a zone is from UTC: +09:00, +0900, -03, Z."""
-    if zone[0] not in "+-":
-        return 0
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    return int(zone[0] + "1") * (60 * int(digits[:2]) + int(digits[2:]))
+# -- dates and numbers --------------------------------------------------------------------------
 
 
-# -- numbers ------------------------------------------------------------------------------------
+def _of_dates(frame: Frame, name: str, zone: str | None) -> Moments:
+    """The moments of a column that holds dates already."""
+    polars = _polars()
+    column = frame.columns[name]
+    if column.dtype in (polars.Time, polars.Duration):
+        raise DataError(
+            f"{frame.where(0)}: column {name!r} holds {column.dtype}", expected=_EXPECTED
+        )
+    if getattr(column.dtype, "time_zone", None) is None:
+        stamps = column.cast(polars.Datetime("us")).to_numpy()
+        found = Moments(stamps.astype("datetime64[us]"), None, "dates")
+        return _without_zone(frame, name, zone, found)
+    local = column.dt.replace_time_zone(None).cast(polars.Datetime("us")).to_numpy()
+    instant = (
+        column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(polars.Datetime("us"))
+    )
+    local = local.astype("datetime64[us]")
+    minutes = (local - instant.to_numpy().astype("datetime64[us]")).astype(np.int64) // 60_000_000
+    return _zoned(frame, name, zone, local, minutes, "dates")
 
 
 def _of_numbers(numbers: Ordinals, name: str) -> Moments:
@@ -177,10 +252,10 @@ def _of_numbers(numbers: Ordinals, name: str) -> Moments:
     if low >= 1000 and high <= 2999 and "year" in name.lower():
         return Moments((numbers - 1970).astype("datetime64[Y]").astype("datetime64[us]"), None, "Y")
     if low >= 1800_01_01 and high <= 2200_12_31:
-        once, at = np.unique(numbers, return_inverse=True)
-        days = read(list(map(str, once.tolist())), "%Y%m%d")
-        if not lacks(days):
-            return Moments(days[at], None, "%Y%m%d")
+        texts = _polars().Series(numbers).cast(_polars().String)
+        days = _read(texts, "%Y%m%d")
+        if not days.null_count():
+            return Moments(days.to_numpy().astype("datetime64[us]"), None, "%Y%m%d")
     for digits, unit, micros in ((10, "seconds", 1_000_000), (13, "milliseconds", 1_000)):
         if 10 ** (digits - 1) <= low and high < 4 * 10 ** (digits - 1):
             stamps = (numbers * micros).astype("datetime64[us]")

@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 import numpy as np
+import polars
 import pytest
 
-from recurra.data.columns import column_of
 from recurra.data.frames import Frame
 from recurra.errors import BundleError, DataError
 from recurra.tasks.series.reading.covariates import Covariates, Encoder, encoded
 
 
 def frame(**columns: Any) -> Frame:
-    return Frame("a", {k: column_of(v) for k, v in columns.items()}, lambda row: f"a, row {row}")
+    return Frame("a", polars.DataFrame(columns, strict=False), lambda row: f"a, row {row}")
 
 
 def of(one: Frame, name: str, rows: range | None = None) -> Encoder:

@@ -46,17 +46,17 @@ class Encoder:
             DataError: a value is infinite, or no number where nearly all are; the row is named.
         """
         column = frame.columns[name]
-        numeric = column.kind == "numbers" or frame.share_of_numbers(name) >= _NUMBERS
-        if numeric and column.kind != "truth":
+        numeric = column.dtype.is_numeric() or frame.share_of_numbers(name) >= _NUMBERS
+        if numeric and str(column.dtype) != "Boolean":
             values = frame.numbers(name)[rows]
             there = values[~np.isnan(values)]
             some = there[:, None] if len(there) else np.zeros((1, 1))
             return cls(name, Standard.of(some), len(there) < len(values))
-        once, at = frame.texts(name)
-        counts = np.bincount(at[rows] + 1, minlength=len(once) + 1)
-        ranked = sorted(range(len(once)), key=lambda k: (-counts[k + 1], once[k]))
-        most = tuple(once[k] for k in ranked[:_MOST] if counts[k + 1])
-        return cls(name, None, bool(counts[0]), most)
+        texts = frame.texts(name).gather(rows)
+        counts = texts.drop_nulls().value_counts()
+        found = sorted(counts.rows(), key=lambda each: (-each[1], each[0]))
+        most = tuple(text for text, _ in found[:_MOST])
+        return cls(name, None, bool(texts.null_count()), most)
 
     @property
     def width(self) -> int:
@@ -78,11 +78,10 @@ class Encoder:
         """
         found = np.zeros((len(frame), self.width), np.float32)
         if self.scale is None:
-            once, at = frame.texts(self.name)
-            places = {value: place for place, value in enumerate(self.values)}
-            place = np.array([*(places.get(each, -1) for each in once), -1])[at]
-            found[place >= 0, place[place >= 0]] = 1
-            return found, at < 0
+            texts = frame.texts(self.name)
+            for place, value in enumerate(self.values):
+                found[:, place] = (texts == value).fill_null(False).to_numpy()
+            return found, texts.is_null().to_numpy()
         values = frame.numbers(self.name)
         there = ~np.isnan(values)
         found[there, 0] = self.scale.scale(values[there, None])[:, 0]

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from recurra.data.columns import Column, column_of
 from recurra.data.frames import Frame
 from recurra.data.tables import check_names
 from recurra.errors import DataError, MissingExtra
@@ -34,14 +33,29 @@ def frame_of(values: Any, name: str = "given") -> Frame:
 
     Raises:
         DataError: these are no columns of equal length, or there are no rows.
-        MissingExtra: a frame is given, and narwhals is not installed.
+        MissingExtra: polars or narwhals is not installed.
     """
+    try:
+        import narwhals
+        import polars
+    except ImportError as error:
+        raise MissingExtra(
+            "frames are read by narwhals and polars, which are not installed",
+            fix='pip install "recurra[series]"',
+        ) from error
     if isinstance(values, str | bytes):
         raise DataError(f"{name}: a text", expected=_EXPECTED)
-    if isinstance(values, Mapping):
-        names, columns = [str(each) for each in values], [_column(values[each]) for each in values]
-    elif not isinstance(values, np.ndarray | list | tuple) and (found := _of_frame(values)):
-        names, columns = list(found), list(found.values())
+    values = _without_index(values)
+    native = narwhals.from_native(values, pass_through=True, allow_series=True)
+    if isinstance(native, narwhals.LazyFrame):
+        native = native.collect()
+    if isinstance(native, narwhals.Series):
+        native = native.alias(native.name or "y").to_frame()
+    if isinstance(native, narwhals.DataFrame):
+        names = [str(each) for each in native.columns]
+        columns = [_column(native[each]) for each in native.columns]
+    elif isinstance(values, Mapping):
+        names, columns = [str(each) for each in values], [_plain(values[each]) for each in values]
     else:
         array = np.asarray(values) if hasattr(values, "__array__") or _listed(values) else None
         if array is None or array.dtype.kind not in "iuf" or array.ndim not in (1, 2):
@@ -50,13 +64,14 @@ def frame_of(values: Any, name: str = "given") -> Frame:
         array = array[:, None] if array.ndim == 1 else array
         wide = array.shape[1] > 1
         names = [f"y{number}" if wide else "y" for number in range(array.shape[1])]
-        columns = [column_of(array[:, number]) for number in range(array.shape[1])]
+        columns = [polars.Series(array[:, number]) for number in range(array.shape[1])]
     check_names(names, name)
     lengths = {len(each) for each in columns}
     if len(lengths) != 1 or not lengths.pop():
         what = "columns of different lengths" if lengths else "no rows"
         raise DataError(f"{name}: {what}", expected=_EXPECTED)
-    return Frame(name, dict(zip(names, columns, strict=True)), lambda row: f"{name}[{row}]")
+    frame = polars.DataFrame([each.alias(key) for key, each in zip(names, columns, strict=True)])
+    return Frame(name, frame, lambda row: f"{name}[{row}]")
 
 
 def _listed(values: Any) -> bool:
@@ -80,53 +95,38 @@ def _without_index(values: Any) -> Any:
     return values.reset_index()
 
 
-def _of_frame(values: Any) -> dict[str, Column]:
-    """The columns of a frame or series; none where it is neither."""
-    module = type(values).__module__.split(".")[0]
-    try:
-        import narwhals
-    except ImportError as error:
-        if module not in ("pandas", "polars", "pyarrow"):
-            return {}
-        raise MissingExtra(
-            f"frames of {module} are read by narwhals, which is not installed",
-            fix='pip install "recurra[series]", or give columns by name: {"ds": [...], "y": [...]}',
-        ) from error
-    native = narwhals.from_native(_without_index(values), pass_through=True, allow_series=True)
-    if isinstance(native, narwhals.LazyFrame):
-        native = native.collect()
-    if isinstance(native, narwhals.Series):
-        native = native.alias(native.name or "y").to_frame()
-    if not isinstance(native, narwhals.DataFrame):
-        return {}
-    return {str(each): _of_narwhals(native[each]) for each in native.columns}
-
-
-def _of_narwhals(column: Any) -> Column:
+def _column(column: Any) -> Any:
+    """A column of narwhals as one of polars, without pyarrow, which pandas' own way needs."""
     import narwhals
+    import polars
 
+    native = column.to_native()
+    if isinstance(native, polars.Series):
+        return native
     kind = column.dtype
-    if isinstance(kind, narwhals.Datetime) and not column.is_null().any():
-        if kind.time_zone is None:
-            return column_of(column.to_numpy().astype("datetime64[us]"))
-        local, utc = (
-            each.dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
-            for each in (column, column.dt.convert_time_zone("UTC"))
-        )
-        minutes = (local - utc).astype("timedelta64[m]").astype(np.int64)
-        return Column(len(local), lambda: local, "moments", minutes)
+    if isinstance(kind, narwhals.Datetime):
+        zone = kind.time_zone
+        if zone is not None:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        found = polars.Series(column.to_numpy().astype("datetime64[us]"))
+        if zone is not None:
+            found = found.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+        return found
     if kind.is_numeric() or kind == narwhals.Boolean:
         if column.is_null().any():
-            column = column.cast(narwhals.Float64)
-        return column_of(column.to_numpy())
-    return column_of(column.to_list())
+            return polars.Series(column.cast(narwhals.Float64).to_numpy())
+        return polars.Series(column.to_numpy())
+    return _plain(column.to_list())
 
 
-def _column(values: Any) -> Column:
-    """A column given by name."""
-    if isinstance(values, np.ndarray) and values.dtype.kind == "O":
-        values = values.tolist()
-    if hasattr(values, "__array__") and not isinstance(values, np.ndarray):
-        array = np.asarray(values)  # of pandas, polars, torch
-        values = array if array.dtype.kind in "fiubM" else array.tolist()
-    return column_of(values)
+def _plain(values: Any) -> Any:
+    import polars
+
+    if isinstance(values, np.ndarray):
+        values = values.astype("datetime64[us]") if values.dtype.kind == "M" else values
+        return polars.Series(values) if values.dtype.kind != "O" else _plain(values.tolist())
+    listed = [None if each is None or each != each else each for each in values]
+    kinds = {type(each) for each in listed if each is not None}
+    if len(kinds) > 1 and not kinds <= {int, float, bool}:
+        listed = [None if each is None else str(each) for each in listed]
+    return polars.Series(listed, strict=False)

@@ -163,8 +163,8 @@ def static_rows(rows: Rows, names: list[str]) -> Counts:
     np.minimum.at(firsts, rows.series, np.arange(len(rows.series)))
     for name in names:
         column = rows.frame.columns[name]
-        _, at = column.coded
-        other = np.flatnonzero(at[rows.row] != at[rows.row[firsts[rows.series]]])
+        first = column.gather(rows.row[firsts[rows.series]])
+        other = np.flatnonzero((~column.gather(rows.row).eq_missing(first)).to_numpy())
         if len(other):
             row, begin = int(other[0]), int(firsts[rows.series[other[0]]])
             raise DataError(
