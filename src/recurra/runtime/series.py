@@ -182,15 +182,11 @@ class SeriesNetwork:
         """The state that `step` leaves, for those who do not ask what comes next."""
         return State(self._stepped(inputs, state)[0])
 
-    def advance(
-        self, inputs: Step, arrays: dict[str, Array], rows: npt.NDArray[np.int64]
-    ) -> Array:
+    def advance(self, inputs: Step, arrays: dict[str, Array], rows: npt.NDArray[np.int64]) -> Array:
         """`step` in place, of the streams that are `rows` (B,) of a state's arrays (S, ...)."""
         return gathered_step(self, inputs, arrays, rows)
 
-    def _stepped(
-        self, inputs: Step, state: State
-    ) -> tuple[dict[str, Array], list[Distribution]]:
+    def _stepped(self, inputs: Step, state: State) -> tuple[dict[str, Array], list[Distribution]]:
         members, after, said = self._stepping(), dict[str, Array](), []
         self._check(inputs, state.batch)
         values, before = inputs.values.astype(np.float32), dict(state.arrays)
