@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from csv import writer
 from pathlib import Path
 from typing import IO, Any, Final
@@ -17,6 +17,8 @@ from recurra.tasks.series.forecasts import INTERVALS, Forecasts
 from recurra.tasks.series.panel import Panel
 
 FORMS: Final = ("csv", "parquet", "json", "jsonl")
+
+_NUMBER: Final = "%.9g"  # all that a network says, which is in float32, in a third of the time
 
 Columns = dict[str, NDArray[Any]]
 
@@ -96,21 +98,30 @@ def write(
 def _csv(columns: Columns) -> Iterator[str]:
     yield ",".join(columns) + "\n"
     names, stamps, *numbers = columns.values()
-    quoted = _quoted(names)
+    row = ",".join(["%s", "%s", *[_NUMBER] * len(numbers)]) + "\n"
     told = _stamps(stamps, "T")
-    row = ",".join(["%s"] * len(columns)) + "\n"
-    rows = zip(quoted, told, *(map(repr, each.tolist()) for each in numbers), strict=True)
-    yield from map(row.__mod__, rows)
+    yield from _filled(row, _once(names, _quoted), told, numbers)
 
 
-def _quoted(names: NDArray[Any]) -> Iterator[str]:
-    """Names as CSV has them, in quotes where they hold what is no part of a field."""
-    kept: dict[str, str] = {}
-    for name in dict.fromkeys(names.tolist()):
-        line = io.StringIO()
-        writer(line, lineterminator="").writerow([name])
-        kept[name] = line.getvalue()
-    return map(kept.__getitem__, names.tolist())
+def _quoted(name: str) -> str:
+    """A name as CSV has it, in quotes where it holds what is no part of a field."""
+    line = io.StringIO()
+    writer(line, lineterminator="").writerow([name])
+    return line.getvalue()
+
+
+def _once(names: NDArray[Any], told: Callable[[str], str]) -> Iterator[str]:
+    """Names, each different one turned into text once."""
+    listed = names.tolist()
+    kept = {name: told(name) for name in dict.fromkeys(listed)}
+    return map(kept.__getitem__, listed)
+
+
+def _filled(row: str, *columns: Any) -> Iterator[str]:
+    """A template filled in for each row of names, stamps and a list of numbers."""
+    names, stamps, numbers = columns
+    rows = zip(names, stamps, *(each.tolist() for each in numbers), strict=True)
+    return map(row.__mod__, rows)
 
 
 def _stamps(stamps: NDArray[Any], between: str) -> list[Any]:
@@ -122,26 +133,27 @@ def _stamps(stamps: NDArray[Any], between: str) -> list[Any]:
     return [told[number] for number in at.tolist()]
 
 
-def _rows(columns: Columns) -> Iterator[str]:
+def _rows(columns: Columns, end: str) -> Iterator[str]:
     """A JSON object a row."""
-    stamps = _stamps(columns["ds"], " ")
-    values = [stamps if name == "ds" else each.tolist() for name, each in columns.items()]
-    for row in zip(*values, strict=True):
-        pairs = dict(zip(columns, row, strict=True))
-        yield json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
+    names, stamps, *numbers = columns.values()
+    keys = [json.dumps(each) for each in columns]
+    dated = stamps.dtype.kind == "M"
+    kinds = ["%s", '"%s"' if dated else "%s", *[_NUMBER] * len(numbers)]
+    row = ",".join(f"{key}:{kind}" for key, kind in zip(keys, kinds, strict=True))
+    told = _once(names, lambda name: json.dumps(name, ensure_ascii=False))
+    return _filled("{" + row + "}" + end, told, _stamps(stamps, " "), numbers)
 
 
 def _json(columns: Columns) -> Iterator[str]:
     before = "["
-    for row in _rows(columns):
+    for row in _rows(columns, ""):
         yield before + row
         before = ","
     yield "]\n"
 
 
 def _json_lines(columns: Columns) -> Iterator[str]:
-    for row in _rows(columns):
-        yield row + "\n"
+    return _rows(columns, "\n")
 
 
 def _parquet(columns: Columns, target: Any) -> None:
