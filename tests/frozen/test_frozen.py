@@ -80,7 +80,7 @@ def test_what_differs_is_told() -> None:
         assert list(calls.close(told, other)), other
     near = [told[0], {"a": [1.0, 0.50004], "n": 3}, "cost 0.501 nats, 12 lines, 1.2e-05"]
     assert not list(calls.close(told, near))
-    assert list(calls.close(0.001, 0.00109)) != list(calls.nats(0.001, 0.00109)) == []
+    assert list(calls.close(0.001, 0.00109)) != list(calls.token_nll(0.001, 0.00109)) == []
 
 
 def test_other_draws_are_alike_and_other_forecasts_are_not() -> None:
@@ -100,8 +100,8 @@ def test_a_run_is_migrated_without_being_trained_again(tmp_path: Path) -> None:
     assert {name for name in now if now[name] != before[name]} == {CONFIG}
     assert Run(run).config()["new"] == {"rate": 0.5}
     Run(run).check(WEIGHTS, "report.json", "vocabulary.json")
-    assert recurra.load(run).nats("the cat").tolist() == pytest.approx(
-        recurra.load(FROZEN / "text-words" / RUN).nats("the cat").tolist(), rel=0
+    assert recurra.load(run).token_nll("the cat").tolist() == pytest.approx(
+        recurra.load(FROZEN / "text-words" / RUN).token_nll("the cat").tolist(), rel=0
     )
     # Not so a file that is another run's.
     shutil.copy(FROZEN / "text-bytes" / RUN / "report.json", run / "report.json")

@@ -120,12 +120,15 @@ class Model(ABC, Generic[Net]):
             inference = run.config()["inference"]
         try:
             self._network = self._built(inference, arrays, weights)
-        except (BundleError, TypeError, ValueError, KeyError) as error:
-            told = str(error).splitlines()[0] if isinstance(error, BundleError) else repr(error)
+        except BundleError as error:
             raise BundleError(
-                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({told})",
+                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({error.got})",
+                expected=error.expected,
                 fix="restore both from one copy of the run, or train again",
             ) from error
+        except (TypeError, KeyError, ValueError, AttributeError):
+            with run.intact(CONFIG):  # sizes that make no sense
+                raise
         self._run, self._weights = run, weights
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 import numpy as np
 
 from recurra.bundle import CONFIG, REPORT, Arrays, Run
-from recurra.errors import DataError, OptionError, counted
+from recurra.errors import DataError, OptionError, counted, did_you_mean
 from recurra.runtime.series import Architecture, SeriesNetwork
+from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
@@ -24,7 +25,7 @@ from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.parts import JUDGED, origins
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
-from recurra.tasks.series.stream import Stream
+from recurra.tasks.series.stream import SeriesStreamed
 from recurra.tasks.series.tables import frame_of
 from recurra.tasks.series.windows import Reader
 
@@ -199,14 +200,52 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
                 begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
         return np.minimum(begins, panel.lengths)
 
-    def stream(self) -> Stream:
-        """The next value's forecast after each value; see `recurra.tasks.series.stream.Stream`.
+    def stream(
+        self, state: StreamState | None = None, *, series: str | None = None
+    ) -> Stream[float, dict[str, Any]]:
+        """A live stream of one series, which goes on from where the training's data ended.
+
+            stream = model.stream()
+            stream.predict()        # of the first step after the data
+            stream.push(21.5)       # that step's value in, the forecast of the one after it out
+
+        A value of NaN says that it is missing.
+
+        Args:
+            state: where to go on, of a stream of this series of this model.
+            series: its name, where the model is of several.
 
         Raises:
-            OptionError: the model reads the past in pieces, is of several series, or reads columns
-                beside the target.
+            OptionError: the model reads the past in pieces or columns beside the target, or is of
+                several series and none of them is named.
+            BundleError: a state of another model.
         """
-        return Stream(self.network, self._scale, self._context, self.widths)
+        network, panel, at = self.network, self._context, 0
+        if series is not None and series not in panel.ids:
+            raise OptionError(
+                f"no series {series!r}",
+                expected=f"one of the {len(panel):,} series of the training",
+                fix=did_you_mean(series, panel.ids),
+            )
+        network.begin()  # which refuses a network that reads pieces
+        if series is not None:
+            at = panel.ids.index(series)
+        elif len(panel) > 1:
+            raise OptionError(
+                f"a stream of {len(panel):,} series",
+                expected="a model of one, or the name of a series: model.stream(series=...)",
+            )
+        whole, one = self._scale, slice(at, at + 1)
+        scale = Scale(whole.centre[one], whole.spread[one], whole.log)
+        streamed = SeriesStreamed(network, scale, panel.chosen([panel.ids[at]]), self.widths)
+        name = self.run.name if series is None else f"{self.run.name}/{series}"
+        return Stream(streamed, name, state)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Which column of the training's data is what: "target", "time", "id", ..."""
+        assert self.network is not None
+        return self._form.columns
 
     def _panel(self, X: Any) -> Panel:
         """What forecasts go on from: newer data behind the context, of the series in them."""
