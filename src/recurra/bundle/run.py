@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -317,6 +316,8 @@ class Run:
 
     def settle(self) -> None:
         """Remove the runs that were overwritten by this one, as it is finished."""
+        import shutil
+
         disk.sync_folder(self.path.resolve().parent)
         for each in reversed(self.replaced):
             shutil.rmtree(each, ignore_errors=True)
@@ -332,6 +333,8 @@ class Run:
                 latest.rename(place)
 
     def _empty(self) -> None:
+        import shutil
+
         # The configuration last: cut off half-way, what is left still says that it is a run.
         for each in sorted(self.path.iterdir(), key=lambda each: each.name == CONFIG):
             if each.is_dir() and not each.is_symlink():
