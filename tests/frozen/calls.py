@@ -389,7 +389,7 @@ def _panel() -> dict[str, Call]:
 def _next(values: Sequence[float]) -> Plain:
     """What a stream says before values and after each; nothing of it is drawn."""
     stream = model().stream()
-    return [stream.next(), *(stream.step(value) for value in values)]
+    return [stream.predict(), *(stream.push(value) for value in values)]
 
 
 def _walk(values: Sequence[float]) -> dict[str, Call]:

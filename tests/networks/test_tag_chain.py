@@ -128,7 +128,7 @@ def test_an_untaught_chain_takes_each_step_for_itself() -> None:
     each = torch.nn.functional.cross_entropy(scores.values, true.values, reduction="none")
     expected = torch.stack([part.sum() for part in torch.split(each, [5, 1, 3])])
     torch.testing.assert_close(made.nats(scores, true), expected)
-    assert sum(best(made, scores), []) == scores.values.argmax(1).tolist()
+    assert list(itertools.chain(*best(made, scores))) == scores.values.argmax(1).tolist()
 
 
 def test_what_never_follows_is_never_best() -> None:
@@ -143,7 +143,7 @@ def test_what_never_follows_is_never_best() -> None:
 def test_large_scores_do_not_overflow() -> None:
     made, scores = chain(3).float(), scores_of([4, 2], 3).map(lambda v: 1e3 * v.float())
     assert made.nats(scores, tags_of([4, 2], 3)).isfinite().all()
-    likeliest = torch.tensor(sum(best(made, scores), []))
+    likeliest = torch.tensor(list(itertools.chain(*best(made, scores))))
     assert made.nats(scores, Ragged(likeliest, scores.lengths)).max() < 1e-2
 
 

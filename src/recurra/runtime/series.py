@@ -16,6 +16,7 @@ from recurra.runtime.distributions import Distribution, scaled
 from recurra.runtime.quantiles import LEVELS, path_quantiles
 from recurra.runtime.segments import Segments
 from recurra.runtime.state import Array, State
+from recurra.runtime.stepper import gathered_step
 from recurra.runtime.weights import Weights
 from recurra.runtime.windows import Beside, Windows
 
@@ -180,6 +181,10 @@ class SeriesNetwork:
     def read(self, inputs: Step, state: State) -> State:
         """The state that `step` leaves, for those who do not ask what comes next."""
         return State(self._stepped(inputs, state)[0])
+
+    def advance(self, inputs: Step, arrays: dict[str, Array], rows: npt.NDArray[np.int64]) -> Array:
+        """`step` in place, of the streams that are `rows` (B,) of a state's arrays (S, ...)."""
+        return gathered_step(self, inputs, arrays, rows)
 
     def _stepped(self, inputs: Step, state: State) -> tuple[dict[str, Array], list[Distribution]]:
         members, after, said = self._stepping(), dict[str, Array](), []

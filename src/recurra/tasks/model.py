@@ -118,12 +118,15 @@ class Model(ABC, Generic[Net]):
             inference = run.config()["inference"]
         try:
             self._network = self._built(inference, arrays, weights)
-        except (BundleError, TypeError, ValueError, KeyError) as error:
-            told = str(error).splitlines()[0] if isinstance(error, BundleError) else repr(error)
+        except BundleError as error:
             raise BundleError(
-                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({told})",
+                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({error.got})",
+                expected=error.expected,
                 fix="restore both from one copy of the run, or train again",
             ) from error
+        except (TypeError, KeyError, ValueError, AttributeError):
+            with run.intact(CONFIG):  # sizes that make no sense
+                raise
         self._run, self._weights = run, weights
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
@@ -178,7 +181,7 @@ class Model(ABC, Generic[Net]):
         del protocol
         options = {each.name: getattr(self, each.name) for each in fields(self._options)}
         files = None if self._run is None else self._run.files()
-        return _copied, (type(self), options, files)
+        return _copied, (type(self), options, files, self._weights)
 
     def _in_temporary_run(self) -> Path:
         """A folder that is gone when the model is."""
@@ -225,14 +228,16 @@ class Model(ABC, Generic[Net]):
 M = TypeVar("M", bound=Model[Any])
 
 
-def _copied(kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None) -> M:
+def _copied(
+    kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None, weights: str
+) -> M:
     """A model as `__reduce_ex__` took it apart, on a run of its own."""
     model = kind(**options)
     if files is not None:
         run = Run.create(model._in_temporary_run())
         for name, content in files.items():
             run.write_bytes(name, content)
-        model._adopt(run)
+        model._adopt(run, weights)
         with run.intact(CONFIG):
             inference = run.config()["inference"]
         model._load_parts(run, inference)

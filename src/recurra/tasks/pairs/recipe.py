@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import torch
 
-from recurra.codecs.tokenizer import Tokenizer
+from recurra.codecs.tokenizer import Tokenizer, learn
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.errors import OptionError

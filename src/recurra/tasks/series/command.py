@@ -104,7 +104,7 @@ def _stream(model: SeriesModel, *, as_json: bool) -> None:
     """
     stream = model.stream()
     for number, line in enumerate(_lines(), 1):
-        said = stream.step(_value(line, number))
+        said = stream.push(_value(line, number))
         if as_json:
             print(json.dumps(said))
         else:

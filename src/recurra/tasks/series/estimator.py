@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 import numpy as np
 
 from recurra.bundle import CONFIG, REPORT, Arrays, Run
-from recurra.errors import DataError, OptionError, counted
+from recurra.errors import DataError, OptionError, counted, did_you_mean
 from recurra.runtime.series import Architecture, SeriesNetwork
+from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
-from recurra.tasks.series.context import check_begun, check_known, joined, read_context
+from recurra.tasks.series.context import check_begun, check_known, joined, read_context, tail
 from recurra.tasks.series.forecast import forecasts
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
@@ -24,8 +25,8 @@ from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.parts import JUDGED, origins
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
-from recurra.tasks.series.stream import Stream
-from recurra.tasks.series.tables import frame_of
+from recurra.tasks.series.stream import SeriesStreamed
+from recurra.tasks.series.tables import columns_of, like
 from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
             OptionError: a horizon longer than the model's.
         """
         panel, found = self.ahead(X, horizon=horizon)
-        return frame_of(panel, found, like=X)
+        return like(X, columns_of(panel, found))
 
     def ahead(self, X: Any = None, *, horizon: int | None = None) -> tuple[Panel, Forecasts]:
         """What `predict` says, as arrays, and the panel that it is said of."""
@@ -137,20 +138,25 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
                 fix=f"train again with --horizon {steps}",
             )
         check_known(panel, self._form, steps)
-        reader, scale = self._reader(panel, panel.lengths)
-        ends = Origins(np.arange(len(panel)), panel.lengths)
-        found = forecasts(network, reader, scale, self.widths, ends)
-        return panel, Forecasts(found.series, found.origins, found.quantiles[:, :steps])
+        scale = self._scale_of(panel, panel.lengths)
+        # Nothing before the context is read.
+        last = tail(panel, network.architecture.context)
+        ends = Origins(np.arange(len(last)), last.lengths)
+        found = forecasts(network, self._reader(last, scale), scale, self.widths, ends)
+        return panel, Forecasts(found.series, panel.lengths, found.quantiles[:, :steps])
 
-    def _reader(self, panel: Panel, ends: Counts) -> tuple[Reader, Scale]:
-        """Windows of a panel, and its scale.
+    def _scale_of(self, panel: Panel, ends: Counts) -> Scale:
+        """The scale of a panel.
 
         Series that training had keep theirs; that of others follows from steps before `ends` (S,).
         """
-        a, known = self.network.architecture, self._context.ids
-        scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
-        reader = Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
-        return reader, scale
+        counts = self.network.architecture.family == "counts"
+        return self._scale.extended(self._context.ids, panel, ends, counts=counts)
+
+    def _reader(self, panel: Panel, scale: Scale) -> Reader:
+        """Windows of a panel."""
+        a = self.network.architecture
+        return Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
 
     def evaluate(self, X: Any) -> dict[str, Any]:
         """The report on other data, a frame or files: forecasts from origin after origin.
@@ -168,7 +174,8 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
                 "horizon, of a series",
                 fix="give data that go on after those of the training, or other series",
             )
-        reader, scale = self._reader(panel, begins)
+        scale = self._scale_of(panel, begins)
+        reader = self._reader(panel, scale)
         read = SeriesData(
             name="other data",
             files=(),
@@ -199,14 +206,52 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
                 begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
         return np.minimum(begins, panel.lengths)
 
-    def stream(self) -> Stream:
-        """The next value's forecast after each value; see `recurra.tasks.series.stream.Stream`.
+    def stream(
+        self, state: StreamState | None = None, *, series: str | None = None
+    ) -> Stream[float, dict[str, Any]]:
+        """A live stream of one series, which goes on from where the training's data ended.
+
+            stream = model.stream()
+            stream.predict()        # of the first step after the data
+            stream.push(21.5)       # that step's value in, the forecast of the one after it out
+
+        A value of NaN says that it is missing.
+
+        Args:
+            state: where to go on, of a stream of this series of this model.
+            series: its name, where the model is of several.
 
         Raises:
-            OptionError: the model reads the past in pieces, is of several series, or reads columns
-                beside the target.
+            OptionError: the model reads the past in pieces or columns beside the target, or is of
+                several series and none of them is named.
+            BundleError: a state of another model.
         """
-        return Stream(self.network, self._scale, self._context, self.widths)
+        network, panel, at = self.network, self._context, 0
+        if series is not None and series not in panel.ids:
+            raise OptionError(
+                f"no series {series!r}",
+                expected=f"one of the {len(panel):,} series of the training",
+                fix=did_you_mean(series, panel.ids),
+            )
+        network.begin()  # which refuses a network that reads pieces
+        if series is not None:
+            at = panel.ids.index(series)
+        elif len(panel) > 1:
+            raise OptionError(
+                f"a stream of {len(panel):,} series",
+                expected="a model of one, or the name of a series: model.stream(series=...)",
+            )
+        whole, one = self._scale, slice(at, at + 1)
+        scale = Scale(whole.centre[one], whole.spread[one], whole.log)
+        streamed = SeriesStreamed(network, scale, panel.chosen([panel.ids[at]]), self.widths)
+        name = self.run.name if series is None else f"{self.run.name}/{series}"
+        return Stream(streamed, name, state)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Which column of the training's data is what: "target", "time", "id", ..."""
+        assert self.network is not None
+        return self._form.columns
 
     def _panel(self, X: Any) -> Panel:
         """What forecasts go on from: newer data behind the context, of the series in them."""

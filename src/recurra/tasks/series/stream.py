@@ -1,14 +1,18 @@
-"""The next value's forecast after each value, as values arrive, in constant memory."""
+"""A model of series fed value by value: the forecast of the next step, in constant memory."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, final
 
 import numpy as np
 
 from recurra.codecs import calendar
-from recurra.errors import OptionError
+from recurra.errors import DataError, OptionError
 from recurra.runtime.series import SeriesNetwork, Step
+from recurra.runtime.state import State
+from recurra.runtime.streams import StreamState
 from recurra.runtime.windows import Beside
 from recurra.tasks.series.forecast import real
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
@@ -17,80 +21,97 @@ from recurra.tasks.series.panel import Panel, shown
 from recurra.tasks.series.scale import Scale
 
 _FIRST: Final = np.zeros(1, np.int64)
+_SAID: Final = "said"  # what the network says where the stream stands, kept beside its state
 
 
 @final
-class Stream:
-    """Forecasts of one series that goes on from where the training's data ended.
+@dataclass(frozen=True, eq=False)
+class SeriesStreamed:
+    """How a model is fed the values of one series: see `recurra.runtime.streams.Streamed`.
 
-        stream = model.stream()
-        stream.next()           # of the first step after the data
-        stream.step(21.5)       # that step's value in, the forecast of the one after it out
+    A prediction is a dictionary: the stamp `ds` of the step to come, its median `recurra`, and the
+    ends of its intervals, `recurra-lo-80` and so on.
 
     Args:
-        panel: the one series, its last steps.
+        network: in use.
+        scale: of the one series.
+        panel: the one series, its last steps in training, from whose end a stream begins.
         widths: of the intervals.
 
     Raises:
-        OptionError: the model reads the past in pieces, is of several series, or reads columns
-            beside the target.
+        OptionError: the model reads the past in pieces, or reads columns beside the target.
     """
 
-    def __init__(self, network: SeriesNetwork, scale: Scale, panel: Panel, widths: Widths) -> None:
-        self._state = network.begin()
-        if len(panel) != 1:
-            raise OptionError(f"a stream of {len(panel):,} series", expected="a model of one")
-        if panel.known.shape[1] or panel.past.shape[1]:
-            raise OptionError("a stream of a model with columns beside the target", expected="none")
-        self._network = network
-        self._scale, self._panel, self._turns = scale, panel, network.architecture.turns
-        self._widths = widths.first(1)
-        self._place = int(panel.starts[0])
-        values = panel.of(0)
-        given = np.concatenate([[np.nan], values])  # before the first step there is none
-        present = ~np.isnan(given)
-        own = scale.scale(np.where(present, given, 0.0), np.zeros(len(given), np.int64))
-        for number in range(len(given) - 1):
-            self._state = network.read(self._next(own[number], present[number]), self._state)
-            self._place += 1
-        self._said, self._state = network.step(self._next(own[-1], present[-1]), self._state)
+    network: SeriesNetwork
+    scale: Scale
+    panel: Panel
+    widths: Widths
 
-    def next(self) -> dict[str, Any]:
-        """The forecast of the step to come: its stamp, the median, and the ends of intervals."""
-        said = self._said[:, None]
-        found = real(self._network, self._scale, self._widths, said, _FIRST)[0, 0]
-        stamp = self._panel.frequency.stamps(np.array([self._place]))[0]
+    def __post_init__(self) -> None:
+        self.network.begin()  # which refuses a network that reads pieces
+        if self.panel.known.shape[1] or self.panel.past.shape[1]:
+            raise OptionError("a stream of a model with columns beside the target", expected="none")
+
+    def begin(self) -> StreamState:
+        """Behind the last value of the training's data."""
+        return self._begun
+
+    @cached_property
+    def _begun(self) -> StreamState:
+        place, state = int(self.panel.starts[0]), self.network.begin()
+        given = np.concatenate([[np.nan], self.panel.of(0)])  # before the first step there is none
+        for value in given[:-1].tolist():
+            state = self.network.read(self._step(value, place), state)
+            place += 1
+        return self._after(float(given[-1]), place, state, 0)
+
+    def push(self, x: float, before: StreamState) -> tuple[dict[str, Any], StreamState]:
+        """Take the value of the step to come, NaN where it is missing.
+
+        Raises:
+            DataError: no number, an infinite one, or more than one.
+        """
+        try:
+            value = np.asarray(x, np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"a step of {x!r}", expected="a number, or NaN if missing") from None
+        if value.ndim:
+            raise DataError(
+                f"a step of {value.size:,} values", expected="one number, of the one series"
+            )
+        if np.isinf(value):
+            raise DataError(f"a value of {x}", expected="a finite number, or NaN if missing")
+        arrays = {name: each for name, each in before.state.arrays.items() if name != _SAID}
+        place = int(before.facts["place"]) + 1
+        after = self._after(float(value), place, State(arrays), before.steps + 1)
+        return self.predict(after), after
+
+    def predict(self, state: StreamState) -> dict[str, Any]:
+        """The forecast of the step to come where the stream stands."""
+        said = state.state[_SAID][:, None]
+        found = real(self.network, self.scale, self.widths.first(1), said, _FIRST)[0, 0]
+        stamp = self.panel.frequency.stamps(np.array([state.facts["place"]], np.int64))[0]
         row: dict[str, Any] = {"ds": shown(stamp), "recurra": float(found[LEVELS.index(0.5)])}
         for size, (low, high) in INTERVALS.items():
             row[f"recurra-lo-{size}"] = float(found[low])
             row[f"recurra-hi-{size}"] = float(found[high])
         return row
 
-    def step(self, value: float) -> dict[str, Any]:
-        """Take the value of the step to come, NaN where it is missing; forecast the one after.
+    def _after(self, value: float, place: int, state: State, steps: int) -> StreamState:
+        """After a value (NaN: none) of the step before `place`."""
+        said, after = self.network.step(self._step(value, place), state)
+        return StreamState(State({**after.arrays, _SAID: said}), {"place": place}, steps)
 
-        Raises:
-            OptionError: an infinite value, or more than one.
-        """
-        if np.ndim(value):
-            raise OptionError(
-                f"a step of {np.size(value):,} values", expected="one number, of the one series"
-            )
-        if np.isinf(value):
-            raise OptionError(f"a value of {value}", expected="a finite number, or NaN if missing")
-        missing = bool(np.isnan(value))
-        own = self._scale.scale(np.array([0.0 if missing else value]), _FIRST)
-        self._place += 1
-        self._said, self._state = self._network.step(self._next(own[0], not missing), self._state)
-        return self.next()
-
-    def _next(self, value: float, present: bool) -> Step:
-        """What is read of the step before, and known of the step to come."""
+    def _step(self, value: float, place: int) -> Step:
+        """What is read of the step before a place, and known of the step there."""
+        missing = np.isnan(value)
+        own = self.scale.scale(np.array([0.0 if missing else value]), _FIRST)
+        turns = self.network.architecture.turns
         beside = Beside(
-            calendar.features(self._panel.frequency, np.array([self._place]), self._turns),
+            calendar.features(self.panel.frequency, np.array([place]), turns),
             np.zeros((1, 0), np.float32),
             np.ones(1, np.float32),
-            self._panel.static,
-            self._scale.spread.astype(np.float32),
+            self.panel.static,
+            self.scale.spread.astype(np.float32),
         )
-        return Step(np.array([value], np.float32), np.array([present]), beside)
+        return Step(own.astype(np.float32), np.array([not missing]), beside)

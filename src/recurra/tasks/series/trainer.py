@@ -81,7 +81,7 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
         return {"form": Form.of(read).to_json()}
 
     def prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
-        """Look for leaks; write the scale, the tail that forecasts go on from, and the baselines."""
+        """Look for leaks; write the scale, the tail that forecasts go on from, the baselines."""
         with run.intact(CONFIG):
             network = self.build(run.config()["inference"]["architecture"])
         watcher.says(audit.examine(read, network))
