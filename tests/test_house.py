@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -183,7 +182,27 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not listed & {"torch", "numpy", "safetensors", "matplotlib"}
 
 
-# -- the tree, README -------------------------------------------------------------------------------------
+NOT_FOR_WRITING = {
+    *("torch", "pydantic", "typer", "rich", "asyncio", "concurrent", "logging", "platform"),
+    *("importlib.metadata", "statistics", "lzma", "tempfile", "subprocess", "difflib"),
+    *("recurra.judge", "recurra.training.loop", "recurra.tasks.text.report"),
+    *("recurra.tasks.text.evaluate", "recurra.tasks.text.data", "recurra.tasks.labels"),
+}
+"""Modules that a first character does not wait for."""
+
+
+def test_generate_loads_what_writes_and_nothing_else(trained: Path) -> None:
+    # NumPy and click load what they like, and so does what puts this package on the path.
+    given = loaded("import numpy, numpy.random, click")
+    written = loaded(
+        "from recurra.cli import main",
+        f"assert main(['generate', {str(trained)!r}, '--length', '3']) == 0",
+    )
+    assert {"numpy", "click", "recurra.tasks.text.estimator"} <= written
+    assert not (written - given) & NOT_FOR_WRITING
+
+
+# -- README -------------------------------------------------------------------------------------
 
 
 def drawn_tree() -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
 from torch import Tensor
 
-from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
 from recurra.tasks.series.windows import Windows
 
 SIZES: dict[str, Any] = {

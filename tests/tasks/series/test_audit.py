@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from recurra.tasks.series.model import SeriesNetwork
 
 from forecast_toys import HOURLY, cut, panel_of
 from recurra.codecs import calendar
 from recurra.errors import TrainingError
 from recurra.tasks.series import audit, recipe
 from recurra.tasks.series.forecasts import Origins
-from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.scale import Scale

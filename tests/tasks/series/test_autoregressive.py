@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
+from recurra.tasks.series.networks.beside import Beside
+from recurra.tasks.series.networks.distributions import NegativeBinomial
 from torch import Tensor
 
 from recurra.errors import OptionError
 from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
-from recurra.tasks.series.networks.beside import Beside
-from recurra.tasks.series.networks.distributions import NegativeBinomial
 from recurra.tasks.series.windows import Windows
 from recurra.training.optimiser import Rates, build
 from toy_series import network, plain, windows

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import stats
-from torch import Tensor
-
 from recurra.tasks.series.networks.distributions import (
     FLOOR,
     Distribution,
     NegativeBinomial,
     StudentT,
 )
+from scipy import stats
+from torch import Tensor
 
 LEVELS = torch.tensor([0.001, 0.025, 0.1, 0.5, 0.75, 0.975, 0.9999])
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
-
 from recurra.tasks.series.networks.history import CENTRE, SURPRISE, History, Look, looks
+from torch import Tensor
 
 SIZE = torch.tensor(0.7, dtype=torch.float64)
 

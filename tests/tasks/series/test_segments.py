@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recurra.tasks.series.networks.segments import Segments, Sizes
 from torch import Tensor
 
 from recurra.errors import OptionError
 from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.networks.segments import Segments, Sizes
 from recurra.tasks.series.windows import Windows
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build, clip
