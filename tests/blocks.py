@@ -8,11 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import typer
+import click
 
-from recurra import cli
+from recurra.cli import recurra
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,16 +66,17 @@ def _check_command(words: list[str]) -> bool:
     rest = words[start + 1 :]
     for sign in ("|", ">", "<", "&&"):
         rest = rest[: rest.index(sign)] if sign in rest else rest
-    _parse(typer.main.get_command(cli.app), rest)
+    _parse(recurra, rest)
     return True
 
 
-def _parse(command: Any, words: list[str]) -> None:
+def _parse(command: click.Command, words: list[str]) -> None:
     """Parse a command line down to its last subcommand, without calling it."""
-    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name, *words = words
-        assert name in command.commands, f"no command {name!r}"
-        command = command.commands[name]
+        found = command.get_command(click.Context(command), name)
+        assert found, f"no command {name!r}"
+        command = found
     options = {name for each in command.params for name in [*each.opts, *each.secondary_opts]}
     options |= {"--help", "-h", "--debug"}
     for word in words:

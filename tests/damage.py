@@ -60,7 +60,7 @@ def use(path: Path) -> dict[str, str]:
     model: Any = recurra.load(path)
     task = model.task
     if task == "text":
-        said: Any = [model.nats(small_text(2)).tolist(), *model.generate(seed=1, length=20)]
+        said: Any = [model.token_nll(small_text(2)).tolist(), *model.generate(seed=1, length=20)]
         said += [model.usual.threshold(0.5)]
         said += [model.evaluate(TextSource(small_text(3), "x"))["model"]]
     elif task == "labels":

@@ -301,7 +301,7 @@ def test_an_existing_run_stays_without_overwrite(
     assert content(own_run) == before
     done = call("train", "text", corpus, "--out", own_run, "--overwrite", "--quiet", *OPTIONS)
     assert done.code == 0
-    assert TextModel.load(own_run).network.recurrent.hidden_size == 10
+    assert TextModel.load(own_run).network.architecture.hidden == 10
 
 
 def test_what_is_no_run_stays_in_spite_of_overwrite(
@@ -381,7 +381,7 @@ def test_json_is_all_there_is_on_stdout(
     found = parsed("doctor", "--json")
     assert found["recurra"] == recurra.__version__
     assert found["cores"] >= 1
-    assert set(found["paths"]) == {"RNN", "GRU", "LSTM"}
+    assert set(found["training"]["paths"]) == {"RNN", "GRU", "LSTM"}
 
 
 def test_the_doctor_speaks(call: Recurra) -> None:
@@ -550,7 +550,7 @@ def test_a_loss_that_is_no_number_ends_with_1_and_keeps_the_best_weights(
     assert "the loss exploded at step 9" in done.err
     model = TextModel.load(tmp_path / "run")
     assert model.report["training"]["best_step"] == 8
-    assert np.isfinite(model.nats("The quick")).all()
+    assert np.isfinite(model.token_nll("The quick")).all()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes")

@@ -8,10 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import click
 import pytest
-import typer
 
 import recurra
 from blocks import ROOT, blocks, check_shell
@@ -19,6 +18,7 @@ from recurra import cli
 
 SOURCE = ROOT / "src" / "recurra"
 README = ROOT / "README.md"
+HOUSE = ROOT / "docs" / "house.md"
 
 FLOORS = [
     {"errors"},
@@ -172,14 +172,34 @@ def test_the_kernels_need_no_torch() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    assert not loaded("import recurra") & {"torch", "numpy", "rich", "typer", "safetensors"}
+    assert not loaded("import recurra") & {"torch", "numpy", "rich", "click", "safetensors"}
     listed = loaded(
         "from recurra.cli import main",
         "assert main(['--help']) == 0",
         "assert main(['train', 'text', '--help']) == 0",
     )
-    assert "typer" in listed
+    assert "click" in listed
     assert not listed & {"torch", "numpy", "safetensors", "matplotlib"}
+
+
+NOT_FOR_WRITING = {
+    *("torch", "pydantic", "typer", "rich", "asyncio", "concurrent", "logging", "platform"),
+    *("importlib.metadata", "statistics", "lzma", "tempfile", "subprocess", "difflib"),
+    *("recurra.judge", "recurra.training.loop", "recurra.tasks.text.report"),
+    *("recurra.tasks.text.evaluate", "recurra.tasks.text.data", "recurra.tasks.labels"),
+}
+"""Modules that a first character does not wait for."""
+
+
+def test_generate_loads_what_writes_and_nothing_else(trained: Path) -> None:
+    # NumPy and click load what they like, and so does what puts this package on the path.
+    given = loaded("import numpy, numpy.random, click")
+    written = loaded(
+        "from recurra.cli import main",
+        f"assert main(['generate', {str(trained)!r}, '--length', '3']) == 0",
+    )
+    assert {"numpy", "click", "recurra.tasks.text.estimator"} <= written
+    assert not (written - given) & NOT_FOR_WRITING
 
 
 # -- README -------------------------------------------------------------------------------------
@@ -187,7 +207,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def drawn_tree() -> dict[str, str]:
     """Path -> its words, of the block that begins with `src/recurra/`."""
-    block = next(b.body for b in blocks(README) if b.body.startswith("src/recurra/"))
+    block = next(b.body for b in blocks(HOUSE) if b.body.startswith("src/recurra/"))
     entries: dict[str, str] = {}
     folders: list[tuple[int, str]] = []
     for line in block.split("\n")[1:]:
@@ -205,7 +225,7 @@ def drawn_tree() -> dict[str, str]:
     return entries
 
 
-def test_the_tree_in_the_readme_is_the_tree() -> None:
+def test_the_tree_of_the_house_is_true() -> None:
     real = {
         path.relative_to(SOURCE).as_posix()
         for path in modules()
@@ -222,15 +242,19 @@ def test_commands_in_the_readme_exist() -> None:
 
 
 def test_every_command_helps() -> None:
-    command = typer.main.get_command(cli.app)
 
-    def walk(each: Any) -> Iterator[Any]:
+    def walk(each: click.Command) -> Iterator[click.Command]:
         yield each
-        for inner in getattr(each, "commands", {}).values():
-            yield from walk(inner)
+        if isinstance(each, click.Group):
+            context = click.Context(each)
+            for name in each.list_commands(context):
+                inner = each.get_command(context, name)
+                assert inner is not None
+                assert inner.name == name
+                yield from walk(inner)
 
-    found = list(walk(command))
-    assert len(found) > 7
+    found = list(walk(cli.recurra))
+    assert len(found) > 15
     for each in found:
         assert each.help
         for parameter in each.params:

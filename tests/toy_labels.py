@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from recurra.networks.labels import LabelNetwork
+from recurra.runtime.labels import Architecture
 from recurra.tasks.labels import data
-from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.parts import LabelData
 from recurra.tasks.labels.recipe import Prepared
 from recurra.training.loop import seeded

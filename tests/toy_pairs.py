@@ -6,8 +6,9 @@ import random
 from functools import cache
 from typing import Any
 
+from recurra.networks.pairs import PairNetwork
+from recurra.runtime.pairs import Architecture
 from recurra.tasks.pairs import data
-from recurra.tasks.pairs.model import Architecture, PairNetwork
 from recurra.tasks.pairs.recipe import Prepared
 from recurra.training.loop import seeded
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RecurraError,
         TrainingError,
     )
+    from recurra.runtime.streams import StreamState
     from recurra.tasks import load, resume, train
     from recurra.tasks.labels.estimator import LabelModel
     from recurra.tasks.pairs.estimator import PairModel
@@ -45,6 +46,7 @@ __all__ = [
     "Ragged",
     "RecurraError",
     "SeriesModel",
+    "StreamState",
     "TextModel",
     "TrainingError",
     "accelerate",
@@ -60,6 +62,7 @@ _HOMES = {
     "PairModel": "recurra.tasks.pairs.estimator",
     "Ragged": "recurra.core.ragged",
     "SeriesModel": "recurra.tasks.series.estimator",
+    "StreamState": "recurra.runtime.streams",
     "TextModel": "recurra.tasks.text.estimator",
     "accelerate": "recurra.core.swap",
     "load": "recurra.tasks",

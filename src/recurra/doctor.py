@@ -13,7 +13,7 @@ from recurra.runtime.threads import available
 from recurra.tasks import CLASSES
 from recurra.tasks.install import INSTALL, missing
 
-_LIBRARIES = ("numpy", "safetensors", "rich", "typer", "torch", "matplotlib")
+_LIBRARIES = ("numpy", "safetensors", "rich", "click", "torch", "matplotlib")
 
 
 def examine() -> dict[str, Any]:

@@ -11,8 +11,8 @@ from recurra.bench import BenchOptions
 from recurra.bench import labels as bench
 from recurra.bench.labels_peer import TorchMember, step
 from recurra.errors import OptionError
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.model import Member
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.labels import Member
 from toy_labels import network, prepared
 
 

@@ -8,10 +8,11 @@ import torch
 from torch.nn import functional as F
 
 from recurra.bench.pairs_peer import TorchMember, beam_search, step
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
-from recurra.search.torch_beam import Beam, beam
-from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
+from recurra.networks.pairs import Member, PairNetwork
+from recurra.runtime.pairs import Architecture
+from recurra.search.beam import Beam, beam
 from recurra.tasks.pairs.trainee import Sides
 
 
@@ -98,10 +99,12 @@ def test_a_trained_peer_writes_what_ours_writes(feeding: str, width: int) -> Non
         end=END,
         excluded=(UNKNOWN, BEGIN),
     )
-    decoder = network.decoder(network.encode(given.sources))
+    in_use = network.in_use()
+    rows = [row.numpy() for row in given.sources.to_list()]
+    decoder = in_use.decoder(in_use.encode(rows))
     ours = beam(
         decoder,
-        decoder.first(),
+        decoder.begin(),
         begin=BEGIN,
         end=END,
         limits=np.full(len(lengths), 12),

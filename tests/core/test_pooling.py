@@ -1,4 +1,4 @@
-"""Pooling: whole rows = each row alone = step by step, and against plain formulas."""
+"""Pooling: whole rows = each row alone, and against plain formulas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from recurra.core.layers import GRU, LSTM
-from recurra.core.pooling import KINDS, Pool, Pooled
+from recurra.core.pooling import KINDS, Pool
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
 
@@ -69,37 +69,12 @@ def test_whole_rows_are_the_formulas(
         torch.testing.assert_close(made(Ragged.from_list([row]))[0], each)
 
 
-@pytest.mark.parametrize("kinds", JOINED, ids="+".join)
-@given(st.integers(1, 9), st.integers(1, 4), st.integers(0, 99))
-def test_step_by_step_is_the_row_so_far(
-    kinds: list[str], steps: int, batch: int, seed: int
-) -> None:
-    made, rows = pool(kinds), torch.stack(rows_of([steps] * batch, seed=seed))
-    state: Pooled | None = None
-    for t in range(steps):
-        found, state = made.step(rows[:, t], state)
-        until = Ragged.from_list(list(rows[:, : t + 1]))
-        torch.testing.assert_close(found, made(until))
-
-
-def test_a_state_can_be_gone_on_from_twice() -> None:
-    made, (row,) = pool(list(KINDS)), rows_of([3])
-    _, state = made.step(row[:1], None)
-    first = made.step(row[1:2], state)[0]
-    made.step(row[2:3], state)
-    assert torch.equal(made.step(row[1:2], state)[0], first)
-
-
 @pytest.mark.parametrize("size", [1e3, -1e3])
 def test_attention_does_not_overflow(size: float) -> None:
     made, rows = pool(["attention"]), rows_of([5, 3, 0])
     large = [size * row for row in rows]
     expected = torch.stack([plain(["attention"], made, row) for row in large])
     torch.testing.assert_close(made(Ragged.from_list(large)), expected)
-    state = None
-    for step in large[0]:
-        found, state = made.step(step[None], state)
-    torch.testing.assert_close(found[0], expected[0])
 
 
 def test_last_of_two_directions_is_the_layers_own_last_state() -> None:
@@ -123,17 +98,8 @@ def test_gradients(kinds: list[str], directions: int) -> None:
         found: Tensor = made(Ragged(x, lengths))
         return found
 
-    def stepped(x: Tensor, *_: Tensor) -> Tensor:
-        state, found = None, []
-        for step in x:
-            shown, state = made.step(step[None], state)
-            found.append(shown)
-        return torch.cat(found)
-
     given_too = tuple(made.parameters())
     assert torch.autograd.gradcheck(whole, (values, *given_too))
-    if directions == 1:
-        assert torch.autograd.gradcheck(stepped, (values, *given_too))
 
 
 @pytest.mark.parametrize("lengths", [[0], [0, 0, 0]])

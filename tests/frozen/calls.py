@@ -274,7 +274,7 @@ def _text(prompt: str, passage: str, other: str = "other.txt") -> dict[str, Call
 
 def _streamed(steps: Sequence[Any]) -> Plain:
     stream = model().stream()
-    return [plain(stream.step(step)) for step in steps]
+    return [plain(stream.push(step)) for step in steps]
 
 
 def _classified(texts: Sequence[str]) -> Plain:

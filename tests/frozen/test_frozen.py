@@ -100,8 +100,8 @@ def test_a_run_is_migrated_without_being_trained_again(tmp_path: Path) -> None:
     assert {name for name in now if now[name] != before[name]} == {CONFIG}
     assert Run(run).config()["new"] == {"rate": 0.5}
     Run(run).check(WEIGHTS, "report.json", "vocabulary.json")
-    assert recurra.load(run).nats("the cat").tolist() == pytest.approx(
-        recurra.load(FROZEN / "text-words" / RUN).nats("the cat").tolist(), rel=0
+    assert recurra.load(run).token_nll("the cat").tolist() == pytest.approx(
+        recurra.load(FROZEN / "text-words" / RUN).token_nll("the cat").tolist(), rel=0
     )
     # Not so a file that is another run's.
     shutil.copy(FROZEN / "text-bytes" / RUN / "report.json", run / "report.json")

@@ -27,9 +27,10 @@ from recurra.bench.layers import interleaved
 from recurra.bench.machine import described
 from recurra.bench.trained import train
 from recurra.data.batches import Batches
-from recurra.tasks.labels.batch import TensorBatch
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.labels import Member
+from recurra.runtime.labels import Architecture
 from recurra.tasks.labels.data import read
-from recurra.tasks.labels.model import Architecture, Member
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import Prepared, design
 from recurra.training.precision import Precision
@@ -162,7 +163,7 @@ def _quality(name: str, each: Set, options: BenchOptions, made: Path) -> Iterato
             "baseline": best[each.metric]["estimate"],
             "baseline_name": best["name"],
             "calibration_error": done.report["calibration"]["error"],
-            "members": done.config["architecture"]["members"],
+            "members": done.config["inference"]["architecture"]["members"],
             "seconds": round(done.seconds, 1),
         }
         print(

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.model import Architecture
+from recurra.networks.label_batch import TensorBatch
+from recurra.runtime.labels import Architecture
 
 Forward = Callable[[TensorBatch], Tensor]
 

@@ -26,18 +26,20 @@ from recurra.bench.machine import described
 from recurra.bench.pairs_peer import TorchMember, beam_search, step
 from recurra.bench.trained import train
 from recurra.bench.translate_peer import translate_seconds
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
 from recurra.errors import OptionError, counted
 from recurra.judge.translation import NAMES, Metric
-from recurra.search.torch_beam import beam
+from recurra.networks.pairs import Member, PairNetwork
+from recurra.runtime import pairs as runtime
+from recurra.runtime.pairs import Architecture, Ids
+from recurra.search.beam import beam
 from recurra.tasks.pairs.data import read
-from recurra.tasks.pairs.model import Architecture, Member, PairNetwork
 from recurra.tasks.pairs.options import PairOptions
-from recurra.tasks.pairs.recipe import Limits, Prepared, design, encoded
+from recurra.tasks.pairs.recipe import Prepared, design, encoded, limits_of
 from recurra.tasks.pairs.trainee import TOGETHER, Sides, zigzag
-from recurra.tasks.pairs.translate import Translating
+from recurra.tasks.pairs.translate import Limits, Translating
 from recurra.training.precision import Precision
 
 STRINGS: Final = (10_000, 20, 40)
@@ -230,7 +232,7 @@ def _speed(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
     found = design(settings, prepared, Precision(False, "as asked"), torch.device("cpu"))
     batches = _batches(prepared, found.settings["batch"])
     pieces = statistics.fmean(len(each.answers) for each in batches)
-    limits = Limits(**found.settings["limits"])
+    limits = limits_of(prepared)
     for feeding in ("up", "input"):
         architecture = replace(Architecture(**found.architecture), feeding=feeding)
         yield _steps(architecture, batches, pieces, found.settings["smoothing"], options)
@@ -292,27 +294,34 @@ def _writing(
     peer = TorchMember.of(network.member(0), architecture)
     data = prepared.data
     sides = encoded(prepared.sources, prepared.targets, data.of(data.select[:WRITTEN]))
-    order = np.argsort(sides.sources.lengths.numpy(), kind="stable")
-    every = [
-        sides.sources.select(torch.from_numpy(order[k : k + TOGETHER_WRITTEN]))
-        for k in range(0, len(order), TOGETHER_WRITTEN)
-    ]
-    ways: tuple[Callable[[Ragged], list[list[int]]], ...] = (
-        lambda sources: _ours(network, sources, limits),
+    rows = sorted((row.numpy() for row in sides.sources.to_list()), key=len)
+    every = [rows[k : k + TOGETHER_WRITTEN] for k in range(0, len(rows), TOGETHER_WRITTEN)]
+    arrays = {name: each.numpy() for name, each in network.state_dict().items()}
+    threads = torch.get_num_threads()
+    single, half = (
+        runtime.PairNetwork(architecture, arrays, weights=kept, threads=threads)
+        for kept in ("float32", "bfloat16")
+    )
+    ways: tuple[Callable[[list[Ids]], list[list[int]]], ...] = (
+        lambda sources: _ours(single, sources, limits),
+        lambda sources: _ours(half, sources, limits),
         lambda sources: _theirs(peer, sources, limits),
     )
-    times, said = ([], []), ([], [])  # type: tuple[list[float], list[float]], tuple[Any, Any]
+    times: tuple[list[float], ...] = ([], [], [])
+    said: tuple[list[list[int]], ...] = ([], [], [])
     for _ in range(max(2, options.repeats)):
         for way, seconds, texts in zip(ways, times, said, strict=True):
             start = time.perf_counter()
             texts[:] = [row for sources in every for row in way(sources)]
             seconds.append(time.perf_counter() - start)
     speeds = [sum(len(row) + 1 for row in s) / min(t) for s, t in zip(said, times, strict=True)]
-    same = statistics.fmean(a == b for a, b in zip(*said, strict=True))
+    same = [statistics.fmean(a == b for a, b in zip(said[2], x, strict=True)) for x in said[:2]]
+    ratios = [speed / speeds[2] for speed in speeds[:2]]
     print(
-        f"beam of {WIDTH}, feeding {architecture.feeding}: ours {speeds[0]:,.0f} pieces a second, "
-        f"torch.nn {speeds[1]:,.0f}: {speeds[0] / speeds[1]:.2f} times, to reach: 2; "
-        f"{100 * same:.0f} % the same",
+        f"beam of {WIDTH}, feeding {architecture.feeding}: torch.nn {speeds[2]:,.0f} pieces a "
+        f"second, ours {speeds[0]:,.0f}: {ratios[0]:.2f} times, to reach: 1.5; with bfloat16 "
+        f"weights {speeds[1]:,.0f}: {ratios[1]:.2f} times, to reach: 2; {100 * same[0]:.0f} and "
+        f"{100 * same[1]:.0f} % the same",
         flush=True,
     )
     return {
@@ -320,34 +329,35 @@ def _writing(
         "feeding": architecture.feeding,
         "pieces_a_second": speeds,
         "seconds": times,
-        "ratio": speeds[0] / speeds[1],
+        "ratio": ratios[0],
+        "ratio_bfloat16": ratios[1],
         "same": same,
     }
 
 
-def _ours(network: PairNetwork, sources: Ragged, limits: Limits) -> list[list[int]]:
-    with torch.inference_mode():
-        decoder = network.decoder(network.encode(sources))
-        found = beam(
-            decoder,
-            decoder.first(),
-            begin=BEGIN,
-            end=END,
-            limits=limits(sources.lengths.numpy()),
-            options=Translating(beam=WIDTH).search(),
-            excluded=(UNKNOWN, BEGIN),
-        )
+def _ours(network: runtime.PairNetwork, sources: list[Ids], limits: Limits) -> list[list[int]]:
+    decoder = network.decoder(network.encode(sources))
+    found = beam(
+        decoder,
+        decoder.begin(),
+        begin=BEGIN,
+        end=END,
+        limits=limits(np.array([len(each) for each in sources])),
+        options=Translating(beam=WIDTH).search(),
+        excluded=(UNKNOWN, BEGIN),
+    )
     return [list(each[0].tokens) for each in found]
 
 
-def _theirs(peer: TorchMember, sources: Ragged, limits: Limits) -> list[list[int]]:
+def _theirs(peer: TorchMember, sources: list[Ids], limits: Limits) -> list[list[int]]:
+    read = Ragged.from_list([torch.from_numpy(each) for each in sources])
     return beam_search(
         peer,
-        sources.padded(),
-        sources.lengths,
+        read.padded(),
+        read.lengths,
         width=WIDTH,
         alpha=1.0,
-        most=int(limits(sources.lengths.numpy()).max()),
+        most=int(limits(read.lengths.numpy()).max()),
         begin=BEGIN,
         end=END,
         excluded=(UNKNOWN, BEGIN),

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from recurra.tasks.pairs.model import Architecture, Member
+from recurra.networks.pairs import Member
+from recurra.runtime.pairs import Architecture
 from recurra.tasks.pairs.trainee import Sides
 
 IGNORED = -100

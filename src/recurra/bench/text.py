@@ -36,10 +36,10 @@ def run(options: BenchOptions) -> None:
                 "baseline": min(each["nats"] for each in report["baselines"]),
                 "seconds": round(seconds, 1),
                 "steps": report["training"]["step"],
-                "architecture": config["architecture"],
+                "architecture": config["inference"]["architecture"],
             }
             rows.append(row)
-            a = config["architecture"]
+            a = config["inference"]["architecture"]
             several = f"{a['members']} times " if a["members"] > 1 else ""
             print(
                 f"{seed:>5}{row['nats']:>9.4f}{row['bits']:>9.4f}{row['baseline']:>10.4f}"

@@ -20,17 +20,18 @@ from recurra.data.files import TextSource
 from recurra.tasks.text.estimator import TextModel
 
 _STREAM: Final = """
-import resource, sys, time
+import sys, time
+import psutil
 import recurra
 model = recurra.load(sys.argv[1], weights=sys.argv[2])
 pieces = model.generate(length=None, seed=0)
 for _ in zip(range(200), pieces): pass
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = psutil.Process().memory_info().rss
 start = time.perf_counter()
 for _ in zip(range({count}), pieces): pass
 took = time.perf_counter() - start
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print({count} / took, after / 1024, (after - before) / 1024)
+after = psutil.Process().memory_info().rss
+print({count} / took, after / 1e6, (after - before) / 1e6)
 """
 
 _TORCH: Final = """

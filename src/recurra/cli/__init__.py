@@ -1,51 +1,62 @@
-"""Arguments -> calls. No logic, and nothing heavy is imported before a command needs it."""
+"""Arguments -> calls. No logic, and nothing is imported before a command needs it."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from typing import Annotated
+from functools import partial
+from importlib import import_module
+from typing import Any, Final
 
-import typer
+import click
+from click.exceptions import Exit
 
 from recurra import __version__
-from recurra.cli import house, run, train, verbs
+from recurra.cli.commands import Group
 from recurra.errors import RecurraError
 from recurra.training import processes
 
-app = typer.Typer(
-    name="recurra",
-    help="Recurrent sequence models: train, judge, look inside, stream.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(train.app, name="train")
-for each in (
-    *(run.resume, run.evaluate),
-    *(verbs.generate, verbs.classify, verbs.forecast, verbs.translate),
-    *(run.show, run.certify, house.lab, house.bench, house.doctor),
-):
-    app.command()(each)
+_FILES: Final = {
+    **dict.fromkeys(("resume", "evaluate"), "run"),
+    **dict.fromkeys(("generate", "classify", "forecast", "translate"), "verbs"),
+    **dict.fromkeys(("show", "certify"), "run"),
+    **dict.fromkeys(("lab", "bench", "doctor"), "house"),
+    "train": "train",
+}
+"""The commands in the order of the help, and the file here that holds each."""
 
 
-def _version(value: bool) -> None:
-    if value:
+def _command(name: str) -> click.Command:
+    found: click.Command = getattr(import_module(f"recurra.cli.{_FILES[name]}"), name)
+    return found
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
         print(f"recurra {__version__}")
-        raise typer.Exit
+        ctx.exit()
 
 
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Recurrent sequence models: train, judge, look inside, stream."""
+recurra = Group(
+    {name: partial(_command, name) for name in _FILES},
+    help="Recurrent sequence models: train, judge, look inside, stream.",
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="The version.",
+        ),
+        # For the help alone: `main` takes it off the line.
+        click.Option(
+            ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error."
+        ),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,38 +75,39 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         with processes.one_voice():
-            code = app(words, prog_name="recurra", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+            return _run(words)
     except RecurraError as error:
         if debug:
             raise
         said = f"recurra: {error}"
         processes.once(lambda: print(said, file=sys.stderr))
         return error.exit_code
-    except typer.Abort:
+    except click.ClickException as slip:
+        processes.once(slip.show)
+        return 2
+    except KeyboardInterrupt:
         processes.once(lambda: None)  # whoever stood for Ctrl-C has said so
         return 130
-    except KeyboardInterrupt:
-        processes.once(lambda: print("recurra: interrupted", file=sys.stderr))
-        return 130
-    except SystemExit as stop:
-        # typer's answer to a broken pipe; nothing else here ends the process.
-        if not isinstance(stop.__context__, BrokenPipeError):
-            raise
+    except BrokenPipeError:
         # The reader has gone: nothing is left to be said, not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
         if debug:
             raise
-        # What typer raises for a slip on the command line; its class differs between versions.
-        show = getattr(error, "show", None)
-        if callable(show):
-            processes.once(show)
-            return 2
         said = (
             f"recurra: internal error: {type(error).__name__}: {error}\n"
             "  to do: run it again with --debug and report what it prints"
         )
         processes.once(lambda: print(said, file=sys.stderr))
         return 1
+
+
+def _run(words: list[str]) -> int:
+    """Parse and call. Not click's own `main`: it ends the process at a broken pipe."""
+    try:
+        with recurra.make_context("recurra", words) as context:
+            code: Any = recurra.invoke(context)
+        return code if isinstance(code, int) else 0
+    except Exit as done:  # --help, --version
+        return done.exit_code

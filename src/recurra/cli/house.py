@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from recurra.cli.arguments import AsJson
+from recurra.cli import arguments
+from recurra.cli.commands import Argument, Command
 
 
+@click.command(cls=Command)
+@click.argument("name", cls=Argument, required=False, help="Which; without one they are listed.")
+@click.argument(
+    "path", cls=Argument, type=Path, required=False, help="A file, where the lab takes one."
+)
+@click.option("--all", "run_all", is_flag=True, help="Run every lab.")
+@click.option("--quick/--no-quick", default=False, help="A shorter form of the long ones.")
+@click.option("--seed", default=0, help="Everything random follows from it.")
+@click.option("--out", type=Path, help="A folder for pictures and pages.")
 def lab(
-    name: Annotated[str | None, typer.Argument(help="Which; without one they are listed.")] = None,
-    path: Annotated[Path | None, typer.Argument(help="A file, where the lab takes one.")] = None,
-    run_all: Annotated[bool, typer.Option("--all", help="Run every lab.")] = False,
-    quick: Annotated[bool, typer.Option(help="A shorter form of the long ones.")] = False,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="A folder for pictures and pages.")] = None,
+    name: str | None, path: Path | None, run_all: bool, quick: bool, seed: int, out: Path | None
 ) -> None:
     """Run a lab of the course: short, with an answer at the end."""
     from recurra.labs import command
@@ -26,22 +30,24 @@ def lab(
     command.run(name, path, run_all=run_all, quick=quick, seed=seed, out=out)
 
 
+@click.command(cls=Command)
+@click.argument("name", cls=Argument, help="labels, layers, pairs, series, text or use.")
+@click.argument(
+    "data", cls=Argument, type=Path, required=False, help="A file or folder, where it takes one."
+)
+@click.option("--minutes", default=3.0, help="Time of each training.")
+@click.option("--repeats", default=3, help="Seeds, or timings.")
+@click.option(
+    "--only",
+    default="",
+    show_default=False,
+    help='Of layers, cases with all of these words: "train GRU small"; of labels these sets, '
+    '"steps" or "lines"; of series these sets, "stock" or "many"; of pairs "translate", "dates", '
+    '"multi30k", "reverse" or "speed".',
+)
+@click.option("--seconds", default=1.0, help="Time of each way of a case of layers.")
 def bench(
-    name: Annotated[str, typer.Argument(help="labels, layers, pairs, series, text or use.")],
-    data: Annotated[
-        Path | None, typer.Argument(help="A file or folder, where it takes one.")
-    ] = None,
-    minutes: Annotated[float, typer.Option(help="Time of each training.")] = 3.0,
-    repeats: Annotated[int, typer.Option(help="Seeds, or timings.")] = 3,
-    only: Annotated[
-        str,
-        typer.Option(
-            help='Of layers, cases with all of these words: "train GRU small"; of labels these '
-            'sets, "steps" or "lines"; of series these sets, "stock" or "many"; of pairs '
-            '"translate", "dates", "multi30k", "reverse" or "speed".'
-        ),
-    ] = "",
-    seconds: Annotated[float, typer.Option(help="Time of each way of a case of layers.")] = 1.0,
+    name: str, data: Path | None, minutes: float, repeats: int, only: str, seconds: float
 ) -> None:
     """Measure speed or quality; the last line printed is JSON."""
     from recurra import bench as benches
@@ -49,12 +55,10 @@ def bench(
     benches.run(name, benches.BenchOptions(data, minutes, repeats, only, seconds))
 
 
-def doctor(
-    as_json: AsJson = False,
-    require_native: Annotated[
-        bool, typer.Option("--require-native", help="Exit 1 where the native kernels are missing.")
-    ] = False,
-) -> int:
+@click.command(cls=Command)
+@arguments.as_json
+@click.option("--require-native", is_flag=True, help="Exit 1 where the native kernels are missing.")
+def doctor(as_json: bool, require_native: bool) -> int:
     """Say what recurra finds on this machine: versions, cores, and which path runs and why."""
     from recurra import doctor as examination
 

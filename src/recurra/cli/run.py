@@ -3,52 +3,58 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from recurra.cli.arguments import AsJson, Quiet, RunPath
+from recurra.cli import arguments
+from recurra.cli.commands import Argument, Command
 from recurra.errors import OptionError
 
 
-def resume(run: RunPath, as_json: AsJson = False, quiet: Quiet = False) -> None:
+@click.command(cls=Command)
+@arguments.run
+@arguments.as_json
+@arguments.quiet
+def resume(run: Path, as_json: bool, quiet: bool) -> None:
     """Go on with a training that was interrupted, as if it never had been."""
     from recurra.tasks import command_of
 
     command_of(run).resume(run, as_json=as_json, quiet=quiet)
 
 
+@click.command(cls=Command)
+@arguments.run
+@click.argument("data", cls=Argument, nargs=-1, help="Other data; without any, the run's report.")
+@click.option("--per-line", is_flag=True, help="Of a text model: the most surprising lines.")
+@click.option("--top", type=int, help="With --per-line: how many, else 20; 0 for all.")
+@click.option(
+    "--watch", is_flag=True, help="Of a text model: lines as they come, the odd ones marked."
+)
+@click.option(
+    "--quantile", type=float, help="With --watch: the share of usual lines not marked, else 0.99."
+)
+@click.option(
+    "--threshold", type=float, help="With --watch: the score above which a line is marked."
+)
+@click.option(
+    "--all", "every", is_flag=True, help="With --watch: print lines that are not marked too."
+)
+@click.option(
+    "--dynamic", is_flag=True, help="Of a text model: its weights learn from what is scored."
+)
+@arguments.as_json
 def evaluate(
-    run: RunPath,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="DATA", help="Other data; without any, the run's report."),
-    ] = None,
-    per_line: Annotated[
-        bool, typer.Option("--per-line", help="Of a text model: the most surprising lines.")
-    ] = False,
-    top: Annotated[
-        int | None, typer.Option(help="With --per-line: how many, else 20; 0 for all.")
-    ] = None,
-    watch: Annotated[
-        bool,
-        typer.Option("--watch", help="Of a text model: lines as they come, the odd ones marked."),
-    ] = False,
-    quantile: Annotated[
-        float | None,
-        typer.Option(help="With --watch: the share of usual lines not marked, else 0.99."),
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="With --watch: the score above which a line is marked.")
-    ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="With --watch: print lines that are not marked too.")
-    ] = False,
-    dynamic: Annotated[
-        bool,
-        typer.Option("--dynamic", help="Of a text model: its weights learn from what is scored."),
-    ] = False,
-    as_json: AsJson = False,
+    run: Path,
+    data: tuple[str, ...],
+    per_line: bool,
+    top: int | None,
+    watch: bool,
+    quantile: float | None,
+    threshold: float | None,
+    every: bool,
+    dynamic: bool,
+    as_json: bool,
 ) -> None:
     """Say what a model is worth on other data, or print the run's report."""
     own = {"--per-line": ["--top"], "--watch": ["--quantile", "--threshold", "--all"]}
@@ -65,25 +71,25 @@ def evaluate(
         from recurra.tasks.text import command as text
 
         if dynamic:
-            text.dynamic(run, data or [], as_json=as_json)
+            text.dynamic(run, data, as_json=as_json)
         elif watch:
             how = {"quantile": quantile, "threshold": threshold, "every": every}
-            text.watched(run, data or [], as_json=as_json, **how)
+            text.watched(run, data, as_json=as_json, **how)
         else:
-            text.lines(run, data or [], top=20 if top is None else top, as_json=as_json)
+            text.lines(run, data, top=20 if top is None else top, as_json=as_json)
         return
     from recurra.tasks import command_of
 
-    command_of(run).evaluate(run, data or [], as_json=as_json)
+    command_of(run).evaluate(run, list(data), as_json=as_json)
 
 
-def certify(
-    run: RunPath,
-    weights: Annotated[
-        str, typer.Option(help="Kept as float32, or as bfloat16: half of the memory.")
-    ] = "float32",
-    as_json: AsJson = False,
-) -> int:
+@click.command(cls=Command)
+@arguments.run
+@click.option(
+    "--weights", default="float32", help="Kept as float32, or as bfloat16: half of the memory."
+)
+@arguments.as_json
+def certify(run: Path, weights: str, as_json: bool) -> int:
     """Show that a model gives the same whatever way it is used, and what torch gives."""
     from recurra.tasks import load, render
 
@@ -94,7 +100,9 @@ def certify(
     return 0 if found.held else 1
 
 
-def show(run: RunPath) -> None:
+@click.command(cls=Command)
+@arguments.run
+def show(run: Path) -> None:
     """Make the page of a run, report.html, and the pictures in its figures folder."""
     from recurra import show as room
 

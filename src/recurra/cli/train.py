@@ -2,88 +2,86 @@
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import fields
+from dataclasses import Field, fields
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
-import typer
+import click
 
-from recurra.cli.arguments import AsJson, Quiet
-from recurra.tasks.labels.options import LabelOptions
-from recurra.tasks.pairs.options import PairOptions
-from recurra.tasks.series.options import SeriesOptions
-from recurra.tasks.text.options import TextOptions
-from recurra.training.budget import TrainingOptions
+from recurra.cli import arguments
+from recurra.cli.commands import Argument, Command, Group
 
-app = typer.Typer(help="Train a model on your data.", no_args_is_help=True)
+_TASKS: Final = {
+    "text": (
+        "TextOptions",
+        "Train a model that reads and writes text.",
+        "Files, folders, or - for standard input; without any, the language reference that Python "
+        "carries.",
+    ),
+    "labels": (
+        "LabelOptions",
+        "Train a classifier or a tagger on texts or number sequences.",
+        "A table (CSV, TSV, JSON lines, Parquet), a file a class, .ts, .npz or CoNLL; without any, "
+        "handwritten digits.",
+    ),
+    "series": (
+        "SeriesOptions",
+        "Train a forecaster of one time series or of many.",
+        "A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon dioxide of "
+        "Mauna Loa, week by week.",
+    ),
+    "pairs": (
+        "PairOptions",
+        "Train a model that turns one text into another: translation.",
+        "A table of two columns (TSV, CSV, JSON lines, Parquet), or two parallel files; without "
+        "any, dates from English to Korean.",
+    ),
+}
+"""Task -> the class of its options, its help, and that of DATA."""
 
-Out = Annotated[Path | None, typer.Option(help="The run's folder.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace the run at --out.")]
 
+def _training(task: str) -> click.Command:
+    """`recurra train TASK`; its options are the fields of the task's options class."""
+    name, says, data_help = _TASKS[task]
+    options_type = getattr(import_module(f"recurra.tasks.{task}.options"), name)
+    listed, hints = fields(options_type), get_type_hints(options_type)
 
-def _add_training(
-    task: str, options_type: type[TrainingOptions], says: str, *, data_help: str
-) -> None:
-    """Add `recurra train TASK`; its options are the fields of the task's options class."""
-    hints = get_type_hints(options_type)
-    data = Annotated[list[str] | None, typer.Argument(metavar="DATA", help=data_help)]
-    listed: list[tuple[str, Any, Any]] = [
-        ("data", data, None),
-        ("out", Out, None),
-        ("overwrite", Overwrite, False),
-        ("as_json", AsJson, False),
-        ("quiet", Quiet, False),
-    ]
-    listed += [
-        (
-            each.name,
-            Annotated[hints[each.name], typer.Option(help=each.metadata["help"])],
-            each.default,
-        )
-        for each in fields(options_type)
-    ]
-    parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, kind, default in listed
-    ]
-
-    def command(*, data: list[str] | None, out: Path | None, **values: Any) -> None:
-        given = {each.name: values.pop(each.name) for each in fields(options_type)}
+    @click.command(task, cls=Command, help=says)
+    @click.argument("data", cls=Argument, nargs=-1, help=data_help)
+    @click.option("--out", type=Path, help="The run's folder.")
+    @click.option("--overwrite/--no-overwrite", default=False, help="Replace the run at --out.")
+    @arguments.as_json
+    @arguments.quiet
+    def command(data: tuple[str, ...], out: Path | None, **values: Any) -> None:
+        given = {each.name: values.pop(each.name) for each in listed}
+        # click gives an option that may be repeated as a tuple, empty where it is not given.
+        for key, value in given.items():
+            if isinstance(value, tuple):
+                given[key] = list(value) or None
         module = import_module(f"recurra.tasks.{task}.command")
-        module.train(options_type(**given), data or [], out, **values)
+        module.train(options_type(**given), list(data), out, **values)
 
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    app.command(task, help=says)(command)
+    command.params += [_option(each, hints[each.name]) for each in listed]
+    return command
 
 
-_add_training(
-    "text",
-    TextOptions,
-    "Train a model that reads and writes text.",
-    data_help="Files, folders, or - for standard input; without any, the language reference that "
-    "Python carries.",
-)
-_add_training(
-    "labels",
-    LabelOptions,
-    "Train a classifier or a tagger on texts or number sequences.",
-    data_help="A table (CSV, TSV, JSON lines, Parquet), a file a class, .ts, .npz or CoNLL; "
-    "without any, handwritten digits.",
-)
-_add_training(
-    "series",
-    SeriesOptions,
-    "Train a forecaster of one time series or of many.",
-    data_help="A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon dioxide "
-    "of Mauna Loa, week by week.",
-)
-_add_training(
-    "pairs",
-    PairOptions,
-    "Train a model that turns one text into another: translation.",
-    data_help="A table of two columns (TSV, CSV, JSON lines, Parquet), or two parallel files; "
-    "without any, dates from English to Korean.",
+def _option(field: Field[Any], hint: Any) -> click.Option:
+    """The option of a field: `int | None` takes a whole number, `list[str]` may be repeated."""
+    kind = get_args(hint)[0] if isinstance(hint, UnionType) else hint
+    flag, told = field.name.replace("_", "-"), field.metadata["help"]
+    if kind is bool:
+        names = [f"--{flag}/--no-{flag}", field.name]
+        return click.Option(names, default=field.default, help=told)
+    if get_origin(kind) is list:
+        return click.Option([f"--{flag}", field.name], multiple=True, help=told)
+    return click.Option([f"--{flag}", field.name], type=kind, default=field.default, help=told)
+
+
+train = Group(
+    {task: partial(_training, task) for task in _TASKS},
+    name="train",
+    help="Train a model on your data.",
 )

@@ -1,31 +1,26 @@
-"""A text as a sequence of units: words with their n-grams, characters, subwords."""
+"""A text as a sequence of bags: words with their n-grams, characters, subwords."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Final, final
 
 import numpy as np
 
-from recurra.errors import BundleError, MissingExtra, OptionError
+from recurra.codecs.bpe import Bpe
+from recurra.codecs.grammar import SEQUENCES, parsed
+from recurra.codecs.remembered import Remembered
+from recurra.codecs.words import word_pattern
+from recurra.errors import BundleError
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Text = str | Sequence[str]
 """A text, or one that is cut into units already."""
 
-_MARKS: Final = "".join(
-    chr(code) for code in range(0x300, 0xFE30) if unicodedata.category(chr(code))[0] == "M"
-)
-"""Vowel signs and accents: they go on with a word that has begun, though not to `re`."""
-
-WORD: Final = re.compile(rf"\w[\w{_MARKS}]*|[^\w\s]")
 LONGEST: Final = 5
 """The longest n-gram of a word, its marked ends counted."""
 
@@ -40,8 +35,6 @@ BEGIN: Final = "\x02"
 
 SHAPE: Final = "\x00"
 """Comes before a word's shape, so that it is no n-gram."""
-
-_REMEMBERED: Final = 500_000
 
 
 @final
@@ -98,17 +91,21 @@ class Units:
                 arXiv:1607.04606), all but the shape in lower case
     characters  each its own feature, or where `longest` is above 1 all n-grams of so many
                 characters at most that end in it, the text's beginning marked
-    subwords    byte-pair encoding, each its own feature; `tokenizer` is the JSON of tokenizers
+    subwords    those of `bpe`, each its own feature; `features` is empty
     """
 
     kind: str
     features: tuple[str, ...]
-    tokenizer: str | None = None
+    bpe: Bpe | None = None
     longest: int = 1
 
     def __len__(self) -> int:
         """How many ids there are, 0 included."""
-        return len(self.features) + 1
+        return 1 + len(self.features if self.bpe is None else self.bpe.pieces)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is without what was remembered, which cannot be pickled."""
+        return Units, (self.kind, self.features, self.bpe, self.longest)
 
     @classmethod
     def learn(cls, texts: Sequence[Text], how: str, *, most: int = 30_000) -> Units:
@@ -123,18 +120,12 @@ class Units:
             OptionError: no such way.
             MissingExtra: subwords are asked for and tokenizers is not installed.
         """
-        kind, _, size = how.partition(":")
-        if kind == "bpe" and size.isdecimal() and 300 <= int(size) <= 1_000_000:
-            return cls(*_learn_subwords(texts, int(size)))
-        longest = 1
-        if kind == "characters" and size.isdecimal() and 1 <= int(size) <= MOST_CHARACTERS:
-            longest, size = int(size), ""
-        if size or kind not in ("words", "characters"):
-            raise OptionError(
-                f"--tokens {how}",
-                expected="words, characters, characters:N for their n-grams, "
-                f"1 <= N <= {MOST_CHARACTERS}, or bpe:N for N subwords, N >= 300",
-            )
+        kind, size = parsed(how, SEQUENCES)
+        if kind == "subwords":
+            assert size is not None
+            parts = ((text,) if isinstance(text, str) else text for text in texts)
+            return cls(kind, (), Bpe.learn(itertools.chain.from_iterable(parts), size))
+        longest = size or 1
         cut = (_reaching(_cut(text, kind), longest) for text in texts)
         units = Counter(itertools.chain.from_iterable(cut))
         found: Counter[str] = Counter()
@@ -151,12 +142,9 @@ class Units:
         bags: list[tuple[int, ...]] = []
         lengths = np.empty(len(texts), np.int64)
         for row, text in enumerate(texts):
-            units = self.cut(text) or [""]
+            units = self._bags(text) or [()]
             lengths[row] = len(units)
-            if self.kind == "subwords" and not isinstance(text, str):
-                bags += map(self._whole, units)
-            else:
-                bags += map(self._bag, _reaching(units, self.longest))
+            bags += units
         counts = np.fromiter(map(len, bags), np.int64, len(bags))
         ids = np.fromiter(itertools.chain.from_iterable(bags), np.int64, int(counts.sum()))
         # What was looked up once is one object from then on.
@@ -168,21 +156,15 @@ class Units:
 
     def cut(self, text: Text) -> list[str]:
         """The units of a text, as they stand in it."""
-        if self.kind != "subwords":
-            return _cut(text, self.kind)
-        if not isinstance(text, str):
-            return list(text)
-        pieces: list[str] = self._encoder.encode(text).tokens
-        return pieces
+        if self.bpe is not None and isinstance(text, str):
+            return self.bpe.cut(text)
+        return _cut(text, self.kind)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes it from."""
-        return {
-            "kind": self.kind,
-            "features": list(self.features),
-            "tokenizer": self.tokenizer,
-            "longest": self.longest,
-        }
+        if self.bpe is not None:
+            return self.bpe.to_json()
+        return {"kind": self.kind, "features": list(self.features), "longest": self.longest}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Units:
@@ -191,55 +173,51 @@ class Units:
         Raises:
             BundleError: these are none.
         """
-        kind, features, tokenizer = (value.get(k) for k in ("kind", "features", "tokenizer"))
-        longest = value.get("longest", 1)  # runs of before there were n-grams have none
+        kind, features, longest = (value.get(k) for k in ("kind", "features", "longest"))
+        if kind == "subwords":
+            return cls(kind, (), Bpe.from_json(value))
         if (
-            kind not in ("words", "characters", "subwords")
+            kind not in ("words", "characters")
             or not (isinstance(features, list) and all(isinstance(each, str) for each in features))
-            or not isinstance(tokenizer, str if kind == "subwords" else type(None))
             or not (type(longest) is int and 1 <= longest <= MOST_CHARACTERS)
         ):
             raise BundleError("the vocabulary is damaged", expected='a "kind" and its "features"')
-        return cls(kind, tuple(features), tokenizer, longest)
+        return cls(kind, tuple(features), longest=longest)
+
+    def _bags(self, text: Text) -> list[tuple[int, ...]]:
+        """The ids of each unit's features."""
+        find = self._remembered.__getitem__
+        if self.bpe is None:
+            return list(map(find, _reaching(_cut(text, self.kind), self.longest)))
+        if not isinstance(text, str):
+            return list(map(find, text))
+        single = self._singles
+        return [single[k] for k in self.bpe.encode(text)]
 
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {feature: k for k, feature in enumerate(self.features, 1)}
 
     @cached_property
-    def _bag(self) -> Callable[[str | tuple[str, ...]], tuple[int, ...]]:
-        """The ids of a unit's features, remembered: most units come again."""
-        get, kind = self._ids.get, self.kind
-        return lru_cache(_REMEMBERED)(
-            lambda unit: tuple(k for k in map(get, _features(unit, kind)) if k)
-        )
+    def _remembered(self) -> Remembered[str | tuple[str, ...], tuple[int, ...]]:
+        return Remembered(self._looked_up)
 
-    @cached_property
-    def _whole(self) -> Callable[[str], tuple[int, ...]]:
-        """The ids of a token's subwords, which are to it what n-grams are to a word."""
+    def _looked_up(self, unit: str | tuple[str, ...]) -> tuple[int, ...]:
+        if self.bpe is not None:
+            # A token's subwords are to it what n-grams are to a word.
+            return tuple((self.bpe.encode("".join(unit)) + 1).tolist())
         get = self._ids.get
-        return lru_cache(_REMEMBERED)(
-            lambda token: tuple(k for k in map(get, self.cut(token)) if k)
-        )
+        return tuple([k for k in map(get, _features(unit, self.kind)) if k])
 
     @cached_property
-    def _encoder(self) -> Any:
-        assert self.tokenizer is not None
-        try:
-            return _tokenizers().Tokenizer.from_str(self.tokenizer)
-        except Exception as error:  # tokenizers raises nothing more special
-            raise BundleError(f"the tokenizer is damaged: {error}") from error
-
-
-def normal(text: str) -> str:
-    """A text in Unicode's composed form (NFC), in which equal letters are equal characters."""
-    return unicodedata.normalize("NFC", text)
+    def _singles(self) -> list[tuple[int, ...]]:
+        return [(k,) for k in range(1, len(self))]
 
 
 def _cut(text: Text, kind: str) -> list[str]:
     if not isinstance(text, str):
         return list(text)
-    return list(text) if kind == "characters" else WORD.findall(text)
+    return list(text) if kind == "characters" else word_pattern().findall(text)
 
 
 def _reaching(units: list[str], longest: int) -> Sequence[str | tuple[str, ...]]:
@@ -271,30 +249,6 @@ def _shape(letter: str) -> str:
     if letter.isalpha():
         return "A" if letter.isupper() else "a"
     return "0" if letter.isdigit() else letter
-
-
-def _learn_subwords(texts: Iterable[Text], size: int) -> tuple[str, tuple[str, ...], str]:
-    library = _tokenizers()
-    made = library.Tokenizer(library.models.BPE())
-    made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = library.trainers.BpeTrainer(
-        vocab_size=size,
-        initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    pieces = ((text,) if isinstance(text, str) else text for text in texts)
-    made.train_from_iterator(itertools.chain.from_iterable(pieces), trainer)
-    ranked = sorted(made.get_vocab().items(), key=lambda pair: pair[1])
-    return "subwords", tuple(piece for piece, _ in ranked), made.to_str()
-
-
-def _tokenizers() -> Any:
-    try:
-        return importlib.import_module("tokenizers")
-    except ImportError as error:
-        raise MissingExtra(
-            "tokenizers is not installed", fix='pip install "recurra[labels]"'
-        ) from error
 
 
 def starts(counts: Numbers) -> Numbers:

@@ -10,8 +10,9 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.ngrams import Bags, Numbers, Units, normal, positions, starts
+from recurra.codecs.ngrams import Bags, Numbers, Units, positions, starts
 from recurra.codecs.scaling import Standard
+from recurra.codecs.words import normal
 from recurra.errors import BundleError, DataError
 
 Rows = NDArray[np.int64]
@@ -60,6 +61,15 @@ class Inputs:
             return Batch(bags.lengths, bags.ids, bags.counts)
         assert self.values is not None
         return Batch(self.lengths[rows], values=self.values[self.steps_of(rows)])
+
+    def last_step(self) -> Batch:
+        """The last step of the only example that there is, as a row of its own."""
+        one = np.ones(1, np.int64)
+        if self.bags is None:
+            assert self.values is not None
+            return Batch(one, values=self.values[-1:])
+        ids, counts = self.bags.ids, self.bags.counts[-1:]
+        return Batch(one, ids[len(ids) - int(counts[0]) :], counts)
 
     def steps_of(self, rows: Rows) -> Rows:
         """Where the steps of rows (K,) stand among those of all, end to end."""

@@ -1,148 +1,328 @@
-"""What a text model reads one at a time: characters, bytes, subwords or words."""
+"""Texts <-> ids: characters, bytes, subwords or words, so that what is known comes back whole."""
 
 from __future__ import annotations
 
 import codecs
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import UNKNOWN, UNKNOWN_DRAWN, Vocabulary
-from recurra.codecs.ngrams import Numbers, positions
-from recurra.codecs.subwords import BEGIN, END, LEAST_SUBWORDS, RESERVED, Pieces
-from recurra.errors import BundleError, DataError, OptionError
+from recurra.codecs.characters import Characters
+from recurra.codecs.grammar import LEAST_SUBWORDS, MANY_TEXTS, ONE_TEXT, parsed
+from recurra.codecs.utf8 import Bytes, readable
+from recurra.codecs.words import Words, normal
+from recurra.errors import BundleError, DataError
 
 Ids = npt.NDArray[np.int32]
 
+UNKNOWN: Final = 0
+BEGIN: Final = 1
+END: Final = 2
+RESERVED: Final = 3
+"""Ids that no text can contain: a text that reads "<s>" is cut like any other."""
+
+UNKNOWN_DRAWN: Final = "\ufffd"
+"""How what is unknown is drawn. A text that holds U+FFFD itself has its own id for it."""
+
+MOST_SUBWORDS: Final = 8192
 MOST_WORDS: Final = 30_000
-"""How many words are known at most where nobody says."""
+"""How many are known at most where nobody says."""
 
 LOST_BYTE: Final = float(np.log(256))
 """Nats that a byte costs which nothing is known of."""
 
-_MOST: Final = 1_000_000
-_WORDS: Final = re.compile(r" ?\S+|\n|[^\S\n]+(?!\S)|[^\S\n]+")
-_REMEMBERED: Final = 500_000  # words whose subwords are kept: some hundred MB at most
 _BLOCK: Final = 1 << 20  # characters cut at a time, so that memory stays near the result's
 
 
-class Tokens(Protocol):
-    """The tokens of a text model; the id 0 is in every vocabulary, and no text is made of it alone.
-
-    Encoding the parts of a text and the text itself may differ where the parts meet; decoding
-    gives each of them back, but for what is unknown.
-    """
+class Model(Protocol):
+    """Pieces, and how a text is cut into them."""
 
     @property
     def unit(self) -> str:
         """What they are, in the plural: "characters", "bytes", "subwords" or "words"."""
 
     @property
+    def pieces(self) -> Sequence[bytes]:
+        """The bytes of UTF-8 of each piece that is known."""
+
+    def encode(self, text: str) -> Ids:
+        """The pieces (T,) of a text, counted from 0; -1 where one is not known."""
+
+    def cut(self, text: str) -> list[str]:
+        """The pieces of a text as they stand in it, known or not."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Its "kind", which is the unit, and what `from_json` makes it from."""
+
+
+@final
+@dataclass(frozen=True)
+class Tokenizer:
+    """Texts as ids and back; the first ids are reserved, and no text is made of them alone.
+
+        >>> tokenizer = learn(["to be or not to be"], "words")
+        >>> tokenizer.decode(tokenizer.encode("to be"))
+        'to be'
+
+    Args:
+        model: the pieces.
+        flowing: of one long text, whose parts are taken as they stand. Encoding the parts and the
+            text itself may differ where the parts meet; decoding gives each of them back, but for
+            what is unknown. Unknown words have an id of their own then (1), which is learnt and
+            predicted like any other word's.
+
+            Otherwise of texts by themselves, in composed form (NFC). Subwords and words are cut as
+            if a blank stood before the text: a word at its beginning is the piece that it is
+            elsewhere.
+    """
+
+    model: Model
+    flowing: bool = True
+
+    @property
+    def unit(self) -> str:
+        """What they are, in the plural: "characters", "bytes", "subwords" or "words"."""
+        return self.model.unit
+
+    @property
+    def reserved(self) -> int:
+        """How many ids come before the pieces: UNKNOWN; BEGIN and END as well where they serve."""
+        return 1 if self.flowing and self.unit in ("characters", "bytes") else RESERVED
+
+    @property
     def lost(self) -> int:
         """The id of what is not known."""
+        return BEGIN if self.flowing and self.unit == "words" else UNKNOWN
 
     @property
     def silent(self) -> tuple[int, ...]:
-        """The ids that a model never writes."""
+        """The ids that a model of one long text never writes."""
+        return tuple(range(self.reserved))
 
-    @property
+    @cached_property
     def written(self) -> Sequence[bytes]:
-        """The bytes of UTF-8 that each id writes."""
+        """The bytes of UTF-8 that each id writes: U+FFFD where unknown, none for BEGIN and END."""
+        drawn = UNKNOWN_DRAWN.encode()
+        reserved = [drawn, drawn if self.flowing else b"", b""]
+        return [*reserved[: self.reserved], *self.model.pieces]
 
     def __len__(self) -> int:
         """V, all ids."""
+        return len(self.written)
+
+    # -- to ids ------------------------------------------------------------------------------------
 
     def encode(self, text: str) -> Ids:
-        """The ids (T,) of a text as it stands."""
+        """The ids (T,) of a text, without BEGIN and END; an empty one has none.
 
-    def decode(self, ids: npt.ArrayLike) -> str:
-        """The text of ids (T,); what is unknown, or is no whole character, is drawn as U+FFFD."""
+        Raises:
+            DataError: it holds half a character (a surrogate alone).
+        """
+        return self._ids(next(_whole([text], self.flowing)))
 
-    def shown(self, ids: npt.ArrayLike) -> list[str]:
-        """What each of the ids (T,) stands for; bytes that are no whole characters as hex."""
+    def encode_batch(self, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+        """The ids (T,) of each of several texts, as networks look them up.
+
+        Raises:
+            DataError: as `encode`; the text is named.
+        """
+        return [self._ids(text).astype(np.int64) for text in _whole(texts, self.flowing)]
+
+    def cut(self, text: str) -> list[str]:
+        """The pieces of a text as they stand in it, known or not."""
+        return self._cut(next(_whole([text], self.flowing)))
 
     def unknown(self, text: str) -> dict[str, int]:
-        """How often each token that is not known occurs, the most frequent first."""
+        """How often each piece that is not known occurs, the most frequent first."""
+        counts: Counter[str] = Counter()
+        for block in blocks([text]):
+            lost = np.flatnonzero(self.encode(block) == self.lost)
+            if len(lost):
+                cut = self.cut(block)
+                counts.update(cut[place] for place in lost)
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def widths(self, text: str) -> npt.NDArray[np.int64]:
-        """The bytes of UTF-8 (T,) that each token of a text takes up."""
+        """The bytes of UTF-8 (T,) that each piece of a text takes up, known or not."""
+        ids = self.encode(text)
+        found: npt.NDArray[np.int64] = self._sizes[ids]
+        lost = np.flatnonzero(ids == self.lost)
+        if len(lost):
+            cut = self.cut(text)
+            found[lost] = [len(cut[place].encode()) for place in lost]
+        return found
+
+    # -- and back ----------------------------------------------------------------------------------
+
+    def decode(self, ids: npt.ArrayLike, copied: Mapping[int, str] | None = None) -> str:
+        """The text of ids (T,); BEGIN and END are nothing.
+
+        What is unknown, or is no whole character (a model may end in the middle of one), is drawn
+        as U+FFFD.
+
+        Args:
+            ids: (T,).
+            copied: what is put in place of an unknown piece, by its position in `ids`, as `shown`
+                gives it.
+
+        Raises:
+            DataError: an id is none of these.
+        """
+        known = self._checked(ids)
+        parts = [self.written[k] for k in known]
+        for place, piece in (copied or {}).items():
+            if known[place] == UNKNOWN:
+                parts[place] = normal(piece).encode()
+        text = b"".join(parts).decode("utf-8", "replace")
+        return text.removeprefix(" ") if self._leads else text
+
+    def shown(self, ids: npt.ArrayLike, text: str | None = None) -> list[str]:
+        """What each of the ids (T,) stands for; bytes that are no whole characters as hex.
+
+        Args:
+            ids: (T,), with BEGIN and END or without.
+            text: what they were made from: unknown pieces are shown as they stand there.
+
+        Raises:
+            DataError: an id is none of these.
+        """
+        found, stand = [], iter(self.cut(text) if text is not None else ())
+        for k in self._checked(ids):
+            here = None if not self.flowing and k in (BEGIN, END) else next(stand, None)
+            found.append(here if k == self.lost and here is not None else self._readable[k])
+        return found
+
+    # -- in a run ----------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """What `from_json` makes it from."""
+        return self.model.to_json() | {"flowing": self.flowing}
+
+    # -- how it is done ----------------------------------------------------------------------------
+
+    @property
+    def _leads(self) -> bool:
+        """Whether a text is read as if a blank stood before it."""
+        return not self.flowing and self.unit in ("subwords", "words")
+
+    def _led(self, text: str) -> str:
+        return " " + text if self._leads and text else text
+
+    def _ids(self, text: str) -> Ids:
+        parts = [self.model.encode(block) for block in blocks([self._led(text)])]
+        ids = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int32), *parts])
+        ids += np.int32(self.reserved)
+        ids[ids < self.reserved] = self.lost
+        return ids
+
+    def _cut(self, text: str) -> list[str]:
+        return [piece for block in blocks([self._led(text)]) for piece in self.model.cut(block)]
+
+    def _checked(self, ids: npt.ArrayLike) -> list[int]:
+        array = np.asarray(ids)
+        if array.size == 0:
+            return []
+        if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+            raise DataError(
+                f"ids of shape {array.shape} and type {array.dtype}",
+                expected="a row of whole numbers",
+            )
+        found: list[int] = array.tolist()
+        wrong = next((k for k in found if not 0 <= k < len(self)), None)
+        if wrong is not None:
+            raise DataError(
+                f"id {wrong} is not in the vocabulary", expected=f"ids from 0 to {len(self) - 1:,}"
+            )
+        return found
+
+    @cached_property
+    def _readable(self) -> Sequence[str]:
+        reserved = [UNKNOWN_DRAWN, UNKNOWN_DRAWN if self.flowing else "<begin>", "<end>"]
+        return [*reserved[: self.reserved], *map(readable, self.model.pieces)]
+
+    @cached_property
+    def _sizes(self) -> npt.NDArray[np.int64]:
+        return np.array([len(each) for each in self.written], np.int64)
 
 
-def parsed(how: str) -> tuple[str, int | None]:
-    """The kind that `--tokens` asks for, and how many of them.
-
-    Raises:
-        OptionError: no such kind, or no such number.
-    """
-    kind, colon, size = how.partition(":")
-    if how in ("characters", "bytes"):
-        return how, None
-    if how == "words":
-        return how, MOST_WORDS
-    number = int(size) if size.isascii() and size.isdecimal() and len(size) < 9 else 0
-    if colon and kind == "words" and 1 <= number <= _MOST:
-        return kind, number
-    if colon and kind == "bpe" and LEAST_SUBWORDS <= number <= _MOST:
-        return "subwords", number
-    raise OptionError(
-        f"--tokens {how}",
-        expected=f"characters, bytes, bpe:N for N subwords, N from {LEAST_SUBWORDS} to "
-        f"{_MOST:,}, words, or words:N for the N commonest",
-    )
-
-
-def learn(texts: Iterable[str], how: str, name: str) -> Tokens:
-    """The tokens of a training part.
+def learn(
+    texts: Iterable[str],
+    how: str,
+    name: str = "the texts",
+    *,
+    flowing: bool = True,
+    most: int | None = None,
+) -> Tokenizer:
+    """The tokenizer of a training part.
 
     Args:
-        texts: the part, some of it at a time; all of it for characters, of the others as much as
-            is to be learnt from.
-        how: as `--tokens` says.
-        name: what the text is called in messages.
+        texts: the part, or some of it that is to be learnt from; where it is flowing, cut anywhere.
+        how: as `--tokens` says: "characters", "bytes", "words" for those that come twice, "bpe:N"
+            for N ids, those reserved included, "bpe" for as many as the texts allow.
+        name: what the texts are called in messages.
+        flowing: whether the texts are one.
+        most: ids at most, where `how` says no number.
 
     Raises:
-        OptionError: no such tokens.
-        DataError: the text allows fewer subwords, or no word comes twice.
+        OptionError: no such way.
+        DataError: the texts allow fewer subwords; no word comes twice; nothing is there; or a text
+            holds half a character.
         MissingExtra: subwords are asked for and tokenizers is not installed.
     """
-    kind, size = parsed(how)
-    if kind == "characters":
-        return Vocabulary.from_blocks(texts)
-    if kind == "bytes":
-        return Bytes()
-    lines, named = blocks(texts, 1 << 16), f"the lines of {name}"
-    if size is None or kind == "subwords":
-        return PieceTokens(Pieces.learn(lines, how, name=named, flowing=True))
-    return PieceTokens(Pieces.learn(lines, kind, most=size + RESERVED, name=named, flowing=True))
+    unit, size = parsed(how, ONE_TEXT if flowing else MANY_TEXTS)
+    if unit == "bytes":
+        return Tokenizer(Bytes(), flowing)
+    if flowing and unit != "characters":
+        texts, name = blocks(texts, 1 << 16), f"the lines of {name}"
+    whole = filter(None, _whole(texts, flowing, name))
+    first = next(whole, None)
+    if first is None:
+        raise DataError(f"{name}: nothing but empty texts", expected="pieces that come again")
+    model = _learnt(unit, chain([first], whole), size, most, flowing)
+    if unit == "subwords" and size and len(model.pieces) < size - RESERVED:
+        raise _too_many(how, len(model.pieces) + RESERVED, name)
+    if not model.pieces:
+        raise DataError(
+            f"--tokens {how}: {name} hold no word that comes twice",
+            expected="pieces that come again",
+            fix="--tokens characters, or give more data",
+        )
+    return Tokenizer(model, flowing)
 
 
-def from_json(value: object) -> Tokens:
-    """The tokens that `to_json` wrote, of whichever kind.
+def from_json(value: object, *, flowing: bool = True) -> Tokenizer:
+    """The tokenizer that `to_json` wrote.
 
     Raises:
-        BundleError: `value` is something else, or was damaged.
-        MissingExtra: they are subwords and tokenizers is not installed.
+        BundleError: `value` is something else, was damaged, or is of the other kind of texts.
     """
-    kind = value.get("kind") if isinstance(value, dict) else None
-    if kind == "bytes":
-        return Bytes()
-    if kind in ("subwords", "words"):
-        pieces = Pieces.from_json(value)
-        if not pieces.flowing:
-            raise BundleError(
-                "the vocabulary is one of single texts", expected='"flowing": true, one long text'
-            )
-        return PieceTokens(pieces)
-    return Vocabulary.from_json(value)
+    given = value if isinstance(value, dict) else {}
+    if given.get("flowing") is not flowing:
+        raise BundleError(
+            "the vocabulary is damaged, or of another kind of texts",
+            expected=f'a "kind", and "flowing": {str(flowing).lower()}',
+            fix="restore the run from a copy, or train again",
+        )
+    match given.get("kind"):
+        case "characters":
+            return Tokenizer(Characters.from_json(given), flowing)
+        case "bytes":
+            return Tokenizer(Bytes(), flowing)
+        case "subwords":
+            from recurra.codecs.bpe import Bpe
+
+            return Tokenizer(Bpe.from_json(given, lines=flowing), flowing)
+        case "words":
+            return Tokenizer(Words.from_json(given), flowing)
+    raise BundleError(
+        "the vocabulary is damaged", expected='"kind": characters, bytes, subwords or words'
+    )
 
 
 def blocks(texts: Iterable[str], size: int = _BLOCK) -> Iterator[str]:
@@ -173,8 +353,8 @@ class Writer:
     What can be no part of a character comes out as U+FFFD; the beginning of one is held back.
     """
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._written = tokens.written
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._written = tokenizer.written
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def write(self, token: int) -> str:
@@ -182,201 +362,41 @@ class Writer:
         return self._decoder.decode(self._written[token])
 
 
-@final
-@dataclass(frozen=True)
-class Bytes:
-    """The bytes of UTF-8: the byte b has the id b + 1, and nothing is unknown."""
-
-    unit = "bytes"
-    lost = UNKNOWN
-    silent = (UNKNOWN,)
-
-    @cached_property
-    def written(self) -> Sequence[bytes]:
-        """The byte of each id."""
-        return [UNKNOWN_DRAWN.encode(), *(bytes([byte]) for byte in range(256))]
-
-    def __len__(self) -> int:
-        """The 256 bytes, and the id 0, which is none of them."""
-        return 257
-
-    def encode(self, text: str) -> Ids:
-        """Ids (T,) of the bytes of a text.
-
-        Raises:
-            DataError: it holds half a character (a surrogate alone).
-        """
-        try:
-            data = text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise DataError(
-                "the text holds half a character (a surrogate alone)", expected="text"
-            ) from error
-        return np.frombuffer(data, np.uint8).astype(np.int32) + 1
-
-    def decode(self, ids: npt.ArrayLike) -> str:
-        """The text of ids (T,)."""
-        return _text(self.written, ids)
-
-    def shown(self, ids: npt.ArrayLike) -> list[str]:
-        """ASCII as it is, other bytes as hex."""
-        return [
-            chr(k - 1) if 0 < k <= 128 else f"<{k - 1:02X}>" if k else UNKNOWN_DRAWN
-            for k in _checked(ids, len(self))
-        ]
-
-    def unknown(self, text: str) -> dict[str, int]:
-        """None."""
-        del text
-        return {}
-
-    def widths(self, text: str) -> npt.NDArray[np.int64]:
-        """Ones (T,)."""
-        return np.ones(len(self.encode(text)), np.int64)
-
-    def to_json(self) -> dict[str, Any]:
-        """The kind alone."""
-        return {"kind": "bytes"}
+def _whole(texts: Iterable[str], flowing: bool, name: str = "text") -> Iterator[str]:
+    """Texts in their composed form unless they are flowing, each of them whole."""
+    for row, text in enumerate(texts):
+        if not text.isascii():
+            text = text if flowing else normal(text)
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError:
+                raise DataError(
+                    f"{name} {row}: holds half a character (a surrogate alone)", expected="text"
+                ) from None
+        yield text
 
 
-@final
-@dataclass(frozen=True)
-class PieceTokens:
-    """Subwords, or words with the unknown one among them, of one long text.
+def _learnt(
+    unit: str, texts: Iterable[str], size: int | None, most: int | None, flowing: bool
+) -> Model:
+    room = None if most is None else max(most - RESERVED, 1)
+    if unit == "characters":
+        return Characters.learn(texts, room)
+    led = texts if flowing else (f" {text}" for text in texts)
+    if unit == "words":
+        return Words.learn(led, size or room or MOST_WORDS)
+    from recurra.codecs.bpe import Bpe
 
-    The unknown word has the id 1, which is read, learnt and predicted like any other word's. The
-    ids 0 and 2 are in no text.
-    """
-
-    pieces: Pieces
-
-    silent = (UNKNOWN, BEGIN, END)
-
-    @property
-    def unit(self) -> str:
-        """ "subwords" or "words"."""
-        return self.pieces.kind
-
-    @property
-    def lost(self) -> int:
-        """The unknown word's id."""
-        return BEGIN if self.pieces.kind == "words" else UNKNOWN
-
-    @cached_property
-    def written(self) -> Sequence[bytes]:
-        """What each id writes; the unknown word, U+FFFD."""
-        return [UNKNOWN_DRAWN.encode()] * 2 + [b"", *self.pieces.written[END + 1 :]]
-
-    def __len__(self) -> int:
-        return len(self.pieces)
-
-    def encode(self, text: str) -> Ids:
-        """Ids (T,) of the pieces of a text as it stands.
-
-        Raises:
-            DataError: it holds half a character (a surrogate alone).
-        """
-        find = self._words if self.pieces.kind == "words" else self._subwords
-        parts = [find(block) for block in blocks([text])]
-        return np.concatenate([np.empty(0, np.int32), *parts])
-
-    def decode(self, ids: npt.ArrayLike) -> str:
-        """The text of ids (T,)."""
-        return _text(self.written, ids)
-
-    def shown(self, ids: npt.ArrayLike) -> list[str]:
-        """Each piece with its blank."""
-        plain = [UNKNOWN if k == BEGIN else k for k in _checked(ids, len(self))]
-        return self.pieces.shown(plain)
-
-    def unknown(self, text: str) -> dict[str, int]:
-        """Words that are not known; no subword."""
-        if self.pieces.kind == "subwords":
-            return {}
-        known, counts = set(self.pieces.known), Counter[str]()
-        for block in blocks([text]):
-            counts.update(piece for piece in self.pieces.cut(block) if piece not in known)
-        return dict(counts.most_common())
-
-    def widths(self, text: str) -> npt.NDArray[np.int64]:
-        """Bytes (T,) of the pieces as they stand in a text, known or not."""
-        ids = self.encode(text)
-        found: npt.NDArray[np.int64] = self._sizes[ids]
-        lost = np.flatnonzero(ids == self.lost)
-        if len(lost):
-            cut = [piece for block in blocks([text]) for piece in self.pieces.cut(block)]
-            found[lost] = [len(cut[place].encode()) for place in lost]
-        return found
-
-    def to_json(self) -> dict[str, Any]:
-        """The pieces."""
-        return self.pieces.to_json()
-
-    def _words(self, text: str) -> Ids:
-        ids, lost = self._known, self.lost
-        return np.array([ids.get(piece, lost) for piece in self.pieces.cut(text)], np.int32)
-
-    def _subwords(self, text: str) -> Ids:
-        # No subword goes across a blank: each word between two of them is cut once, the first time.
-        words, seen = _WORDS.findall(text), self._seen
-        new = [word for word in set(words) if word not in seen.numbers]
-        if len(seen.numbers) + len(new) > _REMEMBERED:
-            seen.clear()
-            new = list(set(words))
-        seen.add(new, self.pieces.encode(new))
-        return seen.ids(words)
-
-    @cached_property
-    def _known(self) -> dict[str, int]:
-        return {piece: k for k, piece in enumerate(self.pieces.known, RESERVED)}
-
-    @cached_property
-    def _seen(self) -> _Remembered:
-        return _Remembered()
-
-    @cached_property
-    def _sizes(self) -> npt.NDArray[np.int64]:
-        return np.array([len(each) for each in self.written], np.int64)
+    return Bpe.learn(led, (size or most or MOST_SUBWORDS) - RESERVED, lines=flowing)
 
 
-@final
-class _Remembered:
-    """The ids of words, one after the other, and where those of each begin."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self._ids = np.empty(0, np.int32)
-        self._ends = np.zeros(1, np.int64)  # one more than there are words
-
-    def add(self, words: Sequence[str], rows: Sequence[Numbers]) -> None:
-        self.numbers.update(zip(words, range(len(self.numbers), 10**9), strict=False))
-        self._ids = np.concatenate([self._ids, *rows]).astype(np.int32)
-        ends = self._ends[-1] + np.cumsum([len(row) for row in rows], dtype=np.int64)
-        self._ends = np.concatenate([self._ends, ends])
-
-    def ids(self, words: Sequence[str]) -> Ids:
-        which = np.fromiter(map(self.numbers.__getitem__, words), np.int64, len(words))
-        begins = self._ends[which]
-        found: Ids = self._ids[positions(begins, self._ends[which + 1] - begins)]
-        return found
-
-
-def _text(written: Sequence[bytes], ids: npt.ArrayLike) -> str:
-    data = b"".join(written[k] for k in _checked(ids, len(written)))
-    return data.decode("utf-8", "replace")
-
-
-def _checked(ids: npt.ArrayLike, size: int) -> list[int]:
-    array = np.asarray(ids)
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise DataError(f"ids of type {array.dtype}", expected="a row of whole numbers")
-    found: list[int] = array.ravel().tolist()
-    wrong = next((k for k in found if not 0 <= k < size), None)
-    if wrong is not None:
-        raise DataError(
-            f"id {wrong} is not in the vocabulary", expected=f"ids from 0 to {size - 1:,}"
-        )
-    return found
+def _too_many(how: str, size: int, name: str) -> DataError:
+    unit = 1000 if size >= 2000 else 100
+    enough = size >= LEAST_SUBWORDS
+    return DataError(
+        f"--tokens {how}: {name} allow {size:,} subwords, no more: each must come twice",
+        expected=f"bpe:N, {LEAST_SUBWORDS} <= N <= {size}" if enough else "words, or characters",
+        fix=f"--tokens bpe:{size // unit * unit}, or give more data"
+        if enough
+        else "--tokens characters, or give more data",
+    )

@@ -1,39 +1,16 @@
-"""Many steps -> one vector: last, mean, max, attention; over whole rows, or as steps arrive.
-
-Law: pooling whole rows = pooling step by step, whatever the rows' lengths.
-"""
+"""Many steps -> one vector: last, mean, max, attention, over whole rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from recurra.core.ragged import Ragged, take
 from recurra.errors import OptionError
-
-KINDS: Final = ("last", "mean", "max", "attention")
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """What the steps so far amount to: each leaf (B, ...), batch-first.
-
-    count (B, 1); total, top, last, attended (B, F), the sum weighted by exp(score - peak);
-    weight, peak (B, 1).
-    """
-
-    count: Tensor
-    total: Tensor
-    top: Tensor
-    last: Tensor
-    attended: Tensor
-    weight: Tensor
-    peak: Tensor
+from recurra.runtime.pooling import KINDS
 
 
 @final
@@ -109,35 +86,6 @@ class Pool(nn.Module):
         sums = raised.new_zeros(batch).index_add(0, owner, raised)
         shares: Tensor = raised / sums[owner]
         return shares
-
-    def step(self, x: Tensor, before: Pooled | None) -> tuple[Tensor, Pooled]:
-        """Add one step (B, F) of one direction: what all so far amount to (B, K * F), and state."""
-        if before is None:
-            none, zero = torch.zeros_like(x), _column(x, 0.0)
-            before = Pooled(zero, none, none - torch.inf, x, none, zero, zero - torch.inf)
-        score = _column(x, 0.0) if self.score is None else self.score(x)
-        peak = torch.maximum(before.peak, score)
-        shrunk, added = (before.peak - peak).exp(), (score - peak).exp()
-        after = Pooled(
-            count=before.count + 1,
-            total=before.total + x,
-            top=torch.maximum(before.top, x),
-            last=x,
-            attended=before.attended * shrunk + x * added,
-            weight=before.weight * shrunk + added,
-            peak=peak,
-        )
-        shown = {
-            "last": after.last,
-            "mean": after.total / after.count,
-            "max": after.top,
-            "attention": after.attended / after.weight,
-        }
-        return torch.cat([shown[kind] for kind in self.kinds], 1), after
-
-
-def _column(x: Tensor, value: float) -> Tensor:
-    return x.new_full((len(x), 1), value)
 
 
 def _largest(x: Tensor, owner: Tensor, batch: int) -> Tensor:

@@ -29,7 +29,9 @@ _QUARTER: Final = "quarter"
 _ZONE: Final = re.compile(r"(.*\d:?\d\d(?:\.\d+)?)\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)", re.S)
 _TIMED: Final = re.compile(r":|T\d{6}")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_NAMES: Final = tuple("jan feb mar apr may jun jul aug sep oct nov dec".split())
+_NAMES: Final = tuple(
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+)
 _NEVER: Final = np.datetime64("NaT", "us")
 
 _EXPECTED: Final = "dates as 2024-01-31, 2024-01-31T12:30 or 2024-01; or whole numbers"
@@ -201,9 +203,20 @@ _PARTS: Final = {
     "%p": r"(?P<noon>[AaPp][Mm])",
     " ": r"\s+",
 }
-_FULL: Final = (
-    "january february march april may june july august september october november december".split()
-)
+_FULL: Final = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 
 
 @cache

@@ -68,7 +68,7 @@ def run(context: LabContext) -> HiHello:
         floor=floor(ALPHABET.letters),
         needed=needed(x, y, seeds),
     )
-    told.tell(context, result, ALPHABET.vocabulary.symbols, len(seeds))
+    told.tell(context, result, ALPHABET.known.symbols, len(seeds))
     return result
 
 

@@ -82,7 +82,7 @@ def run(context: LabContext) -> MemoryRNN:
             scores.append(score)
         from_library = apart(model(x)[0][0], torch.stack(scores))
     chosen, raw = (recite(cell, feedback, y.shape[1]) for feedback in ("chosen", "scores"))
-    wider = Alphabet.of("".join(ALPHABET.vocabulary.symbols) + "01")
+    wider = Alphabet.of("".join(ALPHABET.known.symbols) + "01")
     result = MemoryRNN(
         chosen_fed_back=ALPHABET.text(chosen),
         scores_fed_back=ALPHABET.text(raw),

@@ -17,11 +17,13 @@ from recurra.errors import DataError
 from recurra.labs.context import LabContext
 from recurra.labs.speller import descend
 from recurra.labs.told import shakespeare as told
-from recurra.search.choice import Sampling
+from recurra.networks.text import TextNetwork, stream_nats
+from recurra.runtime import text as runtime
+from recurra.runtime.text import Architecture
+from recurra.search.sampling import Sampling
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.model import Architecture, CharacterNetwork, stream_nats
 
 CELLS = ("rnn", "gru", "lstm")
 CHUNK = 200
@@ -88,7 +90,7 @@ def run(context: LabContext) -> Shakespeare:
     networks, learnt = {}, {}
     for cell in CELLS:
         torch.manual_seed(context.seed)
-        networks[cell] = CharacterNetwork(
+        networks[cell] = TextNetwork(
             Architecture(len(data.vocabulary), cell, 70, 100, layers=2, dropout=0)
         )
         learnt[cell] = learn(context, cell, networks[cell], data)
@@ -104,7 +106,7 @@ def run(context: LabContext) -> Shakespeare:
     return result
 
 
-def learn(context: LabContext, name: str, network: CharacterNetwork, data: TextData) -> Learnt:
+def learn(context: LabContext, name: str, network: TextNetwork, data: TextData) -> Learnt:
     """Train on random chunks; every so often look at held-out text, and write."""
     chance = torch.Generator().manual_seed(context.seed)
     train = torch.from_numpy(data.train).long()
@@ -124,15 +126,14 @@ def learn(context: LabContext, name: str, network: CharacterNetwork, data: TextD
             continue
         seconds += time.perf_counter() - begun
         curve.append((step.number, held_out(network, data, 200)))
-        line = sample(network, data, context.seed, 40).replace("\n", " ")
+        line = sample(network.in_use(), data, context.seed, 40).replace("\n", " ")
         context.say(f"{step.number:5} chunks  {curve[-1][1]:.3f} nats  {line}")
         begun = time.perf_counter()
-    return Learnt(
-        tuple(curve), held_out(network, data), seconds, sample(network, data, context.seed, 200)
-    )
+    written = sample(network.in_use(), data, context.seed, 200)
+    return Learnt(tuple(curve), held_out(network, data), seconds, written)
 
 
-def held_out(network: CharacterNetwork, data: TextData, most: int | None = None) -> float:
+def held_out(network: TextNetwork, data: TextData, most: int | None = None) -> float:
     """Nats a character on the held-out part, in 50 streams, of `most` characters each."""
     x, y = streams(data, most)
     return float(stream_nats(network, x, y, data.unknown_rate, chunk=1024).mean())
@@ -146,7 +147,11 @@ def streams(data: TextData, most: int | None = None) -> tuple[Tensor, Tensor]:
 
 
 def sample(
-    network: CharacterNetwork, data: TextData, seed: int, length: int, temperature: float = 0.8
+    network: runtime.TextNetwork,
+    data: TextData,
+    seed: int,
+    length: int,
+    temperature: float = 0.8,
 ) -> str:
     """Text that follows 'b', or the text's first character where it has no 'b'."""
     prompt = data.source.text[0] if data.vocabulary.unknown("b") else "b"
@@ -155,7 +160,7 @@ def sample(
 
 
 @torch.no_grad()
-def warm(network: CharacterNetwork, data: TextData, seed: int, temperature: float) -> Warmth:
+def warm(network: TextNetwork, data: TextData, seed: int, temperature: float) -> Warmth:
     """Divide the scores by a temperature: the entropy of what is left, its loss, a sample."""
     x, y = streams(data, 200)
     scores, _ = network(x)
@@ -163,13 +168,14 @@ def warm(network: CharacterNetwork, data: TextData, seed: int, temperature: floa
     chances = (scores[..., 1:] / temperature).log_softmax(-1)
     nats = -chances.gather(-1, (y[..., None] - 1).clamp(min=0))[..., 0][y > 0].mean()
     entropy = -(chances.exp() * chances).sum(-1).mean() / math.log(2)
-    return Warmth(float(entropy), float(nats), sample(network, data, seed, 60, temperature))
+    return Warmth(
+        float(entropy), float(nats), sample(network.in_use(), data, seed, 60, temperature)
+    )
 
 
 def by_default(context: LabContext, data: TextData, seconds: float) -> Learnt:
     """What TextModel makes of the same text in this time, report and all."""
     model = TextModel(minutes=seconds / 60, seed=context.seed).fit(data.source)
-    weights = sum(p.numel() for p in model.network.parameters())
-    context.say(f"{weights:,} weights. {model.report['training']['sentence']}")
+    context.say(f"{model.network.size:,} weights. {model.report['training']['sentence']}")
     nats = float(model.report["model"]["nats"])
     return Learnt((), nats, seconds, sample(model.network, data, context.seed, 200))

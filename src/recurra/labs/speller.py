@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
-from recurra.codecs.characters import Vocabulary
+from recurra.codecs.characters import Characters
+from recurra.codecs.tokenizer import UNKNOWN_DRAWN
 from recurra.errors import DataError
 from recurra.nn import GRU, LSTM, RNN, State
-from recurra.search.choice import greedy
-from recurra.search.stream import generators, sample
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Scores (N, V) and the numbers of the true symbols (N,) -> their mean loss."""
@@ -36,17 +34,17 @@ class Alphabet:
     encoded to mean them, whatever is in it. (A lab knows its text, so there is no unknown.)
     """
 
-    vocabulary: Vocabulary
+    known: Characters
 
     @classmethod
     def of(cls, text: str) -> Alphabet:
         """The characters of a text; the same whatever their order."""
-        return cls(Vocabulary.from_text(text))
+        return cls(Characters.learn([text]))
 
     @property
     def letters(self) -> int:
         """How many characters there are."""
-        return len(self.vocabulary.symbols)
+        return len(self.known.symbols)
 
     @property
     def start(self) -> int:
@@ -64,10 +62,10 @@ class Alphabet:
         Raises:
             DataError: the text has a character that is not in the alphabet.
         """
-        unknown = self.vocabulary.unknown(text)
-        if unknown:
-            raise DataError(f"{next(iter(unknown))!r} is not in the alphabet")
-        return torch.from_numpy(self.vocabulary.encode(text)).long()[None] - 1
+        ids = self.known.encode(text)
+        if (ids < 0).any():
+            raise DataError(f"{text[int((ids < 0).argmax())]!r} is not in the alphabet")
+        return torch.from_numpy(ids).long()[None]
 
     def framed(self, text: str) -> Tensor:
         """Start, the numbers of the characters, end: (1, T + 2)."""
@@ -78,7 +76,8 @@ class Alphabet:
         """The characters of the numbers (T,) before the first end, if there is one."""
         ends = (ids == self.end).nonzero()
         before = ids[: int(ends[0])] if len(ends) else ids
-        return self.vocabulary.decode(before.where(before != self.start, -1).numpy() + 1)
+        drawn = (*self.known.symbols, UNKNOWN_DRAWN)
+        return "".join(drawn[k] for k in before.tolist())
 
 
 @final
@@ -119,8 +118,11 @@ class Speller(nn.Module):
     def write(self, ids: Tensor, steps: int) -> Tensor:
         """Free-running: read ids (B, T), then write (B, steps), each symbol fed back in turn."""
         scores, state = self(ids)
-        stream = sample(self, scores[:, -1], state, greedy(), generators(0, len(ids)))
-        return torch.stack(list(islice(stream, steps)), 1)
+        written = [scores[:, -1].argmax(1)]
+        while len(written) < steps:
+            scores, state = self.step(written[-1], state)
+            written.append(scores.argmax(1))
+        return torch.stack(written, 1)
 
 
 class Step(NamedTuple):

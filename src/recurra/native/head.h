@@ -76,8 +76,12 @@ inline void head(const Head& h, const HeadRows& r, void* memory) {
       for (int i = 0; i < r.rows; ++i) {
         float* logits = m.rows[i];
         for (int j = columns; j < whole; ++j) logits[j] = -__builtin_inff();
-        look(h, logits, first, whole, m.high + i * W, m.sum + i * W, r.values ? r.values + i * h.k : nullptr,
-             r.values ? r.ids + i * h.k : nullptr);
+        // A panel at a time, however many were multiplied together.
+        for (int j = 0; j < whole; j += kPanel<float>) {
+          const int wide = whole - j < kPanel<float> ? whole - j : kPanel<float>;
+          look(h, logits + j, first + j, wide, m.high + i * W, m.sum + i * W, r.values ? r.values + i * h.k : nullptr,
+               r.values ? r.ids + i * h.k : nullptr);
+        }
         if (r.targets && r.targets[i] >= first && r.targets[i] < first + columns) r.found[i] = logits[r.targets[i] - first];
       }
     }

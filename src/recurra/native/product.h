@@ -107,6 +107,9 @@ inline void narrow(const float* packed, int depth, int n, Pair* out) {
   }
 }
 
+// Runs that are fetched ahead where one or two rows wait for their weights.
+constexpr int kAhead = 8;
+
 // R rows by NV registers of P panels that lie `stride` apart, and TAIL registers of a narrower panel after them.
 // c[r][column ...] = (add ? c : bias or 0) + sum_k a[r][k] * b[k]; `last` lanes of the last register count.
 template <class T, class S, int R, int NV, int P, int TAIL>
@@ -135,6 +138,11 @@ inline void block(const T* const* a, const S* b, std::size_t stride, int k_count
   for (; k + G <= k_count; k += G) {
     if (R >= 3 && NV == kBlockVectors) {
       RECURRA_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(b + (16 * NV + v) * W);
+    }
+    if (R <= 2 && NV == kBlockVectors) {
+      RECURRA_UNROLL for (int p = 0; p < P; ++p) {
+        RECURRA_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(b + p * stride + (kAhead * NV + v) * W);
+      }
     }
     RECURRA_UNROLL for (int which = 0; which < G; ++which) multiply(k + which, which);
     b += NV * W;

@@ -139,6 +139,7 @@ class Recurrent:
         resets: npt.NDArray[np.bool_] | None = None,
         projected: Array | None = None,
         x_rows: npt.NDArray[np.int64] | None = None,
+        once: bool = False,
         every: list[Array] | None = None,
         threads: int = 1,
     ) -> tuple[Array, dict[str, Array]]:
@@ -150,15 +151,18 @@ class Recurrent:
             lengths: real steps of each row; what is behind them reads as zero.
             resets: (B, T) or (N,): true where a row starts again from zeros.
             projected, x_rows: as in `step`, x_rows (B, T) or (N,).
+            once: work out the first layer's products once for each row of the table x.
             every: takes the outputs of each layer, where it is given.
         """
         after: dict[str, Array] = {}
         for first in range(0, len(self.cells), self.directions):
             ways = []
             for way in range(self.directions):
-                hidden, memory = self.names[first + way]
-                done = self.cells[first + way].run(
-                    x,
+                cell, (hidden, memory) = self.cells[first + way], self.names[first + way]
+                if once and x_rows is not None and x is not None:
+                    projected = cell.project(x, threads=threads)
+                done = cell.run(
+                    x if projected is None else None,
                     None if before is None else before[hidden],
                     None if before is None or not self.has_cell else before[memory],
                     lengths=lengths,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recurra.bundle import REPORT, Run
 from recurra.show.page import Section, macro
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
-from recurra.tasks.labels.influence import LOOKED
+from recurra.tasks.labels.report import LOOKED
 from recurra.tasks.render import printable
 
 CLASSES: Final = 30

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Final
 
 from recurra.errors import MissingExtra
 
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "text": ("torch",),
-    "labels": ("torch", "sklearn", "polars", "tokenizers", "nervaluate"),
+    "labels": ("torch", "sklearn", "polars", "tokenizers"),
     "series": ("torch", "polars", "narwhals", "statsmodels"),
     "pairs": ("torch", "sacrebleu", "babel", "tokenizers", "polars", "sklearn"),
 }
@@ -25,6 +24,8 @@ INSTALL: Final = (
 
 def missing(task: str) -> list[str]:
     """Which of the packages that a training of this task may use are not installed."""
+    from importlib.util import find_spec
+
     return [name for name in NEEDED[task] if find_spec(name) is None]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError
-from recurra.tasks.labels.batch import TensorBatch
+from recurra.networks.label_batch import TensorBatch
 from toy_labels import KINDS, prepared
 
 rows_to_take = st.lists(st.integers(0, 199), min_size=1, max_size=20)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import recurra
+from bits import check_same
 from commands import Pressed
 from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
-from recurra.tasks.labels.influence import LOOKED
-from unsealed import unseal
+from recurra.tasks.labels.report import LOOKED
 
 LESS: dict[str, Any] = {
     "hidden": 12,
@@ -132,7 +134,7 @@ def test_each_input_alone_is_said_the_same(case: tuple[str, Any, Any, LabelModel
     assert same(list(together), alone)
     if name != "tags":
         one = np.concatenate([model.predict_proba(X[k : k + 1]) for k in range(9)])
-        np.testing.assert_allclose(model.predict_proba(X[:9]), one, atol=1e-5)
+        check_same(model.predict_proba(X[:9]), one)
 
 
 def test_saved_and_loaded_it_says_the_same(
@@ -149,8 +151,9 @@ def test_several_members_leave_different_folds_out() -> None:
     X, y = moods()
     model = LabelModel(**LESS | {"members": 3, "steps": 60}).fit(X, y)
     assert len(model.network.members) == 3
-    weights = [model.network.member(m).head.weight for m in range(3)]
-    assert not torch.equal(weights[0], weights[1])
+    arrays, _ = model.run.read_arrays(WEIGHTS)
+    weights = [arrays[f"members.{m}.head.weight"] for m in range(3)]
+    assert not np.array_equal(weights[0], weights[1])
     assert model.score(X, y) > 0.7
 
 
@@ -162,8 +165,8 @@ def test_going_on_is_as_never_having_stopped(name: str, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         LabelModel(**options).fit(X, y, out=tmp_path / "cut", watcher=Pressed(13))
     cut = recurra.resume(tmp_path / "cut")
-    for name, weight in whole.network.state_dict().items():
-        assert torch.equal(cut.network.state_dict()[name], weight), name
+    for name, weight in whole.run.read_arrays(WEIGHTS)[0].items():
+        np.testing.assert_array_equal(cut.run.read_arrays(WEIGHTS)[0][name], weight, name)
     for key in ("model", "baselines", "verdict", "confusion"):
         assert whole.report[key] == cut.report[key], key
 
@@ -193,6 +196,47 @@ def test_it_goes_where_classifiers_go() -> None:
     assert model.steps == 7
     with pytest.raises(OptionError, match="no option 'stepz'"):
         model.set_params(stepz=7)
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["fitted", "used"])
+def test_it_is_copied_with_all_it_learnt(
+    case: tuple[str, Any, Any, LabelModel], used: bool, tmp_path: Path
+) -> None:
+    """Through pickle, copy and joblib; a copy outlives the temporary run that it came from."""
+    import joblib
+
+    name, X, y, _ = case
+    model = LabelModel(**LESS | {"steps": 5, "members": 2}).fit(X, y)
+    if used:
+        model.predict(X[:3])
+    joblib.dump(model, tmp_path / "model.joblib")
+    copies = [
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+        copy.copy(model),
+        joblib.load(tmp_path / "model.joblib"),
+        *joblib.Parallel(n_jobs=2, backend="threading")(
+            joblib.delayed(copy.deepcopy)(model) for _ in range(2)
+        ),
+    ]
+    expected, place = model.predict(X[:5]), model.run.path
+    chances = None if name == "tags" else model.predict_proba(X[:5])
+    del model
+    gc.collect()
+    assert not place.exists()
+    for each in copies:
+        assert same(list(each.predict(X[:5])), list(expected))
+        if chances is not None:
+            np.testing.assert_array_equal(each.predict_proba(X[:5]), chances)
+        assert each.report["training"]["step"] == 5
+
+
+def test_what_was_encoded_can_be_copied_too() -> None:
+    X, y = moods()
+    model = LabelModel(**LESS | {"steps": 3}).fit(X, y)
+    model.predict(X[:3])
+    again = pickle.loads(pickle.dumps(model._encoder))
+    np.testing.assert_array_equal(again.encode(X[:3]).lengths, model._encoder.encode(X[:3]).lengths)
 
 
 # -- what cannot be used ------------------------------------------------------------------------
@@ -235,7 +279,8 @@ def test_an_encoder_of_another_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one" / ENCODER).write_bytes(stolen)
     with pytest.raises(BundleError, match=f"{ENCODER}: of another run"):
         LabelModel.load(tmp_path / "one")
-    unseal(tmp_path / "one")
+    # The same under the run's own seal.
+    Run(tmp_path / "one").write_json(ENCODER, Run(tmp_path / "other").read_json(ENCODER))
     with pytest.raises(BundleError, match="as the weights have"):
         LabelModel.load(tmp_path / "one")
 
@@ -265,9 +310,9 @@ def test_a_stream_says_after_each_step_what_the_sequence_so_far_says() -> None:
     for row in X[:4]:
         stream = model.stream()
         for end, step in enumerate(row, 1):
-            label, sure = stream.step(step)
+            label, sure = stream.push(step)
             chances = model.predict_proba([row[:end]])[0]
-            assert sure == pytest.approx(chances.max(), abs=1e-4)
+            check_same(sure, chances.max())
             assert label == model.classes_[chances.argmax()]
     both = LabelModel(**LESS | {"steps": 3}).fit(X, y)
     with pytest.raises(OptionError, match="both ends"):

@@ -1,4 +1,4 @@
-"""The network: rows do not see each other, streams are the whole, an ensemble is the mean."""
+"""The network as it is trained: rows do not see each other, an ensemble is the mean."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.tasks.labels.batch import TensorBatch
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.labels import CELLS, LabelNetwork, Member
+from recurra.runtime.labels import Architecture
 from recurra.tasks.labels.influence import influence
-from recurra.tasks.labels.model import CELLS, Architecture, LabelNetwork, Member, StreamState
 from recurra.training.loop import seeded
 from toy_labels import KINDS, network, prepared
-
-POOLINGS = ["last", "mean", "max", "attention", "max+mean", "attention+last"]
 
 
 def batch_of(kind: str, rows: list[int]) -> TensorBatch:
@@ -50,37 +47,6 @@ def test_a_row_does_not_see_its_neighbours(kind: str, cell: str, both: bool) -> 
             torch.testing.assert_close(alone, expected)
 
 
-def steps_of(kind: str, row: int) -> list[Any]:
-    """A row as a stream gives it: a token or the channels' values at a time."""
-    of = prepared(kind)
-    given = of.data.examples.inputs[row]
-    assert of.encoder.units is not None or kind == "numbers"
-    return list(given) if of.encoder.units is None else of.encoder.units.cut(given)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("pooling", POOLINGS)
-@settings(max_examples=5)
-@given(st.integers(0, 199), st.integers(0, 9))
-def test_a_stream_says_at_each_step_what_the_whole_says(
-    kind: str, cell: str, pooling: str, row: int, seed: int
-) -> None:
-    net = network(kind, seed, cell=cell, bidirectional=False, layers=2, pooling=pooling).eval()
-    member, encoder, steps = net.member(0), prepared(kind).encoder, steps_of(kind, row)
-    state: StreamState | None = None
-    with torch.no_grad():
-        for t, step in enumerate(steps):
-            one = [np.asarray([step])] if kind == "numbers" else [(step,)]
-            found, state = member.step(
-                TensorBatch.of(encoder.encode(one), np.zeros(1, np.int64)), state
-            )
-            until = steps[: t + 1]
-            so_far = [np.asarray(until)] if kind == "numbers" else [tuple(until)]
-            whole = member(TensorBatch.of(encoder.encode(so_far), np.zeros(1, np.int64)))
-            torch.testing.assert_close(found, whole[-1:])
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_ensemble_says_the_mean_of_its_members(kind: str) -> None:
     net = network(kind, members=3).eval()
@@ -89,17 +55,6 @@ def test_an_ensemble_says_the_mean_of_its_members(kind: str) -> None:
         each = [net.member(m)(batch) for m in range(3)]
         torch.testing.assert_close(net(batch), sum(each) / 3)
     assert not torch.allclose(each[0], each[1])
-    chain = net.chain()
-    assert (chain is None) == (kind != "tags")
-    if chain is not None:
-        with torch.no_grad():
-            for m in range(3):
-                own = net.member(m).chain
-                assert own is not None
-                own.between.fill_(float(m))
-        mean = net.chain()
-        assert mean is not None
-        assert (mean.between == 1).all()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -13,10 +13,11 @@ from sklearn.utils.class_weight import (  # type: ignore[import-untyped,unused-i
 )
 
 from recurra.errors import OptionError
+from recurra.networks.labels import LabelNetwork
+from recurra.runtime.labels import Architecture
 from recurra.tasks.design import Design
 from recurra.tasks.labels import recipe
 from recurra.tasks.labels.data import from_python
-from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.recipe import (
     CHARACTERS,

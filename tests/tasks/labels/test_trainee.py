@@ -16,9 +16,10 @@ from torch.nn import functional as F
 from recurra.codecs.sequence_encoder import Rows
 from recurra.core.ragged import Ragged
 from recurra.judge.loss import LossSum
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.model import LabelNetwork
-from recurra.tasks.labels.trainee import AT_ONCE, Carry, LabelTrainee, pieces
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.labels import LabelNetwork
+from recurra.tasks.labels.classify import AT_ONCE, pieces
+from recurra.tasks.labels.trainee import Carry, LabelTrainee
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
 from toy_labels import KINDS, network, prepared
@@ -225,7 +226,7 @@ def test_pieces_hold_each_row_once_and_like_lengths(lengths: list[int], most: in
     every = np.array(lengths, np.int64)
     rows = np.flatnonzero(every % 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recurra.tasks.labels.trainee.AT_ONCE", most)
+        patch.setattr("recurra.tasks.labels.classify.AT_ONCE", most)
         found = pieces(rows, every)
     assert sorted(np.concatenate(found).tolist() if found else []) == rows.tolist()
     assert all(0 < len(piece) <= most for piece in found)

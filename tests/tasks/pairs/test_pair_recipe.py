@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.codecs.subwords import BEGIN, END
+from recurra.codecs.tokenizer import BEGIN, END, Tokenizer
 from recurra.errors import DataError, OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.pairs import data, recipe
@@ -92,6 +92,10 @@ def test_subwords_grow_with_the_text_and_stay_bounded() -> None:
     assert pieces_for([LONG * 3000] * 400, [LONG], both=True) == MOST_PIECES
 
 
+def known_to(tokenizer: Tokenizer) -> set[str]:
+    return {piece.decode() for piece in tokenizer.model.pieces}
+
+
 def test_pieces_are_learnt_from_what_trains_alone() -> None:
     # Every pair has a letter that no other has.
     rows = [(f"word {chr(0x4E00 + k)}", f"Wort {HANGUL[k]}") for k in range(90)]
@@ -100,9 +104,9 @@ def test_pieces_are_learnt_from_what_trains_alone() -> None:
         of.data.of(part) for part in (of.data.learn, np.append(of.data.select, of.data.test))
     )
     assert len(held) > 8
-    assert set(of.sources.known) == set("".join(learnt.sources))
-    assert set(of.targets.known) == set("".join(learnt.targets))
-    assert not {text[-1] for text in held.sources} & set(of.sources.known)
+    assert known_to(of.sources) == set("".join(learnt.sources))
+    assert known_to(of.targets) == set("".join(learnt.targets))
+    assert not {text[-1] for text in held.sources} & known_to(of.sources)
     # What is held is written with pieces that are unknown.
     assert of.sides.unknown[0] > 0
     assert of.sides.sources.batch == len(rows)
@@ -124,7 +128,7 @@ def test_what_is_asked_overrides(
     tokens: str | None, shared: bool | None, kind: str, one: bool
 ) -> None:
     of = Prepared.of(english(), tokens, shared)
-    assert of.sources.kind == of.targets.kind == kind
+    assert of.sources.unit == of.targets.unit == kind
     assert (of.sources is of.targets) == one
     if tokens == "bpe:300":
         assert len(of.sources) == 300

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recurra.codecs.characters import Vocabulary
+from recurra.codecs.tokenizer import learn
 from recurra.data.splits import contiguous
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines
@@ -168,10 +168,10 @@ def test_the_nats_that_a_model_saves() -> None:
 
 
 def test_a_text_of_few_characters() -> None:
-    found = text_baselines(Vocabulary.from_text("a"), "a", "b", "c")
+    found = text_baselines(learn(["a"], "characters"), "a", "b", "c")
     assert all(math.isfinite(baseline.nats) for baseline in found)
     with pytest.raises(DataError, match="the selection part is empty"):
-        text_baselines(Vocabulary.from_text("a"), "a", "", "c")
+        text_baselines(learn(["a"], "characters"), "a", "", "c")
 
 
 def test_tiny_shakespeare(data_folder: Path) -> None:
@@ -180,7 +180,7 @@ def test_tiny_shakespeare(data_folder: Path) -> None:
     train, select, test = (
         text[part.start : part.stop] for part in (split.train, split.select, split.test)
     )
-    found = text_baselines(Vocabulary.from_text(train), train, select, test)
+    found = text_baselines(learn([train], "characters"), train, select, test)
     figures = {baseline.name: baseline.nats for baseline in found}
     # 1.669 is the known figure of a Witten-Bell 5-gram counted in the first 90 %.
     assert figures["interpolated 5-gram"] == pytest.approx(1.669, abs=0.0005)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.bundle import INPUT, Run
-from recurra.codecs.characters import UNKNOWN, Vocabulary
+from recurra.codecs.characters import Characters
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource, embedded_text
 from recurra.errors import DataError
 from recurra.tasks.text import data, stored
@@ -31,14 +32,15 @@ def test_the_parts_are_the_text_and_the_vocabulary_is_the_training_parts(text: s
     split = read.split
     assert read.text(split.train) + read.text(split.select) + read.text(split.test) == text
     assert len(read.train) + len(read.select) + len(read.test) == len(text)
-    assert isinstance(read.vocabulary, Vocabulary)
-    assert set(read.vocabulary.symbols) == set(read.text(split.train))
+    model = read.vocabulary.model
+    assert isinstance(model, Characters)
+    assert set(model.symbols) == set(read.text(split.train))
     assert read.vocabulary.decode(read.train) == read.text(split.train)
     assert not (read.train == UNKNOWN).any()
     facts = read.facts()
-    strange = [c for c in read.text(split.test) if c not in read.vocabulary.symbols]
+    strange = [c for c in read.text(split.test) if c not in model.symbols]
     assert facts["unknown_in_test"] == len(strange)
-    strange = [c for c in read.text(split.select) if c not in read.vocabulary.symbols]
+    strange = [c for c in read.text(split.select) if c not in model.symbols]
     assert facts["unknown_in_select"] == len(strange)
     assert (facts["train"], facts["select"], facts["test"]) == tuple(
         len(part) for part in (split.train, split.select, split.test)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from commands import Pressed, Recurra, refused
+from in_torch import in_torch, same_weights
 from recurra.data.files import TextSource, read_text
 from recurra.data.streams import Cursor
 from recurra.errors import DataError
@@ -96,7 +97,7 @@ def test_a_document_is_scored_as_if_it_stood_alone(folder: Path, model: TextMode
     files = sorted(folder.iterdir())[:3]
     texts = [file.read_text("utf-8") for file in files]
     texts = [text if text.endswith("\n") or n == 2 else text + "\n" for n, text in enumerate(texts)]
-    alone = np.concatenate([model.nats(text) for text in texts])
+    alone = np.concatenate([model.token_nll(text) for text in texts])
     found = model.evaluate(files)["model"]
     assert found["tokens"] == len(alone) == len("".join(texts))
     assert found["nats"] == pytest.approx(alone.mean(), rel=1e-5)
@@ -120,7 +121,8 @@ def test_pieces_side_by_side_keep_documents_apart(
 
 
 def trainee(read: TextData, model: TextModel) -> TextTrainee:
-    return recipe.trainee(model.network, read, {"batch": 2, "chunk": 64, "seed": 1})
+    settings = {"batch": 2, "chunk": 64, "seed": 1, "spared": 0}
+    return recipe.trainee(in_torch(model), read, settings)
 
 
 def test_in_training_no_state_crosses_a_beginning(folder: Path, model: TextModel) -> None:
@@ -128,7 +130,7 @@ def test_in_training_no_state_crosses_a_beginning(folder: Path, model: TextModel
     chunk = trainee(read, model).streams.read(Cursor(0, 64))
     assert chunk.resets is not None
     assert chunk.resets.any()
-    network = model.network.eval()
+    network = in_torch(model)
     inputs, resets = torch.from_numpy(chunk.inputs), torch.from_numpy(chunk.resets)
     with torch.no_grad():
         state = network.recurrent.zero_state(2).map(torch.ones_like)
@@ -148,19 +150,20 @@ def test_what_chooses_is_the_loss_of_documents_alone(folder: Path, model: TextMo
     assert begins is not None
     assert len(begins) > 1
     nats, _ = evaluate.score(model.network, read.select, read.unknown_rate, 0, begins)
-    found = trainee(read, model).select(model.network)
+    found = trainee(read, model).select(in_torch(model))
     assert found.count == len(nats)
     assert found.total == pytest.approx(nats.sum(), rel=1e-4)
 
 
 def test_it_begins_a_document(model: TextModel) -> None:
     first = "".join(model.generate(length=5, temperature=0))
+    network = in_torch(model)
     with torch.no_grad():
-        logits, _ = model.network(torch.zeros(1, 1, dtype=torch.long))
+        logits, _ = network(torch.zeros(1, 1, dtype=torch.long))
     assert first[0] == model.vocabulary.decode([int(logits[0, -1].argmax())])
     ids = torch.from_numpy(np.concatenate([[0], model.vocabulary.encode("The ")]))[None]
     with torch.no_grad():
-        logits, _ = model.network(ids)
+        logits, _ = network(ids)
     (piece,) = model.generate("The ", length=1, temperature=0)
     assert piece == model.vocabulary.decode([int(logits[0, -1].argmax())])
 
@@ -178,8 +181,7 @@ def test_resumed_is_never_stopped(
     with pytest.raises(KeyboardInterrupt):
         TextModel(**LESS).fit(sources(), out=tmp_path / "run", watcher=Pressed(7))
     resumed = TextModel.resume(tmp_path / "run")
-    for name, value in whole.network.state_dict().items():
-        assert torch.equal(resumed.network.state_dict()[name], value), name
+    assert same_weights(resumed, whole)
     assert resumed.report["model"] == whole.report["model"]
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import recurra
+from in_torch import in_torch, same_weights
 from recurra.bundle import (
     CARD,
     CHECKPOINT,
@@ -28,11 +29,11 @@ from recurra.bundle import (
 )
 from recurra.data.files import TextSource
 from recurra.errors import BundleError, DataError, OptionError, TrainingError
+from recurra.runtime.certificate import CERTIFICATE
 from recurra.tasks.text import baselines, evaluate
 from recurra.tasks.text.estimator import TextModel
 from recurra.training.progress import Silence
 from small import SMALL, small_text
-from unsealed import unseal
 
 TEXT = TextSource(small_text(30), "small")
 LESS = {**SMALL, "hidden": 12, "steps": 24}
@@ -72,6 +73,7 @@ def test_a_run_holds_all_it_should(trained: Path) -> None:
             REPORT,
             VOCABULARY,
             WEIGHTS,
+            CERTIFICATE,
             "traces/baselines.safetensors",
             "traces/inside.safetensors",
             "traces/lines.safetensors",
@@ -81,7 +83,7 @@ def test_a_run_holds_all_it_should(trained: Path) -> None:
     run = Run.open(trained, task="text")
     config, report = run.config(), run.read_json(REPORT)
     assert config["recurra"] == recurra.__version__
-    assert config["architecture"]["hidden"] == SMALL["hidden"]
+    assert config["inference"]["architecture"]["hidden"] == SMALL["hidden"]
     assert config["data"]["name"] == "corpus"
     scored, _ = run.read_arrays("traces/test.safetensors")
     assert report["model"]["nats"] == pytest.approx(float(scored["nats"].mean()), rel=1e-5)
@@ -101,7 +103,7 @@ def test_it_learns(model: TextModel) -> None:
 def test_the_report_is_what_evaluating_the_test_part_gives(trained: Path, model: TextModel) -> None:
     text = (trained.parent / "corpus.txt").read_text()
     test = text[-model.report["model"]["characters"] :]
-    again = model.nats(test)
+    again = model.token_nll(test)
     # Apart from the first characters: here nothing stands before them.
     scored, _ = model.run.read_arrays("traces/test.safetensors")
     np.testing.assert_allclose(again[200:].mean(), scored["nats"][200:].mean(), atol=0.03)
@@ -113,8 +115,7 @@ def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     np.random.seed(99)  # noqa: NPY002
     other = fit(tmp_path / "other", dropout=0.3)
     assert told(one.run) == told(other.run)
-    for name, value in one.network.state_dict().items():
-        assert torch.equal(other.network.state_dict()[name], value), name
+    assert same_weights(other, one)
     third = fit(tmp_path / "third", dropout=0.3, seed=1)
     assert told(third.run) != told(one.run)
 
@@ -129,7 +130,8 @@ def test_training_leaves_chance_alone() -> None:
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
 def test_the_other_cells_train_too(cell: str) -> None:
     model = fit(cell=cell)
-    assert type(model.network.recurrent).__name__ == cell.upper()
+    assert model.network.architecture.cell == cell
+    assert type(in_torch(model).recurrent).__name__ == cell.upper()
     losses = [line["train"] for line in model.run.history()]
     assert losses[-1] < losses[0] - 0.5
 
@@ -190,7 +192,7 @@ def test_an_exploding_loss_keeps_what_can_be_used(tmp_path: Path) -> None:
     assert "are kept" in caught.value.fix
     model = TextModel.load(tmp_path / "run")
     assert model.report["training"]["reason"] == "diverged"
-    assert np.isfinite(model.nats("The quick")).all()
+    assert np.isfinite(model.token_nll("The quick")).all()
     assert len("".join(model.generate(length=20))) == 20
     with pytest.raises(BundleError, match="finished"):
         TextModel.resume(tmp_path / "run")
@@ -227,7 +229,7 @@ def test_an_existing_run_stays(own_run: Path) -> None:
         fit(own_run)
     assert content(own_run) == before
     TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True)
-    assert TextModel.load(own_run).network.recurrent.hidden_size == 12
+    assert TextModel.load(own_run).network.architecture.hidden == 12
 
 
 def test_a_text_inside_the_run_is_not_replaced(own_run: Path) -> None:
@@ -300,8 +302,7 @@ def test_resumed_is_never_stopped(tmp_path: Path, steps: tuple[int, ...]) -> Non
     model = recurra.resume(run.path)
     whole = TextModel.load(tmp_path / "whole")
     assert told(model.run) == told(whole.run)
-    for name, value in whole.network.state_dict().items():
-        assert torch.equal(model.network.state_dict()[name], value), name
+    assert same_weights(model, whole)
     assert model.report["model"] == whole.report["model"]
     assert model.report["free_running"] == whole.report["free_running"]
     assert not (run.path / "checkpoint").exists()
@@ -392,17 +393,16 @@ def test_an_unfinished_run_says_so(tmp_path: Path) -> None:
 def test_saved_and_loaded_the_next_step_is_the_same(tmp_path: Path, model: TextModel) -> None:
     model.save(tmp_path / "copy")
     copy = recurra.load(tmp_path / "copy")
-    ids = torch.tensor([[3, 1, 4], [1, 5, 9]])
-    with torch.no_grad():
-        logits, state = model.network(ids)
-        again, state_again = copy.network(ids)
-        assert torch.equal(again, logits)
-        one, _ = model.network.step(ids[:, 0], state)
-        other, _ = copy.network.step(ids[:, 0], state_again)
-    assert torch.equal(one, other)
+    ids = np.array([[3, 1, 4], [1, 5, 9]])
+    hidden, state = model.network.read(ids)
+    again, state_again = copy.network.read(ids)
+    np.testing.assert_array_equal(again, hidden)
+    one, _ = model.network.step(ids[:, 0], state)
+    other, _ = copy.network.step(ids[:, 0], state_again)
+    np.testing.assert_array_equal(one, other)
     assert copy.vocabulary == model.vocabulary
     assert list(copy.generate(seed=1, length=50)) == list(model.generate(seed=1, length=50))
-    np.testing.assert_array_equal(copy.nats("The fox λ"), model.nats("The fox λ"))
+    np.testing.assert_array_equal(copy.token_nll("The fox λ"), model.token_nll("The fox λ"))
     assert content(tmp_path / "copy") == content(model.run.path)
 
 
@@ -447,12 +447,12 @@ def test_other_text_is_evaluated(tmp_path: Path, model: TextModel) -> None:
     found = model.evaluate(tmp_path / "other.txt")
     assert found["data"] == {"name": "other", "part": "the whole text"}
     assert found["model"]["unknown"] == 2
-    assert found["model"]["nats"] == pytest.approx(model.nats(small_text(5) + "λμ").mean())
+    assert found["model"]["nats"] == pytest.approx(model.token_nll(small_text(5) + "λμ").mean())
     assert found["baselines"]
     assert found["verdict"]["sentence"]
     json.dumps(found, allow_nan=False)
     with pytest.raises(DataError, match="empty"):
-        model.nats("")
+        model.token_nll("")
 
 
 def test_without_the_training_text_there_are_no_baselines(own_run: Path, tmp_path: Path) -> None:
@@ -480,17 +480,22 @@ def spoil(run: Path, name: str, change: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        (CONFIG, lambda c: c.pop("architecture")),
-        (CONFIG, lambda c: c["architecture"].pop("cell")),
-        (CONFIG, lambda c: c["architecture"].update(cell="cnn")),
-        (CONFIG, lambda c: c["architecture"].update(hidden="many")),
-        (CONFIG, lambda c: c.update(architecture=[1])),
+        (CONFIG, lambda c: c.pop("inference")),
+        (CONFIG, lambda c: c.update(inference=None)),
+        (CONFIG, lambda c: c["inference"].pop("architecture")),
+        (CONFIG, lambda c: c["inference"]["architecture"].pop("cell")),
+        (CONFIG, lambda c: c["inference"]["architecture"].update(cell="cnn")),
+        (CONFIG, lambda c: c["inference"]["architecture"].update(hidden="many")),
+        (CONFIG, lambda c: c["inference"].update(architecture=[1])),
         (CONFIG, lambda c: c.pop("options")),
         (CONFIG, lambda c: c["options"].update(mood="good")),
         (CONFIG, lambda c: c["options"].update(steps=-3)),
-        (CONFIG, lambda c: c["data"].pop("unknown_rate")),
-        (CONFIG, lambda c: c.update(data=None)),
-        (CONFIG, lambda c: c.update(format=3)),
+        (CONFIG, lambda c: c["inference"].pop("unknown_rate")),
+        (CONFIG, lambda c: c["inference"].update(unknown_rate=1.5)),
+        (CONFIG, lambda c: c["inference"].update(tokens="letters")),
+        (CONFIG, lambda c: c["inference"].pop("tokens")),
+        (CONFIG, lambda c: c["inference"].pop("apart")),
+        (CONFIG, lambda c: c.update(format=2)),
         (VOCABULARY, lambda v: v.pop("symbols")),
         (VOCABULARY, lambda v: v.update(symbols="zzz")),
         (VOCABULARY, lambda v: v.update(kind="words")),
@@ -509,9 +514,35 @@ def test_weights_of_another_run_do_not_fit(own_run: Path, tmp_path: Path) -> Non
     (own_run / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
     with pytest.raises(BundleError, match=f"{WEIGHTS}: of another run than {CONFIG}"):
         TextModel.load(own_run)
-    unseal(own_run)
+    # The same under the run's own seal.
+    Run(own_run).write_arrays(WEIGHTS, *Run(tmp_path / "other").read_arrays(WEIGHTS))
     with pytest.raises(BundleError, match=f"{WEIGHTS}: does not fit {CONFIG}"):
         TextModel.load(own_run)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda w: w.pop("head.bias"), "no weights head.bias"),
+        (lambda w: w.update({"head.bias": w["head.bias"][1:]}), "weights head.bias: float32"),
+        (lambda w: w.update({"head.more": w["head.bias"]}), "belong nowhere: head.more"),
+        (lambda w: w["head.bias"].fill(np.nan), "weights head.bias: NaN or infinite"),
+        (
+            lambda w: w["recurrent.weight_hh_l1"][3].fill(-np.inf),
+            "weights recurrent.weight_hh_l1: NaN or infinite",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(own_run: Path, change: Any, told: str) -> None:
+    run = Run(own_run)
+    arrays, facts = run.read_arrays(WEIGHTS)
+    change(arrays)
+    run.write_arrays(WEIGHTS, arrays, facts)
+    with pytest.raises(BundleError, match=f"{WEIGHTS}: does not fit {CONFIG}") as caught:
+        TextModel.load(own_run)
+    assert str(own_run) in caught.value.got
+    assert told in caught.value.got
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("change", [lambda c: c.pop("training"), lambda c: c["training"].clear()])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from recurra.codecs.characters import UNKNOWN
+from in_torch import in_torch
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline
@@ -30,11 +31,11 @@ def encoded(model: TextModel, text: str) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 def by_hand(model: TextModel, ids: np.ndarray[Any, Any], before: int | None) -> list[float]:
     """One character after the other, as the definition says."""
-    state, costs = None, []
+    network, state, costs = in_torch(model), None, []
     previous = UNKNOWN if before is None else before
     for place, symbol in enumerate(ids):
         with torch.no_grad():
-            logits, state = model.network.step(torch.tensor([previous]), state)
+            logits, state = network.step(torch.tensor([previous]), state)
         known = logits[0, 1:].double().softmax(-1)
         chance = RATE if symbol == UNKNOWN else (1 - RATE) * float(known[symbol - 1])
         if place == 0 and before is None:
@@ -51,7 +52,6 @@ def test_the_score_is_the_loop_of_the_definition(model: TextModel, before: int |
     nats, streams = evaluate.score(model.network, ids, RATE, before)
     assert streams == 1
     np.testing.assert_allclose(nats, by_hand(model, ids, before), rtol=1e-4, atol=1e-6)
-    assert not model.network.training
 
 
 def test_single_characters_are_scored(model: TextModel) -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from recurra.data.files import TextSource
-from recurra.tasks.text import units
-from recurra.tasks.text.data import TextData
 from recurra.networks.text import Architecture, TextNetwork
+from recurra.tasks.text import hidden_units
+from recurra.tasks.text.data import TextData
 from small import small_text
 
 
@@ -26,13 +26,13 @@ def test_units_are_those_that_go_with_what_is_seen() -> None:
     passage = range(read.parts.test.start + 20, read.parts.test.start + 120)
     ids, none = read.ids[: passage.stop], np.zeros(0, np.int64)
     pieces = read.vocabulary.shown(ids)
-    values, told = units.telling(network, ids, pieces, none, passage.start)
-    assert values.shape == (100, units.UNITS)
+    values, told = hidden_units.telling(network.in_use(), ids, pieces, none, passage.start)
+    assert values.shape == (100, hidden_units.UNITS)
     with torch.no_grad():
         embedded = network.embedding(torch.from_numpy(ids[None].astype(np.int64)))
         states = network.recurrent.trace(embedded).states.hidden[0]
-    seen = units.visible(pieces)
-    assert len({(each["layer"], each["unit"]) for each in told}) == units.UNITS
+    seen = hidden_units.visible(pieces)
+    assert len({(each["layer"], each["unit"]) for each in told}) == hidden_units.UNITS
     assert sum(each["goes_with"] is not None for each in told) > 0
     for column, each in zip(values.T, told, strict=True):
         mine = states[passage.start :, each["layer"] - 1, each["unit"] - 1].numpy()
@@ -52,7 +52,7 @@ def test_units_are_those_that_go_with_what_is_seen() -> None:
 
 
 def test_what_a_reader_sees() -> None:
-    seen = units.visible([*list("Ab c\nD."), " word", "s"])
+    seen = hidden_units.visible([*list("Ab c\nD."), " word", "s"])
     assert seen["the place in the line"].tolist() == [1, 2, 3, 4, 0, 1, 2, 7, 8]
     assert seen["the line ending next"].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0]
     assert seen["the place in the word"].tolist() == [1, 2, 0, 1, 0, 1, 0, 5, 6]
@@ -62,5 +62,5 @@ def test_what_a_reader_sees() -> None:
 
 def test_a_constant_goes_with_nothing() -> None:
     values = np.stack([np.ones(5), np.arange(5)], 1).astype(np.float32)
-    assert units.correlations(values, np.arange(5.0)).tolist() == pytest.approx([0.0, 1.0])
-    assert units.correlations(values, np.ones(5)).tolist() == [0.0, 0.0]
+    assert hidden_units.correlations(values, np.arange(5.0)).tolist() == pytest.approx([0.0, 1.0])
+    assert hidden_units.correlations(values, np.ones(5)).tolist() == [0.0, 0.0]

@@ -29,6 +29,7 @@ from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.lines import USUAL, Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
+from recurra.tasks.text.trainer import TextTrainer
 from small import SMALL, small_text
 
 ODD = "The quick brown fox 3 jumps over the lazy cat."
@@ -138,11 +139,11 @@ def test_what_is_usual_comes_back(tmp_path: Path) -> None:
 def test_a_tenth_of_the_selection_part_is_read_and_never_learnt(trained: Path) -> None:
     read = TextData.from_source(TextSource(small_text(400), "small"))
     options = TextOptions(**SMALL, steps=1)
-    told, device = TextModel(**vars(options)), torch.device("cpu")
-    design = recipe.design(options, read, told._precision(device), device)
+    trainer, device = TextTrainer(TextModel(**vars(options))), torch.device("cpu")
+    design = trainer.design(read, trainer.precision(device), device)
     spared = design.settings["spared"]
     assert spared == len(read.select) // 10 > 0
-    net = TextModel._built(design.architecture)
+    net = trainer.build(design.architecture)
     streams = recipe.trainee(net, read, design.settings | {"seed": 0}).finishing
     assert len(streams.ids) == read.split.select.stop
     cursor, unheard, heard = Cursor(), 0, 0
@@ -155,9 +156,8 @@ def test_a_tenth_of_the_selection_part_is_read_and_never_learnt(trained: Path) -
         cursor = chunk.following
     assert unheard == spared
     assert heard >= 0.95 * (len(streams.ids) - spared)
-    # A training that was begun before anything was spared goes on as it did.
-    del design.settings["spared"]
-    streams = recipe.trainee(net, read, design.settings | {"seed": 0}).finishing
+    # Nothing is spared where there is nothing to finish with.
+    streams = recipe.trainee(net, read, design.settings | {"seed": 0, "spared": 0}).finishing
     assert (streams.read(Cursor()).targets != 0).all()
 
 
@@ -226,7 +226,7 @@ def test_how_lines_come_does_not_matter(model: TextModel, cuts: list[int]) -> No
 def test_a_long_line_is_read_in_chunks(model: TextModel, monkeypatch: pytest.MonkeyPatch) -> None:
     row = [RawLine("The quick brown fox " * 200, True, False)]
     [whole] = reader(model).read(row)
-    monkeypatch.setattr(lines, "_MOST_LOGITS", 1)
+    monkeypatch.setattr("recurra.runtime.text._VALUES", 1)
     [chunked] = reader(model).read(row)
     assert chunked.nats == pytest.approx(whole.nats, rel=1e-4)
     assert chunked.tokens == whole.tokens == 4001

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from commands import Pressed
+from in_torch import in_torch, same_weights
 from recurra.bundle import CARD, CHECKPOINT
 from recurra.codecs import tokenizer as tokens
 from recurra.data import long_text
@@ -88,8 +88,7 @@ def test_training_on_it_is_the_same(
     make_long(monkeypatch)
     monkeypatch.setattr(trainee, "MOST_CHOOSING", 10**6)
     long = TextModel(**LESS).fit(corpus, out=tmp_path / "long")
-    for name, value in short.network.state_dict().items():
-        assert torch.equal(long.network.state_dict()[name], value), name
+    assert same_weights(long, short)
     one, other = short.report, long.report
     assert one["data"]["note"] == ""
     assert other["model"]["characters"] == 300
@@ -127,8 +126,7 @@ def test_resumed_is_never_stopped(
         TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "run", watcher=Pressed(7))
     assert (tmp_path / "run" / CHECKPOINT).is_file()
     resumed = TextModel.resume(tmp_path / "run")
-    for name, value in whole.network.state_dict().items():
-        assert torch.equal(resumed.network.state_dict()[name], value), name
+    assert same_weights(resumed, whole)
     assert resumed.report["model"] == whole.report["model"]
 
 
@@ -136,12 +134,12 @@ def test_a_large_selection_part_is_sampled(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = TextModel(**LESS).fit(corpus, out=tmp_path / "run")
-    ids = model.vocabulary.encode(TEXT * 4)
+    network, ids = in_torch(model), model.vocabulary.encode(TEXT * 4)
     streams = Streams(ids, batch=2, chunk=16, seed=0)
 
     def chosen() -> Any:
-        trainee = TextTrainee(model.network, streams, streams, ids, 0.01)
-        return trainee.select(model.network)
+        trainee = TextTrainee(network, streams, streams, ids, 0.01)
+        return trainee.select(network)
 
     whole = chosen()
     assert whole.count == len(ids) - 1

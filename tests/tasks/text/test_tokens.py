@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from commands import Pressed, Recurra
+from in_torch import in_torch, same_weights
 from recurra.bundle import CARD, CONFIG, VOCABULARY, Run
 from recurra.codecs import tokenizer as tokens
-from recurra.codecs.tokenizer import LOST_BYTE, Writer
+from recurra.codecs.tokenizer import LOST_BYTE
 from recurra.data.files import TextSource
-from recurra.errors import BundleError, DataError, MissingExtra, OptionError
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import spread
 from recurra.tasks.text.data import TextData
@@ -32,11 +29,7 @@ TEXT = "".join(
     f"{name} sees {n % 7} naïve dogs,\n\n  한국어 and 🙂 too.\n"
     for n, name in enumerate(["Anna", "Ben", "Cem"] * 20)
 )
-KNOWN = {how: tokens.learn([TEXT], how, "made") for how in KINDS}
 LESS: dict[str, Any] = {**SMALL, "hidden": 12, "steps": 24}
-
-any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-known_text = st.text(st.sampled_from(sorted(set(TEXT))), max_size=60)
 
 
 @pytest.fixture(autouse=True)
@@ -57,82 +50,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TextModel]:
     return found
 
 
-# -- a text and its ids -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("how", KINDS)
-@given(any_text | known_text)
-@example("")
-@example(" Anna\r\n\x00 e\u0301 ")
-def test_what_is_known_comes_back(how: str, text: str) -> None:
-    known = KNOWN[how]
-    ids, widths = known.encode(text), known.widths(text)
-    assert ids.dtype == np.int32
-    assert len(ids) == len(widths) == len(known.shown(ids))
-    assert not np.isin(ids, [k for k in known.silent if k != known.lost]).any()
-    assert ((ids >= 0) & (ids < len(known))).all()
-    assert sum(known.unknown(text).values()) == (ids == known.lost).sum()
-    assert widths.sum() == len(text.encode())
-    if not known.unknown(text):
-        assert known.decode(ids) == text
-        assert [len(known.written[k]) for k in ids] == widths.tolist()
-    if how in ("bytes", "bpe:300"):
-        assert not known.unknown(text)
-    again = tokens.from_json(json.loads(json.dumps(known.to_json())))
-    assert again.encode(text).tolist() == ids.tolist()
-    assert (again.unit, len(again)) == (known.unit, len(known))
-
-
-@given(st.lists(st.sampled_from(["ab", " c", "\n", "\n\n", "  ", "한 ", "x\ny"]), max_size=40))
-def test_blocks_are_the_text_and_change_no_piece(parts: list[str]) -> None:
-    text = "".join(parts)
-    cut = list(tokens.blocks([text], 7))
-    assert "".join(cut) == text
-    assert all(len(block) <= 7 for block in cut)
-    joints = ["".join(each) for each in pairwise(cut)]
-    places = [len(block) for block in cut]
-    if text and all(
-        whole[at - 2 : at - 1].strip() and whole[at - 1] == "\n" and whole[at : at + 1].strip()
-        for whole, at in zip(joints, places, strict=False)
-    ):
-        whole = KNOWN["bpe:300"].encode(text)
-        apart = [KNOWN["bpe:300"].encode(block) for block in cut]
-        assert np.concatenate(apart).tolist() == whole.tolist()
-
-
-def test_few_remembered_words_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = (TEXT, "  a\tb \n\n c 'tis 1234 …!? 한국어" * 9, TEXT[50:])
-    expected = [KNOWN["bpe:300"].encode(text).tolist() for text in texts]
-    assert isinstance(KNOWN["bpe:300"], tokens.PieceTokens)
-    known = tokens.PieceTokens(KNOWN["bpe:300"].pieces)
-    assert [row.tolist() for row in known.pieces.encode(texts)] == expected
-    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
-    assert [known.encode(text).tolist() for text in texts] == expected
-
-
-def test_a_byte_is_its_value_and_a_known_word_is_one_token() -> None:
-    assert KNOWN["bytes"].encode("Aé").tolist() == [0x41 + 1, 0xC3 + 1, 0xA9 + 1]
-    assert KNOWN["bytes"].shown([0x42, 0xC4]) == ["A", "<C3>"]
-    words = KNOWN["words"]
-    assert words.shown(words.encode("Anna sees nobody.")) == ["Anna", " sees", "\ufffd", "."]
-    assert words.encode(" nobody").tolist() == [words.lost] == [1]
-    assert words.unknown("Anna sees nobody. nobody") == {" nobody": 2}
-
-
-@pytest.mark.parametrize("how", KINDS)
-def test_a_stream_hands_on_whole_characters_alone(how: str) -> None:
-    known = KNOWN[how]
-    writer, text = Writer(known), "한국어 🙂 naïve"
-    pieces = [writer.write(k) for k in known.encode(text).tolist()]
-    assert "".join(pieces) == known.decode(known.encode(text))
-    if how == "bytes":
-        assert pieces[:4] == ["", "", "한", ""]
-        # A character cut off by another: what is lost is drawn, and nothing else is.
-        broken = [0xED, 0x95, 0x41, 0xFF, 0x42]
-        writer = Writer(known)
-        assert [writer.write(b + 1) for b in broken] == ["", "", "\ufffdA", "\ufffd", "B"]
-
-
 @pytest.mark.parametrize(
     "how",
     ["bpe:4", "bpe:x", "bpe", "bpe:", "words:", "words:0", "bytes:3", "letters", ""],
@@ -149,20 +66,6 @@ def test_more_subwords_than_there_are(tmp_path: Path) -> None:
         TextModel(tokens="bpe:4000", **LESS).fit(tmp_path / "small.txt", out=tmp_path / "run")
     assert "--tokens bpe:" in caught.value.fix
     assert not (tmp_path / "run").exists()
-
-
-def test_the_commonest_words_are_known() -> None:
-    few = tokens.learn([TEXT], "words:10", "made")
-    assert len(few) - len(few.silent) == 10
-    assert list(few.written[3:]) == list(KNOWN["words"].written[3:13])
-
-
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(MissingExtra, match="tokenizers") as caught:
-        tokens.learn([TEXT], "bpe:300", "made")
-    assert "pip install" in caught.value.fix
-    assert len(tokens.learn([TEXT], "words", "made")) > 3
 
 
 # -- parts --------------------------------------------------------------------------------------
@@ -206,7 +109,7 @@ def test_figures_a_byte_are_those_of_the_test_parts_bytes(
         assert own["nats_a_byte"] == pytest.approx(scored.sum() / own["bytes"], rel=1e-5)
     # The first token follows the last of the selection part.
     before = TEXT[: -len(test)][-config["data"]["select"] :]
-    rate = config["data"]["unknown_rate"]
+    rate = config["inference"]["unknown_rate"]
     last = int(model.vocabulary.encode(before)[-1])
     again, _ = evaluate.score(model.network, ids, rate, last)
     np.testing.assert_allclose(scored, again, rtol=1e-5)
@@ -233,11 +136,11 @@ def test_figures_a_byte_are_those_of_the_test_parts_bytes(
 def test_words_learn_how_likely_an_unknown_one_is(models: dict[str, TextModel]) -> None:
     model = models["words"]
     assert model.vocabulary.encode("zebra").tolist() == [model.vocabulary.lost]
-    nats = model.nats("Anna zebra dogs")
+    nats = model.token_nll("Anna zebra dogs")
     assert np.isfinite(nats).all()
     ids = model.vocabulary.encode("Anna zebra")
     with torch.no_grad():
-        logits, _ = model.network(torch.tensor([[0, int(ids[0])]]))
+        logits, _ = in_torch(model)(torch.tensor([[0, int(ids[0])]]))
     assert nats[1] == pytest.approx(-float(logits[0, 1].log_softmax(-1)[ids[1]]), rel=1e-4)
 
 
@@ -248,8 +151,8 @@ def test_words_learn_how_likely_an_unknown_one_is(models: dict[str, TextModel]) 
 def test_it_is_loaded_scores_and_writes(models: dict[str, TextModel], how: str) -> None:
     model = TextModel.load(models[how].run.path)
     assert model.vocabulary.unit == models[how].vocabulary.unit
-    np.testing.assert_array_equal(model.nats("Anna sees"), models[how].nats("Anna sees"))
-    assert len(model.nats("Anna sees")) == len(model.vocabulary.encode("Anna sees"))
+    np.testing.assert_array_equal(model.token_nll("Anna sees"), models[how].token_nll("Anna sees"))
+    assert len(model.token_nll("Anna sees")) == len(model.vocabulary.encode("Anna sees"))
     pieces = list(model.generate("Anna sees", length=60, seed=1, temperature=1.5))
     assert 0 < len(pieces) <= 60
     assert all(pieces)
@@ -263,13 +166,12 @@ def test_it_is_loaded_scores_and_writes(models: dict[str, TextModel], how: str) 
     assert found["verdict"]["sentence"]
 
 
-def test_a_run_of_subwords_without_the_library(
+def test_subwords_are_applied_without_the_library(
     models: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(MissingExtra, match="tokenizers"):
-        TextModel.load(models["bpe:300"].run.path)
-    TextModel.load(models["words"].run.path)
+    model = TextModel.load(models["bpe:300"].run.path)
+    np.testing.assert_array_equal(model.nats("Anna sees"), models["bpe:300"].nats("Anna sees"))
 
 
 def test_a_byte_model_writes_text_whatever_it_draws(models: dict[str, TextModel]) -> None:
@@ -298,8 +200,7 @@ def test_resumed_is_never_stopped(models: dict[str, TextModel], tmp_path: Path, 
         )
     resumed = TextModel.resume(tmp_path / "run")
     assert resumed.vocabulary.to_json() == models[how].vocabulary.to_json()
-    for name, value in models[how].network.state_dict().items():
-        assert torch.equal(resumed.network.state_dict()[name], value), name
+    assert same_weights(resumed, models[how])
     assert resumed.report["model"] == models[how].report["model"]
 
 
@@ -324,7 +225,7 @@ def test_a_vocabulary_of_another_kind_is_told(
             TextModel.load(run.path)
     run.write_json(VOCABULARY, whole)
     config = run.config()
-    config["options"]["tokens"] = "letters"
+    config["inference"]["tokens"] = "letters"
     run.write_json(CONFIG, config)
     with pytest.raises(BundleError, match=f"{CONFIG}: damaged"):
         TextModel.load(run.path)
@@ -333,7 +234,7 @@ def test_a_vocabulary_of_another_kind_is_told(
 def test_a_large_head_is_gone_through_in_pieces(
     models: dict[str, TextModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = models["words"].network.eval()
+    network = in_torch(models["words"])
     ids = torch.from_numpy(models["words"].vocabulary.encode(TEXT[:400])).long()[None]
     hidden, _ = network.read(ids[:, :-1])
 
@@ -345,7 +246,7 @@ def test_a_large_head_is_gone_through_in_pieces(
         return float(loss.detach()), network.head.weight.grad.clone()
 
     whole, gradient = made()
-    nats = models["words"].nats(TEXT[:400])
+    nats = models["words"].token_nll(TEXT[:400])
     monkeypatch.setattr("recurra.networks.text.MOST_SCORES", 5 * len(network.head.weight))
     seen: list[int] = []
     forward = network.head.forward
@@ -359,7 +260,7 @@ def test_a_large_head_is_gone_through_in_pieces(
     assert max(seen) <= 5
     assert pieces == pytest.approx(whole, rel=1e-5)
     torch.testing.assert_close(again, gradient, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(models["words"].nats(TEXT[:400]), nats, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(models["words"].token_nll(TEXT[:400]), nats, rtol=1e-3, atol=1e-5)
 
 
 def test_on_the_command_line(call: Recurra, tmp_path: Path) -> None:

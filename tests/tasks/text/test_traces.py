@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from recurra.bundle import Run
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.data.streams import Ids
+from recurra.networks.text import Architecture, TextNetwork, log_probabilities
 from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.data import TextData
-from recurra.networks.text import Architecture, TextNetwork, log_probabilities
+from recurra.tasks.text.influence import influence
 from small import small_text
 
 NONE = np.zeros(0, np.int64)
@@ -49,7 +51,18 @@ def read() -> TextData:
 
 def scored(network: TextNetwork, read: TextData) -> traces.Nats:
     before, starts = int(read.ids[read.parts.test.start - 1]), read.starts_in(read.parts.test)
-    return evaluate.score(network, read.test, read.unknown_rate, before, starts)[0]
+    in_use = network.in_use()
+    return evaluate.score(in_use, read.test, read.unknown_rate, before, starts)[0]
+
+
+def record(run: Run, network: TextNetwork, read: TextData, nats: traces.Nats) -> None:
+    """Write what there is to see inside of it into a run, as its training does."""
+    in_use = network.in_use()
+
+    def gradient(breaks: traces.Places) -> NDArray[np.float32]:
+        return influence(network, in_use, read.test, read.unknown_rate, breaks)
+
+    traces.record(run, in_use, read, nats, gradient)
 
 
 def cost(network: TextNetwork, ids: Ids, rate: float) -> float:
@@ -63,7 +76,7 @@ def cost(network: TextNetwork, ids: Ids, rate: float) -> float:
 def test_the_loss_after_a_reset_is_that_of_its_definition(read: TextData, cell: str) -> None:
     network = network_of(read, cell)
     nats, ids = scored(network, read), read.test
-    found = traces.context(network, ids, nats, read.unknown_rate, NONE, float(nats.mean()))
+    found = traces.context(network.in_use(), ids, nats, read.unknown_rate, NONE, float(nats.mean()))
     steps = found["context.steps"].tolist()
     assert steps == [1 << k for k in range(len(steps))]
     assert steps[-1] >= 64
@@ -82,7 +95,7 @@ def test_the_loss_after_a_reset_is_that_of_its_definition(read: TextData, cell: 
 
 def test_the_influence_is_the_gradient_by_what_was_read(read: TextData) -> None:
     network, ids = network_of(read), read.test[:40]
-    found = traces.influence(network, ids, read.unknown_rate, NONE)
+    found = influence(network, network.in_use(), ids, read.unknown_rate, NONE)
     assert found.shape == (19,)  # with 20 tokens before them, from which the state comes
     embedded = network.embedding(torch.from_numpy(ids[None, :39].astype(np.int64)))
     embedded = embedded.detach().requires_grad_()
@@ -97,7 +110,7 @@ def test_the_influence_is_the_gradient_by_what_was_read(read: TextData) -> None:
 
 def test_the_influence_on_several_is_that_on_all_of_them(read: TextData) -> None:
     network, ids = network_of(read, members=3), read.test[:40]
-    found = traces.influence(network, ids, read.unknown_rate, NONE)
+    found = influence(network, network.in_use(), ids, read.unknown_rate, NONE)
     embedded = []
     said = []
     for member in network.members:
@@ -113,7 +126,7 @@ def test_the_influence_on_several_is_that_on_all_of_them(read: TextData) -> None
 def test_the_state_that_the_influence_begins_in_is_of_its_own_document(read: TextData) -> None:
     network, ids = network_of(read), read.test[:40].copy()
     ids[18] = UNKNOWN  # where a document begins: two tokens before the state is taken
-    found = traces.influence(network, ids, read.unknown_rate, np.array([18]))
+    found = influence(network, network.in_use(), ids, read.unknown_rate, np.array([18]))
     embedded = network.embedding(torch.from_numpy(ids[None, 18:39].astype(np.int64)))
     embedded = embedded.detach().requires_grad_()
     hidden, _ = network.recurrent(embedded)
@@ -128,7 +141,7 @@ def test_nothing_crosses_the_end_of_a_document(tmp_path: Path) -> None:
     assert breaks is not None
     nats = scored(network, read)
     run = Run(tmp_path)
-    traces.record(run, network, read, nats)
+    record(run, network, read, nats)
     arrays, facts = run.read_arrays(traces.INSIDE)
     assert facts["whole"] == pytest.approx(nats.mean())
     # Further back than any document is long, nothing is left to be read.
@@ -160,7 +173,7 @@ def test_tokens_of_any_kind_are_recorded(tmp_path: Path, tokens: str) -> None:
     network = network_of(read)
     nats = scored(network, read)
     run = Run(tmp_path)
-    traces.record(run, network, read, nats)
+    record(run, network, read, nats)
     arrays, facts = run.read_arrays(traces.INSIDE)
     start, count = facts["passage"]["start"], len(arrays["passage"])
     assert facts["passage"]["pieces"] == read.vocabulary.shown(read.test[start : start + count])
@@ -197,9 +210,9 @@ def test_recording_is_repeatable_and_disturbs_nothing(tmp_path: Path, text: str)
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     chance = torch.get_rng_state()
     run = Run(tmp_path)
-    traces.record(run, network, data, nats)
+    record(run, network, data, nats)
     first = run.read_arrays(traces.INSIDE)
-    traces.record(run, network, data, nats)
+    record(run, network, data, nats)
     arrays, facts = run.read_arrays(traces.INSIDE)
     assert facts == first[1]
     assert {k: v.tobytes() for k, v in arrays.items()} == {
@@ -215,4 +228,4 @@ def test_recording_is_repeatable_and_disturbs_nothing(tmp_path: Path, text: str)
         data.vocabulary.encode(held)
     )
     np.testing.assert_allclose(arrays["passage"], nats[start : start + len(held)], rtol=1e-6)
-    assert traces.seconds_needed(network, data) >= 0
+    assert traces.seconds_needed(network.in_use(), data) >= 0

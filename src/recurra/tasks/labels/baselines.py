@@ -11,8 +11,8 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.ngrams import WORD
 from recurra.codecs.scaling import Standard
+from recurra.codecs.words import word_pattern
 from recurra.errors import MissingExtra
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData
@@ -225,7 +225,7 @@ def _counted(
         "max_features": max(1_000, int(iteration / (columns * _A_WEIGHT))),
     }
     if unit == "words":
-        options |= {"token_pattern": WORD.pattern, "ngram_range": (1, 2)}
+        options |= {"token_pattern": word_pattern().pattern, "ngram_range": (1, 2)}
     else:
         options |= {"analyzer": "char", "ngram_range": (1, 4), "preprocessor": _framed}
     vectors = TfidfVectorizer(**options)

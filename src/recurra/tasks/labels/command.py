@@ -64,7 +64,7 @@ def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
 def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -> None:
     """`recurra classify`: a line for each input, as soon as it is there."""
     model = LabelModel.load(path)
-    kind, tagged = model.run.config()["data"]["kind"], model.network.architecture.tagged
+    kind, tagged = model.run.config()["inference"]["kind"], model.network.architecture.tagged
     if stream and texts:
         raise OptionError("--stream and texts", expected="steps from standard input")
     groups = iter([list(texts)]) if texts else standard_input_lines()
@@ -115,7 +115,7 @@ def _steps(model: LabelModel, groups: Iterator[list[str]], *, numbers: bool, as_
         if not line.strip():
             stream = model.stream()
             continue
-        label, p = stream.step(_values(line, channels, number) if numbers else line)
+        label, p = stream.push(_values(line, channels, number) if numbers else line)
         if as_json:
             print(json.dumps({"label": str(label), "probability": round(p, 4)}, ensure_ascii=False))
         else:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from recurra.bundle import CONFIG, REPORT, Run
-from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
+from recurra.bundle import CONFIG, REPORT, Arrays, Run
+from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError, OptionError
 from recurra.judge.calibration import probabilities
-from recurra.tasks.design import Design
-from recurra.tasks.labels import baselines, classify, data, evaluate, recipe, report
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.classify import Stream
+from recurra.runtime.labels import Architecture, LabelNetwork
+from recurra.runtime.streams import Stream, StreamState
+from recurra.runtime.threads import available
+from recurra.tasks.labels import classify, data, evaluate, report
 from recurra.tasks.labels.given import as_given, inputs_from
-from recurra.tasks.labels.influence import LOOKED, influence, recorded
-from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
-from recurra.tasks.labels.recipe import Prepared
-from recurra.tasks.labels.trainee import LabelTrainee
+from recurra.tasks.labels.stream import LabelStreamed
 from recurra.tasks.labels.truth import Truth
 from recurra.tasks.model import Model
-from recurra.training import session
-from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
-from recurra.training.precision import Precision
-from recurra.training.progress import Silence
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 ENCODER = "encoder.json"
 CALIBRATION = "calibration.json"
@@ -39,7 +33,7 @@ CALIBRATION = "calibration.json"
 
 @final
 @dataclass(kw_only=True, eq=False)
-class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
+class LabelModel(LabelOptions, Model[LabelNetwork]):
     """A classifier of texts and of sequences of numbers, and a tagger of tokens.
 
         model = LabelModel(minutes=5).fit(["good", "bad", ...], ["pos", "neg", ...])
@@ -79,99 +73,36 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
 
         Raises:
             DataError: the data cannot be used.
+            MissingExtra: torch, or what the data or the baselines need, is not installed.
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        clock = self._start()
-        if y is None:
-            read = data.read(data.listed(X), self)
-        else:
-            read = data.from_python(X, y, groups, seed=self.seed)
-        prepared = Prepared.of(read, self.tokens)
-        files = (*read.files, *read.test_files)
-        return self._begin(
-            prepared, files, read.told(), out, overwrite, watcher or Silence(), clock
-        )
-
-    def _precision(self, device: torch.device) -> Precision:
-        return session.precision_of(self.precision, device, small=True)
-
-    def _design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
-        return recipe.design(self, prepared, precision, device)
+        self._trainer().fit(X, y, groups=groups, out=out, overwrite=overwrite, watcher=watcher)
+        return self
 
     @classmethod
-    def _built(cls, architecture: dict[str, Any]) -> LabelNetwork:
-        return LabelNetwork(Architecture(**architecture))
+    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> LabelNetwork:
+        sizes = Architecture(**inference["architecture"])
+        return LabelNetwork(sizes, arrays, weights=weights, threads=available())
 
-    def _trainee(
-        self, network: LabelNetwork, prepared: Prepared, settings: dict[str, Any]
-    ) -> LabelTrainee:
-        return recipe.trainee(network, prepared, settings)
-
-    def _prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
-        run.write_json(ENCODER, prepared.encoder.to_json())
-        data.store_input(run, prepared.data)
-        most = baselines.SECONDS
-        limit = most if self.seconds is None else min(most, self.seconds / 5)
-        found = baselines.label_baselines(prepared.data, seconds=limit)
-        report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(prepared.data, found))
-
-    def _seconds_needed(self, network: LabelNetwork, prepared: Prepared) -> float:
-        return recipe.seconds_to_judge(network, prepared)
-
-    def _judge(
-        self,
-        run: Run,
-        network: LabelNetwork,
-        prepared: Prepared,
-        progress: Progress,
-        epochs: float,
-    ) -> None:
-        read, inputs = prepared.data, prepared.inputs
-        held, answers = recipe.held(network, prepared), self._answers(network, inputs, read.test)
-        temperature = evaluate.temperature(read, held)
-        run.write_json(CALIBRATION, {"temperature": temperature})
-        if not network.architecture.tagged:
-            said = answers.predicted
-            run.write_json(LOOKED, recorded(network, self._encoder, inputs, read, said))
-        told = network.told()
-        report.write(run, read, answers, held, temperature, told, progress, epochs)
-        self._temperature = temperature
-
-    def _answers(self, network: LabelNetwork, inputs: Inputs, rows: Rows) -> evaluate.Answers:
-        said = classify.scores(network, inputs, rows)
-        if not network.architecture.tagged:
-            return evaluate.Answers(said.astype(np.float32))
-        found = classify.tags(network, said, inputs.lengths[rows])
-        return evaluate.Answers(said.astype(np.float32), found)
-
-    @classmethod
-    def _read_again(cls, run: Run, config: dict[str, Any]) -> Prepared:
-        read = data.read_again(run, config["data"])
-        return Prepared.of(read, config["options"]["tokens"])
-
-    @staticmethod
-    def _facts(prepared: Prepared) -> dict[str, Any]:
-        return prepared.data.facts()
-
-    def _load_parts(self, run: Run, config: dict[str, Any], network: LabelNetwork) -> None:
+    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+        with run.intact(CONFIG):
+            sizes = Architecture(**inference["architecture"])
+            classes = [str(each) for each in inference["classes"]]
+            kind, self._label_type = inference["kind"], inference["label_type"]
         with run.intact(ENCODER):
             encoder = Encoder.from_json(run.read_json(ENCODER))
-        size = max(network.architecture.features, network.architecture.channels)
-        if encoder.size != size:
+        size = max(sizes.features, sizes.channels)
+        if (encoder.kind, encoder.size) != (kind, size):
             raise BundleError(
-                f"{run.path / ENCODER}: holds {encoder.size:,} features or channels",
-                expected=f"{size:,}, as the weights have",
+                f"{run.path / ENCODER}: {encoder.kind} of {encoder.size:,} features or channels",
+                expected=f"{kind} of {size:,}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
-        with run.intact(CONFIG):
-            classes = [str(each) for each in config["data"]["classes"]]
-            self._label_type = config["data"]["label_type"]
-        if len(classes) != network.architecture.classes:
+        if len(classes) != sizes.classes:
             raise BundleError(
                 f"{run.path / CONFIG}: {len(classes)} classes",
-                expected=f"{network.architecture.classes}, as the weights have",
+                expected=f"{sizes.classes}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
         self._encoder, self._classes, self._temperature = encoder, classes, 1.0
@@ -242,23 +173,34 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
         Raises:
             DataError: an input that is not like those the model was trained on.
             OptionError: it is a tagger, which decides at every step.
+            MissingExtra: torch, which slopes need, is not installed.
         """
         if self.network.architecture.tagged:
             raise OptionError("looked_at of a tagger", expected="a model of one class an input")
         inputs = self._inputs([x])
-        batch = TensorBatch.of(self._encoder.encode(inputs), np.zeros(1, np.int64))
-        label = self._scores(inputs).argmax(1)
-        device = next(self.network.parameters()).device
-        shares = influence(self.network, batch.to(device), torch.from_numpy(label).to(device))[0]
-        return self.classes_[label[0]], self._encoder.steps(inputs[0]), tuple(shares.tolist())
+        encoded = self._encoder.encode(inputs)
+        label = int(classify.scores(self.network, encoded, np.zeros(1, np.int64)).argmax())
+        shares = self._trainer().influence(encoded, label)
+        return self.classes_[label], self._encoder.steps(inputs[0]), tuple(shares.tolist())
 
-    def stream(self) -> Stream:
-        """A label after each step, as steps arrive; see `recurra.tasks.labels.classify.Stream`.
+    def stream(self, state: StreamState | None = None) -> Stream[Any, tuple[Any, float]]:
+        """A live stream of steps: the class of what was read so far, and how probable it is.
+
+            stream = model.stream()
+            for values in steps:
+                label, probability = stream.push(values)
+
+        A step is the channels' values, (C,), or a token. Memory does not grow with the steps.
+
+        Args:
+            state: where to go on, of a stream of this model.
 
         Raises:
             OptionError: the model reads from both ends.
+            BundleError: a state of another model.
         """
-        return Stream(self.network, self._encoder, self.classes_, self._temperature)
+        streamed = LabelStreamed(self.network, self._encoder, self.classes_, self._temperature)
+        return Stream(streamed, self.run.name, state)
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
         """The report on other data: files, or inputs and their labels.
@@ -273,7 +215,7 @@ class LabelModel(LabelOptions, Model[Prepared, LabelNetwork]):
                 expected=self._encoder.kind,
             )
         rows = np.arange(len(examples))
-        answers = self._answers(self.network, self._encoder.encode(examples.inputs), rows)
+        answers = evaluate.answers(self.network, self._encoder.encode(examples.inputs), rows)
         truth = Truth.of(examples, rows, self._classes)
         return report.examined(truth, answers, self._temperature, name=name, part="all of it")
 

@@ -9,11 +9,13 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs.sequence_encoder import Inputs
 from recurra.errors import DataError
 from recurra.judge import calibration
 from recurra.judge.bootstrap import Interval
 from recurra.judge.verdict import Verdict, verdict
-from recurra.tasks.labels import mistakes
+from recurra.runtime.labels import LabelNetwork
+from recurra.tasks.labels import classify, mistakes
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.truth import NAMES, Metric, Truth
@@ -63,6 +65,15 @@ class Answers:
         return np.concatenate([np.zeros(0, np.int64), *self.tags])
 
 
+def answers(network: LabelNetwork, inputs: Inputs, rows: Numbers) -> Answers:
+    """What a network says of some rows of encoded examples."""
+    said = classify.scores(network, inputs, rows)
+    if not network.architecture.tagged:
+        return Answers(said.astype(np.float32))
+    found = classify.tags(network, said, inputs.lengths[rows])
+    return Answers(said.astype(np.float32), found)
+
+
 def temperature(data: LabelData, held: Held) -> float:
     """The temperature of the model's probabilities, from what members say of rows unseen.
 
@@ -83,7 +94,6 @@ def judge(
 
     Raises:
         DataError: there are not as many answers as labels.
-        MissingExtra: scikit-learn or nervaluate is not installed.
     """
     _check(truth, answers, baselines)
     predicted, chances = answers.predicted, calibration.probabilities(answers.logits, temperature)

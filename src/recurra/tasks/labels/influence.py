@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.model import LabelNetwork, rows_of
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.labels import LabelNetwork, rows_of
 from recurra.tasks.labels.parts import LabelData
-
-LOOKED: Final = "traces/looked.json"
 
 SHOWN: Final = 12
 """Examples whose steps are recorded, half of them wrong where there are so many."""

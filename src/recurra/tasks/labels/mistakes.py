@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import MissingExtra
 from recurra.tasks.labels.truth import Truth
 
 Numbers = NDArray[np.int64]
@@ -28,48 +27,35 @@ def by_class(truth: Truth, predicted: Numbers) -> list[dict[str, Any]]:
     if truth.spans:
         counts = truth.span_counts(predicted)
         sums = (counts.true.sum(0), counts.said.sum(0), counts.right.sum(0))
-        return [
-            {
-                "name": name,
-                "examples": true,
-                "predicted": said,
-                "precision": right / max(said, 1),
-                "recall": right / max(true, 1),
-                "f1": 2 * right / max(said + true, 1),
-            }
-            for name, true, said, right in zip(
-                counts.types, *(each.tolist() for each in sums), strict=True
-            )
-        ]
-    try:
-        from sklearn.metrics import precision_recall_fscore_support
-    except ImportError as error:
-        raise _missing() from error
-    numbers = range(len(truth.classes))
-    precision, recall, f1, examples = precision_recall_fscore_support(
-        truth.targets, predicted, labels=numbers, zero_division=0
-    )
-    said = np.bincount(predicted, minlength=len(truth.classes))
-    return [
-        {
-            "name": name,
-            "examples": int(examples[each]),
-            "predicted": int(said[each]),
-            "precision": float(precision[each]),
-            "recall": float(recall[each]),
-            "f1": float(f1[each]),
-        }
-        for each, name in enumerate(truth.classes)
-    ]
+        return [_figures(*each) for each in zip(counts.types, *reversed(sums), strict=True)]
+    matrix = _counts(truth, predicted)
+    right, said, true = np.diag(matrix), matrix.sum(0), matrix.sum(1)
+    return [_figures(*each) for each in zip(truth.classes, right, said, true, strict=True)]
+
+
+def _figures(name: str, right: int, said: int, true: int) -> dict[str, Any]:
+    """Precision, recall and F1 of a class, 0 where nothing was said or true of it."""
+    right, said, true = int(right), int(said), int(true)
+    return {
+        "name": name,
+        "examples": true,
+        "predicted": said,
+        "precision": right / max(said, 1),
+        "recall": right / max(true, 1),
+        "f1": 2 * right / max(said + true, 1),
+    }
+
+
+def _counts(truth: Truth, predicted: Numbers) -> Numbers:
+    """How often what is true (rows) was taken for what (columns), (K, K)."""
+    kinds = len(truth.classes)
+    found: Numbers = np.bincount(truth.targets * kinds + predicted, minlength=kinds**2)
+    return found.reshape(kinds, kinds)
 
 
 def confusion(truth: Truth, predicted: Numbers) -> dict[str, Any]:
     """The matrix of what is true (rows) and said (columns), and its commonest mistakes."""
-    try:
-        from sklearn.metrics import confusion_matrix
-    except ImportError as error:
-        raise _missing() from error
-    matrix = confusion_matrix(truth.targets, predicted, labels=range(len(truth.classes)))
+    matrix = _counts(truth, predicted)
     wrong = matrix - np.diag(np.diag(matrix))
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
     pairs = [divmod(int(place), len(truth.classes)) for place in order]
@@ -143,10 +129,3 @@ def _shown(truth: Truth, row: int, step: int | None) -> dict[str, Any]:
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
-
-
-def _missing() -> MissingExtra:
-    return MissingExtra(
-        "scikit-learn, which counts what is right, is not installed",
-        fix='pip install "recurra[labels]"',
-    )

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.codecs.ngrams import WORD
 from recurra.codecs.sequence_encoder import Encoder, Inputs
+from recurra.codecs.words import word_pattern
 from recurra.errors import OptionError
+from recurra.networks.labels import LabelNetwork
+from recurra.runtime import labels as runtime
+from recurra.runtime.labels import Architecture
 from recurra.tasks.design import Design
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.evaluate import Held
-from recurra.tasks.labels.model import Architecture, LabelNetwork
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.parts import FOLDS, LabelData
 from recurra.tasks.labels.trainee import Examples, LabelTrainee
@@ -46,7 +48,7 @@ class Size:
     Args:
         steps: optimiser steps after which more do not help, of small data.
         epochs: passes after which more do not help, of large data.
-        direct: see `recurra.tasks.labels.model.Architecture`.
+        direct: see `recurra.runtime.labels.Architecture`.
         finish: the share of the steps, at the end, after which the last weights are kept, whatever
             the folds say: rare classes are learnt last, when what is said of the others has long
             become too sure, which costs nats and is put right by the temperature.
@@ -187,7 +189,7 @@ def size_for(encoder: Encoder, tagged: bool) -> Size:
 def words_of(texts: Sequence[str]) -> float:
     """How many words these texts have in the mean; a few of them tell."""
     some = texts[:1000]
-    return sum(len(WORD.findall(text)) for text in some) / len(some)
+    return sum(len(word_pattern().findall(text)) for text in some) / len(some)
 
 
 def noise(examples: int) -> float:
@@ -223,7 +225,7 @@ def balanced(targets: Tensor, classes: int) -> Tensor:
     return len(targets) / (classes * counts.float())
 
 
-def held(network: LabelNetwork, prepared: Prepared) -> Held:
+def held(network: runtime.LabelNetwork, prepared: Prepared) -> Held:
     """What each member says of the fold that it never trained on."""
     data = prepared.data
     rows = [data.learn[data.folds == m] for m in range(len(network.members))]
@@ -231,7 +233,7 @@ def held(network: LabelNetwork, prepared: Prepared) -> Held:
     return Held(np.concatenate(rows), np.concatenate(said).astype(np.float32))
 
 
-def seconds_to_judge(network: LabelNetwork, prepared: Prepared) -> float:
+def seconds_to_judge(network: runtime.LabelNetwork, prepared: Prepared) -> float:
     """How long the report is going to take: scoring, from a piece of it, and what figures take."""
     data = prepared.data
     piece = data.learn[:256]

@@ -19,8 +19,6 @@ from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.tasks.labels.terminal import told
 from recurra.tasks.labels.truth import NAMES, Metric, Truth
 from recurra.tasks.render import percent, printable
-from recurra.training import session
-from recurra.training.checkpoint import Progress
 
 __all__ = [
     "card",
@@ -36,6 +34,7 @@ __all__ = [
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
+LOOKED: Final = "traces/looked.json"
 
 
 def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
@@ -144,8 +143,7 @@ def write(
     held: Held,
     temperature: float,
     network: str,
-    progress: Progress,
-    epochs: float,
+    training: dict[str, Any],
 ) -> None:
     """Judge what a trained model says of the test part; write the report and the model card.
 
@@ -156,12 +154,11 @@ def write(
         held: of rows of `data.learn`, each by a member that did not train on it.
         temperature: of the model's probabilities, fitted on `held`.
         network: the model in a few words.
-        progress: how far the training went.
-        epochs: passes over the training part that the progress amounts to.
+        training: what there is to say of how it was trained.
     """
     config = run.config()
     found = result(data, answers, held, temperature, read_baselines(run))
-    found["training"] = session.facts(progress, epochs, config["training"])
+    found["training"] = training
     run.write_arrays(SCORED, *scored(data, answers, temperature))
     run.write_text(CARD, card(run.path.name, found, config, network))
     run.write_json(REPORT, found)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from recurra.errors import MissingExtra
 
 Numbers = NDArray[np.int64]
 
@@ -48,41 +46,33 @@ class SpanCounts:
 def counted(
     true: Sequence[Sequence[str]], said: Sequence[Sequence[str]], classes: Sequence[str]
 ) -> SpanCounts:
-    """Count the spans that tags mark, by nervaluate's strict scheme.
-
-    Spans are read as conlleval reads them: an I- after O or after another type begins one too.
-
-    Raises:
-        MissingExtra: nervaluate is not installed.
-    """
-    try:
-        from nervaluate.loaders import ListLoader
-        from nervaluate.strategies import StrictEvaluation
-    except ImportError as error:
-        raise MissingExtra(
-            "nervaluate, which scores spans, is not installed",
-            fix='pip install "recurra[labels]"',
-        ) from error
+    """Count the spans that tags mark in N sentences, and those that are right."""
     types = tuple(sorted({each[2:] for each in classes if each != "O"}))
-    bio = {each: _bio(each) for each in classes}
-    loader, strict = ListLoader(), StrictEvaluation()
-    both = [loader.load([[bio[tag] for tag in tags] for tags in some]) for some in (true, said)]
-    counts = np.zeros((3, len(true), len(types)), np.int64)
     number = {each: place for place, each in enumerate(types)}
-    for row, (is_there, is_said) in enumerate(zip(*both, strict=True)):
-        for kind in {each.label for each in (*is_there, *is_said)}:
-            result, _ = strict.evaluate(_of(kind, is_there), _of(kind, is_said), [kind], row)
-            counts[:, row, number[kind]] = result.correct, result.actual, result.possible
+    counts = np.zeros((3, len(true), len(types)), np.int64)
+    for row, (one, other) in enumerate(zip(true, said, strict=True)):
+        there, claimed = spans(one), spans(other)
+        for place, some in enumerate((there & claimed, claimed, there)):
+            for kind, _, _ in some:
+                counts[place, row, number[kind]] += 1
     return SpanCounts(types, *counts)
 
 
-def _of(kind: str, spans: Sequence[Any]) -> list[Any]:
-    return [each for each in spans if each.label == kind]
+def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """The type, first and last token of each span that tags mark.
 
-
-def _bio(tag: str) -> str:
-    match = _TAG.fullmatch(tag)
-    return f"{_AS_BIO.get(match[1], match[1])}-{match[2]}" if match else tag
+    They are read as conlleval reads them: an I- after O or after another type begins one too.
+    """
+    found, begun, kind = set(), 0, ""
+    for at, tag in enumerate([*tags, "O"]):
+        match = _TAG.fullmatch(tag)
+        mark, its = (_AS_BIO.get(match[1], match[1]), match[2]) if match else ("O", "")
+        if kind and (mark != "I" or its != kind):
+            found.add((kind, begun, at - 1))
+            kind = ""
+        if its and not kind:
+            begun, kind = at, its
+    return found
 
 
 def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
-from typing import Final, final
+from typing import final
 
 import numpy as np
 import torch
@@ -17,12 +17,10 @@ from recurra.codecs.sequence_encoder import Inputs, Rows
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
 from recurra.judge.loss import LossSum
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.model import LabelNetwork, Member
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.labels import LabelNetwork, Member
+from recurra.tasks.labels.classify import pieces
 from recurra.training.loop import Loss
-
-AT_ONCE: Final = 512
-"""Examples scored together where nothing is learnt."""
 
 
 @final
@@ -157,11 +155,3 @@ class LabelTrainee:
         """The carry that `pack` took apart."""
         epoch, batch = (int(value) for value in arrays["place"])
         return Carry(epoch, batch)
-
-
-def pieces(rows: Rows, lengths: Rows) -> list[Rows]:
-    """Rows in pieces of like lengths, small enough to be scored at once."""
-    if not len(rows):
-        return []
-    order = rows[np.argsort(lengths[rows], kind="stable")]
-    return np.array_split(order, -(-len(order) // AT_ONCE))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.ngrams import WORD
+from recurra.codecs.words import word_pattern
 from recurra.errors import MissingExtra, counted
 from recurra.judge.translation import cut_for
 
@@ -107,7 +107,7 @@ def _vectors(unit: str) -> Any:
 
 def _words(text: str) -> list[str]:
     # A text without any is a piece by itself: a vocabulary of nothing is none.
-    return WORD.findall(text) or [text]
+    return word_pattern().findall(text) or [text]
 
 
 def _some(n: int, most: int) -> NDArray[np.int64]:

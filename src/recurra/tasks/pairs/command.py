@@ -12,7 +12,7 @@ import numpy as np
 
 from recurra.data.lines import standard_input_lines
 from recurra.errors import OptionError
-from recurra.search.choice import Sampling
+from recurra.search.sampling import Sampling
 from recurra.tasks import render
 from recurra.tasks.pairs import report
 from recurra.tasks.pairs.blocks import blocks

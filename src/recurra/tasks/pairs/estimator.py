@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
-import torch
-
-from recurra.bundle import CONFIG, Run
-from recurra.codecs.subwords import Pieces
+from recurra.bundle import CONFIG, Arrays, Run
+from recurra.codecs import tokenizer
 from recurra.errors import BundleError, DataError
-from recurra.tasks.design import Design
+from recurra.runtime.pairs import Architecture, PairNetwork
+from recurra.runtime.threads import available
 from recurra.tasks.model import Model
-from recurra.tasks.pairs import baselines, data, recipe, report
-from recurra.tasks.pairs.evaluate import Forced, Judged
-from recurra.tasks.pairs.model import Architecture, PairNetwork
+from recurra.tasks.pairs import data, evaluate, report
+from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.parts import Pairs
-from recurra.tasks.pairs.recipe import Limits, Prepared
-from recurra.tasks.pairs.trainee import PairTrainee, forced
-from recurra.tasks.pairs.translate import Translating, Translation, translate
-from recurra.training import session
-from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
-from recurra.training.precision import Precision
-from recurra.training.progress import Silence
+from recurra.tasks.pairs.translate import Limits, Translating, Translation, translate
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Watcher
 
 PIECES = "pieces.json"
 
 
 @final
 @dataclass(kw_only=True, eq=False)
-class PairModel(PairOptions, Model[Prepared, PairNetwork]):
+class PairModel(PairOptions, Model[PairNetwork]):
     """A translator from one sequence to another: sentences, spellings, dates, answers.
 
         model = PairModel(minutes=5).fit([("two dogs", "zwei Hunde"), ...])
@@ -71,99 +65,35 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
         Raises:
             DataError: the data cannot be used.
             BundleError: `out` exists already, or cannot be written.
+            MissingExtra: torch is not installed, or tokenizers where subwords are asked for.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        clock = self._start()
-        read = data.given(X, y, self)
-        prepared = Prepared.of(read, self.tokens, self.shared)
-        files = (*read.files, *read.test_files, *read.valid_files)
-        return self._begin(
-            prepared, files, read.told(), out, overwrite, watcher or Silence(), clock
-        )
-
-    def _precision(self, device: torch.device) -> Precision:
-        return session.precision_of(self.precision, device)
-
-    def _design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
-        return recipe.design(self, prepared, precision, device)
+        self._trainer().fit(X, y, out=out, overwrite=overwrite, watcher=watcher)
+        return self
 
     @classmethod
-    def _built(cls, architecture: dict[str, Any]) -> PairNetwork:
-        return PairNetwork(Architecture(**architecture))
+    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> PairNetwork:
+        sizes = Architecture(**inference["architecture"])
+        return PairNetwork(sizes, arrays, weights=weights, threads=available())
 
-    def _trainee(
-        self, network: PairNetwork, prepared: Prepared, settings: dict[str, Any]
-    ) -> PairTrainee:
-        return recipe.trainee(network, prepared, settings)
-
-    def _prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
-        sides = {"sources": prepared.sources, "targets": prepared.targets}
-        if prepared.sources is prepared.targets:
-            sides = {"shared": prepared.sources}
-        run.write_json(PIECES, {name: pieces.to_json() for name, pieces in sides.items()})
-        data.store_input(run, prepared.data)
-        most = baselines.SECONDS
-        limit = most if self.seconds is None else min(most, self.seconds / 5)
-        found = baselines.pair_baselines(prepared.data, seconds=limit)
-        report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(prepared.data, found))
-
-    def _seconds_needed(self, network: PairNetwork, prepared: Prepared) -> float:
-        return recipe.seconds_to_judge(network, prepared)
-
-    def _judge(
-        self,
-        run: Run,
-        network: PairNetwork,
-        prepared: Prepared,
-        progress: Progress,
-        epochs: float,
-    ) -> None:
-        read = prepared.data
-        judged = self._judged(read.of(read.test))
-        settings = run.config()["training"]
-        training = {
-            "padding": recipe.trainee(network, prepared, settings).padding(),
-            "selected": self._selected(run, progress, settings["metric"]),
-        }
-        report.write(run, read, judged, network.told(), progress, epochs, training)
-
-    @staticmethod
-    def _selected(run: Run, progress: Progress, metric: str) -> dict[str, Any]:
-        """What chose the weights that were kept, and the teacher-forced loss there."""
-        line = next((x for x in run.history() if x["step"] == progress.best_step), {})
-        return {
-            "metric": metric,
-            "score": line.get("score"),
-            "nats_a_piece": line.get("select"),
-        }
-
-    @classmethod
-    def _read_again(cls, run: Run, config: dict[str, Any]) -> Prepared:
-        read = data.read_again(run, config["data"])
-        options = config["options"]
-        return Prepared.of(read, options["tokens"], options["shared"])
-
-    @staticmethod
-    def _facts(prepared: Prepared) -> dict[str, Any]:
-        return prepared.data.facts()
-
-    def _load_parts(self, run: Run, config: dict[str, Any], network: PairNetwork) -> None:
+    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+        with run.intact(CONFIG):
+            limits = Limits(**inference["limits"])
+            kind = str(inference["tokens"])
+            sizes = tuple(int(inference["architecture"][side]) for side in ("sources", "targets"))
         with run.intact(PIECES):
             stored = run.read_json(PIECES)
             both = "shared" in stored
-            sources = Pieces.from_json(stored["shared" if both else "sources"])
-            targets = sources if both else Pieces.from_json(stored["targets"])
-        a = network.architecture
-        if (len(sources), len(targets)) != (a.sources, a.targets):
+            sources = tokenizer.from_json(stored["shared" if both else "sources"], flowing=False)
+            targets = sources if both else tokenizer.from_json(stored["targets"], flowing=False)
+        held = (len(sources), len(targets))
+        if held != sizes or {sources.unit, targets.unit} != {kind}:
             raise BundleError(
-                f"{run.path / PIECES}: {len(sources):,} and {len(targets):,} pieces",
-                expected=f"{a.sources:,} and {a.targets:,}, as the weights have",
+                f"{run.path / PIECES}: {held[0]:,} and {held[1]:,} pieces",
+                expected=f"{sizes[0]:,} and {sizes[1]:,}, {kind}, as the weights have",
                 fix="restore both from one copy of the run, or train again",
             )
-        with run.intact(CONFIG):
-            self._limits = Limits(**config["training"]["limits"])
-        self._sources, self._targets = sources, targets
+        self._sources, self._targets, self._limits = sources, targets, limits
 
     # -- use --------------------------------------------------------------------------------
 
@@ -200,19 +130,11 @@ class PairModel(PairOptions, Model[Prepared, PairNetwork]):
         network = self.network
         pairs, name = data.pairs_to_judge(X, y, self)
         assert network is not None
-        return report.examined(self._judged(pairs), name=name, part="all of it")
+        return report.examined(self.judged(pairs), name=name, part="all of it")
 
-    def _judged(self, pairs: Pairs) -> Judged:
+    def judged(self, pairs: Pairs) -> Judged:
         """What the model says of pairs, by itself and with the truth fed."""
         how = Translating()
         said = [found[0] for found in self.translations(pairs.sources)]
-        sides = recipe.encoded(self._sources, self._targets, pairs)
-        nats = forced(self.network, sides, torch.arange(len(pairs)).numpy())
-        characters = sum(map(len, pairs.targets))
-        return Judged(
-            pairs,
-            said,
-            Forced(nats.total, nats.count, characters),
-            search={"beam": how.beam, "length_penalty": how.length_penalty},
-            unknown=None if self._targets.kind == "subwords" else sides.unknown,
-        )
+        search = {"beam": how.beam, "length_penalty": how.length_penalty}
+        return evaluate.asked(self.network, self._sources, self._targets, pairs, said, search)

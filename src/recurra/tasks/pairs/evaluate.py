@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import DataError
 from recurra.judge.translation import (
     CUTS,
@@ -22,6 +23,7 @@ from recurra.judge.translation import (
 from recurra.tasks.pairs.baselines import Baseline
 
 if TYPE_CHECKING:
+    from recurra.runtime.pairs import PairNetwork
     from recurra.tasks.pairs.data import Pairs
 
 SHOWN: Final = 5
@@ -126,6 +128,40 @@ class Judged:
     def predicted(self) -> list[str]:
         """The translations as they read."""
         return [each.text for each in self.said]
+
+
+def ids_of(
+    sources: Tokenizer, targets: Tokenizer, pairs: Pairs
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """Pairs as ids: sources (S,), and targets (T,) from BEGIN to END."""
+    said = [np.concatenate([[BEGIN], row, [END]]) for row in targets.encode_batch(pairs.targets)]
+    return sources.encode_batch(pairs.sources), said
+
+
+def asked(
+    network: PairNetwork,
+    sources: Tokenizer,
+    targets: Tokenizer,
+    pairs: Pairs,
+    said: Sequence[Said],
+    search: Mapping[str, Any],
+) -> Judged:
+    """What a network says of pairs: what it `said` by itself, and of each true piece."""
+    read, true = ids_of(sources, targets, pairs)
+    logs = network.log_likelihood(read, true)
+    nats = -sum(float(each.sum()) for each in logs)
+    pieces = sum(map(len, logs))
+    lacking = [
+        sum(int((row == UNKNOWN).sum()) for row in rows) / max(1, sum(map(len, rows)))
+        for rows in (read, [row[1:] for row in true])
+    ]
+    return Judged(
+        pairs,
+        said,
+        Forced(nats, pieces, sum(map(len, pairs.targets))),
+        search=search,
+        unknown=None if targets.unit == "subwords" else (lacking[0], lacking[1]),
+    )
 
 
 def judge(judged: Judged, baselines: Sequence[Baseline] = ()) -> dict[str, Any]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
-import numpy as np
 import torch
 
-from recurra.codecs.subwords import BEGIN, END, Pieces
+from recurra.codecs.tokenizer import Tokenizer, learn
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Rows
 from recurra.errors import OptionError
 from recurra.judge.translation import NAMES, deciding, score
+from recurra.networks.pairs import PairNetwork
+from recurra.runtime.pairs import Architecture
 from recurra.tasks.design import Design
-from recurra.tasks.pairs.model import Architecture, PairNetwork
+from recurra.tasks.pairs.evaluate import ids_of
 from recurra.tasks.pairs.options import PairOptions
-from recurra.tasks.pairs.parts import PairData
+from recurra.tasks.pairs.parts import PairData, Pairs
 from recurra.tasks.pairs.trainee import PairTrainee, Sides
-from recurra.tasks.pairs.translate import Translating, translate
+from recurra.tasks.pairs.translate import Limits, Translating, Translator, translate
 from recurra.training.calibration import members_within, step_seconds
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates
@@ -73,8 +74,8 @@ class Prepared:
     """The data of a training, the pieces of both sides, and the encoded pairs."""
 
     data: PairData
-    sources: Pieces
-    targets: Pieces
+    sources: Tokenizer
+    targets: Tokenizer
     sides: Sides
 
     @classmethod
@@ -88,45 +89,18 @@ class Prepared:
         if how == "bpe":
             most = pieces_for(learnt.sources, learnt.targets, both=shared)
         if shared:
-            sources = targets = Pieces.learn((*learnt.sources, *learnt.targets), how, most=most)
+            both = (*learnt.sources, *learnt.targets)
+            sources = targets = learn(both, how, flowing=False, most=most)
         else:
-            sources = Pieces.learn(learnt.sources, how, most=most, name="the sources")
-            targets = Pieces.learn(learnt.targets, how, most=most, name="the targets")
+            sources = learn(learnt.sources, how, "the sources", flowing=False, most=most)
+            targets = learn(learnt.targets, how, "the targets", flowing=False, most=most)
         return cls(data, sources, targets, encoded(sources, targets, data.pairs))
 
 
-@final
-@dataclass(frozen=True)
-class Limits:
-    """How long translations may get: slope * S + extra pieces, for a source of S.
-
-    Learnt from what trains: half as much again as nearly all of its targets have, and some, so that
-    what goes round in circles is stopped and nothing else.
-    """
-
-    slope: float
-    extra: float
-
-    @classmethod
-    def learnt(cls, sources: Rows, targets: Rows) -> Limits:
-        """From the pieces of sources and their targets, (N,) each."""
-        share = float(np.quantile(targets / np.maximum(sources, 1), 0.99))
-        return cls(1.5 * max(1.0, share), 10.0)
-
-    def __call__(self, sources: Rows) -> Rows:
-        """The most pieces for sources of so many (n,)."""
-        found: Rows = np.ceil(self.slope * sources + self.extra).astype(np.int64)
-        return found
-
-
-def encoded(sources: Pieces, targets: Pieces, pairs: Any) -> Sides:
+def encoded(sources: Tokenizer, targets: Tokenizer, pairs: Pairs) -> Sides:
     """Pairs as ids, targets from BEGIN to END."""
-    read = [torch.from_numpy(row) for row in sources.encode(pairs.sources)]
-    said = [
-        torch.from_numpy(np.concatenate([[BEGIN], row, [END]]))
-        for row in targets.encode(pairs.targets)
-    ]
-    return Sides(Ragged.from_list(read), Ragged.from_list(said))
+    read, said = ids_of(sources, targets, pairs)
+    return Sides(*(Ragged.from_list([torch.from_numpy(row) for row in x]) for x in (read, said)))
 
 
 def ways(sources: Sequence[str], targets: Sequence[str]) -> str:
@@ -166,7 +140,7 @@ def design(
     Raises:
         OptionError: an option that no network can have.
     """
-    letters = prepared.targets.kind == "characters"
+    letters = prepared.targets.unit == "characters"
     size = LETTERS if letters else SENTENCES
     names = ("hidden", "layers", "embedding", "dropout", "smoothing", "batch")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
@@ -195,18 +169,12 @@ def design(
     )
     batches = max(1, len(data.learn) // size.batch)
     enough = max(size.steps, size.epochs * batches)
-    read, said = (
-        each.lengths.numpy()[data.learn]
-        for each in (prepared.sides.sources, prepared.sides.targets)
-    )
-    limits = Limits.learnt(read, said - 1)
     settings = {
         "batch": size.batch,
         "most_steps": 2 * enough,
         "smoothing": size.smoothing,
         "sampling": options.sampling,
         "metric": metric,
-        "limits": asdict(limits),
     }
     if options.members is not None:
         members, reason = options.members, "as asked"
@@ -223,6 +191,13 @@ def design(
     architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
     return Design(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
+
+
+def limits_of(prepared: Prepared) -> Limits:
+    """How long translations may get, of what trains."""
+    sides, rows = prepared.sides, prepared.data.learn
+    read, said = (each.lengths.numpy()[rows] for each in (sides.sources, sides.targets))
+    return Limits.learnt(read, said - 1)
 
 
 def trainee(network: PairNetwork, prepared: Prepared, settings: dict[str, Any]) -> PairTrainee:
@@ -246,11 +221,11 @@ def _written(prepared: Prepared, settings: dict[str, Any]) -> Callable[[PairNetw
     """The score of what a network writes by itself, greedily, of some of the selection part."""
     rows: Rows = prepared.data.select
     chosen = prepared.data.of(rows[:: max(1, -(-len(rows) // WRITTEN))])
-    limit = Limits(**settings["limits"])
+    limit = limits_of(prepared)
 
     def written(network: PairNetwork) -> float:
         found = translate(
-            network,
+            network.writing(),
             prepared.sources,
             prepared.targets,
             chosen.sources,
@@ -262,19 +237,18 @@ def _written(prepared: Prepared, settings: dict[str, Any]) -> Callable[[PairNetw
     return written
 
 
-def seconds_to_judge(network: PairNetwork, prepared: Prepared) -> float:
+def seconds_to_judge(network: Translator, prepared: Prepared) -> float:
     """How long the report is going to take, from a piece of the part that chooses."""
     data = prepared.data
     piece = data.of(data.select[:32])
     start = time.perf_counter()
     translate(
-        network.eval(),
+        network,
         prepared.sources,
         prepared.targets,
         piece.sources,
         Translating(),
         limit=lambda sizes: sizes + 2,
     )
-    network.train()
     # Figures are counted and drawn again from the test part, some milliseconds a pair.
     return 3.0 + ((time.perf_counter() - start) / len(piece) + 4e-3) * len(data.test)

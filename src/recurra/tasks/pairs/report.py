@@ -17,8 +17,6 @@ from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.parts import called
 from recurra.tasks.pairs.terminal import told
 from recurra.tasks.render import printable
-from recurra.training import session
-from recurra.training.checkpoint import Progress
 
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
@@ -111,9 +109,7 @@ def write(
     data: PairData,
     judged: Judged,
     network: str,
-    progress: Progress,
-    epochs: float,
-    training: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any],
 ) -> None:
     """Judge what a trained model says of the test part; write the report and the model card.
 
@@ -122,16 +118,14 @@ def write(
         data: what it was trained on.
         judged: of the rows `data.test`, in their order.
         network: the model in a few words.
-        progress: how far the training went.
-        epochs: passes over the training part that the progress amounts to.
-        training: what else is known of it: `padding`, the share of the steps of training batches
-            that was padding; `selected`, what chose the weights kept: {"metric": "bleu", "score":
-            of the selection part, free-running, "nats_a_piece": teacher-forced}; None where nothing
-            chose.
+        training: how the training went, of `training.session.facts`; `padding`, the share of the
+            steps of training batches that was padding; `selected`, what chose the weights kept:
+            {"metric": "bleu", "score": of the selection part, free-running, "nats_a_piece":
+            teacher-forced}; None where nothing chose.
     """
     config = run.config()
     found = result(data, judged, read_baselines(run))
-    found["training"] = session.facts(progress, epochs, config["training"]) | dict(training or {})
+    found["training"] = dict(training)
     run.write_json(SCORED, scored(judged))
     write_looked(run, judged)
     run.write_text(CARD, card(run.path.name, found, config["recurra"], network))

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recurra.codecs.subwords import BEGIN, UNKNOWN
+from recurra.codecs.tokenizer import BEGIN
 from recurra.core.dropout import dropout
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches, Rows
 from recurra.judge.loss import LossSum
-from recurra.tasks.pairs.model import Member, PairNetwork
+from recurra.networks.pairs import Member, PairNetwork
 from recurra.training.loop import Loss
 from recurra.training.together import together
 
@@ -60,14 +60,6 @@ class Sides:
     def answers(self) -> Tensor:
         """What follows each of the inputs, (N,): all but the first of each target."""
         return self._without(self.targets.starts).values
-
-    @property
-    def unknown(self) -> tuple[float, float]:
-        """The shares of the pieces of sources and of targets that the vocabularies lack."""
-        read, said = (
-            float((ids == UNKNOWN).float().mean()) for ids in (self.sources.values, self.answers)
-        )
-        return read, said
 
     def _without(self, places: Tensor) -> Ragged:
         kept = torch.ones(len(self.targets.values), dtype=torch.bool)

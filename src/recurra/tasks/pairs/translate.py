@@ -8,26 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from recurra.codecs.subwords import BEGIN, END, UNKNOWN, Pieces
-from recurra.core.ragged import Ragged
-from recurra.core.state import State
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import OptionError
-from recurra.search.torch_beam import Beam, beam
-from recurra.search.choice import Sampling
-from recurra.search.draws import draw_rows
-from recurra.search.stream import generators
-from recurra.search.writing import Forking, Hypothesis
+from recurra.runtime.pairs import LOOKED
+from recurra.search.beam import Beam, beam
+from recurra.search.hypotheses import Decoder, Hypothesis, Rows
+from recurra.search.sampling import Sampling, generators, sample_sequences
 
 Numbers = NDArray[np.int64]
 Limit = Callable[[Numbers], Numbers]
 """Pieces of sources (n,) -> the most pieces of their translations (n,)."""
-
-M = TypeVar("M")
-D = TypeVar("D", bound=State)
 
 PRUNE: Final = 1.5
 """Nats behind the likeliest hypothesis at which another is given up, where one is asked for: of
@@ -49,32 +41,59 @@ _NEXT_DRAW: Final = 0xD1B54A32D192ED03
 """Odd, and not the step from row to row: draws of one text differ from those of its neighbours."""
 
 
-class Decoding(Forking[D], Protocol[D]):
-    """A decoder of B sources whose states say in `looked` (R, S) where their step looked."""
+class Looking(Rows, Protocol):
+    """A state that says in `attention` (R, S) where its step looked."""
 
-    def first(self, copies: int = 1) -> D:
+    def __getitem__(self, name: str, /) -> NDArray[Any]:
+        """An array of the state."""
+        ...
+
+
+D = TypeVar("D", bound=Looking)
+
+
+class Decoding(Decoder[D], Protocol[D]):
+    """A decoder of B sources."""
+
+    def begin(self, copies: int = 1) -> D:
         """The state of B * copies rows before anything is written."""
         ...
 
 
-class Translator(Protocol[M]):
-    """A network that reads sources (B,) of pieces, and decodes from what it has read."""
+class Translator(Protocol):
+    """A network that reads sources, and decodes from what it has read."""
 
-    def encode(self, sources: Ragged) -> M:
-        """What the decoder reads of sources."""
+    def encode(self, sources: Sequence[Numbers], /) -> Any:
+        """What the decoder reads of B sources, ids (S,) each."""
         ...
 
-    def decoder(self, memory: M) -> Decoding[Any]:
+    def decoder(self, encoded: Any, /) -> Decoding[Any]:
         """The decoder of what was read."""
         ...
 
-    def eval(self) -> Any:
-        """Turn off what is for training alone."""
-        ...
 
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """The weights."""
-        ...
+@final
+@dataclass(frozen=True)
+class Limits:
+    """How long translations may get: slope * S + extra pieces, for a source of S.
+
+    Learnt from what trains: half as much again as nearly all of its targets have, and some, so that
+    what goes round in circles is stopped and nothing else.
+    """
+
+    slope: float
+    extra: float
+
+    @classmethod
+    def learnt(cls, sources: Numbers, targets: Numbers) -> Limits:
+        """From the pieces of sources and their targets, (N,) each."""
+        share = float(np.quantile(targets / np.maximum(sources, 1), 0.99))
+        return cls(1.5 * max(1.0, share), 10.0)
+
+    def __call__(self, sources: Numbers) -> Numbers:
+        """The most pieces for sources of so many (n,)."""
+        found: Numbers = np.ceil(self.slope * sources + self.extra).astype(np.int64)
+        return found
 
 
 @final
@@ -85,7 +104,7 @@ class Translating:
     Args:
         beam: hypotheses kept alive of each text; 1 is greedy.
         best: translations told of each text: the best of the beam, or so many draws.
-        length_penalty, coverage_penalty, no_repeat: see `recurra.search.beam.Beam`.
+        length_penalty, coverage_penalty, no_repeat: see `recurra.search.beam.Beam`'s.
         sample: draw by chance instead, in the order drawn; the penalties do nothing then.
         seed: of the draws, which are the same whatever is translated beside them.
         longest: the most pieces of any translation, however long its source is.
@@ -153,9 +172,9 @@ class Translation:
 
 
 def translate(
-    network: Translator[M],
-    sources: Pieces,
-    targets: Pieces,
+    network: Translator,
+    sources: Tokenizer,
+    targets: Tokenizer,
     texts: Sequence[str],
     how: Translating,
     *,
@@ -170,21 +189,19 @@ def translate(
         DataError: a text holds half a character.
         RecurraError: the network's scores are not numbers.
     """
-    ids = sources.encode(texts)
+    ids = sources.encode_batch(texts)
     sizes = np.array([len(row) for row in ids], np.int64)
     limits = np.clip(limit(sizes), 1, how.longest)
     nothing = Translation("", 0.0, 0.0, True, [], [], np.zeros((0, 0), np.float32))
     found = [[nothing] for _ in texts]
     chance = _chance(how, len(texts))
-    network.eval()
-    with torch.inference_mode():
-        for rows in _batches(sizes, limits, how.places):
-            batch = _Batch([ids[row] for row in rows.tolist()], limits[rows])
-            drawn = [each for row in rows.tolist() for each in chance[row]]
-            written = _written(network, batch, targets, how, drawn)
-            for row, each in zip(rows.tolist(), written, strict=True):
-                shown = sources.shown(ids[row], texts[row])
-                found[row] = [_told(one, targets, shown) for one in each]
+    for rows in _batches(sizes, limits, how.places):
+        batch = _Batch([np.asarray(ids[row], np.int64) for row in rows.tolist()], limits[rows])
+        drawn = [each for row in rows.tolist() for each in chance[row]]
+        written = _written(network, batch, targets, how, drawn)
+        for row, each in zip(rows.tolist(), written, strict=True):
+            shown = sources.shown(ids[row], texts[row])
+            found[row] = [_told(one, targets, shown) for one in each]
     return found
 
 
@@ -210,7 +227,7 @@ def _batches(sizes: Numbers, limits: Numbers, places: int) -> Iterator[Numbers]:
         start = stop
 
 
-def _chance(how: Translating, texts: int) -> list[list[torch.Generator]]:
+def _chance(how: Translating, texts: int) -> list[list[np.random.Generator]]:
     """The sources of chance of each text, one a draw: the first draw is the same for any `best`."""
     if how.sample is None:
         return [[] for _ in range(texts)]
@@ -228,63 +245,58 @@ class _Batch:
 
 
 def _written(
-    network: Translator[M],
+    network: Translator,
     batch: _Batch,
-    targets: Pieces,
+    targets: Tokenizer,
     how: Translating,
-    chance: Sequence[torch.Generator],
+    chance: Sequence[np.random.Generator],
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each source, with the map of where they looked, or places if it is long."""
-    device = next(iter(network.parameters())).device
-    sources = Ragged(
-        torch.from_numpy(np.concatenate(batch.ids)).to(device),
-        torch.tensor([len(row) for row in batch.ids]),
-    )
-    decoder = network.decoder(network.encode(sources))
+    decoder = network.decoder(network.encode(batch.ids))
+    lengths = np.array([len(row) for row in batch.ids], np.int64)
     # What every text can be written in has nothing unknown.
-    excluded = (BEGIN, UNKNOWN) if targets.kind == "subwords" else (BEGIN,)
-    looked = _places if sources.steps > MAPPED else _map
+    excluded = (BEGIN, UNKNOWN) if targets.unit == "subwords" else (BEGIN,)
+    looked = _places if int(lengths.max()) > MAPPED else _map
     if how.sample is not None:
-        return draw_rows(
+        return sample_sequences(
             decoder,
-            decoder.first(how.best),
-            how.sample.choose(excluded),
+            decoder.begin(how.best),
+            how.sample.sampler(excluded),
             chance,
             begin=BEGIN,
             end=END,
             limits=batch.limits,
             remember=how.sample.remembers,
-            no_repeat=how.no_repeat,
-            looked=looked,
+            no_repeat_ngram=how.no_repeat,
+            attention=looked,
         )
     return beam(
         decoder,
-        decoder.first(),
+        decoder.begin(),
         begin=BEGIN,
         end=END,
         limits=batch.limits,
         options=how.search(),
         excluded=excluded,
-        looked=looked,
+        attention=looked,
         coverage=_map,
-        sources=sources.lengths,
+        sources=lengths,
     )
 
 
-def _map(state: Any) -> Tensor:
-    found: Tensor = state.looked
-    return found
+def _map(state: Looking) -> NDArray[Any]:
+    return state[LOOKED]
 
 
-def _places(state: Any) -> Tensor:
+def _places(state: Looking) -> NDArray[Any]:
     """The place (R, 1) most looked at, -1 for none: of a long source nothing else is noted."""
-    most, place = _map(state).max(1, keepdim=True)
-    return torch.where(most > 0, place, -1)
+    looked = state[LOOKED]
+    return np.where(looked.any(1), looked.argmax(1), -1)[:, None]
 
 
-def _told(found: Hypothesis, targets: Pieces, source: list[str]) -> Translation:
-    assert found.looked is not None
-    looked = found.looked.cpu().numpy()
+def _told(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translation:
+    looked = found.attention
+    assert looked is not None
     if len(source) > MAPPED:
         places, looked = looked[:, 0], np.zeros((len(looked), 0), np.float32)
     else:

@@ -12,8 +12,7 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import Vocabulary
-from recurra.codecs.tokenizer import LOST_BYTE, Tokens
+from recurra.codecs.tokenizer import LOST_BYTE, Tokenizer, learn
 from recurra.errors import DataError, OptionError
 
 Integers = npt.NDArray[np.int64]
@@ -210,7 +209,9 @@ def _ranked(keys: Integers, bound: int) -> tuple[Integers, Integers, Floats]:
     return places, ordered[starts], counts
 
 
-def text_baselines(vocabulary: Tokens, train: str, select: str, test: str) -> tuple[Baseline, ...]:
+def text_baselines(
+    vocabulary: Tokenizer, train: str, select: str, test: str
+) -> tuple[Baseline, ...]:
     """Every baseline on `test`, which follows `select`, which follows `train`.
 
     All of them read characters. Their figures are nats a character where the vocabulary's tokens
@@ -224,7 +225,7 @@ def text_baselines(vocabulary: Tokens, train: str, select: str, test: str) -> tu
             raise DataError(f"the {name} part is empty", expected="at least one character")
     characters = vocabulary
     if vocabulary.unit != "characters":
-        characters = Vocabulary.from_text(train)
+        characters = learn([train], "characters")
     trained, selected, scored = map(characters.encode, (train, select, test))
     size = len(characters)
     with ThreadPoolExecutor(1) as beside:  # lzma lets other threads run

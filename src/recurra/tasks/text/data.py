@@ -12,8 +12,8 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens, blocks, learn, parsed
+from recurra.codecs.grammar import parsed
+from recurra.codecs.tokenizer import UNKNOWN, Tokenizer, blocks, learn
 from recurra.data.files import embedded_text
 from recurra.data.long_text import Text, open_text
 from recurra.data.splits import Split, apart, contiguous
@@ -53,7 +53,7 @@ class TextData:
 
     source: Text
     split: Split
-    vocabulary: Tokens
+    vocabulary: Tokenizer
     ids: Ids
     parts: Split
     starts: Places
@@ -275,7 +275,7 @@ def _learnt(source: Text, part: range, tokens: str) -> Iterator[str]:
 
 
 def _pieces(
-    source: Text, part: range, vocabulary: Tokens, *, apart: bool
+    source: Text, part: range, vocabulary: Tokenizer, *, apart: bool
 ) -> Iterator[tuple[npt.NDArray[np.int32], bool]]:
     """The ids of a part, some at a time; where documents are apart, 0 before each, and a flag."""
     cuts = [*cuts_in(source, part, apart=apart), len(part)]
@@ -293,7 +293,7 @@ def cuts_in(source: Text, part: range, *, apart: bool) -> list[int]:
     return [start - part.start for start in source.starts if part.start <= start < part.stop]
 
 
-def encoded(vocabulary: Tokens, source: Text, *, reset: bool) -> tuple[Ids, Places | None, str]:
+def encoded(vocabulary: Tokenizer, source: Text, *, reset: bool) -> tuple[Ids, Places | None, str]:
     """A text of its own as ids (N,), where documents begin, and the text; TESTED of a long one.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.streams import Ids
 from recurra.networks.text import TextNetwork, log_probabilities
 from recurra.tasks.text import evaluate

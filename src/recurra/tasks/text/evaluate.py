@@ -11,8 +11,7 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
 from recurra.data.streams import Ids
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import Verdict, verdict
@@ -141,7 +140,7 @@ def summary(
     nats: Nats,
     ids: Ids,
     text: str,
-    vocabulary: Tokens,
+    vocabulary: Tokenizer,
     streams: int,
     cuts: Sequence[int] = (0,),
 ) -> tuple[Score, Nats]:

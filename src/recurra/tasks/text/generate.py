@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens, Writer
+from recurra.codecs.tokenizer import UNKNOWN, Tokenizer, Writer
 from recurra.errors import DataError, OptionError
 from recurra.runtime.text import TextNetwork
 from recurra.search.sampling import Sampling, generators, sample
@@ -18,7 +17,7 @@ _CHUNK = 1024
 
 def write(
     network: TextNetwork,
-    vocabulary: Tokens,
+    vocabulary: Tokenizer,
     prompt: str,
     sampling: Sampling,
     *,
@@ -63,7 +62,7 @@ def _named(unknown: str) -> str:
 
 def _written(
     network: TextNetwork,
-    vocabulary: Tokens,
+    vocabulary: Tokenizer,
     prompt: str,
     sampling: Sampling,
     seed: int,

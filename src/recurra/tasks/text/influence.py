@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.streams import Ids, among
 from recurra.networks.text import TextNetwork, log_probabilities
 from recurra.runtime import text as runtime

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs.tokenizer import Tokenizer
 from recurra.data.lines import RawLine
 from recurra.errors import BundleError, OptionError
 from recurra.runtime.state import State
@@ -176,7 +176,7 @@ class Usual:
             return cls(mean, spread, drift, arrays["scores"], str(facts["end"]))
 
 
-def ends_of(vocabulary: Tokens, ids: Ids) -> NDArray[np.bool_]:
+def ends_of(vocabulary: Tokenizer, ids: Ids) -> NDArray[np.bool_]:
     """Which of the tokens (N,) end a line."""
     table = np.array(["\n" in vocabulary.decode([each]) for each in range(len(vocabulary))])
     found: NDArray[np.bool_] = table[ids]
@@ -278,7 +278,7 @@ class LineReader:
     def __init__(
         self,
         network: TextNetwork,
-        vocabulary: Tokens,
+        vocabulary: Tokenizer,
         unknown_rate: float,
         usual: Usual,
     ) -> None:

@@ -8,8 +8,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.characters import UNKNOWN
-from recurra.codecs.tokenizer import Tokens
+from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
 from recurra.errors import DataError
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import State
@@ -44,7 +43,7 @@ class TextStreamed:
     """
 
     network: TextNetwork
-    vocabulary: Tokens
+    vocabulary: Tokenizer
     unknown_rate: float
     first: int | None
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.core.state import State, join_layers
 from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.judge.loss import LossSum

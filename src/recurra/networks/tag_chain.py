@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -24,15 +23,6 @@ class Chain(nn.Module):
         self.first = nn.Parameter(torch.zeros(tags))
         self.between = nn.Parameter(torch.zeros(tags, tags))
         self.last = nn.Parameter(torch.zeros(tags))
-
-    @classmethod
-    @torch.no_grad()
-    def mean(cls, chains: Sequence[Chain]) -> Chain:
-        """The chain whose scores are the mean of these."""
-        found = cls(len(chains[0].first)).to(chains[0].first.device)
-        for name, parameter in found.named_parameters():
-            parameter.copy_(torch.stack([c.get_parameter(name) for c in chains]).mean(0))
-        return found
 
     def nats(self, scores: Ragged, tags: Ragged) -> Tensor:
         """What the true tags of each row cost, (B,): minus their log-probability.
@@ -56,25 +46,3 @@ class Chain(nn.Module):
         truth = self.first[true[:, 0]] + steps + moves + self.last[ends]
         found: Tensor = everything - truth
         return found
-
-    @torch.no_grad()
-    def best(self, scores: Ragged) -> Ragged:
-        """The likeliest tags of each row, values (N,), by Viterbi's algorithm."""
-        rows, alive = scores.padded(), scores.mask()
-        total, came = self.first + rows[:, 0], []
-        for t in range(1, rows.shape[1]):
-            best, before = (total[:, :, None] + self.between).max(1)
-            keep = alive[:, t, None]
-            total = torch.where(keep, best + rows[:, t], total)
-            # A row that has ended stays where it is.
-            came.append(
-                torch.where(keep, before, torch.arange(len(self.first), device=before.device))
-            )
-        tag = (total + self.last).argmax(1)
-        tags = [tag]
-        for before in reversed(came):
-            tag = before.gather(1, tag[:, None])[:, 0]
-            tags.append(tag)
-        found = torch.stack(tags[::-1], 1)
-        # Backwards from the end of the longest: rows that ended kept their last tag until there.
-        return Ragged(found[alive], scores.lengths)

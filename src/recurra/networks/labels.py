@@ -1,8 +1,7 @@
-"""The network of the labels task: an ensemble of recurrent readers, each with its own weights."""
+"""The labels network as it is trained: recurrent readers, each with its own weights and loss."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
 import torch
@@ -11,84 +10,16 @@ from torch.nn import functional as F
 
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN, Recurrent
-from recurra.core.pooling import Pool, Pooled
+from recurra.core.pooling import Pool
 from recurra.core.ragged import Ragged
-from recurra.core.state import State
-from recurra.errors import OptionError
-from recurra.tasks.design import Network
-from recurra.tasks.labels.batch import TensorBatch
-from recurra.tasks.labels.chain import Chain
+from recurra.networks.label_batch import TensorBatch
+from recurra.networks.network import Network
+from recurra.networks.tag_chain import Chain
+from recurra.runtime import labels as runtime
+from recurra.runtime.labels import Architecture
+from recurra.runtime.threads import available
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
-
-
-@final
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes of a network for labels.
-
-    Args:
-        features: V, ids of features, or 0 where the inputs are numbers.
-        channels: C, channels of numbers, or 0.
-        classes: K.
-        tagged: a label for each step, not one for all.
-        embedding: size of a unit's vector.
-        cell: rnn, gru or lstm.
-        hidden: H, in each direction.
-        layers: L.
-        bidirectional: whether a second direction reads from the end.
-        pooling: how steps become one vector, kinds of `recurra.core.pooling` joined by +.
-        dropout: share dropped before and after the recurrent layers, and between them.
-        noise: standard deviation of what is added to scaled numbers in training.
-        hidden_features: share of a unit's features that training hides: a word is to be known by
-            any of its parts.
-        members: M, networks whose scores are averaged.
-        direct: how much all features of a text, read by a linear map alone, count beside what the
-            recurrent layers read (Cheng et al., 2016, arXiv:1606.07792); 0 where they do not.
-    """
-
-    features: int
-    channels: int
-    classes: int
-    tagged: bool
-    embedding: int
-    cell: str
-    hidden: int
-    layers: int
-    bidirectional: bool
-    pooling: str
-    dropout: float
-    noise: float
-    hidden_features: float
-    members: int
-    direct: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise OptionError(f"cell {self.cell!r}", expected=f"one of {', '.join(CELLS)}")
-        if (self.features > 0) == (self.channels > 0):
-            raise OptionError(
-                f"{self.features} features and {self.channels} channels", expected="one of both"
-            )
-        if self.direct and (self.tagged or not self.features):
-            raise OptionError(f"direct {self.direct:g}", expected="0, but for classes of texts")
-
-    def to_json(self) -> dict[str, Any]:
-        """The sizes as plain values."""
-        return asdict(self)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class StreamState:
-    """Where a stream of one member stands: its layers' state, and what its steps amount to.
-
-    `direct` is (B, K + 1): what features said directly, summed, and how many they were.
-    """
-
-    layers: State
-    pooled: Pooled
-    direct: Tensor | None = None
 
 
 @final
@@ -189,20 +120,6 @@ class Member(nn.Module):
         scores: Tensor = self.head(F.dropout(read, self.dropout, self.training))
         return scores
 
-    def step(self, batch: TensorBatch, state: StreamState | None) -> tuple[Tensor, StreamState]:
-        """One more step of each of B streams: scores (B, K) after it, and the state."""
-        x = self.steps(batch)
-        output, layers = self.recurrent.step(x, None if state is None else state.layers)
-        pooled, after = self.pool.step(output, None if state is None else state.pooled)
-        scores = self.head(output if self.chain is not None else pooled)
-        if self.direct is None:
-            return scores, StreamState(layers, after)
-        said = self._summed(batch)
-        if state is not None and state.direct is not None:
-            said = said + state.direct
-        direct = self.share * said[:, :-1] / said[:, -1:].clamp(min=1).sqrt()
-        return scores + direct, StreamState(layers, after, said)
-
 
 def rows_of(batch: TensorBatch, device: torch.device) -> Tensor:
     """The row (N,) that each step of a batch belongs to."""
@@ -228,6 +145,15 @@ class LabelNetwork(Network):
         ways = ", both ways" if a.bidirectional else ""
         return f"{times}{a.layers} x {a.cell.upper()}({a.hidden}){ways}, {weights:,} weights"
 
+    def in_use(self) -> runtime.LabelNetwork:
+        """The same network without torch, of the weights as they are now.
+
+        Raises:
+            BundleError: weights that are not finite.
+        """
+        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
+        return runtime.LabelNetwork(self.architecture, arrays, threads=available())
+
     def member(self, number: int) -> Member:
         """One of the members."""
         found = self.members[number]
@@ -238,8 +164,3 @@ class LabelNetwork(Network):
         """Mean scores of all members: (B, K), or where steps are tagged (N, K)."""
         scores = [self.member(m)(batch) for m in range(len(self.members))]
         return torch.stack(scores).mean(0)
-
-    def chain(self) -> Chain | None:
-        """The mean of the members' transitions between tags; None where steps are not tagged."""
-        chains = [c for m in range(len(self.members)) if (c := self.member(m).chain) is not None]
-        return Chain.mean(chains) if chains else None

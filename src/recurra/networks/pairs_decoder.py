@@ -1,4 +1,4 @@
-"""What writes: layers over the target that look back at the source, all steps at once or one."""
+"""The decoder of pairs as it is trained: layers over the target that look back at the source."""
 
 from __future__ import annotations
 

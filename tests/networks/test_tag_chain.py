@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recurra.core.ragged import Ragged
-from recurra.tasks.labels.chain import Chain
+from recurra.networks.tag_chain import Chain
+from recurra.runtime.chain import Chain as InUse
 
 tag_counts = st.integers(1, 3)
 some_lengths = st.lists(st.integers(1, 4), min_size=1, max_size=4)
@@ -38,6 +40,17 @@ def tags_of(lengths: list[int], tags: int, seed: int = 0) -> Ragged:
     generator = torch.Generator().manual_seed(seed)
     values = torch.randint(0, tags, (sum(lengths),), generator=generator)
     return Ragged(values, torch.tensor(lengths))
+
+
+def in_use(made: Chain) -> InUse:
+    """The same without torch."""
+    return InUse(*(each.detach().numpy() for each in (made.first, made.between, made.last)))
+
+
+def best(made: Chain, scores: Ragged) -> list[list[int]]:
+    """The likeliest tags of each row."""
+    found = in_use(made).best(scores.values.numpy(), scores.lengths.numpy())
+    return [own.tolist() for own in torch.split(torch.from_numpy(found), scores.lengths.tolist())]
 
 
 def worth(made: Chain, row: Tensor, tags: tuple[int, ...]) -> Tensor:
@@ -82,22 +95,20 @@ def test_probabilities_of_all_rows_of_tags_sum_to_one(tags: int, steps: int, see
 @given(tag_counts, some_lengths, seeds)
 def test_the_best_row_of_tags_is_the_best_of_all(tags: int, lengths: list[int], seed: int) -> None:
     made, scores = chain(tags, seed), scores_of(lengths, tags, seed)
-    found = made.best(scores)
-    assert found.lengths.tolist() == lengths
-    for row, own in zip(scores.to_list(), found.to_list(), strict=True):
+    for row, own in zip(scores.to_list(), best(made, scores), strict=True):
         all_of_them = every(made, row)
-        assert tuple(own.tolist()) == max(all_of_them, key=lambda tags: all_of_them[tags].item())
+        assert tuple(own) == max(all_of_them, key=lambda tags: all_of_them[tags].item())
 
 
 @given(st.integers(2, 5), st.lists(st.integers(1, 12), min_size=1, max_size=6), seeds)
 def test_a_row_does_not_see_its_neighbours(tags: int, lengths: list[int], seed: int) -> None:
     made, scores = chain(tags, seed), scores_of(lengths, tags, seed)
     true = tags_of(lengths, tags, seed)
-    nats, best = made.nats(scores, true), made.best(scores).to_list()
+    nats, likeliest = made.nats(scores, true), best(made, scores)
     for b in range(len(lengths)):
         alone, own = scores.select([b]), true.select([b])
         torch.testing.assert_close(made.nats(alone, own)[0], nats[b])
-        assert torch.equal(made.best(alone).values, best[b])
+        assert best(made, alone) == [likeliest[b]]
 
 
 def test_gradients_are_those_of_all_rows_of_tags() -> None:
@@ -117,7 +128,7 @@ def test_an_untaught_chain_takes_each_step_for_itself() -> None:
     each = torch.nn.functional.cross_entropy(scores.values, true.values, reduction="none")
     expected = torch.stack([part.sum() for part in torch.split(each, [5, 1, 3])])
     torch.testing.assert_close(made.nats(scores, true), expected)
-    assert torch.equal(made.best(scores).values, scores.values.argmax(1))
+    assert list(itertools.chain(*best(made, scores))) == scores.values.argmax(1).tolist()
 
 
 def test_what_never_follows_is_never_best() -> None:
@@ -126,22 +137,26 @@ def test_what_never_follows_is_never_best() -> None:
         made.between[0, 1] = -1e4
     # Step by step it would be 0, 1, 1.
     scores = Ragged(torch.tensor([[1.0, 0.0], [0.0, 3.0], [0.0, 3.0]]), torch.tensor([3]))
-    assert made.best(scores).values.tolist() == [1, 1, 1]
+    assert best(made, scores) == [[1, 1, 1]]
 
 
 def test_large_scores_do_not_overflow() -> None:
     made, scores = chain(3).float(), scores_of([4, 2], 3).map(lambda v: 1e3 * v.float())
     assert made.nats(scores, tags_of([4, 2], 3)).isfinite().all()
-    assert made.nats(scores, made.best(scores)).max() < 1e-2
+    likeliest = torch.tensor(list(itertools.chain(*best(made, scores))))
+    assert made.nats(scores, Ragged(likeliest, scores.lengths)).max() < 1e-2
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_mean_of_chains_scores_by_the_mean(count: int) -> None:
     chains = [chain(3, seed) for seed in range(count)]
-    mean = Chain.mean(chains)
-    assert not any(p.grad_fn for p in mean.parameters())
-    (row,) = scores_of([4], 3).to_list()
-    for tags in itertools.product(range(3), repeat=4):
-        each = torch.stack([worth(one, row, tags) for one in chains]).mean()
-        assert worth(mean, row, tags).item() == pytest.approx(each.item(), abs=1e-5)
-    assert torch.equal(chains[0].first, chain(3, 0).first)
+    mean = InUse.mean([in_use(one) for one in chains])
+    for name in ("first", "between", "last"):
+        expected = torch.stack([one.get_parameter(name).detach() for one in chains]).mean(0)
+        np.testing.assert_allclose(getattr(mean, name), expected, rtol=1e-6)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=5))
+def test_rows_without_a_step_have_no_tags(lengths: list[int]) -> None:
+    found = in_use(chain(3)).best(scores_of(lengths, 3).values.numpy(), np.array(lengths))
+    assert len(found) == sum(lengths)

@@ -30,13 +30,6 @@ class TensorBatch:
         tensors = (None if each is None else torch.from_numpy(each) for each in every)
         return cls(torch.from_numpy(batch.lengths), *tensors)
 
-    def last(self) -> TensorBatch:
-        """The last step of the only row of features that there is."""
-        assert self.ids is not None
-        assert self.counts is not None
-        ids = self.ids[len(self.ids) - int(self.counts[-1]) :]
-        return TensorBatch(torch.ones_like(self.lengths), ids, self.counts[-1:])
-
     def to(self, device: torch.device) -> TensorBatch:
         """The rows on a device; lengths stay on the CPU, where layers want them."""
         every = (self.ids, self.counts, self.values, self.places)

@@ -1,90 +1,28 @@
-"""The network of the pairs task: an encoder, a decoder that looks back at it, members averaged."""
+"""The pairs network as it is trained; on a GPU, what writes with it too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Self, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recurra.core import attention
 from recurra.core.dropout import dropout
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import GRU, LSTM, RNN, Recurrent
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
-from recurra.errors import OptionError
-from recurra.tasks.design import Network
-from recurra.tasks.pairs.decoder import Decoder, DecoderState, Memories, in_float
+from recurra.networks.network import Network
+from recurra.networks.pairs_decoder import Decoder, DecoderState, Memories, in_float
+from recurra.runtime import pairs as runtime
+from recurra.runtime.pairs import LOOKED, Architecture, Ids
+from recurra.search.hypotheses import Top
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
-FEEDINGS: Final = ("up", "input")
-
-
-@final
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes of a network that translates.
-
-    Args:
-        sources, targets: pieces of each side, the reserved ones included.
-        shared: whether both sides have one vocabulary, and one vector for each of its pieces.
-        cell: rnn, gru or lstm.
-        embedding: E, size of a piece's vector; those of targets are the weights of the output too
-            (Press and Wolf, 2017, arXiv:1608.05859).
-        hidden: H of the decoder; the encoder's directions have H / 2 each.
-        layers: of each side.
-        bidirectional: whether the source is read from both ends.
-        attention: of `recurra.core.attention.KINDS`, or none: all that the decoder has of the
-            source is the encoder's last state (Cho et al., 2014, arXiv:1406.1078).
-        feeding: where what was found goes. up: to the layer above, so that all steps of a known
-            target are read at once. input: to the next step's input too (Luong et al., 2015,
-            arXiv:1508.04025, section 3.3), one step after the other.
-        dropout: share dropped around the recurrent layers, in training.
-        members: M, networks whose scores are averaged.
-    """
-
-    sources: int
-    targets: int
-    shared: bool
-    cell: str
-    embedding: int
-    hidden: int
-    layers: int
-    bidirectional: bool
-    attention: str
-    feeding: str
-    dropout: float
-    members: int
-
-    def __post_init__(self) -> None:
-        for name, known in (
-            ("cell", tuple(CELLS)),
-            ("attention", (*attention.KINDS, "none")),
-            ("feeding", FEEDINGS),
-        ):
-            value = getattr(self, name)
-            if value not in known:
-                raise OptionError(f"--{name} {value}", expected=f"one of {', '.join(known)}")
-        if self.attention == "none" and self.feeding == "input":
-            raise OptionError(
-                "--feeding input with --attention none",
-                expected="an attention that finds something",
-            )
-        if self.bidirectional and self.hidden % 2:
-            raise OptionError(
-                f"--hidden {self.hidden}", expected="an even number: a half for each direction"
-            )
-        if self.shared and self.sources != self.targets:
-            raise OptionError(
-                f"{self.sources} and {self.targets} pieces", expected="one shared vocabulary"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """The sizes as plain values."""
-        return asdict(self)
 
 
 @final
@@ -219,9 +157,62 @@ class PairNetwork(Network):
         each = range(len(self.members))
         return Encodings(tuple(self.member(m).encode(sources) for m in each))
 
+    def in_use(self) -> runtime.PairNetwork:
+        """The same network without torch, of the weights as they are now.
+
+        Raises:
+            BundleError: weights that are not finite.
+        """
+        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
+        return runtime.PairNetwork(self.architecture, arrays, threads=torch.get_num_threads())
+
+    def writing(self) -> runtime.PairNetwork | OnDevice:
+        """What writes with these weights: the network in use, or on a GPU this one."""
+        return self.in_use() if next(self.parameters()).device.type == "cpu" else OnDevice(self)
+
+
+# -- on a GPU -------------------------------------------------------------------------------------
+
+
+@final
+class OnDevice:
+    """A network in evaluation mode that writes as `runtime.pairs.PairNetwork` does."""
+
+    def __init__(self, network: PairNetwork) -> None:
+        self.network = network.eval()
+
+    @torch.no_grad()
+    def encode(self, sources: Sequence[Ids]) -> Encodings:
+        """Read B sources, ids (S,) each."""
+        device = next(self.network.parameters()).device
+        ids = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *sources])).to(device)
+        return self.network.encode(Ragged(ids, torch.tensor([len(each) for each in sources])))
+
     def decoder(self, encodings: Encodings) -> PairDecoder:
         """What writes the targets of these sources, step by step."""
-        return PairDecoder(self, encodings)
+        return PairDecoder(self.network, encodings)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A state that stays on its device, with the face of `runtime.state.State`."""
+
+    state: DecoderState
+
+    @property
+    def batch(self) -> int:
+        """The number of rows, R."""
+        return self.state.batch
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        assert name == LOOKED
+        found: NDArray[np.float32] = self.state.looked.float().cpu().numpy()
+        return found
+
+    def select(self, rows: Sequence[int] | Ids) -> Held:
+        """The rows named by indices (K,), which may repeat."""
+        return Held(self.state.select(torch.from_numpy(np.asarray(rows, np.int64))))
 
 
 @final
@@ -236,40 +227,61 @@ class PairDecoder:
     network: PairNetwork
     encodings: Encodings
 
-    def first(self, copies: int = 1) -> DecoderState:
+    @torch.no_grad()
+    def begin(self, copies: int = 1) -> Held:
         """The state before the first step, B * copies rows."""
         each = [
             self.network.member(m).decoder.first(encoded.memory, encoded.vector)
             for m, encoded in enumerate(self.encodings.members)
         ]
-        rows = torch.arange(self.encodings.batch).repeat_interleave(copies)
-        return DecoderState.beside(each).select(rows)
+        rows = np.arange(self.encodings.batch).repeat(copies)
+        return Held(DecoderState.beside(each)).select(rows)
 
-    def step(
-        self, tokens: Tensor, state: DecoderState | None, counts: Tensor | None = None
-    ) -> tuple[Tensor, DecoderState]:
-        """Tokens (R,) and the state before them -> scores (R, V), the state after.
+    @torch.no_grad()
+    def step(self, tokens: Ids, state: Held, counts: Ids | None = None) -> tuple[Any, Held]:
+        """Tokens (R,) and the state before them -> scores (R, V) on the device, the state after.
 
         Args:
             counts: (B,) rows of each sentence; equally many without.
         """
-        if state is None:
-            state = self.first(tokens.shape[0] // max(1, self.encodings.batch))
-        members = len(self.network.members)
+        members, device = len(self.network.members), state.state.looked.device
+        read = torch.from_numpy(np.ascontiguousarray(tokens, np.int64)).to(device)
+        each = None if counts is None else torch.from_numpy(counts)
         scores: list[Tensor] = []
         after: list[DecoderState] = []
         for m, encoded in enumerate(self.encodings.members):
-            decoder = self.network.member(m).decoder
-            found, then = decoder.step(
-                tokens, state.member(m, members), encoded.memory, encoded.vector, counts
-            )
+            decoder, before = self.network.member(m).decoder, state.state.member(m, members)
+            found, then = decoder.step(read, before, encoded.memory, encoded.vector, each)
             scores.append(found.float())
             after.append(then)
         # The mean of scores is the geometric mean of probabilities, made to sum to one.
         mean = scores[0] if members == 1 else torch.stack(scores).mean(0)
-        return mean, DecoderState.beside(after)
+        return mean, Held(DecoderState.beside(after))
 
-    def keep(self, sentences: Tensor | Sequence[int]) -> Self:
+    def logits(self, outputs: Any) -> NDArray[np.float32]:
+        """Scores (R, V) as an array."""
+        found: NDArray[np.float32] = outputs.cpu().numpy()
+        return found
+
+    def top(self, outputs: Any, k: int, excluded: Sequence[int] = ()) -> Top:
+        """The `k` highest of scores (R, V), all where V is less; of equals the lower token."""
+        total = outputs.logsumexp(-1).double().cpu().numpy()
+        if excluded:
+            outputs = outputs.clone()
+            outputs[:, list(excluded)] = -torch.inf
+        k = min(k, outputs.shape[1])
+        values, ids = (x.cpu().numpy() for x in outputs.topk(min(k + 1, outputs.shape[1]), -1))
+        # `topk` takes any of equals: where the last one taken has an equal that is not, look again.
+        again = np.flatnonzero((values[:, 1:] == values[:, :-1])[:, k - 1 :].any(1))
+        if len(again):
+            order = outputs[torch.from_numpy(again).to(outputs.device)].sort(
+                dim=-1, descending=True, stable=True
+            )
+            values[again] = order.values[:, : values.shape[1]].cpu().numpy()
+            ids[again] = order.indices[:, : ids.shape[1]].cpu().numpy()
+        by = np.lexsort((ids, -values))[:, :k]
+        return Top(np.take_along_axis(values, by, 1), np.take_along_axis(ids, by, 1), total)
+
+    def select(self, sentences: Ids) -> Self:
         """The decoder of these sentences (k,) alone."""
-        chosen = torch.as_tensor(sentences)
-        return type(self)(self.network, self.encodings.select(chosen))
+        return type(self)(self.network, self.encodings.select(torch.from_numpy(sentences)))

@@ -1,0 +1,316 @@
+"""The labels network in use: bags of features or numbers in, scores of classes or of tags out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from recurra.codecs.sequence_encoder import Batch
+from recurra.errors import OptionError
+from recurra.runtime import ragged
+from recurra.runtime.chain import Chain
+from recurra.runtime.layers import CELLS, Recurrent, linear
+from recurra.runtime.pooling import Pool
+from recurra.runtime.ragged import Rows
+from recurra.runtime.state import Array, State
+from recurra.runtime.stepper import gathered_step
+from recurra.runtime.weights import Weights
+
+
+@final
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a network for labels.
+
+    Args:
+        features: V, ids of features, or 0 where the inputs are numbers.
+        channels: C, channels of numbers, or 0.
+        classes: K.
+        tagged: a label for each step, not one for all.
+        embedding: size of a unit's vector.
+        cell: rnn, gru or lstm.
+        hidden: H, in each direction.
+        layers: L.
+        bidirectional: whether a second direction reads from the end.
+        pooling: how steps become one vector, kinds of `recurra.runtime.pooling` joined by +.
+        dropout: share dropped before and after the recurrent layers, and between them.
+        noise: standard deviation of what is added to scaled numbers in training.
+        hidden_features: share of a unit's features that training hides: a word is to be known by
+            any of its parts.
+        members: M, networks whose scores are averaged.
+        direct: how much all features of a text, read by a linear map alone, count beside what the
+            recurrent layers read (Cheng et al., 2016, arXiv:1606.07792); 0 where they do not.
+    """
+
+    features: int
+    channels: int
+    classes: int
+    tagged: bool
+    embedding: int
+    cell: str
+    hidden: int
+    layers: int
+    bidirectional: bool
+    pooling: str
+    dropout: float
+    noise: float
+    hidden_features: float
+    members: int
+    direct: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise OptionError(f"cell {self.cell!r}", expected=f"one of {', '.join(CELLS)}")
+        if (self.features > 0) == (self.channels > 0):
+            raise OptionError(
+                f"{self.features} features and {self.channels} channels", expected="one of both"
+            )
+        if self.direct and (self.tagged or not self.features):
+            raise OptionError(f"direct {self.direct:g}", expected="0, but for classes of texts")
+
+    def to_json(self) -> dict[str, Any]:
+        """The sizes as plain values."""
+        return asdict(self)
+
+
+@final
+class _Member:
+    """One of the networks whose scores are averaged, behind its embedding."""
+
+    def __init__(self, a: Architecture, weights: Weights, number: int) -> None:
+        prefix, name = f"members.{number}.", f"{number}."
+        self.recurrent = Recurrent(
+            weights,
+            a.cell,
+            a.embedding if a.features else a.channels,
+            a.hidden,
+            a.layers,
+            bidirectional=a.bidirectional,
+            prefix=f"{prefix}recurrent.",
+            name=name,
+        )
+        directions = self.recurrent.directions
+        width = a.hidden * directions
+        self.pool = Pool(a.pooling, width, directions, weights, prefix=f"{prefix}pool.", name=name)
+        self.head = linear(
+            weights, f"{prefix}head", a.classes, width if a.tagged else self.pool.size
+        )
+        self.chain = None
+        if a.tagged:
+            self.chain = Chain(
+                weights.take(f"{prefix}chain.first", a.classes),
+                weights.take(f"{prefix}chain.between", a.classes, a.classes),
+                weights.take(f"{prefix}chain.last", a.classes),
+            )
+
+    def read(
+        self, steps: Array, places: Rows | None, lengths: Rows, tagged: bool, threads: int
+    ) -> Array:
+        """Scores (B, K) of rows, or where steps are tagged (N, K).
+
+        Args:
+            steps: (N, F), or (U, F) of distinct units, where `places` (N,) says which each is.
+        """
+        outputs, _ = self.recurrent.run(
+            steps, lengths=lengths, x_rows=places, once=places is not None, threads=threads
+        )
+        read = outputs if tagged else self.pool.whole(outputs, lengths, threads=threads)
+        return self.head(read, threads=threads)
+
+    def look(self, arrays: Mapping[str, Array], tagged: bool, threads: int) -> Array:
+        """Scores (B, K) where streams stand."""
+        last = arrays[self.recurrent.names[-1][0]]
+        read = last if tagged else self.pool.read(last, arrays[_STEPS], arrays)
+        return self.head(read, threads=threads)
+
+
+@final
+class LabelNetwork:
+    """A labels network on arrays, as it was trained: members whose scores are averaged.
+
+        network = LabelNetwork(architecture, arrays)
+        scores = network.scores(encoder.encode(["not bad"]).batch(np.zeros(1, np.int64)))
+
+    `size` is the number of its weights. A row's scores are the same to the last bit alone and in
+    any company, and where it reads in one direction those of a stream.
+
+    Args:
+        architecture: its sizes.
+        arrays: its weights, as `networks.labels.LabelNetwork` names them.
+        weights: what they are kept in, "float32" or "bfloat16".
+        threads: at most so many; no figure depends on it.
+
+    Raises:
+        BundleError: weights that do not fit, or are not finite.
+        OptionError: pooling that there is not.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        arrays: Mapping[str, Array],
+        *,
+        weights: str = "float32",
+        threads: int = 1,
+    ) -> None:
+        a = self.architecture = architecture
+        self.threads = threads
+        self.size = sum(array.size for array in arrays.values())
+        held, numbers = Weights(arrays, weights), range(a.members)
+        # Side by side, so that a unit's features are looked up once for all members.
+        self._table = self._direct = None
+        if a.features:
+            self._table = _tables(held, numbers, "embedding", a.features, a.embedding)
+        if a.direct:
+            self._direct = _tables(held, numbers, "direct", a.features, a.classes)
+        self.members = [_Member(a, held, number) for number in numbers]
+        held.finish()
+        chains = [each.chain for each in self.members if each.chain is not None]
+        self.chain = Chain.mean(chains) if chains else None
+
+    # -- whole rows --------------------------------------------------------------------------
+
+    def scores(self, batch: Batch, member: int | None = None) -> Array:
+        """Scores (B, K) of rows, or where steps are tagged (N, K).
+
+        Args:
+            member: the one to ask; all of them without.
+        """
+        asked = range(len(self.members)) if member is None else range(member, member + 1)
+        steps = self._steps(batch, asked)
+        found = [
+            self.members[m].read(x, batch.places, batch.lengths, self._tagged, self.threads)
+            for m, x in zip(asked, steps, strict=True)
+        ]
+        mean = _mean(found)
+        if self._direct is None:
+            return mean
+        said, many = self._said(batch, asked)
+        lengths = batch.lengths
+        told = ragged.sums(said, lengths, batch.places)
+        count = ragged.sums(many, lengths, batch.places)
+        return mean + self._directly(told, count)
+
+    def tags(self, scores: Array, lengths: Rows) -> Rows:
+        """The likeliest tags (N,) of rows, given the scores (N, K) of their steps, end to end."""
+        assert self.chain is not None
+        return self.chain.best(scores.astype(np.float32, copy=False), lengths)
+
+    # -- streams -----------------------------------------------------------------------------
+
+    def begin(self, batch: int = 1) -> State:
+        """The state of B streams that have read nothing.
+
+        Raises:
+            OptionError: the network reads from both ends.
+        """
+        if self.architecture.bidirectional:
+            raise OptionError(
+                "this model reads from both ends, so it must wait for the last step",
+                expected="a model of one direction",
+                fix="train with --no-bidirectional",
+            )
+        arrays: dict[str, Array] = {_STEPS: np.zeros((batch, 1))}
+        for member in self.members:
+            arrays |= member.recurrent.begin(batch)
+            if not self._tagged:
+                arrays |= member.pool.begin(batch)
+        if self._direct is not None:
+            arrays[_SAID] = np.zeros((batch, self._direct.shape[1]), np.float32)
+            arrays[_MANY] = np.zeros((batch, 1))
+        return State(arrays)
+
+    def step(self, inputs: Batch, state: State) -> tuple[Array, State]:
+        """One more step of each of B streams, a batch of rows of one step: scores (B, K), state."""
+        asked = range(len(self.members))
+        after: dict[str, Array] = {_STEPS: state[_STEPS] + 1}
+        for member, x in zip(self.members, self._steps(inputs, asked), strict=True):
+            units = x if inputs.places is None else x[inputs.places]
+            last = member.recurrent.step(units, state.arrays, after, threads=self.threads)
+            if not self._tagged:
+                for name in member.pool.names.values():
+                    after[name] = state[name].copy()
+                member.pool.add(last, after, threads=self.threads)
+        if self._direct is not None:
+            said, many = self._said(inputs, asked)
+            if inputs.places is not None:
+                said, many = said[inputs.places], many[inputs.places]
+            after[_SAID], after[_MANY] = state[_SAID] + said, state[_MANY] + many
+        found = State(after)
+        return self.look(found), found
+
+    def advance(self, inputs: Batch, arrays: dict[str, Array], rows: Rows) -> Array:
+        """The same in place, of the streams that are `rows` (B,) of a state's arrays (S, ...)."""
+        return gathered_step(self, inputs, arrays, rows)
+
+    def look(self, state: State) -> Array:
+        """Scores (B, K) where streams stand."""
+        found = [each.look(state.arrays, self._tagged, self.threads) for each in self.members]
+        mean = _mean(found)
+        return mean if self._direct is None else mean + self._directly(state[_SAID], state[_MANY])
+
+    # -- features ----------------------------------------------------------------------------
+
+    @property
+    def _tagged(self) -> bool:
+        return self.architecture.tagged
+
+    def _steps(self, batch: Batch, asked: range) -> Sequence[Array]:
+        """What each member's layers read at each step, or of each distinct unit, (N, F)."""
+        if self._table is None:
+            assert batch.values is not None
+            return [np.ascontiguousarray(batch.values)] * len(asked)
+        assert batch.ids is not None
+        assert batch.counts is not None
+        size = self.architecture.embedding
+        table = self._table[:, asked.start * size : asked.stop * size]
+        # The mean of a unit's features, of which 0 is none; of no features it is zero.
+        many = batch.counts
+        if not batch.ids.all():
+            many = ragged.sums((batch.ids != 0).astype(np.int64)[:, None], batch.counts)[:, 0]
+        mean = ragged.sums(table, batch.counts, batch.ids)
+        mean /= np.maximum(many, 1).astype(np.float32)[:, None]
+        return [
+            np.ascontiguousarray(mean[:, at : at + size]) for at in range(0, mean.shape[1], size)
+        ]
+
+    def _said(self, batch: Batch, asked: range) -> tuple[Array, npt.NDArray[np.float64]]:
+        """What each unit's features say directly (U, M*K), and how many they are (U, 1)."""
+        assert self._direct is not None
+        assert batch.ids is not None
+        assert batch.counts is not None
+        size = self.architecture.classes
+        table = self._direct[:, asked.start * size : asked.stop * size]
+        return ragged.sums(table, batch.counts, batch.ids), batch.counts[:, None].astype(np.float64)
+
+    def _directly(self, said: Array, many: npt.NDArray[np.float64]) -> Array:
+        """What features add to scores (B, K): the more there are, the less each of them says."""
+        size = self.architecture.classes
+        mean = _mean([said[:, at : at + size] for at in range(0, said.shape[1], size)])
+        root = np.sqrt(np.maximum(many, 1)).astype(np.float32)
+        found: Array = np.float32(self.architecture.direct) * mean / root
+        return found
+
+
+_STEPS, _SAID, _MANY = "steps", "said", "features"
+
+
+def _tables(weights: Weights, members: range, name: str, features: int, size: int) -> Array:
+    """The members' tables of features (V, M*size), of which 0 is none."""
+    every = [weights.take(f"members.{m}.{name}.weight", features, size) for m in members]
+    found: Array = np.concatenate(every, 1)
+    found[0] = 0
+    return found
+
+
+def _mean(scores: Sequence[Array]) -> Array:
+    """The mean of the members' scores, in their order."""
+    total = scores[0]
+    for each in scores[1:]:
+        total = total + each
+    found: Array = total / np.float32(len(scores))
+    return found

@@ -1,0 +1,121 @@
+"""What trains a pairs model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from os import PathLike
+from typing import Any, final
+
+import torch
+
+from recurra.bundle import Run
+from recurra.networks.pairs import PairNetwork
+from recurra.runtime.pairs import Architecture
+from recurra.tasks.design import Design
+from recurra.tasks.pairs import baselines, data, recipe, report
+from recurra.tasks.pairs.estimator import PIECES, PairModel
+from recurra.tasks.pairs.recipe import Prepared
+from recurra.tasks.pairs.trainee import PairTrainee
+from recurra.tasks.trainer import Trainer
+from recurra.training import session
+from recurra.training.checkpoint import Progress
+from recurra.training.loop import Watcher
+from recurra.training.precision import Precision
+
+
+@final
+class PairTrainer(Trainer[PairModel, Prepared, PairNetwork]):
+    """Trains a pairs model: see `recurra.tasks.trainer.Trainer`."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        out: str | PathLike[str] | None,
+        overwrite: bool,
+        watcher: Watcher | None,
+    ) -> None:
+        """See `PairModel.fit`."""
+        clock, options = self.start(), self.model
+        read = data.given(X, y, options)
+        prepared = Prepared.of(read, options.tokens, options.shared)
+        files = (*read.files, *read.test_files, *read.valid_files)
+        self.train(prepared, files, read.told(), out, overwrite, watcher, clock)
+
+    def precision(self, device: torch.device) -> Precision:
+        """As asked, or measured."""
+        return session.precision_of(self.model.precision, device)
+
+    def design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
+        """See `recurra.tasks.pairs.recipe`."""
+        return recipe.design(self.model, prepared, precision, device)
+
+    def build(self, architecture: dict[str, Any]) -> PairNetwork:
+        """The network of an architecture."""
+        return PairNetwork(Architecture(**architecture))
+
+    def trainee(
+        self, network: PairNetwork, prepared: Prepared, settings: dict[str, Any]
+    ) -> PairTrainee:
+        """See `recurra.tasks.pairs.trainee`."""
+        return recipe.trainee(network, prepared, settings)
+
+    def facts(self, prepared: Prepared) -> dict[str, Any]:
+        """What the pairs are, and how they were split."""
+        return prepared.data.facts()
+
+    def inference(self, prepared: Prepared, design: Design) -> dict[str, Any]:
+        """What the pieces of both sides are, and how long translations may get."""
+        del design
+        limits = asdict(recipe.limits_of(prepared))
+        return {"tokens": prepared.targets.unit, "limits": limits}
+
+    def prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
+        """Write the pieces, the pairs where they cannot be read twice, and the baselines."""
+        sides = {"sources": prepared.sources, "targets": prepared.targets}
+        if prepared.sources is prepared.targets:
+            sides = {"shared": prepared.sources}
+        run.write_json(PIECES, {name: pieces.to_json() for name, pieces in sides.items()})
+        data.store_input(run, prepared.data)
+        most, seconds = baselines.SECONDS, self.model.seconds
+        limit = most if seconds is None else min(most, seconds / 5)
+        found = baselines.pair_baselines(prepared.data, seconds=limit)
+        report.write_baselines(run, found)
+        watcher.says("to beat: " + report.told_baselines(prepared.data, found))
+
+    def seconds_needed(self, network: PairNetwork, prepared: Prepared) -> float:
+        """How long the report takes."""
+        return recipe.seconds_to_judge(network.in_use(), prepared)
+
+    def judge(
+        self,
+        run: Run,
+        network: PairNetwork,
+        prepared: Prepared,
+        progress: Progress,
+        epochs: float,
+    ) -> None:
+        """Translate the test part, and write the report."""
+        read, settings = prepared.data, run.config()["training"]
+        judged = self.model.judged(read.of(read.test))
+        training = session.facts(progress, epochs, settings) | {
+            "padding": self.trainee(network, prepared, settings).padding(),
+            "selected": _selected(run, progress, settings["metric"]),
+        }
+        report.write(run, read, judged, network.told(), training)
+
+    def read_again(self, run: Run, config: dict[str, Any]) -> Prepared:
+        """The pairs that a run was begun with, in their pieces."""
+        read, options = data.read_again(run, config["data"]), config["options"]
+        return Prepared.of(read, options["tokens"], options["shared"])
+
+
+def _selected(run: Run, progress: Progress, metric: str) -> dict[str, Any]:
+    """What chose the weights that were kept, and the teacher-forced loss there."""
+    line = next((x for x in run.history() if x["step"] == progress.best_step), {})
+    return {"metric": metric, "score": line.get("score"), "nats_a_piece": line.get("select")}
+
+
+trainer = PairTrainer
+"""What `recurra.tasks.model` asks for."""
