@@ -257,7 +257,7 @@ class Column:
         """Which rows (N,) have no value."""
         if self.values is not None:
             return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
-        if self.given is None:
+        if self.kind == "other":
             return np.zeros(len(self), bool)
         none = np.array([each.lower() in MISSING for each in self.texts.once] + [True])
         return none[self.texts.codes]
@@ -335,11 +335,9 @@ def _of_pandas(values: Any) -> Column:
     kind = values.dtype
     name, code = type(kind).__name__, getattr(kind, "kind", "O")
     if name == "DatetimeTZDtype":
-        values = values.dt if hasattr(values, "dt") else values
-        return _zoned(
-            values.tz_localize(None).to_numpy().astype("datetime64[us]"),
-            values.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]"),
-        )
+        instants = _clock(values).tz_convert("UTC")
+        bare = [_clock(each).tz_localize(None).to_numpy() for each in (values, instants)]
+        return _zoned(bare[0].astype("datetime64[us]"), bare[1])
     if code == "M" and name != "CategoricalDtype":
         return _of_array(values.to_numpy())
     if code in "iufb" and name != "CategoricalDtype":
@@ -350,6 +348,11 @@ def _of_pandas(values: Any) -> Column:
     return _of_list(
         [None if none else each for each, none in zip(values, values.isna(), strict=True)]
     )
+
+
+def _clock(values: Any) -> Any:
+    """What turns the times of a Series, or of an index."""
+    return values.dt if hasattr(values, "dt") else values
 
 
 def _zoned(local: NDArray[Any], instants: NDArray[Any]) -> Column:

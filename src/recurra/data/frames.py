@@ -196,10 +196,10 @@ def _csv(data: bytes, path: Path) -> Frame | None:
         return None
     skipped, names, delimiter = _head(data, path)
     begins = _nth_line(data, skipped)
-    if b'"' in data or b"\0" in data or not names:
-        return None
     if data and not data[begins:].strip():
         raise no_rows(str(path))
+    if b'"' in data or b"\0" in data or not names:
+        return None
     if not data.isascii():
         decoded(data, str(path))  # all of it is UTF-8
     size = len(data) + (not data.endswith(b"\n"))
