@@ -45,8 +45,8 @@ class Pool:
         model: the run that the model stands on, which states are known by.
     """
 
-    def __init__(self, network: Advancing, model: str) -> None:
-        self._network, self._model = network, model
+    def __init__(self, network: Advancing, model: str | None) -> None:
+        self._network, self._model = network, model or ""
         self._first = network.begin()
         self._arrays: dict[str, Array] = {
             name: np.zeros((0, *array.shape[1:]), array.dtype)

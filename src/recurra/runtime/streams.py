@@ -148,9 +148,9 @@ class Stream(Generic[_In, _Out]):
     """
 
     def __init__(
-        self, streamed: Streamed[_In, _Out], model: str, state: StreamState | None = None
+        self, streamed: Streamed[_In, _Out], model: str | None, state: StreamState | None = None
     ) -> None:
-        self._streamed, self._model = streamed, model
+        self._streamed, self._model = streamed, model or ""
         self._state: StreamState | None = streamed.begin() if state is None else None
         if state is not None:
             self.state = state
