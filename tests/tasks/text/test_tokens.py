@@ -171,7 +171,9 @@ def test_subwords_are_applied_without_the_library(
 ) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     model = TextModel.load(models["bpe:300"].run.path)
-    np.testing.assert_array_equal(model.token_nll("Anna sees"), models["bpe:300"].token_nll("Anna sees"))
+    np.testing.assert_array_equal(
+        model.token_nll("Anna sees"), models["bpe:300"].token_nll("Anna sees")
+    )
 
 
 def test_a_byte_model_writes_text_whatever_it_draws(models: dict[str, TextModel]) -> None:
@@ -241,7 +243,7 @@ def test_a_large_head_is_gone_through_in_pieces(
     def made() -> tuple[float, torch.Tensor]:
         network.zero_grad()
         loss = network.summed_loss(hidden.detach(), ids[:, 1:])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         assert network.head.weight.grad is not None
         return float(loss.detach()), network.head.weight.grad.clone()
 
@@ -253,7 +255,8 @@ def test_a_large_head_is_gone_through_in_pieces(
 
     def noted(hidden: torch.Tensor) -> torch.Tensor:
         seen.append(hidden.shape[1])
-        return forward(hidden)
+        found: torch.Tensor = forward(hidden)
+        return found
 
     monkeypatch.setattr(network.head, "forward", noted)
     pieces, again = made()
