@@ -114,9 +114,7 @@ def test_states_come_out_and_go_in() -> None:
     same_state(live.state(2).state, single.state.state)
     # Out of the pool, through bytes, and on by itself.
     other = stream(StreamState.from_bytes(live.state(2).to_bytes()), first=None)
-    np.testing.assert_array_equal(
-        other.push("h").log_probabilities, single.push("h").log_probabilities
-    )
+    same(other.push("h").log_probabilities, single.push("h").log_probabilities)
     # What was taken out is a value.
     state = live.state(0)
     kept = {name: array.copy() for name, array in state.state.arrays.items()}

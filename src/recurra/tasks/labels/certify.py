@@ -89,7 +89,10 @@ def compare(
     # Where the likeliest differ, they have to be as likely within what is allowed.
     best = np.arange(len(ours)), theirs.argmax(1)
     away = ours.max(1) - ours[best]
-    return [*found, close("torch's likeliest = runtime's", [away], [0 * away], note, 2 * allowed)]
+    return [
+        *found,
+        close("torch's likeliest = runtime's", [away], [np.zeros_like(away)], note, 2 * allowed),
+    ]
 
 
 def _stepped(
