@@ -371,7 +371,10 @@ NB_MODULE(_native, m) {
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
   nb::class_<Handle>(m, "Prepared")
-      .def(nb::init<bool, int, std::int64_t, std::int64_t, Address, Address, Address, Address>())
+      .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
+                       Address b_ih, Address b_hh) {
+        return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh);
+      }))
       .def(nb::new_(&Handle::of), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg())
       .def("same", &Handle::same)
       .def("project", &Handle::project)
