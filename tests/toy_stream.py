@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from recurra.codecs.characters import UNKNOWN, Vocabulary
+from recurra.codecs.tokenizer import UNKNOWN, learn
 from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.text import TextNetwork
 from recurra.tasks.text.stream import TextStep, TextStreamed
 from toy_runtime import network
 
-KNOWN = Vocabulary.from_blocks(["abcde fgh\n"])
+KNOWN = learn(["abcde fgh\n"], "characters", "made")
 RATE = 0.01
 NETWORK: TextNetwork = network("lstm", len(KNOWN), 2).in_use()
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.bundle import Run
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.runtime.state import State
 from recurra.runtime.streams import StreamState

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recurra.codecs.characters import UNKNOWN
+from recurra.codecs.tokenizer import UNKNOWN
 from recurra.errors import OptionError
 from recurra.networks.text import TextNetwork, stream_nats
 from recurra.runtime.layers import CELLS, log_softmax
