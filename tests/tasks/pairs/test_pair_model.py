@@ -2,16 +2,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from recurra.codecs.subwords import BEGIN, END
 from torch import Tensor
 
 from recurra.core import attention
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.networks.pairs import CELLS, PairNetwork
-from recurra.runtime.pairs import Architecture
+from recurra.networks.pairs import CELLS, OnDevice, PairNetwork
+from recurra.runtime import pairs as runtime
+from recurra.runtime.attention import KINDS as SCORES
+from recurra.runtime.pairs import LOOKED, Architecture, Ids
+from recurra.search.beam import Beam, beam
+from recurra.search.hypotheses import top
 
 PLAIN = Architecture(
     sources=20,
@@ -46,13 +53,20 @@ def problem() -> tuple[Ragged, Ragged]:
     return rows(SOURCES, 20, 1), rows(TARGETS, 30, 2)
 
 
-def stepped(net: PairNetwork, sources: Ragged, inputs: Ragged, copies: int = 1) -> Tensor:
+def arrays(ragged: Ragged) -> list[Ids]:
+    return [row.numpy() for row in ragged.to_list()]
+
+
+def stepped(
+    net: OnDevice | runtime.PairNetwork, sources: Ragged, inputs: Ragged, copies: int = 1
+) -> Tensor:
     """Scores (B * K, T, V), one step after the other."""
-    decoder = net.decoder(net.encode(sources))
-    state, found = decoder.first(copies), []
-    for tokens in inputs.padded().repeat_interleave(copies, 0).T:
-        scores, state = decoder.step(tokens, state)
-        found.append(scores)
+    writer: Any = net
+    decoder = writer.decoder(writer.encode(arrays(sources)))
+    state, found = decoder.begin(copies), []
+    for tokens in inputs.padded().repeat_interleave(copies, 0).T.numpy():
+        outputs, state = decoder.step(tokens, state)
+        found.append(torch.from_numpy(decoder.logits(outputs)))
     return torch.stack(found, 1)
 
 
@@ -71,7 +85,7 @@ KINDS = [
 def test_all_steps_at_once_are_step_by_step(architecture: Architecture) -> None:
     net, (sources, inputs) = network(architecture), problem()
     with torch.no_grad():
-        whole, steps = net(sources, inputs), stepped(net, sources, inputs)
+        whole, steps = net(sources, inputs), stepped(OnDevice(net), sources, inputs)
         torch.testing.assert_close(
             whole, Ragged.from_padded(steps, inputs.lengths).values, atol=1e-5, rtol=1e-4
         )
@@ -94,20 +108,22 @@ def test_a_row_is_the_same_alone_and_among_others(kind: str, feeding: str) -> No
 @torch.no_grad()
 def test_hypotheses_of_a_sentence_read_one_memory() -> None:
     net, (sources, inputs) = network(), problem()
-    once, thrice = stepped(net, sources, inputs), stepped(net, sources, inputs, copies=3)
+    once = stepped(OnDevice(net), sources, inputs)
+    thrice = stepped(OnDevice(net), sources, inputs, copies=3)
     torch.testing.assert_close(thrice, once.repeat_interleave(3, 0), atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()
 def test_the_decoder_of_some_sentences_goes_on_as_that_of_all() -> None:
     net, (sources, inputs) = network(replace(PLAIN, feeding="input", cell="lstm")), problem()
-    decoder, tokens = net.decoder(net.encode(sources)), inputs.padded()
-    _, state = decoder.step(tokens[:, 0], decoder.first())
+    writer, tokens = OnDevice(net), inputs.padded().numpy()
+    decoder = writer.decoder(writer.encode(arrays(sources)))
+    _, state = decoder.step(tokens[:, 0], decoder.begin())
     whole, _ = decoder.step(tokens[:, 1], state)
-    kept = torch.tensor([2, 0])
-    some, after = decoder.keep(kept).step(tokens[kept, 1], state.select(kept))
+    kept = np.array([2, 0])
+    some, after = decoder.select(kept).step(tokens[kept, 1], state.select(kept))
     torch.testing.assert_close(some, whole[kept], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(after.looked.sum(1), torch.ones(2))
+    np.testing.assert_allclose(after[LOOKED].sum(1), np.ones(2), rtol=1e-6)
 
 
 @torch.no_grad()
@@ -120,12 +136,44 @@ def test_members_are_averaged() -> None:
 
 @torch.no_grad()
 def test_weights_are_a_value_of_the_state_and_zero_on_padding() -> None:
-    net, (sources, inputs) = network(), problem()
-    decoder = net.decoder(net.encode(sources))
-    _, state = decoder.step(inputs.padded()[:, 0], decoder.first())
-    real = sources.mask()
-    assert (state.looked[~real] == 0).all()
-    torch.testing.assert_close(state.looked.sum(1), torch.tensor([1.0, 0.0, 1.0]))
+    writer, (sources, inputs) = OnDevice(network()), problem()
+    decoder = writer.decoder(writer.encode(arrays(sources)))
+    _, state = decoder.step(inputs.padded()[:, 0].numpy(), decoder.begin())
+    real = sources.mask().numpy()
+    assert (state[LOOKED][~real] == 0).all()
+    np.testing.assert_allclose(state[LOOKED].sum(1), [1.0, 0.0, 1.0], rtol=1e-6)
+
+
+def test_on_a_device_it_writes_what_it_writes_without_torch() -> None:
+    net, (sources, _) = network(replace(PLAIN, feeding="input")), problem()
+    given = {"begin": BEGIN, "end": END, "limits": [9, 6], "options": Beam(3, n_best=2)}
+    found = []
+    for writer in (OnDevice(net), net.in_use()):
+        decoder = writer.decoder(writer.encode([arrays(sources)[k] for k in (0, 2)]))  # type: ignore[arg-type]
+        looked = {"attention": lambda state: state[LOOKED]}
+        found.append(beam(decoder, decoder.begin(), **given, **looked, excluded=(0,)))  # type: ignore[arg-type, type-var]
+    for one, other in zip(*found, strict=True):
+        assert [each.tokens for each in one] == [each.tokens for each in other]
+        for mine, theirs in zip(one, other, strict=True):
+            assert mine.log_probability == pytest.approx(theirs.log_probability, abs=1e-4)
+            assert mine.attention is not None
+            assert theirs.attention is not None
+            np.testing.assert_allclose(mine.attention, theirs.attention, atol=1e-5)
+
+
+def test_of_equals_on_a_device_the_lower_token_comes_first() -> None:
+    writer, draw = OnDevice(network()), torch.Generator().manual_seed(0)
+    decoder = writer.decoder(writer.encode([np.array([3])]))
+    scores = torch.randint(-2, 3, (40, 9), generator=draw).float()
+    for k, excluded in ((1, ()), (3, (4, 0)), (9, ())):
+        mine, theirs = decoder.top(scores, k, excluded), top(scores.numpy(), k, excluded)
+        assert np.array_equal(mine.ids, theirs.ids)
+        assert np.array_equal(mine.values, theirs.values)
+        np.testing.assert_allclose(mine.log_sum_exp, theirs.log_sum_exp, rtol=1e-6)
+
+
+def test_attention_has_the_same_scores_in_both() -> None:
+    assert SCORES == attention.KINDS
 
 
 def test_a_shared_vocabulary_has_one_vector_a_piece() -> None:

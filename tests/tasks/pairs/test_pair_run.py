@@ -20,11 +20,9 @@ from recurra.bundle import CARD, CHECKPOINT, CONFIG, HISTORY, REPORT, WEIGHTS, R
 from recurra.cli import main
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.pairs.estimator import PIECES, PairModel
-from recurra.tasks.pairs.recipe import Limits
 from recurra.tasks.pairs.report import BASELINES, LOOKED, SCORED
-from recurra.tasks.pairs.translate import Translation
+from recurra.tasks.pairs.translate import Limits, Translation
 from toy_pairs import LESS, SOURCES, UNSEEN, network, prepared, spelt
-from unsealed import unseal
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -59,7 +57,9 @@ def test_the_run_has_what_a_run_has(model: PairModel) -> None:
     stored = model.run.read_json(PIECES)
     one = model._sources is model._targets
     assert set(stored) == ({"shared"} if one else {"sources", "targets"})
-    assert Limits(**model.run.config()["training"]["limits"]) == model._limits
+    inference = model.run.config()["inference"]
+    assert Limits(**inference["limits"]) == model._limits
+    assert inference["tokens"] == model._targets.kind
 
 
 def test_the_report_is_of_what_it_translates_itself(speller: PairModel) -> None:
@@ -318,7 +318,8 @@ def test_pieces_of_another_run_are_refused(own: Path, turner: PairModel) -> None
     shutil.copy(turner.run.path / PIECES, own / PIECES)
     with pytest.raises(BundleError, match=f"{PIECES}: of another run"):
         PairModel.load(own)
-    unseal(own)
+    # The same under the run's own seal.
+    Run(own).write_json(PIECES, turner.run.read_json(PIECES))
     with pytest.raises(BundleError, match="as the weights have"):
         PairModel.load(own)
 

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import END, UNKNOWN, Tokenizer, learn
-from recurra.core.ragged import Ragged
-from recurra.core.state import State
 from recurra.errors import DataError, OptionError
+from recurra.runtime.pairs import LOOKED
+from recurra.runtime.state import State
+from recurra.search.hypotheses import Top, top
 from recurra.search.sampling import Sampling
 from recurra.tasks.pairs import translate as verb
 from recurra.tasks.pairs.translate import Translating, Translation, translate
@@ -23,81 +24,72 @@ TEXTS = [" ".join(TEXT.split()[a : a + n]) for a in range(6) for n in (1, 3, 4, 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Written(State):
-    """How much is written, (R,), and where the last step looked, (R, S)."""
-
-    count: Tensor
-    looked: Tensor
-
-    @property
-    def batch(self) -> int:
-        return self.count.shape[0]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Ids(State):
+class Ids:
     """Sources (B, S), padded with -1."""
 
-    padded: Tensor
-
-    @property
-    def batch(self) -> int:
-        return self.padded.shape[0]
+    padded: NDArray[np.int64]
 
 
 @final
-class Copier(nn.Module):
+class Copier:
     """Writes what it reads, piece by piece, and now and then something else, by a fixed table."""
 
     def __init__(self, size: int, *, noise: float = 1.0, ends: bool = True, looks: bool = True):
-        super().__init__()
-        draw = torch.Generator().manual_seed(0)
-        self.noise = nn.Parameter(noise * torch.randn((31, size), generator=draw))
+        draw = np.random.default_rng(0)
+        self.noise = np.float32(noise) * draw.standard_normal((31, size), dtype=np.float32)
         self.ends, self.looks = ends, looks
         self.batches: list[tuple[int, int]] = []
         self.steps: list[int] = []
 
-    def encode(self, sources: Ragged) -> Ids:
-        assert not self.training
-        assert int(sources.lengths.min()) > 0
-        self.batches.append((sources.batch, sources.steps))
-        return Ids(sources.padded(-1))
+    def encode(self, sources: Sequence[NDArray[np.int64]]) -> Ids:
+        lengths = [len(each) for each in sources]
+        assert min(lengths) > 0
+        self.batches.append((len(sources), max(lengths)))
+        padded = np.full(self.batches[-1], -1, np.int64)
+        for row, each in zip(padded, sources, strict=True):
+            row[: len(each)] = each
+        return Ids(padded)
 
-    def decoder(self, memory: Ids) -> Decoder:
-        return Decoder(self, memory)
+    def decoder(self, encoded: Ids) -> Decoder:
+        return Decoder(self, encoded)
 
 
 @final
 class Decoder:
-    def __init__(self, network: Copier, memory: Ids) -> None:
-        self.network, self.memory = network, memory
+    def __init__(self, network: Copier, encoded: Ids) -> None:
+        self.network, self.encoded = network, encoded
 
-    def first(self, copies: int = 1) -> Written:
-        rows = self.memory.batch * copies
-        nowhere = torch.zeros(rows, self.memory.padded.shape[1])
-        return Written(torch.zeros(rows, dtype=torch.long), nowhere)
+    def begin(self, copies: int = 1) -> State:
+        """How much is written, (R,), and where the last step looked, (R, S)."""
+        rows = len(self.encoded.padded) * copies
+        nowhere = np.zeros((rows, self.encoded.padded.shape[1]), np.float32)
+        return State({"count": np.zeros(rows, np.int64), LOOKED: nowhere})
 
     def step(
-        self, tokens: Tensor, state: Written, counts: Tensor | None = None
-    ) -> tuple[Tensor, Written]:
-        network, ids = self.network, self.memory.padded
+        self, tokens: NDArray[np.int64], state: State, counts: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.float32], State]:
+        network, ids = self.network, self.encoded.padded
         network.steps.append(len(tokens))
-        each = torch.full((len(ids),), len(tokens) // len(ids)) if counts is None else counts
-        ids = ids.repeat_interleave(each, 0)
+        each = np.full(len(ids), len(tokens) // len(ids)) if counts is None else counts
+        ids, count = ids.repeat(each, 0), state["count"]
         last = (ids >= 0).sum(1) - 1
-        at = torch.minimum(state.count, last)
-        here = ids.gather(1, at[:, None])[:, 0]
-        here = torch.where(state.count > last, END, here)
-        logits = network.noise[(7 * here + tokens) % 31].clone()
-        logits[torch.arange(len(tokens)), here] += 6.0
+        at = np.minimum(count, last)
+        here = np.where(count > last, END, ids[np.arange(len(ids)), at])
+        logits = network.noise[(7 * here + tokens) % 31].copy()
+        logits[np.arange(len(tokens)), here] += 6.0
         if not network.ends:
             logits[:, END] = -100.0
-        looked = nn.functional.one_hot(at, ids.shape[1]).float() * float(network.looks)
-        return logits, Written(state.count + 1, looked)
+        looked = np.eye(ids.shape[1], dtype=np.float32)[at] * np.float32(network.looks)
+        return logits, State({"count": count + 1, LOOKED: looked})
 
-    def keep(self, sentences: Tensor) -> Decoder:
-        return Decoder(self.network, self.memory.select(sentences))
+    def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return outputs
+
+    def top(self, outputs: NDArray[np.float32], k: int, excluded: Sequence[int] = ()) -> Top:
+        return top(outputs, k, excluded)
+
+    def select(self, sentences: NDArray[np.int64]) -> Decoder:
+        return Decoder(self.network, Ids(self.encoded.padded[sentences]))
 
 
 def limit(sizes: Any) -> Any:
@@ -175,8 +167,7 @@ def test_subwords_are_never_unknown() -> None:
     pytest.importorskip("tokenizers")
     pieces = learn([" ".join(TEXTS), *TEXTS], "bpe", flowing=False)
     network = Copier(len(pieces), noise=0.0)
-    with torch.no_grad():
-        network.noise[:, UNKNOWN] = 90.0
+    network.noise[:, UNKNOWN] = 90.0
     found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
     assert [one.text for (one,) in found] == TEXTS
 
