@@ -43,8 +43,8 @@ def greatest(values: Floats, lengths: Rows, *, ids: Rows | None = None, threads:
 
 def _fold(values: Floats, lengths: Rows, ids: Rows | None, highest: bool, threads: int) -> Floats:
     count = len(values) if ids is None else len(ids)
-    shaped = values.dtype == np.float32 and values.ndim == 2 and values.strides[0] % 4 == 0
-    if not shaped or (values.shape[1] > 1 and values.strides[1] != 4):
+    shaped = values.dtype == np.float32 and values.ndim == 2 and values.flags.aligned
+    if not shaped or (values.size and values.shape[1] > 1 and values.strides[1] != 4):
         raise OptionError(
             f"values: {values.dtype} {values.shape}", expected="float32 (N, F), rows contiguous"
         )
