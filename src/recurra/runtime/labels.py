@@ -211,7 +211,7 @@ class LabelNetwork:
         told = folds.sums(said, lengths, ids=batch.places, threads=self.threads)
         owners = np.repeat(np.arange(len(lengths)), lengths)
         each = many[:, 0] if batch.places is None else many[batch.places, 0]
-        count = np.bincount(owners, each, len(lengths))[:, None]
+        count = np.bincount(owners, each, len(lengths))[:, None].astype(np.float64)
         return mean + self._directly(told, count)
 
     def tags(self, scores: Array, lengths: Rows) -> Rows:
