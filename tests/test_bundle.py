@@ -374,7 +374,10 @@ def test_open_tells_what_is_no_run(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text('{"format": 99, "task": "text", "recurra": "9.0"}')
     with pytest.raises(BundleError, match="bundle format 99") as caught:
         Run.open(tmp_path)
-    assert caught.value.expected == f"format 1 to {FORMAT}"
+    assert caught.value.expected == f"format {FORMAT}" == "format 1"
+    (tmp_path / CONFIG).write_text('{"format": 1, "task": "text", "recurra": "0.1.0"}')
+    with pytest.raises(BundleError, match=r"config\.json: damaged \(no seal\)"):
+        Run.open(tmp_path)
 
 
 def test_open_tells_a_run_of_another_task(tmp_path: Path) -> None:
@@ -674,11 +677,11 @@ def test_files_of_another_run_are_noticed(tmp_path: Path, name: str) -> None:
     # The same where the configuration is the other's; a copy of both is a run again.
     (one.path / CONFIG).write_bytes((other.path / CONFIG).read_bytes())
     read(one, name)
-    # A file of a run from before there were seals is not of this one either.
-    Run(tmp_path / "old").write_json("report.json", {"nats": 1.5})
-    Run(tmp_path / "old").write_arrays(WEIGHTS, ARRAYS, FACTS)
-    read(Run(tmp_path / "old"), name)
-    (one.path / name).write_bytes((tmp_path / "old" / name).read_bytes())
+    # A file without the seal of a run is not of this one either.
+    Run(tmp_path / "bare").write_json("report.json", {"nats": 1.5})
+    Run(tmp_path / "bare").write_arrays(WEIGHTS, ARRAYS, FACTS)
+    read(Run(tmp_path / "bare"), name)
+    (one.path / name).write_bytes((tmp_path / "bare" / name).read_bytes())
     with pytest.raises(BundleError, match="of another run"):
         read(one, name)
 

@@ -1,8 +1,4 @@
-"""What use needs: every verb where torch, pandas, scikit-learn and matplotlib are not installed.
-
-OFFENDERS and IMPORTERS say what fails there as yet. They only shrink: what works and stands there
-fails the test, and so does what fails and does not.
-"""
+"""What use needs: every verb where torch, pandas, scikit-learn and matplotlib are not installed."""
 
 from __future__ import annotations
 
@@ -10,52 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from blocks import ROOT
-from frozen.calls import CALLS, verb_of
+from frozen.calls import CALLS
 
 HEAVY = ("torch", "pandas", "sklearn", "matplotlib")
 
-OFFENDERS: dict[str, dict[str, set[str]]] = {
-    "torch": {
-        "text": {"evaluate", "generate", "lines", "nats", "usual", "vocabulary"},
-        "series": {"evaluate", "forecast", "predict", "stream"},
-        "pairs": {"evaluate", "translate"},
-    },
-    "pandas": {},
-    "sklearn": {},
-    "matplotlib": {},
-}
-"""Package -> task -> the verbs that cannot do without it."""
-
 ROOMS = ("native", "bundle", "codecs", "search", "runtime", "data", "judge", "cli", "show")
 """Rooms of what use needs; those that are not there yet are passed over."""
-
-IMPORTERS = {
-    "recurra.doctor",
-    "recurra.search.beam",
-    "recurra.search.choice",
-    "recurra.search.draws",
-    "recurra.search.stream",
-    "recurra.search.writing",
-    "recurra.show.figures",
-    "recurra.show.labels",
-    "recurra.show.page",
-    "recurra.show.pairs",
-    "recurra.show.series",
-    "recurra.show.text",
-    "recurra.tasks.pairs.command",
-    "recurra.tasks.pairs.estimator",
-    "recurra.tasks.series.command",
-    "recurra.tasks.series.estimator",
-    "recurra.tasks.text.command",
-    "recurra.tasks.text.estimator",
-}
-"""Modules that import one of HEAVY as they are imported."""
 
 
 def without(packages: tuple[str, ...], what: str, *names: str) -> dict[str, Any]:
@@ -71,33 +32,11 @@ def without(packages: tuple[str, ...], what: str, *names: str) -> dict[str, Any]
     return found
 
 
-def compare(listed: set[str], failed: set[str], told: dict[str, str], name: str) -> None:
-    """Fail where what fails is not what is listed, and say what to do."""
-    new = [f"  {each}: {told[each]}" for each in sorted(failed - listed)]
-    assert not new, "\n".join(["needs what use must not need:", *new])
-    gone = sorted(listed - failed)
-    assert not gone, f"these work now, take them off {name}: {', '.join(gone)}"
-
-
 def check_verbs(packages: tuple[str, ...], *fixtures: str) -> None:
-    """The verbs of a task that fail without these packages are those of OFFENDERS."""
-    failed: dict[tuple[str, str], set[str]] = defaultdict(set)
-    told: dict[str, str] = {}
-    tasks = {each.partition("-")[0] for each in fixtures}
-    for call, came in without(packages, "calls", *fixtures).items():
-        if came is None:
-            continue
-        assert came["reached"], f"{call}: fails, but not for want of a package: {came['error']}"
-        fixture, _, asked = call.partition(": ")
-        verb = verb_of(asked)
-        for package in came["reached"]:
-            failed[package, fixture.partition("-")[0]].add(verb)
-            told.setdefault(verb, f"{call}: {came['error']}")
-    for package in packages:
-        for task in sorted(tasks):
-            listed = OFFENDERS[package].get(task, set())
-            name = f"OFFENDERS[{package!r}][{task!r}]"
-            compare(listed, failed[package, task], told, name)
+    """No verb of a task needs these packages."""
+    calls = without(packages, "calls", *fixtures)
+    assert calls
+    assert {call: came["error"] for call, came in calls.items() if came is not None} == {}
 
 
 @pytest.mark.parametrize("task", ["text", "labels", "series", "pairs"])
@@ -123,5 +62,4 @@ def modules() -> list[str]:
 
 def test_what_use_imports_reaches_nothing_heavy() -> None:
     found = without(HEAVY, "imports", *modules())
-    told = {name: came["error"] for name, came in found.items() if came is not None}
-    compare(IMPORTERS, set(told), told, "IMPORTERS")
+    assert {name: came["error"] for name, came in found.items() if came is not None} == {}

@@ -27,12 +27,11 @@ from damage import (
     use,
 )
 from recurra import show
-from recurra.bundle import CONFIG, HISTORY, WEIGHTS
+from recurra.bundle import HISTORY, WEIGHTS
 from recurra.errors import RecurraError
 from recurra.tasks import model_class, task_of
 from recurra.tasks.text import evaluate
 from recurra.training.progress import Silence
-from unsealed import unseal
 
 pytest.importorskip("polars")
 pytest.importorskip("sklearn")
@@ -79,8 +78,6 @@ def matrix(
     act: Act,
     draws: int,
     names: Sequence[str] = (),
-    *,
-    sealed: bool = True,
 ) -> int:
     """Every damage to every file, those by chance so often; the number of cases.
 
@@ -90,7 +87,6 @@ def matrix(
         act: what is done with it, and what it says.
         draws: how often each damage by chance is tried.
         names: the files; without any, all.
-        sealed: whether silence is a fault: without seals, as in older runs, it cannot be helped.
     """
     shutil.copytree(whole, own)
     intact, cases, faults = act(own), 0, []
@@ -100,29 +96,28 @@ def matrix(
                 shutil.rmtree(own)
                 shutil.copytree(whole, own)
                 damage.spoil(own / name, random.Random(f"{name} {number}"), other / name)
-                fault = judged(act, own, name, intact if sealed else None, damage)
+                fault = judged(act, own, name, intact, damage)
                 faults += [f"{name}, {damage.name} {number}: {fault}"] if fault else []
                 cases += 1
     assert not faults, "\n".join([f"{len(faults)} of {cases} cases", *faults])
     return cases
 
 
-def judged(act: Act, own: Path, name: str, intact: dict[str, str] | None, damage: Damage) -> str:
+def judged(act: Act, own: Path, name: str, intact: dict[str, str], damage: Damage) -> str:
     """What is wrong with how a damage is met; nothing where all is well."""
     try:
         found = act(own)
     except RecurraError as error:
         message = str(error)
-        if intact is not None and str(own) not in message:
+        if str(own) not in message:
             return f"does not name the run: {message}"
         # What is damaged is named, or the file that does not fit it any more.
-        apart = ("swapped", "missing", "a_folder") if intact is not None else [damage.name]
-        if name not in message and damage.name not in apart:
+        if name not in message and damage.name not in ("swapped", "missing", "a_folder"):
             return f"does not name the file: {message}"
         return "" if error.expected or error.fix else f"does not say what to do: {message}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    if intact is not None and not found.items() <= intact.items():
+    if not found.items() <= intact.items():
         return "silence: says something else"
     return ""
 
@@ -182,20 +177,7 @@ def test_pictures_of_a_damaged_run(
     assert matrix(*runs[task], tmp_path / "own", drawn, 1, names) > 15
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_older_runs_without_seals_load_and_break_with_a_message(
-    runs: dict[str, tuple[Path, Path]], tmp_path: Path, task: str
-) -> None:
-    whole, other = (
-        unseal(Path(shutil.copytree(run, tmp_path / str(at)))) for at, run in enumerate(runs[task])
-    )
-    # All the same, but for the format that the configuration names.
-    assert use(whole) | {CONFIG: ""} == use(runs[task][0]) | {CONFIG: ""}
-    assert matrix(whole, other, tmp_path / "own", use, 1, sealed=False) > 50
-
-
 @pytest.mark.long
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers too large, in runs without seals
 @pytest.mark.parametrize("task", TASKS)
 def test_damage_at_length(
     runs: dict[str, tuple[Path, Path]],
@@ -205,8 +187,4 @@ def test_damage_at_length(
 ) -> None:
     cases = matrix(*runs[task], tmp_path / "used", use, 30)
     cases += matrix(*begun[task], tmp_path / "resumed", resume, 5)
-    whole, other = (
-        unseal(Path(shutil.copytree(run, tmp_path / str(at)))) for at, run in enumerate(runs[task])
-    )
-    cases += matrix(whole, other, tmp_path / "older", use, 25, sealed=False)
     print(f"{task}: {cases:,} cases")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -19,6 +18,7 @@ from recurra import cli
 
 SOURCE = ROOT / "src" / "recurra"
 README = ROOT / "README.md"
+HOUSE = ROOT / "docs" / "house.md"
 
 FLOORS = [
     {"errors"},
@@ -182,12 +182,32 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not listed & {"torch", "numpy", "safetensors", "matplotlib"}
 
 
+NOT_FOR_WRITING = {
+    *("torch", "pydantic", "typer", "rich", "asyncio", "concurrent", "logging", "platform"),
+    *("importlib.metadata", "statistics", "lzma", "tempfile", "subprocess", "difflib"),
+    *("recurra.judge", "recurra.training.loop", "recurra.tasks.text.report"),
+    *("recurra.tasks.text.evaluate", "recurra.tasks.text.data", "recurra.tasks.labels"),
+}
+"""Modules that a first character does not wait for."""
+
+
+def test_generate_loads_what_writes_and_nothing_else(trained: Path) -> None:
+    # NumPy and click load what they like, and so does what puts this package on the path.
+    given = loaded("import numpy, numpy.random, click")
+    written = loaded(
+        "from recurra.cli import main",
+        f"assert main(['generate', {str(trained)!r}, '--length', '3']) == 0",
+    )
+    assert {"numpy", "click", "recurra.tasks.text.estimator"} <= written
+    assert not (written - given) & NOT_FOR_WRITING
+
+
 # -- README -------------------------------------------------------------------------------------
 
 
 def drawn_tree() -> dict[str, str]:
     """Path -> its words, of the block that begins with `src/recurra/`."""
-    block = next(b.body for b in blocks(README) if b.body.startswith("src/recurra/"))
+    block = next(b.body for b in blocks(HOUSE) if b.body.startswith("src/recurra/"))
     entries: dict[str, str] = {}
     folders: list[tuple[int, str]] = []
     for line in block.split("\n")[1:]:
@@ -205,7 +225,7 @@ def drawn_tree() -> dict[str, str]:
     return entries
 
 
-def test_the_tree_in_the_readme_is_the_tree() -> None:
+def test_the_tree_of_the_house_is_true() -> None:
     real = {
         path.relative_to(SOURCE).as_posix()
         for path in modules()

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
-from recurra.tasks.series.windows import Windows
+from recurra.networks.autoregressive import Autoregressive
+from recurra.networks.windows import Windows
+from recurra.runtime import autoregressive
+from recurra.runtime import windows as runtime
+from recurra.runtime.autoregressive import Sizes
+from recurra.runtime.quantiles import path_quantiles
+from recurra.runtime.weights import Weights
 
 SIZES: dict[str, Any] = {
     "period": 3,
@@ -72,3 +78,22 @@ def plain(values: Tensor, horizon: int) -> tuple[Windows, Tensor, Tensor]:
         torch.ones(rows),
     )
     return found, values[:, steps:], torch.ones(rows, horizon, dtype=torch.bool)
+
+
+def arrays(given: Windows) -> runtime.Windows:
+    """The same windows for what is used; each is of a series of its own."""
+    held = [each.numpy() for each in vars(given).values()]
+    keys = np.stack([np.arange(len(given)), np.full(len(given), 7)], 1).astype(np.uint64)
+    return runtime.Windows(*held, keys)
+
+
+def in_use(net: Autoregressive, number: int = 0) -> autoregressive.Autoregressive:
+    """The network in use."""
+    held = {name: each.float().numpy() for name, each in net.state_dict().items()}
+    return autoregressive.Autoregressive(net.sizes, Weights(held), "", "", number)
+
+
+def levels(net: Autoregressive, given: Windows, paths: int = 200) -> Tensor:
+    """Quantiles (B, H, Q) of paths of the network in use."""
+    drawn = in_use(net).paths(arrays(given), paths, 1)
+    return torch.from_numpy(path_quantiles(drawn))

@@ -8,13 +8,14 @@ import numpy as np
 import polars
 import pytest
 
+from recurra.data.columns import column_of
 from recurra.data.frames import Frame
 from recurra.data.moments import Moments, looks_like_moments, moments
 from recurra.errors import DataError
 
 
 def frame(values: Any, name: str = "ds") -> Frame:
-    return Frame("a", polars.DataFrame({name: values}), lambda row: f"a, row {row}")
+    return Frame("a", {name: column_of(values)}, lambda row: f"a, row {row}")
 
 
 def read(values: Any, name: str = "ds", zone: str | None = "any") -> Moments:
@@ -82,7 +83,7 @@ def test_dates_of_frames() -> None:
     for kind in (polars.Datetime("ms"), polars.Datetime("us"), polars.Datetime("ns")):
         values = polars.Series(days).cast(kind)
         np.testing.assert_array_equal(read(values).stamps, expected)
-    assert "holds Duration" in refusal([timedelta(1), timedelta(2)]).got
+    assert "holds values of timedelta" in refusal([timedelta(1), timedelta(2)]).got
 
 
 def test_no_date_names_the_row() -> None:

@@ -201,7 +201,7 @@ def test_a_panic_of_polars_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_parquet_without_polars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(MissingExtra, match=r'pip install "recurra\[labels\]"'):
+    with pytest.raises(MissingExtra, match=r'pip install "recurra\[all\]"'):
         read_table(write(tmp_path / "a.parquet", "PAR1"))
 
 

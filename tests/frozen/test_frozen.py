@@ -80,7 +80,7 @@ def test_what_differs_is_told() -> None:
         assert list(calls.close(told, other)), other
     near = [told[0], {"a": [1.0, 0.50004], "n": 3}, "cost 0.501 nats, 12 lines, 1.2e-05"]
     assert not list(calls.close(told, near))
-    assert list(calls.close(0.001, 0.00109)) != list(calls.token_nll(0.001, 0.00109)) == []
+    assert list(calls.close(0.001, 0.00109)) != list(calls.nats(0.001, 0.00109)) == []
 
 
 def test_other_draws_are_alike_and_other_forecasts_are_not() -> None:

@@ -72,8 +72,9 @@ def test_step_by_step_is_the_row_so_far(kinds: str, steps: int, batch: int, seed
     arrays = pool.begin(batch)
     assert set(arrays) == set(pool.names.values())
     for t in range(steps):
-        pool.add(x[:, t], arrays)
-        found = pool.read(x[:, t], np.full((batch, 1), t + 1.0), arrays)
+        step = np.ascontiguousarray(x[:, t])
+        pool.add(step, arrays)
+        found = pool.read(step, np.full((batch, 1), t + 1.0), arrays)
         so_far = np.ascontiguousarray(x[:, : t + 1]).reshape(-1, 6)
         check_same(found, pool.whole(so_far, np.full(batch, t + 1)))
 

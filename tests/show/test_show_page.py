@@ -151,7 +151,7 @@ def test_it_is_made_from_the_run_alone_and_again_the_same(
     assert run.read_text(PAGE) == first
 
 
-def test_what_an_older_run_lacks_is_said(run: Run) -> None:
+def test_what_a_run_lacks_is_said(run: Run) -> None:
     (run.path / INSIDE).unlink()
     lines = [{k: v for k, v in line.items() if k != "sample"} for line in run.history()]
     (run.path / HISTORY).unlink()

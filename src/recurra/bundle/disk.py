@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,8 @@ ASIDE: Final = ".aside"
 
 def write(target: Path, parts: Iterable[bytes]) -> None:
     """Replace a file by these parts one after the other, or leave it as it was."""
+    import tempfile  # only where something is written, with what it imports in turn
+
     with errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(ASIDE, f".{target.name}.", target.parent)

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -173,7 +172,7 @@ class Run:
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Replace a JSON file, indented to be read by eye, with a seal at its end."""
         new = name == CONFIG and not self.has(CONFIG)
-        whose = self.identity() or (seal.identity() if new else None)
+        whose = self.name or (seal.identity() if new else None)
         written = value if whose is None else seal.sealed(value, whose)
         self.write_text(
             name, json.dumps(written, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -219,7 +218,7 @@ class Run:
         self, name: str, arrays: Arrays, facts: Mapping[str, Any] | None = None
     ) -> None:
         """Replace a file of named arrays; `facts` (JSON) travel in its header."""
-        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self.identity()))
+        self.write_bytes(name, array_file.to_bytes(arrays, facts or {}, self.name))
 
     def read_arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
         """The named arrays of a file, and the facts in its header.
@@ -257,18 +256,14 @@ class Run:
                 fix=_RESTORE,
             ) from None
 
-    def identity(self) -> str | None:
+    @property
+    def name(self) -> str | None:
         """Which run this is, as its files know it; None before its configuration is written."""
         return self._opened(CONFIG)[1] if self.has(CONFIG) else None
 
-    @property
-    def name(self) -> str:
-        """What its files and the states of its streams know it by; a copy has the same."""
-        return self.identity() or ""
-
     def _check_own(self, name: str, whose: str | None) -> None:
         """Refuse a file that was written for another run than the configuration was."""
-        if name != CONFIG and self.has(CONFIG) and whose != self.identity():
+        if name != CONFIG and self.has(CONFIG) and whose != self.name:
             fault = "damaged (no seal), or " if whose is None else ""
             raise BundleError(
                 f"{self.path / name}: {fault}of another run than {CONFIG}",
@@ -317,6 +312,8 @@ class Run:
 
     def settle(self) -> None:
         """Remove the runs that were overwritten by this one, as it is finished."""
+        import shutil
+
         disk.sync_folder(self.path.resolve().parent)
         for each in reversed(self.replaced):
             shutil.rmtree(each, ignore_errors=True)
@@ -332,6 +329,8 @@ class Run:
                 latest.rename(place)
 
     def _empty(self) -> None:
+        import shutil
+
         # The configuration last: cut off half-way, what is left still says that it is a run.
         for each in sorted(self.path.iterdir(), key=lambda each: each.name == CONFIG):
             if each.is_dir() and not each.is_symlink():

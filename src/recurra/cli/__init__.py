@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    """Parse and call; not click's own `main`, which has its own ideas of Ctrl-C and broken pipes."""
+    """Parse and call. Not click's own `main`: it ends the process at a broken pipe."""
     try:
         with recurra.make_context("recurra", words) as context:
             code: Any = recurra.invoke(context)

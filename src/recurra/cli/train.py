@@ -6,7 +6,8 @@ from dataclasses import Field, fields
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import click
 
@@ -68,15 +69,15 @@ def _training(task: str) -> click.Command:
 
 
 def _option(field: Field[Any], hint: Any) -> click.Option:
-    """The option of a field: `int | None` takes a whole number, `list[str] | None` several words."""
-    kind = next(iter(get_args(hint)), hint) if field.default is None else hint
-    name, flag = field.name, field.name.replace("_", "-")
-    how: dict[str, Any] = {"default": field.default, "help": field.metadata["help"]}
+    """The option of a field: `int | None` takes a whole number, `list[str]` may be repeated."""
+    kind = get_args(hint)[0] if isinstance(hint, UnionType) else hint
+    flag, told = field.name.replace("_", "-"), field.metadata["help"]
     if kind is bool:
-        return click.Option([f"--{flag}/--no-{flag}", name], **how)
-    if kind == list[str]:
-        return click.Option([f"--{flag}", name], type=str, multiple=True, help=how["help"])
-    return click.Option([f"--{flag}", name], type=kind, **how)
+        names = [f"--{flag}/--no-{flag}", field.name]
+        return click.Option(names, default=field.default, help=told)
+    if get_origin(kind) is list:
+        return click.Option([f"--{flag}", field.name], multiple=True, help=told)
+    return click.Option([f"--{flag}", field.name], type=kind, default=field.default, help=told)
 
 
 train = Group(

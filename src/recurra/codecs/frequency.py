@@ -112,9 +112,11 @@ class Frequency:
                 )
             return cls(unit, count, _anchor(stamps, unit, count))
         groups = np.zeros(len(stamps), np.int64) if groups is None else groups
-        order = np.lexsort((stamps, groups))
-        stamps, groups = stamps[order], groups[order]
         inside = np.diff(groups) == 0
+        if (np.diff(groups) < 0).any() or (np.diff(stamps).astype(np.int64)[inside] < 0).any():
+            order = np.lexsort((stamps, groups))
+            stamps, groups = stamps[order], groups[order]
+            inside = np.diff(groups) == 0
         if not (inside & (np.diff(stamps).astype(np.int64) > 0)).any():
             raise DataError(
                 "each series has one step: nothing says what lies between two",
@@ -270,7 +272,10 @@ def _normal(unit: str, count: int) -> tuple[str, int]:
 
 def _base(gaps: Ordinals) -> int:
     """The step that most gaps are multiples of."""
-    values, counts = np.unique(gaps[gaps > 0], return_counts=True)
+    gaps = gaps[gaps > 0]
+    if gaps.min() == gaps.max():
+        return int(gaps[0])
+    values, counts = np.unique(gaps, return_counts=True)
     usual = int(values[counts.argmax()])
     if (values % usual == 0).all():
         return usual

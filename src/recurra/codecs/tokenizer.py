@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.codecs.bpe import Bpe
 from recurra.codecs.characters import Characters
 from recurra.codecs.grammar import LEAST_SUBWORDS, MANY_TEXTS, ONE_TEXT, parsed
 from recurra.codecs.utf8 import Bytes, readable
@@ -316,6 +315,8 @@ def from_json(value: object, *, flowing: bool = True) -> Tokenizer:
         case "bytes":
             return Tokenizer(Bytes(), flowing)
         case "subwords":
+            from recurra.codecs.bpe import Bpe
+
             return Tokenizer(Bpe.from_json(given, lines=flowing), flowing)
         case "words":
             return Tokenizer(Words.from_json(given), flowing)
@@ -384,6 +385,8 @@ def _learnt(
     led = texts if flowing else (f" {text}" for text in texts)
     if unit == "words":
         return Words.learn(led, size or room or MOST_WORDS)
+    from recurra.codecs.bpe import Bpe
+
     return Bpe.learn(led, (size or most or MOST_SUBWORDS) - RESERVED, lines=flowing)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
@@ -36,6 +35,8 @@ class Guess:
 
     def fix_for(self, name: str) -> str:
         """What to do with the file of this name; quoted for a shell."""
+        import shlex  # only where a file is refused
+
         return self.fix.format(name=shlex.quote(name))
 
 

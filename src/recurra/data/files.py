@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import os
 import stat
@@ -194,6 +193,8 @@ def is_folder(
 
 def _nearest(path: Path) -> Path | None:
     """The file beside `path` whose name is most like it."""
+    import difflib  # only where a name is wrong
+
     try:
         beside = [other.name for other in path.parent.iterdir()]
     except OSError:

@@ -1,27 +1,34 @@
-"""Columns of tables of millions of rows, through polars; what it refuses, `tables` explains."""
+"""Columns of tables of millions of rows; what is not plain, `tables` reads and explains."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data.columns import MISSING, WIDEST, Column, Fields, Rows, Texts, column_of
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded
-from recurra.data.tables import EXPECTED, Table, check_names, no_rows, read_table, table_of
-from recurra.errors import DataError, MissingExtra, OptionError, did_you_mean
+from recurra.data.tables import (
+    EXPECTED,
+    Table,
+    check_names,
+    no_rows,
+    parquet_frame,
+    read_table,
+    table_of,
+)
+from recurra.errors import DataError, OptionError, did_you_mean
 
-if TYPE_CHECKING:
-    import polars
-
-MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
-"""Texts, in lower case, that stand for a number that is not there."""
+_NEWLINE: Final = 10
+_RETURN: Final = 13
+_PIECE: Final = 1 << 18
 
 
 @final
@@ -34,18 +41,22 @@ class Frame:
     """
 
     name: str
-    columns: polars.DataFrame
+    columns: Mapping[str, Column]
     where: Callable[[int], str]
 
     def __len__(self) -> int:
-        return self.columns.height
+        return len(next(iter(self.columns.values()), ()))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return list(self.columns)
 
     def like(self, name: str) -> str | None:
         """The column that is called so; the case matters only where several differ by it alone."""
-        names = self.columns.columns
-        if name in names:
+        if name in self.columns:
             return name
-        return next((each for each in names if each.lower() == name.lower()), None)
+        return next((each for each in self.columns if each.lower() == name.lower()), None)
 
     def pick(self, name: str, what: str) -> str:
         """The column called `name`; `what` is the option that names it.
@@ -55,30 +66,23 @@ class Frame:
             DataError: it holds more than plain values.
         """
         found = self.like(name)
-        names = self.columns.columns
         if found is None:
             raise OptionError(
                 f"--{what} {name}: {self.name} has no such column",
-                expected=f"one of its columns: {', '.join(map(repr, names))}",
-                fix=did_you_mean(name, names) or f"--{what} followed by one of them",
+                expected=f"one of its columns: {', '.join(map(repr, self.columns))}",
+                fix=did_you_mean(name, self.names) or f"--{what} followed by one of them",
             )
-        kind = self.columns[found].dtype
-        if kind.is_nested() or kind in (_polars().Binary, _polars().Object):
+        column = self.columns[found]
+        if column.kind == "other" and what != "time":  # which says what it wants
             raise DataError(
-                f"{self.where(0)}: column {found!r} holds {kind}",
+                f"{self.where(0)}: column {found!r} holds {column.told}",
                 expected=f"numbers, dates or text as --{what}",
             )
         return found
 
     def missing(self, name: str) -> NDArray[np.bool_]:
         """Which rows (N,) have no value in a column."""
-        column = self.columns[name]
-        found = column.is_null()
-        if column.dtype == _polars().String:
-            found |= column.str.strip_chars().str.to_lowercase().is_in(list(MISSING))
-        elif column.dtype.is_float():
-            found |= column.is_nan()
-        return found.fill_null(True).to_numpy()
+        return self.columns[name].missing
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """The values (N,) of a column; NaN where there are none.
@@ -86,10 +90,11 @@ class Frame:
         Raises:
             DataError: a value is no number, or infinite; the row is named.
         """
-        values, wrong = self._cast(name)
+        column = self.columns[name]
+        values, wrong = column.cast
         if len(wrong):
             row = int(wrong[0])
-            text = str(self.columns[name][row])
+            text = column.value(row)
             raise DataError(
                 f"{self.where(row)}: column {name!r}: {text[:40]!r} is no number",
                 expected="numbers, or nothing where one is missing",
@@ -102,7 +107,7 @@ class Frame:
             row = int(infinite[0])
             more = f" (and in {len(infinite) - 1:,} more rows)" if len(infinite) > 1 else ""
             raise DataError(
-                f"{self.where(row)}: column {name!r}: {self.columns[name][row]} is infinite{more}",
+                f"{self.where(row)}: column {name!r}: {column.value(row)} is infinite{more}",
                 expected="finite numbers, or nothing where one is missing",
                 fix="correct it, or leave it empty",
             )
@@ -110,31 +115,15 @@ class Frame:
 
     def share_of_numbers(self, name: str) -> float:
         """The share of a column's values that are numbers; NaN where there are none at all."""
-        values, wrong = self._cast(name)
+        values, wrong = self.columns[name].cast
         given = int((~np.isnan(values)).sum()) + len(wrong)
         return 1 - len(wrong) / given if given else np.nan
 
-    def _cast(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """A column as numbers (N,), NaN where that fails, and the rows of values that are none."""
-        polars = _polars()
-        column = self.columns[name]
-        if column.dtype == polars.String:
-            column = column.str.strip_chars()
-        elif not (column.dtype.is_numeric() or column.dtype == polars.Boolean):
-            return np.full(len(self), np.nan), np.flatnonzero(~self.missing(name))
-        cast = column.cast(polars.Float64, strict=False)
-        failed = np.flatnonzero((cast.is_null() & column.is_not_null()).to_numpy())
-        values = cast.fill_null(np.nan).to_numpy().astype(np.float64)
-        if len(failed):
-            words = column.gather(failed).str.to_lowercase()
-            failed = failed[~words.is_in(list(MISSING)).to_numpy()]
-        return values, failed
-
-    def texts(self, name: str) -> polars.Series:
-        """The values (N,) of a column as text without blanks around it; null where missing."""
-        polars = _polars()
-        found = self.columns[name].cast(polars.String).str.strip_chars()
-        return kept(found, ~found.str.to_lowercase().is_in(list(MISSING)))
+    def texts(self, name: str) -> Texts:
+        """The values (N,) of a column as text without blanks around it; none where missing."""
+        found = self.columns[name].texts
+        some = [None if each.lower() in MISSING else each for each in found.once]
+        return found.changed(some) if None in some else found
 
 
 def read_frame(path: Path) -> Frame:
@@ -145,36 +134,27 @@ def read_frame(path: Path) -> Frame:
 
     Raises:
         DataError: another suffix, no such file, not UTF-8, no rows, or broken; the line is named.
-        MissingExtra: polars is not installed.
+        MissingExtra: Parquet, and polars is not installed.
     """
-    _polars()
     suffix = path.suffix.lower()
     data = bytes_of(path, EXPECTED)
-    fast = {".csv": _csv, ".tsv": _csv, ".tab": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines}
     if suffix == ".parquet":
         return _parquet(data, path)
-    if suffix in fast:
-        found = fast[suffix](data, path)
+    if suffix in (".csv", ".tsv", ".tab"):
+        found = _csv(data, path)
         return of_table(_slowly(data, path)) if found is None else found
-    return of_table(read_table(path))  # which says what it is not
+    return of_table(read_table(path))  # JSON lines; or it says what it is not
 
 
 def of_table(table: Table) -> Frame:
-    """The columns of a table; those that hold more than plain values are left out."""
-    columns = {name: each for name, each in table.columns.items() if name not in table.nested}
-    polars = _polars()
-    return Frame(
-        table.name,
-        polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)),
-        table.where,
-    )
-
-
-def kept(values: polars.Series, which: polars.Series) -> polars.Series:
-    """The values (N,) where `which` (N,) is true; null elsewhere."""
-    polars = _polars()
-    found: Any = polars.select(polars.when(which).then(values)).to_series()
-    return found  # type: ignore[no-any-return,unused-ignore]
+    """The columns of a table."""
+    columns = {
+        name: Column("other", given=[None] * len(each), told="lists or objects")
+        if name in table.nested
+        else Column("text", given=each)
+        for name, each in table.columns.items()
+    }
+    return Frame(table.name, columns, table.where)
 
 
 def stacked(frames: Sequence[Frame]) -> Frame:
@@ -185,39 +165,25 @@ def stacked(frames: Sequence[Frame]) -> Frame:
     """
     if len(frames) == 1:
         return frames[0]
-    polars = _polars()
-    names = frames[0].columns.columns
+    names = frames[0].names
     for each in frames[1:]:
         for name in names:
-            if name not in each.columns.columns:
+            if name not in each.columns:
                 raise DataError(
                     f"{each.name}: no column {name!r}, which {frames[0].name} has",
                     expected=f"the same columns in all files: {', '.join(map(repr, names))}",
-                    fix=did_you_mean(name, each.columns.columns),
+                    fix=did_you_mean(name, each.names),
                 )
-    parts = [each.columns.select(names) for each in frames]
-    for name in names:
-        kinds = {part[name].dtype for part in parts}
-        if len(kinds) > 1 and not all(kind.is_numeric() for kind in kinds):
-            parts = [part.with_columns(polars.col(name).cast(polars.String)) for part in parts]
+    columns = dict(frames[0].columns)
+    for each in frames[1:]:
+        columns = {name: columns[name].then(each.columns[name]) for name in names}
     ends = np.cumsum([len(each) for each in frames])
 
     def where(row: int) -> str:
         at = int(np.searchsorted(ends, row, "right"))
         return frames[at].where(row - (int(ends[at - 1]) if at else 0))
 
-    return Frame(frames[0].name, polars.concat(parts, how="vertical_relaxed"), where)
-
-
-def _polars() -> Any:
-    try:
-        import polars
-    except ImportError as error:
-        raise MissingExtra(
-            "tables of series are read by polars, which is not installed",
-            fix='pip install "recurra[series]"',
-        ) from error
-    return polars
+    return Frame(frames[0].name, columns, where)
 
 
 # -- CSV ----------------------------------------------------------------------------------------
@@ -229,36 +195,46 @@ def _csv(data: bytes, path: Path) -> Frame | None:
     if foreign(data[:8192]):
         return None
     skipped, names, delimiter = _head(data, path)
-    if delimiter == "\t" and b'"' in data:
-        return None
     begins = _nth_line(data, skipped)
-    if skipped:
-        decoded(data[:begins], str(path))  # the names as well are UTF-8
     if data and not data[begins:].strip():
         raise no_rows(str(path))
-    columns = _quietly(
-        lambda: _polars().read_csv(
-            data[begins:],
-            has_header=False,
-            separator=delimiter,
-            infer_schema=False,
-            new_columns=names,
-        )
-    )
-    if columns is None or columns.width != len(names):
+    if b'"' in data or b"\0" in data or not names:
         return None
-    # Rows that are too short, and blank lines, are filled up with nothing: they are seen by this.
-    if data.count(delimiter.encode(), begins) != columns.height * (columns.width - 1):
+    if not data.isascii():
+        decoded(data, str(path))  # all of it is UTF-8
+    size = len(data) + (not data.endswith(b"\n"))
+    buffer = np.frombuffer(data + b"\n" + bytes(WIDEST), np.uint8)
+    ends = _ends(buffer, begins, size, ord(delimiter))
+    width = len(names)
+    if len(ends) % width:
         return None
+    kinds = buffer[ends].reshape(-1, width)
+    # Rows that are too short, and blank lines, are seen by this.
+    if (kinds[:, -1] != _NEWLINE).any() or (kinds[:, :-1] == _NEWLINE).any():
+        return None
+    ends = ends.reshape(-1, width)
+    last = ends[:, -1] - (buffer[ends[:, -1] - 1] == _RETURN)
+    first = np.concatenate([[begins], ends[:-1, -1] + 1])
+    if width == 1 and (last <= first).any():
+        return None  # blank lines
     check_names(names, str(path))
-    lines = data.count(b"\n", begins) + (not data.endswith(b"\n"))
+    columns = {}
+    for at, name in enumerate(names):
+        starts = ends[:, at - 1] + 1 if at else first
+        stops = last if at == width - 1 else ends[:, at]
+        columns[name] = Column("text", given=Fields(buffer, starts, stops))
+    return Frame(str(path), columns, lambda row: f"{path}, line {skipped + 1 + row:,}")
 
-    def where(row: int) -> str:
-        if lines == columns.height:
-            return f"{path}, line {skipped + 1 + row:,}"
-        return _slowly(data, path).where(row)  # rows of several lines
 
-    return Frame(str(path), columns, where)
+def _ends(buffer: NDArray[np.uint8], begins: int, size: int, delimiter: int) -> Rows:
+    """Where fields end: at delimiters and line ends. Piece by piece, which stay in the cache."""
+    found = []
+    for start in range(begins, size, _PIECE):
+        piece = buffer[start : min(size, start + _PIECE)]
+        breaks = piece == _NEWLINE
+        breaks |= piece == delimiter
+        found.append(np.flatnonzero(breaks) + start)
+    return np.concatenate([np.zeros(0, np.int64), *found])
 
 
 def _slowly(data: bytes, path: Path) -> Table:
@@ -315,40 +291,10 @@ def _nth_line(data: bytes, number: int) -> int:
     return at
 
 
-# -- JSON lines, Parquet ------------------------------------------------------------------------
-
-
-def _json_lines(data: bytes, path: Path) -> Frame | None:
-    columns = _quietly(lambda: _polars().read_ndjson(data, infer_schema_length=None))
-    if columns is None or not columns.height:
-        return None
-    check_names(columns.columns, str(path))
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-
-    def where(row: int) -> str:
-        if lines == columns.height:
-            return f"{path}, line {row + 1:,}"
-        return read_table(path).where(row)
-
-    return Frame(str(path), columns, where)
+# -- Parquet ------------------------------------------------------------------------------------
 
 
 def _parquet(data: bytes, path: Path) -> Frame:
-    columns = _quietly(lambda: _polars().read_parquet(io.BytesIO(data)))
-    if columns is None:
-        return of_table(read_table(path))  # which says what is wrong with it
-    if not columns.height:
-        raise no_rows(str(path))
-    check_names(columns.columns, str(path))
+    found = parquet_frame(data, str(path))
+    columns = {each.name: column_of(each) for each in found.get_columns()}
     return Frame(str(path), columns, lambda row: f"{path}, row {row + 1:,}")
-
-
-def _quietly(read: Callable[[], polars.DataFrame]) -> polars.DataFrame | None:
-    """What polars reads; None where it refuses."""
-    try:
-        return read()
-    except BaseException as error:
-        # What its Rust half panics with is no Exception.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            return None
-        raise

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import DAY, Ordinals, Stamps
-from recurra.data.frames import Frame, kept
+from recurra.data.frames import Frame
 from recurra.errors import DataError
-
-if TYPE_CHECKING:
-    import polars
 
 _DATES: Final = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y"),
@@ -24,10 +24,15 @@ _TIMES: Final = (
     *("", " %H:%M:%S%.f", "T%H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p"),
     "T%H%M%S",
 )
-# A month has no day that polars could read: one is put behind it.
 _MONTHS: Final = ("%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%b-%Y", "%m/%Y", "%m.%Y", "%Y %b")
-_QUARTER: Final = r"^(\d{4})[- ]?[Qq]([1-4])$"
-_ZONE: Final = r"^(.*\d:?\d\d(?:\.\d+)?)\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$"
+_QUARTER: Final = "quarter"
+_ZONE: Final = re.compile(r"(.*\d:?\d\d(?:\.\d+)?)\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)", re.S)
+_TIMED: Final = re.compile(r":|T\d{6}")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_NAMES: Final = tuple(
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+)
+_NEVER: Final = np.datetime64("NaT", "us")
 
 _EXPECTED: Final = "dates as 2024-01-31, 2024-01-31T12:30 or 2024-01; or whole numbers"
 _HEAD: Final = 200  # values by which a spelling is chosen
@@ -52,15 +57,17 @@ class Moments:
 def looks_like_moments(frame: Frame, name: str) -> bool:
     """Whether the first values of a column are dates."""
     column = frame.columns[name]
-    if column.dtype.is_temporal():
-        return column.dtype not in (_polars().Time, _polars().Duration)
-    if column.dtype != _polars().String:
-        return False
-    head = _unzoned(frame.texts(name).drop_nulls().head(20))[0]
-    if not len(head) or _whole(head):
+    if column.kind != "text":
+        return column.kind == "date"
+    texts = frame.texts(name)
+    rows = np.flatnonzero(texts.codes >= 0)[:20]
+    head, _ = _unzoned([texts.once[code] for code in texts.codes[rows].tolist()])
+    if not head or _whole(head):
         return False
     spelling, count = _spelling(head)
-    return count > 0 and not _second_reading(head, spelling, _read(head, spelling))[1].null_count()
+    return (
+        count > 0 and not np.isnat(_second_reading(head, spelling, _read(head, spelling))[1]).any()
+    )
 
 
 def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
@@ -84,68 +91,62 @@ def moments(frame: Frame, name: str, zone: str | None = "any") -> Moments:
             expected="a time in every row",
             fix="drop these rows, or name another column with --time",
         )
-    if column.dtype.is_temporal():
+    if column.kind == "other":
+        raise DataError(
+            f"{frame.where(0)}: column {name!r} holds {column.told}", expected=_EXPECTED
+        )
+    if column.kind == "date":
         return _of_dates(frame, name, zone)
-    if column.dtype.is_numeric():
+    if column.kind != "text":
         numbers = frame.numbers(name)
         broken = np.flatnonzero(numbers != np.floor(numbers))
         if len(broken):
             raise _no_date(frame, name, int(broken[0]))
-        return _of_numbers(column.cast(_polars().Int64).to_numpy(), name)
-    texts = frame.texts(name)
+        assert column.values is not None
+        return _of_numbers(column.values.astype(np.int64), name)
     # A panel has the same moments again and again: each is read once.
-    polars = _polars()
-    once = texts.unique(maintain_order=True)
-    at = texts.replace_strict(once, polars.int_range(len(once), eager=True)).to_numpy()
-    first = np.full(len(once), len(at))
-    np.minimum.at(first, at, np.arange(len(at)))
+    texts = frame.texts(name)
+    once, at = texts.once, texts.codes
     if _whole(once):
-        return _spread(_of_numbers(once.cast(polars.Int64).to_numpy(), name), at)
+        return _spread(_of_numbers(np.array(list(map(int, once)), np.int64), name), at)
     bare, offsets = _unzoned(once)
     if offsets is not None and np.isnan(offsets).any():
-        none = np.isnan(offsets)
+        none, first = np.isnan(offsets), texts.first_rows()
         zoned, bare_one = int(first[~none].min()), int(first[none].min())
         raise DataError(
             f"{frame.where(bare_one)}: column {name!r}: {texts[bare_one]!r} has no time zone, but "
             f"{texts[zoned]!r} ({frame.where(zoned)}) has one",
             expected="times that all have a zone, or none of them",
         )
-    spelling, _ = _spelling(bare.head(_HEAD))
+    spelling, _ = _spelling(bare[:_HEAD])
     stamps = _read(bare, spelling)
-    if stamps.null_count():
+    if np.isnat(stamps).any():
         spelling, stamps = _second_reading(bare, spelling, stamps)
-    wrong = np.flatnonzero(stamps.is_null().to_numpy())
+    wrong = np.flatnonzero(np.isnat(stamps))
     if len(wrong):
-        raise _no_date(frame, name, int(first[wrong].min()))
+        raise _no_date(frame, name, int(texts.first_rows()[wrong].min()))
     other = {"%m": "%d", "%d": "%m"}.get(spelling[:2])
     if other and spelling[2:3] in "/-" and spelling[3:5] == other:
         swapped = other + spelling[2] + spelling[:2] + spelling[5:]
-        if not _read(bare, swapped).null_count():
+        if not np.isnat(_read(bare, swapped)).any():
             raise DataError(
                 f"{frame.where(0)}: column {name!r}: {texts[0]!r}: day or month first? No row says",
                 expected="a date that can be read in one way",
                 fix="write them as 2024-01-31",
             )
-    local: NDArray[Any] = stamps.to_numpy().astype("datetime64[us]")
     if offsets is None:
-        return _spread(_without_zone(frame, name, zone, Moments(local, None, spelling)), at)
+        return _spread(_without_zone(frame, name, zone, Moments(stamps, None, spelling)), at)
     minutes = offsets.astype(np.int64)
-    return _zoned(frame, name, zone, local[at], minutes[at], spelling)
+    return _zoned(frame, name, zone, stamps[at], minutes[at], spelling)
 
 
 def _spread(found: Moments, at: NDArray[np.int64]) -> Moments:
     return Moments(found.stamps[at], found.zone, found.spelt)
 
 
-def _polars() -> Any:
-    import polars  # there is a frame, hence polars
-
-    return polars
-
-
 def _no_date(frame: Frame, name: str, row: int) -> DataError:
     return DataError(
-        f"{frame.where(row)}: column {name!r}: {str(frame.columns[name][row])[:40]!r} is no date",
+        f"{frame.where(row)}: column {name!r}: {frame.columns[name].value(row)[:40]!r} is no date",
         expected=_EXPECTED,
         fix="correct it, or name another column with --time",
     )
@@ -154,72 +155,167 @@ def _no_date(frame: Frame, name: str, row: int) -> DataError:
 # -- text ---------------------------------------------------------------------------------------
 
 
-def _whole(texts: polars.Series) -> bool:
+def _whole(texts: Sequence[str]) -> bool:
     """Whether all are whole numbers."""
-    return bool(texts.str.contains(r"^[+-]?\d{1,18}$").all())
+    return all(map(_WHOLE.fullmatch, texts))
 
 
-def _spelling(texts: polars.Series) -> tuple[str, int]:
+def _spelling(texts: Sequence[str]) -> tuple[str, int]:
     """The spelling that reads most of these texts, and how many it reads."""
-    quarters = int(texts.str.contains(_QUARTER).sum())
-    best, count = "quarter", quarters
-    for spelling in (*_MONTHS, *map("".join, product(_DATES, _TIMES))):
-        read = len(texts) - _read(texts, spelling).null_count()
+    best, count = _QUARTER, -1
+    for spelling in (_QUARTER, *_MONTHS, *map("".join, product(_DATES, _TIMES))):
+        read = int((~np.isnat(_read(texts, spelling))).sum())
         if read > count:
             best, count = spelling, read
+        if count == len(texts):
+            break
     return best, count
 
 
 def _second_reading(
-    texts: polars.Series, spelling: str, stamps: polars.Series
-) -> tuple[str, polars.Series]:
+    texts: Sequence[str], spelling: str, stamps: NDArray[Any]
+) -> tuple[str, NDArray[Any]]:
     """What reads all: some dates have a time of day, or the first can be read in two ways."""
     date = max((each for each in _DATES if spelling.startswith(each)), key=len, default="")
     filled = stamps
     for time in _TIMES if date else ():
-        filled = filled.zip_with(filled.is_not_null(), _read(texts, date + time))
-    if not filled.null_count():
+        if np.isnat(filled).any():
+            filled = np.where(np.isnat(filled), _read(texts, date + time), filled)
+    if not np.isnat(filled).any():
         return spelling, filled
-    failed = texts.filter(stamps.is_null()).head(_HEAD)
+    failed = [texts[row] for row in np.flatnonzero(np.isnat(stamps))[:_HEAD].tolist()]
     other, _ = _spelling(failed)
     read = _read(texts, other)
-    return (spelling, stamps) if read.null_count() else (other, read)
+    return (spelling, stamps) if np.isnat(read).any() else (other, read)
 
 
-def _read(texts: polars.Series, spelling: str) -> polars.Series:
-    """The moments of texts (N,), null where one is not spelt so."""
-    if spelling == "quarter":
-        parts = texts.str.extract_groups(_QUARTER).struct.unnest()
-        months = parts["2"].replace_strict(
-            ["1", "2", "3", "4"], ["01", "04", "07", "10"], default=None
-        )
-        texts, spelling = parts["1"] + "-" + months, "%Y-%m"
-    if spelling in _MONTHS:
-        texts, spelling = texts + "@1", spelling + "@%d"
-    # polars reads "24-01-31" as the year 24.
-    years = r"(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)" if spelling[:6] != "%Y%m%d" else r"^[0-9]{8}"
-    read = texts.str.to_datetime(spelling, strict=False, time_unit="us")
-    return kept(read, texts.str.contains(years).fill_null(False))
+_PARTS: Final = {
+    "%Y": r"(?P<year>[0-9]{4})",
+    "%m": r"(?P<month>[0-9]{1,2})",
+    "%d": r"(?P<day>[0-9]{1,2})",
+    "%b": r"(?P<name>[A-Za-z]{3})",
+    "%B": r"(?P<name>[A-Za-z]{3,9})",
+    "%H": r"(?P<hour>[0-9]{1,2})",
+    "%I": r"(?P<half>[0-9]{1,2})",
+    "%M": r"(?P<minute>[0-9]{2})",
+    "%S": r"(?P<second>[0-9]{2})",
+    "%.f": r"(?:\.(?P<fraction>[0-9]{1,9}))?",
+    "%p": r"(?P<noon>[AaPp][Mm])",
+    " ": r"\s+",
+}
+_FULL: Final = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 
 
-def _unzoned(texts: polars.Series) -> tuple[polars.Series, NDArray[np.float64] | None]:
-    """Texts without their zones, and the offset of each in minutes (NaN: none), if any has one."""
-    polars = _polars()
-    timed = texts.str.contains(":") | texts.str.contains(r"T\d{6}")
-    parts = texts.str.extract_groups(_ZONE).struct.unnest()
-    zones = kept(parts["2"], timed.fill_null(False))
-    if zones.null_count() == len(zones):
-        return texts, None
-    bare = polars.DataFrame({"bare": parts["1"], "text": texts, "zone": zones}).select(
-        polars.when(polars.col("zone").is_null()).then("text").otherwise("bare")
+@cache
+def _reader(spelling: str) -> Callable[[str], re.Match[str] | None]:
+    """What matches texts of a spelling whole."""
+    if spelling == _QUARTER:
+        return re.compile(r"(?P<year>[0-9]{4})[- ]?[Qq](?P<quarter>[1-4])").fullmatch
+    pattern = re.sub(
+        r"%\.f|%[A-Za-z]| |[^%]", lambda m: _PARTS.get(m[0]) or re.escape(m[0]), spelling
     )
-    digits = zones.str.replace(":", "")
-    minutes = digits.str.slice(1, 2).cast(polars.Float64, strict=False) * 60
-    minutes += digits.str.slice(3, 2).cast(polars.Float64, strict=False).fill_null(0)
-    offsets = minutes.fill_null(0).to_numpy().copy()
-    offsets[zones.str.starts_with("-").fill_null(False).to_numpy()] *= -1
-    offsets[zones.is_null().to_numpy()] = np.nan
-    return bare.to_series(), offsets
+    if spelling.startswith("%Y%m%d"):
+        pattern = pattern.replace("{1,2}", "{2}")
+    if spelling.endswith("T%H%M%S"):
+        pattern = pattern.replace(_PARTS["%H"], r"(?P<hour>[0-9]{2})")
+    return re.compile(pattern).fullmatch
+
+
+def _read(texts: Sequence[str], spelling: str) -> NDArray[Any]:
+    """The moments of texts (N,), NaT where one is not spelt so."""
+    if len(texts) > _HEAD and spelling.startswith("%Y-%m-%d"):
+        found = _iso(texts, spelling)
+        if found is not None:
+            return found
+    match = _reader(spelling)
+    numbers = np.full((len(texts), 7), -1)
+    for row, text in enumerate(texts):
+        read = match(text)
+        if read is not None:
+            numbers[row] = _numbers(read.groupdict())
+    return _stamps(*numbers.T)
+
+
+def _iso(texts: Sequence[str], spelling: str) -> NDArray[Any] | None:
+    """What NumPy reads at once, where all texts are ISO dates alike, with a time or without."""
+    wide = {"%Y-%m-%d": 10, "%Y-%m-%d %H:%M:%S%.f": 19, "%Y-%m-%dT%H:%M:%S%.f": 19}.get(spelling)
+    if wide is None or any(len(each) != wide for each in texts):
+        return None
+    try:
+        return np.array(texts).astype("datetime64[us]")
+    except ValueError:
+        return None
+
+
+def _numbers(parts: dict[str, str | None]) -> tuple[int, ...]:
+    """Year, month, day, hour, minute, second and microsecond; a month of 0 where it has no name."""
+
+    def number(name: str, default: int) -> int:
+        return int(parts.get(name) or default)
+
+    month = number("month", 3 * number("quarter", 1) - 2 if parts.get("quarter") else 1)
+    if name := (parts.get("name") or "").lower():
+        known = name[:3] in _NAMES and name in (name[:3], _FULL[_NAMES.index(name[:3])])
+        month = _NAMES.index(name[:3]) + 1 if known else 0
+    hour = number("hour", 0)
+    if noon := parts.get("noon"):
+        half = number("half", 0)
+        hour = half % 12 + 12 * (noon.lower() == "pm") if 1 <= half <= 12 else 99
+    micros = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
+    day, minute, second = number("day", 1), number("minute", 0), number("second", 0)
+    return number("year", 0), month, day, hour, minute, second, micros
+
+
+def _stamps(
+    year: Ordinals,
+    month: Ordinals,
+    day: Ordinals,
+    hour: Ordinals,
+    minute: Ordinals,
+    second: Ordinals,
+    micros: Ordinals,
+) -> NDArray[Any]:
+    """Moments (N,); NaT where the calendar or the clock has no such."""
+    there = (month >= 1) & (month <= 12) & (year >= 0)
+    months = (12 * (year - 1970) + np.where(there, month, 1) - 1).astype("datetime64[M]")
+    begins = months.astype("datetime64[D]")
+    there &= (day >= 1) & (day <= ((months + 1).astype("datetime64[D]") - begins).astype(np.int64))
+    there &= (hour >= 0) & (hour < 24) & (minute < 60) & (second < 60)
+    days = (begins + (day - 1)).astype("datetime64[us]")
+    clock = ((60 * hour + minute) * 60 + second) * 1_000_000 + micros
+    return np.where(there, days + clock.astype("timedelta64[us]"), _NEVER)
+
+
+def _unzoned(texts: Sequence[str]) -> tuple[Sequence[str], NDArray[np.float64] | None]:
+    """Texts without their zones, and the offset of each in minutes (NaN: none), if any has one."""
+    found = [_ZONE.fullmatch(text) if _TIMED.search(text) else None for text in texts]
+    if not any(found):
+        return texts, None
+    bare = [text if match is None else match[1] for text, match in zip(texts, found, strict=True)]
+    minutes = [np.nan if match is None else _minutes(match[2]) for match in found]
+    return bare, np.array(minutes, np.float64)
+
+
+def _minutes(zone: str) -> int:
+    """The offset that a zone is written as."""
+    if zone[0] not in "+-":
+        return 0
+    digits = zone[1:].replace(":", "")
+    minutes = 60 * int(digits[:2]) + int(digits[2:] or 0)
+    return -minutes if zone[0] == "-" else minutes
 
 
 # -- dates and numbers --------------------------------------------------------------------------
@@ -227,23 +323,11 @@ def _unzoned(texts: polars.Series) -> tuple[polars.Series, NDArray[np.float64] |
 
 def _of_dates(frame: Frame, name: str, zone: str | None) -> Moments:
     """The moments of a column that holds dates already."""
-    polars = _polars()
     column = frame.columns[name]
-    if column.dtype in (polars.Time, polars.Duration):
-        raise DataError(
-            f"{frame.where(0)}: column {name!r} holds {column.dtype}", expected=_EXPECTED
-        )
-    if getattr(column.dtype, "time_zone", None) is None:
-        stamps = column.cast(polars.Datetime("us")).to_numpy()
-        found = Moments(stamps.astype("datetime64[us]"), None, "dates")
-        return _without_zone(frame, name, zone, found)
-    local = column.dt.replace_time_zone(None).cast(polars.Datetime("us")).to_numpy()
-    instant = (
-        column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(polars.Datetime("us"))
-    )
-    local = local.astype("datetime64[us]")
-    minutes = (local - instant.to_numpy().astype("datetime64[us]")).astype(np.int64) // 60_000_000
-    return _zoned(frame, name, zone, local, minutes, "dates")
+    assert column.values is not None
+    if column.offsets is None:
+        return _without_zone(frame, name, zone, Moments(column.values, None, "dates"))
+    return _zoned(frame, name, zone, column.values, column.offsets, "dates")
 
 
 def _of_numbers(numbers: Ordinals, name: str) -> Moments:
@@ -252,10 +336,11 @@ def _of_numbers(numbers: Ordinals, name: str) -> Moments:
     if low >= 1000 and high <= 2999 and "year" in name.lower():
         return Moments((numbers - 1970).astype("datetime64[Y]").astype("datetime64[us]"), None, "Y")
     if low >= 1800_01_01 and high <= 2200_12_31:
-        texts = _polars().Series(numbers).cast(_polars().String)
-        days = _read(texts, "%Y%m%d")
-        if not days.null_count():
-            return Moments(days.to_numpy().astype("datetime64[us]"), None, "%Y%m%d")
+        none = np.zeros_like(numbers)
+        parts = numbers // 10_000, numbers // 100 % 100, numbers % 100, none, none, none, none
+        days = _stamps(*parts)
+        if not np.isnat(days).any():
+            return Moments(days, None, "%Y%m%d")
     for digits, unit, micros in ((10, "seconds", 1_000_000), (13, "milliseconds", 1_000)):
         if 10 ** (digits - 1) <= low and high < 4 * 10 ** (digits - 1):
             stamps = (numbers * micros).astype("datetime64[us]")
@@ -270,7 +355,7 @@ def _without_zone(frame: Frame, name: str, zone: str | None, found: Moments) -> 
     if zone in ("any", None):
         return found
     raise DataError(
-        f"{frame.where(0)}: column {name!r}: {frame.columns[name][0]} has no time zone",
+        f"{frame.where(0)}: column {name!r}: {frame.columns[name].value(0)} has no time zone",
         expected=f"times with one: those of the training had ({zone})",
     )
 
@@ -282,7 +367,7 @@ def _zoned(
     instants = local - minutes.astype("timedelta64[m]")
     if zone is None:
         raise DataError(
-            f"{frame.where(0)}: column {name!r}: {frame.columns[name][0]} has a time zone",
+            f"{frame.where(0)}: column {name!r}: {frame.columns[name].value(0)} has a time zone",
             expected="times without one, as in the training",
         )
     if zone not in ("any", "UTC", "local"):
@@ -297,8 +382,8 @@ def _zoned(
     if offsets[-1] - offsets[0] > 120 or changes > 2 * years + 2:
         row = int(np.flatnonzero(minutes != minutes[0])[0])
         raise DataError(
-            f"{frame.where(row)}: column {name!r}: {frame.columns[name][row]} is of another time "
-            f"zone than {frame.columns[name][0]} ({frame.where(0)})",
+            f"{frame.where(row)}: column {name!r}: {frame.columns[name].value(row)} is of another time "
+            f"zone than {frame.columns[name].value(0)} ({frame.where(0)})",
             expected="times of one zone: offsets that change with summer time at most",
             fix="bring all times to one zone, best to UTC",
         )

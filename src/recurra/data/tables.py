@@ -242,33 +242,46 @@ def _json_text(value: Any) -> str | None:
 # -- Parquet ------------------------------------------------------------------------------------
 
 
-def _of_parquet(data: bytes, name: str) -> Table:
+def parquet_frame(data: bytes, name: str) -> Any:
+    """The frame of polars in a Parquet file, of one row at least.
+
+    Raises:
+        DataError: it is none, or damaged.
+        MissingExtra: polars is not installed.
+    """
     try:
         import polars
     except ImportError as error:
         raise MissingExtra(
             f"{name}: Parquet is read by polars, which is not installed",
-            fix='pip install "recurra[labels]"',
+            fix='pip install "recurra[all]"; or write the table as CSV',
         ) from error
     if not (data.startswith(b"PAR1") and data.endswith(b"PAR1")):
         raise DataError(f"{name}: not a Parquet file", expected="PAR1 at its beginning and end")
     try:
         frame = polars.read_parquet(io.BytesIO(data))
-        columns: dict[str, list[str | None]] = {}
-        nested: dict[str, int] = {}
-        for series in frame.get_columns():
-            if series.dtype.is_nested() or series.dtype in (polars.Binary, polars.Object):
-                columns[series.name] = [None] * len(series)
-                nested[series.name] = 0
-            else:
-                columns[series.name] = series.cast(polars.String).to_list()
     except BaseException as error:
         # What its Rust half panics with is no Exception.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             what = (str(error).splitlines() or [""])[0]
             raise DataError(f"{name}: damaged: {what}", expected="a Parquet file") from error
         raise
-    if not columns or not len(frame):
+    if not frame.width or not len(frame):
         raise no_rows(name)
-    check_names(list(columns), name)
+    check_names(frame.columns, name)
+    return frame
+
+
+def _of_parquet(data: bytes, name: str) -> Table:
+    frame = parquet_frame(data, name)
+    import polars  # which is there by now
+
+    columns: dict[str, list[str | None]] = {}
+    nested: dict[str, int] = {}
+    for series in frame.get_columns():
+        if series.dtype.is_nested() or series.dtype in (polars.Binary, polars.Object):
+            columns[series.name] = [None] * len(series)
+            nested[series.name] = 0
+        else:
+            columns[series.name] = series.cast(polars.String).to_list()
     return Table(name, columns, range(1, len(frame) + 1), "row", nested)

@@ -1,10 +1,16 @@
-# Addresses (0: not given) and sizes; see scan.h. Nothing is checked, but for a stream's arrays.
+# Arrays are checked, and a call returns whether they fit. Addresses (0: not given) and sizes are
+# not; see scan.h.
 
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 from numpy.typing import NDArray
 
+_Array = NDArray[Any]
+_Rows = NDArray[np.int64]
+
 class Prepared:
+    @overload
     def __init__(
         self,
         wide: bool,
@@ -17,18 +23,92 @@ class Prepared:
         b_hh: int,
         /,
     ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        cell: int,
+        w_ih: _Array,
+        w_hh: _Array,
+        b_ih: _Array | None,
+        b_hh: _Array | None,
+        narrow: bool,
+        /,
+    ) -> None: ...
     def same(self, w_ih: int, w_hh: int, b_ih: int, b_hh: int, /) -> bool: ...
+    def project(self, table: _Array, out: _Array, threads: int, /) -> bool: ...
     def step(
         self,
-        x: NDArray[Any],
-        h: NDArray[Any],
-        c: NDArray[Any] | None,
-        out: NDArray[Any],
-        cn: NDArray[Any] | None,
+        x: _Array | None,
+        projected: _Array | None,
+        x_rows: _Rows | None,
+        h: _Array,
+        c: _Array | None,
+        out: _Array,
+        cn: _Array | None,
         threads: int,
         /,
     ) -> bool: ...
+    def advance(
+        self,
+        x: _Array | None,
+        projected: _Array | None,
+        x_rows: _Rows | None,
+        h: _Array,
+        c: _Array | None,
+        rows: _Rows | None,
+        threads: int,
+        /,
+    ) -> bool: ...
+    def run(
+        self,
+        x: _Array | None,
+        projected: _Array | None,
+        x_rows: _Rows | None,
+        h0: _Array | None,
+        c0: _Array | None,
+        lengths: _Rows | None,
+        ragged: bool,
+        reverse: bool,
+        resets: NDArray[np.bool_] | None,
+        out: _Array,
+        cells: _Array | None,
+        hn: _Array,
+        cn: _Array | None,
+        threads: int,
+        /,
+    ) -> None: ...
 
+class Linear:
+    def __init__(self, weight: _Array, bias: _Array | None, narrow: bool, /) -> None: ...
+    def product(self, x: _Array, rows: _Rows | None, out: _Array, threads: int, /) -> bool: ...
+    def top(
+        self,
+        x: _Array,
+        rows: _Rows | None,
+        excluded: _Rows,
+        values: _Array,
+        ids: _Rows,
+        log_sum_exp: _Array,
+        threads: int,
+        /,
+    ) -> bool: ...
+    def log_likelihood(
+        self, x: _Array, rows: _Rows | None, targets: _Rows, out: _Array, threads: int, /
+    ) -> bool: ...
+
+def attend(
+    query: _Array | None,
+    keys: _Array | None,
+    scores: _Array | None,
+    values: _Array,
+    lengths: _Rows,
+    owners: _Rows | None,
+    scale: float,
+    context: _Array,
+    weights: _Array,
+    threads: int,
+    /,
+) -> bool: ...
 def forward(
     wide: bool,
     cell: int,

@@ -39,7 +39,7 @@ class Ran(NamedTuple):
 
 
 class Top(NamedTuple):
-    """Highest logits (N, k), falling, float32; their ids (N, k); log of all exponentials' sum (N,)."""
+    """Highest logits (N, k), falling; their ids (N, k); log of the sum of all exponentials (N,)."""
 
     values: NDArray[np.float32]
     ids: Rows
@@ -345,7 +345,7 @@ class Linear:
         none = np.asarray(excluded, np.int64)
         if not 0 < k <= MOST:
             raise OptionError(f"k={k}", expected=f"1 to {MOST}")
-        if len(none) + k > self.outputs or len(none):
+        if len(none) + k > self.outputs:
             _check_rows("excluded", none, None, self.outputs)
             if len(np.unique(none)) + k > self.outputs:
                 raise OptionError(
@@ -354,9 +354,9 @@ class Linear:
         count = self._count(x, rows)
         found = Top(np.empty((count, k), _SINGLE), np.empty((count, k), _NUMBERS), np.empty(count))
         if not compiled:
-            self._check(x, rows)
+            self._check(x, rows, excluded=none)
         if not self.handle.top(x, rows, none, *found, threads):
-            self._check(x, rows)
+            self._check(x, rows, excluded=none)
             raise AssertionError("arrays that fit were refused")
         return found
 
@@ -384,8 +384,12 @@ class Linear:
             )
         return len(given)
 
-    def _check(self, x: Array, rows: Rows | None, out: Array | None = None) -> None:
+    def _check(
+        self, x: Array, rows: Rows | None, out: Array | None = None, excluded: Rows | None = None
+    ) -> None:
         _rows_of("x", x, _SINGLE, self.inputs)
+        if excluded is not None:
+            _check_rows("excluded", excluded, None, self.outputs)
         if rows is not None:
             _check_rows("rows", rows, None, len(x))
         if out is not None:

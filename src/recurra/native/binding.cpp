@@ -165,9 +165,6 @@ struct Handle {
   Prepared<float>* single = nullptr;
   Prepared<double>* wide = nullptr;
   Handle(bool is_wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh, Address b_ih,
-         Address b_hh)
-      : Handle(is_wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh, false) {}
-  Handle(bool is_wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh, Address b_ih,
          Address b_hh, bool narrow) {
     if (is_wide) {
       wide = new Prepared<double>(cell, features, hidden, at<double>(w_ih), at<double>(w_hh), at<double>(b_ih), at<double>(b_hh));
@@ -371,9 +368,16 @@ NB_MODULE(_native, m) {
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
   nb::class_<Handle>(m, "Prepared")
+<<<<<<< HEAD
       .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
                        Address b_ih, Address b_hh) {
         return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh);
+=======
+      // Both by __new__: it is asked first, and would refuse what an __init__ beside it takes.
+      .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
+                       Address b_ih, Address b_hh) {
+        return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh, false);
+>>>>>>> runtime
       }))
       .def(nb::new_(&Handle::of), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg())
       .def("same", &Handle::same)

@@ -1,10 +1,12 @@
 // Runs the kernels over random shapes under the sanitizers, every array of exactly the size it must have.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <stdexcept>
 #include <vector>
 
-#include "scan.h"
+#include "inference.h"
 
 using namespace recurra;
 
@@ -64,13 +66,97 @@ template <class T> void once() {
   backward<T>(s, g);
 }
 
+std::vector<std::int64_t> row_numbers(std::int64_t n, std::int64_t below) {
+  std::vector<std::int64_t> rows(n);
+  for (auto& r : rows) r = between(0, static_cast<int>(below) - 1);
+  return rows;
+}
+
+// Steps in place by row numbers, and sequences whose inputs are a table's rows, given or projected.
+template <class T> void gathered() {
+  const int cell = between(0, 3), batch = between(0, 40), threads = between(1, 4);
+  const std::int64_t F = between(1, 70), H = between(1, 70), G = gates(cell) * H, V = between(1, 9), S = batch + between(0, 40);
+  auto wi = numbers<T>(G * F), wh = numbers<T>(G * H), b = numbers<T>(G), table = numbers<T>(V * F);
+  const Prepared<T> p(cell, F, H, wi.data(), wh.data(), b.data(), b.data(), sizeof(T) == 4 && between(0, 1));
+  std::vector<T> projected(V * G);
+  multiply<T>(*p.isa, {table.data(), nullptr, V}, static_cast<int>(F), p.input, static_cast<int>(G), p.input_bias, projected.data(), threads);
+  std::vector<std::int64_t> rows(S);
+  for (std::int64_t i = 0; i < S; ++i) rows[i] = i;
+  std::shuffle(rows.begin(), rows.end(), random_bits);
+  rows.resize(batch);
+  const auto ids = row_numbers(batch, V);
+  auto h = numbers<T>(S * H), c = numbers<T>(S * H);
+  ForwardCall<T> f{};
+  between(0, 1) ? f.x = table.data() : f.projected = projected.data();
+  f.x_rows = ids.data(), f.table = V;
+  f.h0 = f.out = f.hn = h.data(), f.c0 = f.cn = c.data(), f.out_stride = H;
+  f.prepared = &p;
+  f.rows = rows.data(), f.streams = S;
+  const Shape step{cell, kBatchFirst, batch, 1, F, H, nullptr, nullptr, false, threads};
+  forward<T>(step, f);
+  for (const std::int64_t wrong : {S, std::int64_t{-1}, batch > 1 ? rows[batch - 1] : S}) {
+    if (batch == 0) break;
+    const std::int64_t right = rows[0];
+    rows[0] = wrong;
+    bool refused = false;
+    try {
+      forward<T>(step, f);
+    } catch (const std::invalid_argument&) {
+      refused = true;
+    }
+    if (!refused) std::abort();
+    rows[0] = right;
+  }
+  const auto many = row_numbers(batch * 5, V);
+  std::vector<T> out(batch * 5 * H), hn(batch * H), cn(batch * H);
+  f.x_rows = many.data(), f.rows = nullptr;
+  f.h0 = f.c0 = nullptr, f.out = out.data(), f.hn = hn.data(), f.cn = cn.data();
+  forward<T>({cell, kBatchFirst, batch, 5, F, H, nullptr, nullptr, between(0, 1) == 1, threads}, f);
+}
+
+void products() {
+  const int K = between(1, 300), O = between(1, between(0, 1) ? 100 : 3000), threads = between(1, 4);
+  const std::int64_t V = between(1, 30), N = between(0, between(0, 1) ? 3 : 120);
+  auto w = numbers<float>(std::size_t(O) * K), b = numbers<float>(O), x = numbers<float>(V * K);
+  const Linear l(w.data(), between(0, 1) ? b.data() : nullptr, O, K, between(0, 1));
+  const auto rows = row_numbers(N, V);
+  const Gathered<float> in{x.data(), rows.data(), N};
+  std::vector<float> out(N * O);
+  multiply<float>(*l.isa, in, K, l.weights, O, l.bias, out.data(), threads);
+  const auto excluded = row_numbers(between(0, std::min(3, O - 1)), O);
+  const int k = between(1, std::min<int>(64, O - static_cast<int>(excluded.size())));
+  std::vector<float> values(N * k);
+  std::vector<std::int64_t> ids(N * k);
+  std::vector<double> total(N), likelihood(N);
+  logits_of(l, in, {k, excluded.data(), static_cast<std::int64_t>(excluded.size()), values.data(), ids.data(), total.data(), nullptr, nullptr}, threads);
+  auto targets = row_numbers(N, O);
+  if (N) targets[0] = -1;
+  logits_of(l, in, {0, nullptr, 0, nullptr, nullptr, nullptr, targets.data(), likelihood.data()}, threads);
+}
+
+void attention() {
+  const std::int64_t B = between(1, 5), S = between(0, 50), D = between(1, 90), E = between(1, 90), R = between(0, 12);
+  auto q = numbers<float>(R * D), k = numbers<float>(B * S * D), v = numbers<float>(B * S * E), scores = numbers<float>(R * S);
+  const auto lengths = row_numbers(B, S + 1), owners = row_numbers(R, B);
+  std::vector<float> context(R * E), weights(R * S);
+  const bool given = between(0, 1);
+  attend({S, D, E, q.data(), k.data(), given ? scores.data() : nullptr, v.data(), lengths.data(), owners.data(), 0.5f,
+          context.data(), weights.data()},
+         R, between(1, 4));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 200;
   for (const char* name : isas()) {
     if (!use_isa(name)) return 1;
-    for (int i = 0; i < rounds; ++i) i % 2 ? once<float>() : once<double>();
-    std::printf("%s: %d calls each way\n", name, rounds);
+    for (int i = 0; i < rounds; ++i) {
+      i % 2 ? once<float>() : once<double>();
+      i % 2 ? gathered<float>() : gathered<double>();
+      products();
+      attention();
+    }
+    std::printf("%s: %d calls each way, and of inference\n", name, rounds);
   }
 }

@@ -2,8 +2,11 @@
 
 The classes here have the methods of those in `_native`, and `arrays.py` is the only caller of
 both. It has checked all arrays before they come here. Results agree with the kernels' within
-rounding; the last bit may depend on how many rows are asked for together.
+rounding; the last bit may depend on how many rows are asked for together. `threads` are the
+kernels' alone.
 """
+
+# ruff: noqa: ARG001, ARG002
 
 from __future__ import annotations
 
@@ -28,10 +31,16 @@ def rounded(weight: Array) -> Array:
     return kept.view(np.float32)
 
 
+def outside(rows: Rows, below: int) -> bool:
+    """Return whether a row number is negative or too large."""
+    return bool(((rows < 0) | (rows >= below)).any())
+
+
 def logistic(x: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow."""
     half = x.dtype.type(0.5)
-    return half * np.tanh(half * x) + half
+    y: Array = half * np.tanh(half * x) + half
+    return y
 
 
 class Prepared:
@@ -144,9 +153,9 @@ class Prepared:
             at = starts[alive] + (counts[alive] - 1 - t if reverse else t)
             read = at if all_rows is None else all_rows[at]
             table = x if projected is None else projected
-            if all_rows is not None and table is not None:
-                if (read < 0).any() or (read >= len(table)).any():
-                    raise ValueError("x_rows: a row number out of range")
+            # Of padding, no row number is read.
+            if all_rows is not None and table is not None and outside(read, len(table)):
+                raise ValueError("x_rows: a row number out of range")
             h, c = hn[alive], None if cn is None else cn[alive]
             if all_resets is not None:
                 h[all_resets[at]] = 0
@@ -185,7 +194,7 @@ class Linear:
         self, x: Array, rows: Rows | None, excluded: Rows, values: Array, ids: Rows,
         log_sum_exp: NDArray[np.float64], threads: int,
     ) -> bool:  # fmt: skip
-        """The highest logits of each row, falling; of equals the lower id first; NaN is the lowest."""
+        """The highest logits of a row, falling; of equals the lower id first; NaN is lowest."""
         logits, log_sum_exp[...] = self._logits(x, rows)
         allowed = np.setdiff1d(np.arange(logits.shape[1]), excluded)
         logits = logits[:, allowed]

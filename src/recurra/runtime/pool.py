@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from recurra.errors import BundleError, OptionError
+from recurra.errors import OptionError
 from recurra.runtime.state import Array, State
-from recurra.runtime.streams import StreamState
+from recurra.runtime.streams import StreamState, check_state
 
 Rows = npt.NDArray[np.int64]
 
@@ -45,8 +45,8 @@ class Pool:
         model: the run that the model stands on, which states are known by.
     """
 
-    def __init__(self, network: Advancing, model: str) -> None:
-        self._network, self._model = network, model
+    def __init__(self, network: Advancing, model: str | None) -> None:
+        self._network, self._model = network, model or ""
         self._first = network.begin()
         self._arrays: dict[str, Array] = {
             name: np.zeros((0, *array.shape[1:]), array.dtype)
@@ -106,11 +106,7 @@ class Pool:
             BundleError: a state of another model.
         """
         chosen = self._checked([row])
-        if state.model != self._model or state.state.arrays.keys() != self._arrays.keys():
-            raise BundleError(
-                f"a stream's state of the run {state.model or 'of no name'}",
-                expected=f"one of this model, the run {self._model}",
-            )
+        check_state(state, self._model, self._first)
         for name, array in self._arrays.items():
             array[chosen] = state.state[name]
         self._steps[row] = state.steps

@@ -5,6 +5,7 @@ Whole rows are pooled as streams are, step by step, so that both give the same b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, final
 
 import numpy as np
@@ -98,7 +99,7 @@ class Pool:
             so_far["weight"] += added
             before[...] = peak
 
-    def read(self, last: Array, count: Array, arrays: Arrays) -> Array:
+    def read(self, last: Array, count: Array, arrays: Mapping[str, Array]) -> Array:
         """What all steps so far amount to, (B, K * F).
 
         Args:

@@ -109,6 +109,25 @@ class Streamed(Protocol[X, Y]):
         ...
 
 
+def check_state(state: StreamState, model: str, first: State) -> None:
+    """Check that a state is one of a model, whose streams begin with `first`.
+
+    Raises:
+        BundleError: it is of another model, or of other arrays.
+    """
+    if state.model != model:
+        raise BundleError(
+            f"a stream's state of the run {state.model or 'of no name'}",
+            expected=f"one of this model, the run {model}",
+        )
+    held, wanted = (
+        {name: (array.dtype.name, array.shape) for name, array in each.arrays.items()}
+        for each in (state.state, first)
+    )
+    if held != wanted:
+        raise BundleError(f"a stream's state of other arrays: {held}", expected=str(wanted))
+
+
 @final
 class Stream(Generic[_In, _Out]):
     """A live stream of one model.
@@ -129,11 +148,10 @@ class Stream(Generic[_In, _Out]):
     """
 
     def __init__(
-        self, streamed: Streamed[_In, _Out], model: str, state: StreamState | None = None
+        self, streamed: Streamed[_In, _Out], model: str | None, state: StreamState | None = None
     ) -> None:
-        self._streamed, self._model = streamed, model
+        self._streamed, self._model = streamed, model or ""
         self._state: StreamState | None = streamed.begin() if state is None else None
-        self._names = {k: v.shape for k, v in streamed.begin().state.arrays.items()}
         if state is not None:
             self.state = state
 
@@ -171,14 +189,7 @@ class Stream(Generic[_In, _Out]):
 
     @state.setter
     def state(self, state: StreamState) -> None:
-        if state.model != self._model:
-            raise BundleError(
-                f"a stream's state of the run {state.model or 'of no name'}",
-                expected=f"one of this model, the run {self._model}",
-            )
-        shapes = {name: array.shape for name, array in state.state.arrays.items()}
-        if shapes != self._names:
-            raise BundleError("a stream's state of other arrays", expected=str(self._names))
+        check_state(state, self._model, self._streamed.begin().state)
         self._state = state
 
     def fork(self) -> Stream[_In, _Out]:

@@ -145,7 +145,7 @@ class TextNetwork:
 
         Scores of one network are its logits, those of several log-probabilities.
         """
-        ids, after = np.asarray(inputs, np.int64), dict[str, Array]()
+        ids, after = _rows(inputs), dict[str, Array]()
         scores = []
         for member in self.members:
             top = member.recurrent.step(
@@ -161,7 +161,7 @@ class TextNetwork:
 
     def advance(self, inputs: Ids, arrays: dict[str, Array], rows: npt.NDArray[np.int64]) -> Array:
         """The same in place, of the streams that are `rows` (B,) of a state's arrays (S, H)."""
-        ids = np.ascontiguousarray(inputs, np.int64)
+        ids = _rows(inputs)
         scores = []
         for member in self.members:
             top = member.recurrent.advance(
@@ -198,7 +198,7 @@ class TextNetwork:
             resets: (B, T) bool: true where a document begins, into which no state is carried.
             every: takes the first member's outputs of each layer.
         """
-        rows, after = np.ascontiguousarray(ids, np.int64), dict[str, Array]()
+        rows, after = _rows(ids), dict[str, Array]()
         found: list[Array] = []
         for member in self.members:
             output, own = member.recurrent.run(
@@ -266,6 +266,14 @@ class TextNetwork:
         nll: Nats = -(mean + np.log1p(-unknown_rate))
         nll[wanted == UNKNOWN] = -math.log(unknown_rate) if unknown_rate else math.inf
         return nll.reshape(targets.shape)
+
+
+def _rows(ids: Ids) -> npt.NDArray[np.int64]:
+    """Ids as the kernels take them."""
+    given = np.asarray(ids)
+    if given.dtype.kind not in "iu":
+        raise OptionError(f"ids: {given.dtype} {given.shape}", expected="whole numbers")
+    return np.ascontiguousarray(given, np.int64)
 
 
 def _mean(scores: list[Array]) -> Array:

@@ -51,8 +51,7 @@ def sections(run: Run) -> list[Section]:
     with run.intact(HISTORY):
         found = [_samples(run)]
     if not run.has(INSIDE):
-        told = "Nothing of its inside is recorded: this training has not come to its end, or it "
-        told += "was one of an older version of recurra."
+        told = "Nothing of its inside is recorded: this training has not come to its end."
         return [*found, Section("inside", "Inside", told)]
     arrays, facts = run.read_arrays(INSIDE)
     report = run.read_json(REPORT) if run.has(REPORT) else None
@@ -90,7 +89,7 @@ def _samples(run: Run) -> Section:
     ]
     told = "What it wrote by itself at some steps, at temperature 0.8 and without a prompt."
     if not rows:
-        told = "This run has recorded no samples: it was trained by an older version of recurra."
+        told = "This run has recorded no samples."
     return Section("samples", "Samples as it learnt", told, macro("text", "samples", rows))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Final
 
 from recurra.errors import MissingExtra
@@ -25,6 +24,8 @@ INSTALL: Final = (
 
 def missing(task: str) -> list[str]:
     """Which of the packages that a training of this task may use are not installed."""
+    from importlib.util import find_spec
+
     return [name for name in NEEDED[task] if find_spec(name) is None]
 
 

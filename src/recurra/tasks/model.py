@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
-from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.tasks.install import check_training
 from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
+    from recurra.runtime.certificate import Certificate
     from recurra.training.loop import Watcher
 
 Net = TypeVar("Net")
@@ -169,6 +167,8 @@ class Model(ABC, Generic[Net]):
         Raises:
             BundleError: the run cannot be written.
         """
+        from recurra.runtime.certificate import CERTIFICATE, Certificate
+
         module = import_module(f"recurra.tasks.{self.task}.certify")
         found = Certificate.of(module.comparisons(self, data))
         self.run.write_json(CERTIFICATE, found.to_json())
@@ -181,10 +181,13 @@ class Model(ABC, Generic[Net]):
         del protocol
         options = {each.name: getattr(self, each.name) for each in fields(self._options)}
         files = None if self._run is None else self._run.files()
-        return _copied, (type(self), options, files)
+        return _copied, (type(self), options, files, self._weights)
 
     def _in_temporary_run(self) -> Path:
         """A folder that is gone when the model is."""
+        import shutil
+        import tempfile
+
         path = Path(tempfile.mkdtemp(prefix="recurra-"))
         weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
         return path
@@ -225,14 +228,16 @@ class Model(ABC, Generic[Net]):
 M = TypeVar("M", bound=Model[Any])
 
 
-def _copied(kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None) -> M:
+def _copied(
+    kind: type[M], options: dict[str, Any], files: Mapping[str, bytes] | None, weights: str
+) -> M:
     """A model as `__reduce_ex__` took it apart, on a run of its own."""
     model = kind(**options)
     if files is not None:
         run = Run.create(model._in_temporary_run())
         for name, content in files.items():
             run.write_bytes(name, content)
-        model._adopt(run)
+        model._adopt(run, weights)
         with run.intact(CONFIG):
             inference = run.config()["inference"]
         model._load_parts(run, inference)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,11 +19,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from recurra.errors import OptionError, TrainingError
-from recurra.judge.loss import LossSum
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from recurra.judge.loss import LossSum
 
 T = TypeVar("T")
 
@@ -166,6 +166,8 @@ def summed(network: nn.Module, own: LossSum) -> LossSum:
         return own
     import torch
 
+    from recurra.judge.loss import LossSum
+
     weights = [each for each in network.parameters() if each.requires_grad]
     grads = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
     # One call for all of them: what a call costs is mostly the waiting.
@@ -219,6 +221,8 @@ def agree(what: str, find: Callable[[], object]) -> None:
 
 def digest(network: nn.Module) -> str:
     """A digest of all weights."""
+    import hashlib
+
     found = hashlib.blake2b()
     for weight in network.state_dict().values():
         found.update(weight.cpu().numpy().tobytes())

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from recurra.tasks.series.model import SeriesNetwork
 
 from forecast_toys import HOURLY, cut, panel_of
 from recurra.codecs import calendar
 from recurra.errors import TrainingError
+from recurra.networks.series import SeriesNetwork
+from recurra.networks.windows import Windows
 from recurra.tasks.series import audit, recipe
 from recurra.tasks.series.forecasts import Origins
-from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.scale import Scale
@@ -81,9 +83,9 @@ def test_whether_values_are_there_is_of_the_future_too(
     windows = Reader.windows
 
     def leaky(self: Reader, origins: Origins) -> Any:
-        missing = torch.from_numpy(np.isnan(self.panel.actuals(origins.series, origins.origins, 1)))
+        missing = np.isnan(self.panel.actuals(origins.series, origins.origins, 1))
         read = windows(self, origins)
-        return replace(read, values=read.values + missing)
+        return replace(read, values=(read.values + missing).astype(np.float32))
 
     monkeypatch.setattr(Reader, "windows", leaky)
     with pytest.raises(TrainingError, match="follows from values that come after it"):
@@ -123,4 +125,27 @@ def test_a_calendar_that_looks_around_is_found(kind: str, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(calendar, "features", leaky)
     with pytest.raises(TrainingError, match="calendar of a step follows from other steps"):
+        audit.examine(data, network)
+
+
+def test_a_training_that_reads_its_targets_is_found(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is used knows nothing of it.
+    data, network = toys(kind)
+    windows, targets = Windows.of, Reader.targets
+    kept: list[Any] = []
+
+    def read(self: Reader, origins: Origins) -> Any:
+        kept[:] = [targets(self, origins, self.panel.lengths).values]
+        return windows_of(self, origins)
+
+    def leaky(given: Any, device: Any = "cpu") -> Windows:
+        found = windows(given, device)
+        return replace(found, values=found.values + torch.from_numpy(kept[0][:, :1]))
+
+    windows_of = Reader.windows
+    monkeypatch.setattr(Reader, "windows", read)
+    monkeypatch.setattr(Windows, "of", leaky)
+    with pytest.raises(TrainingError, match="follows from values that come after it"):
         audit.examine(data, network)

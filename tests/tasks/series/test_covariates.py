@@ -4,16 +4,17 @@ import json
 from typing import Any
 
 import numpy as np
-import polars
 import pytest
 
+from recurra.data.columns import column_of
 from recurra.data.frames import Frame
 from recurra.errors import BundleError, DataError
 from recurra.tasks.series.reading.covariates import Covariates, Encoder, encoded
 
 
 def frame(**columns: Any) -> Frame:
-    return Frame("a", polars.DataFrame(columns, strict=False), lambda row: f"a, row {row}")
+    held = {name: column_of(values) for name, values in columns.items()}
+    return Frame("a", held, lambda row: f"a, row {row}")
 
 
 def of(one: Frame, name: str, rows: range | None = None) -> Encoder:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from recurra.tasks.series.model import SeriesNetwork
 
 from forecast_toys import HOURLY, cut, panel_of
+from recurra.networks.series import SeriesNetwork
 from recurra.tasks.series import recipe
 from recurra.tasks.series.forecasts import LEVELS, Origins
-from recurra.tasks.series.model import SeriesNetwork
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.trainee import SeriesTrainee
@@ -95,6 +96,13 @@ def test_the_selection_loss_is_of_the_selection_part_alone(data: SeriesData) -> 
     moved = trainee_of(data)
     moved.network.load_state_dict(trainee.network.state_dict())
     assert moved.select(moved.network).total != before.total
+
+
+def test_weights_that_are_no_numbers_score_none(data: SeriesData) -> None:
+    trainee = trainee_of(data)
+    with torch.no_grad():
+        next(trainee.network.parameters()).fill_(torch.nan)
+    assert np.isnan(trainee.select(trainee.network).mean)
 
 
 @pytest.mark.parametrize("kind", ["segments", "autoregressive"])

@@ -29,6 +29,7 @@ from recurra.bundle import (
 )
 from recurra.data.files import TextSource
 from recurra.errors import BundleError, DataError, OptionError, TrainingError
+from recurra.runtime.certificate import CERTIFICATE
 from recurra.tasks.text import baselines, evaluate
 from recurra.tasks.text.estimator import TextModel
 from recurra.training.progress import Silence
@@ -72,6 +73,7 @@ def test_a_run_holds_all_it_should(trained: Path) -> None:
             REPORT,
             VOCABULARY,
             WEIGHTS,
+            CERTIFICATE,
             "traces/baselines.safetensors",
             "traces/inside.safetensors",
             "traces/lines.safetensors",
@@ -511,6 +513,10 @@ def test_weights_of_another_run_do_not_fit(own_run: Path, tmp_path: Path) -> Non
     fit(tmp_path / "other")
     (own_run / WEIGHTS).write_bytes((tmp_path / "other" / WEIGHTS).read_bytes())
     with pytest.raises(BundleError, match=f"{WEIGHTS}: of another run than {CONFIG}"):
+        TextModel.load(own_run)
+    # The same under the run's own seal.
+    Run(own_run).write_arrays(WEIGHTS, *Run(tmp_path / "other").read_arrays(WEIGHTS))
+    with pytest.raises(BundleError, match=f"{WEIGHTS}: does not fit {CONFIG}"):
         TextModel.load(own_run)
 
 

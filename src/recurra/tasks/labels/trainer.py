@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import Run
-from recurra.codecs.sequence_encoder import Inputs
+from recurra.codecs.sequence_encoder import Inputs, Rows
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime.labels import Architecture
@@ -122,6 +122,12 @@ class LabelTrainer(Trainer[LabelModel, Prepared, LabelNetwork]):
         """The examples that a run was begun with, encoded."""
         read = data.read_again(run, config["data"])
         return Prepared.of(read, config["options"]["tokens"])
+
+    @torch.inference_mode()
+    def scores(self, inputs: Inputs, rows: Rows) -> NDArray[np.float32]:
+        """Scores by torch of rows (B,) of inputs: (B, K), or where steps are tagged (N, K)."""
+        found: NDArray[np.float32] = self.load(self.model.run)(TensorBatch.of(inputs, rows)).numpy()
+        return found
 
     def influence(self, encoded: Inputs, label: int) -> NDArray[np.float64]:
         """The share (T,) of each step of one input in the score of a class."""

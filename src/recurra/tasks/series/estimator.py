@@ -16,7 +16,7 @@ from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
-from recurra.tasks.series.context import check_begun, check_known, joined, read_context
+from recurra.tasks.series.context import check_begun, check_known, joined, read_context, tail
 from recurra.tasks.series.forecast import forecasts
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
@@ -26,7 +26,7 @@ from recurra.tasks.series.parts import JUDGED, origins
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.stream import SeriesStreamed
-from recurra.tasks.series.tables import frame_of
+from recurra.tasks.series.tables import columns_of, like
 from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
             OptionError: a horizon longer than the model's.
         """
         panel, found = self.ahead(X, horizon=horizon)
-        return frame_of(panel, found, like=X)
+        return like(X, columns_of(panel, found))
 
     def ahead(self, X: Any = None, *, horizon: int | None = None) -> tuple[Panel, Forecasts]:
         """What `predict` says, as arrays, and the panel that it is said of."""
@@ -138,20 +138,25 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
                 fix=f"train again with --horizon {steps}",
             )
         check_known(panel, self._form, steps)
-        reader, scale = self._reader(panel, panel.lengths)
-        ends = Origins(np.arange(len(panel)), panel.lengths)
-        found = forecasts(network, reader, scale, self.widths, ends)
-        return panel, Forecasts(found.series, found.origins, found.quantiles[:, :steps])
+        scale = self._scale_of(panel, panel.lengths)
+        # Nothing before the context is read.
+        last = tail(panel, network.architecture.context)
+        ends = Origins(np.arange(len(last)), last.lengths)
+        found = forecasts(network, self._reader(last, scale), scale, self.widths, ends)
+        return panel, Forecasts(found.series, panel.lengths, found.quantiles[:, :steps])
 
-    def _reader(self, panel: Panel, ends: Counts) -> tuple[Reader, Scale]:
-        """Windows of a panel, and its scale.
+    def _scale_of(self, panel: Panel, ends: Counts) -> Scale:
+        """The scale of a panel.
 
         Series that training had keep theirs; that of others follows from steps before `ends` (S,).
         """
-        a, known = self.network.architecture, self._context.ids
-        scale = self._scale.extended(known, panel, ends, counts=a.family == "counts")
-        reader = Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
-        return reader, scale
+        counts = self.network.architecture.family == "counts"
+        return self._scale.extended(self._context.ids, panel, ends, counts=counts)
+
+    def _reader(self, panel: Panel, scale: Scale) -> Reader:
+        """Windows of a panel."""
+        a = self.network.architecture
+        return Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
 
     def evaluate(self, X: Any) -> dict[str, Any]:
         """The report on other data, a frame or files: forecasts from origin after origin.
@@ -169,7 +174,8 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
                 "horizon, of a series",
                 fix="give data that go on after those of the training, or other series",
             )
-        reader, scale = self._reader(panel, begins)
+        scale = self._scale_of(panel, begins)
+        reader = self._reader(panel, scale)
         read = SeriesData(
             name="other data",
             files=(),

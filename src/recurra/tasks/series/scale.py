@@ -162,18 +162,31 @@ def _centred(series: Counts, values: Floats, count: int, log: bool) -> tuple[Flo
     if log:  # a series that training had not may have others
         above = values > 0
         series, values = series[above], np.log(values[above])
-    order = np.lexsort((values, series))
     counts = np.bincount(series, minlength=count)
     begins = np.cumsum(counts) - counts
+    ranked = _ranked(series, values, counts)
     centre, some = np.zeros(count), counts > 0
     low, high = (begins + (counts - 1) // 2)[some], (begins + counts // 2)[some]
-    ranked = values[order]
     centre[some] = ranked[low] / 2 + ranked[high] / 2
     spread = np.bincount(series, np.abs(values - centre[series]), count) / np.maximum(counts, 1)
     # Rounding leaves a constant series a spread of 1e-16 of its size.
     constant = spread <= 1e-12 * np.abs(centre)
     size = 1.0 if log else np.maximum(np.abs(centre), 1.0)
     return centre, np.where(constant | (counts == 0), size, spread)
+
+
+def _ranked(series: Counts, values: Floats, counts: Counts) -> Floats:
+    """The values of each series ascending; `series` ascends already."""
+    longest = int(counts.max(initial=0))
+    if longest * len(counts) > 4 * len(values):
+        return values[np.lexsort((values, series))]
+    # A series a row, filled up with what is sorted to its end: rows are sorted much faster.
+    rows = np.full((len(counts), longest), np.inf)
+    there = np.arange(longest) < counts[:, None]
+    rows[there] = values
+    rows.sort(1)
+    found: Floats = rows[there]
+    return found
 
 
 def _grows(series: Counts, block: Counts, values: Floats, size: int) -> bool:

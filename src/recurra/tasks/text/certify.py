@@ -72,7 +72,7 @@ def compare(
     others = chance.integers(0, network.architecture.symbols, (_ROWS, len(ids)))
     rows = np.insert(others, 1, ids, axis=0)
     among, _ = _scores(network, rows)
-    pooled = _pooled(network, rows)
+    pooled, places = _pooled(network, rows)
     found = [
         equal("in chunks = whole", [chunks, *_arrays(chunked)], [whole, *_arrays(last)], note),
         equal(
@@ -82,7 +82,12 @@ def compare(
             note,
         ),
         equal("among strangers = alone", [among[1:2]], [whole], note),
-        equal("by row of a pool = alone", [pooled[1:2]], [whole], note),
+        equal(
+            "by row of a pool = alone",
+            [pooled[1:2], *_arrays(places.select([1]))],
+            [whole, *_arrays(last)],
+            note,
+        ),
     ]
     name = "torch = runtime, nats"
     if isinstance(trained, str):
@@ -92,7 +97,10 @@ def compare(
     # Where the likeliest differ, they have to be as likely within what is allowed.
     best = np.arange(len(ids)), theirs.argmax(1)
     away = ours.max(1) - ours[best]
-    return [*found, close("torch's likeliest = runtime's", [away], [0 * away], note, 2 * allowed)]
+    return [
+        *found,
+        close("torch's likeliest = runtime's", [away], [np.zeros_like(away)], note, 2 * allowed),
+    ]
 
 
 def _scores(network: TextNetwork, ids: Ids, state: State | None = None) -> tuple[Array, State]:
@@ -101,12 +109,12 @@ def _scores(network: TextNetwork, ids: Ids, state: State | None = None) -> tuple
     return flat.reshape(*ids.shape, -1), after
 
 
-def _pooled(network: TextNetwork, rows: Ids) -> Array:
-    """Scores (B, T, V) of rows (B, T) that are stepped in place, in another order."""
+def _pooled(network: TextNetwork, rows: Ids) -> tuple[Array, State]:
+    """Scores (B, T, V) of rows (B, T) that are stepped in place, in another order; their states."""
     arrays = {name: array.copy() for name, array in network.begin(len(rows) + 2).arrays.items()}
     places = np.arange(len(rows), dtype=np.int64)[::-1] + 1
     found = [network.advance(rows[:, t], arrays, places) for t in range(rows.shape[1])]
-    return np.stack(found, 1)
+    return np.stack(found, 1), State(arrays).select(places)
 
 
 def _arrays(state: State) -> list[Array]:

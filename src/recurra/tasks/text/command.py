@@ -8,16 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recurra.bundle import Run
-from recurra.codecs import grammar
-from recurra.data.files import STANDARD_INPUT, read_text
 from recurra.errors import OptionError, counted
-from recurra.tasks import render
-from recurra.tasks.text import report, watch
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.options import TextOptions
 
 if TYPE_CHECKING:
+    from recurra.tasks.text.options import TextOptions
     from recurra.training.loop import Watcher
 
 
@@ -31,7 +26,9 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train text`."""
+    from recurra.data.files import STANDARD_INPUT
     from recurra.tasks import terminal
+    from recurra.tasks.text import report
 
     named = Path(sources[0]).stem if sources else "python"
     terminal.train(
@@ -49,7 +46,9 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
+    from recurra.bundle import Run
     from recurra.tasks import terminal
+    from recurra.tasks.text import report
 
     how = Run.open(path, task="text").config()["inference"]["tokens"]
 
@@ -62,16 +61,24 @@ def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
+    from recurra.tasks import render
+    from recurra.tasks.text import report
+
     render.evaluate(TextModel.load(path), sources, report.told, as_json=as_json)
 
 
 def lines(path: Path, sources: Sequence[str], *, top: int, as_json: bool) -> None:
     """`recurra evaluate --per-line`."""
+    from recurra.tasks.text import watch
+
     watch.rank(TextModel.load(path), _one(sources, "--per-line"), top=top, as_json=as_json)
 
 
 def watched(path: Path, sources: Sequence[str], *, as_json: bool, **how: Any) -> None:
     """`recurra evaluate --watch`; `how` as in `recurra.tasks.text.watch`."""
+    from recurra.data.files import STANDARD_INPUT
+    from recurra.tasks.text import watch
+
     source = _one(sources or [STANDARD_INPUT], "--watch")
     watch.watch(TextModel.load(path), source, as_json=as_json, **how)
 
@@ -98,6 +105,8 @@ def generate(
     if prompt is not None and prompt_file is not None:
         raise OptionError("--prompt and --prompt-file", expected="one of them")
     if prompt_file is not None:
+        from recurra.data.files import read_text
+
         prompt = read_text([prompt_file]).text
     model, prompt = TextModel.load(path), prompt or ""
     if count == 1 and not as_json:
@@ -119,12 +128,15 @@ def generate(
 
 def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate --dynamic`."""
+    from recurra.tasks.text import report
+
     found = TextModel.load(path).dynamic(list(sources) or None)
     told = json.dumps(found, indent=2, ensure_ascii=False) if as_json else None
     print(told or report.told_dynamic(found))
 
 
 def _watcher(quiet: bool, how: str) -> Watcher:
+    from recurra.codecs import grammar
     from recurra.tasks import terminal
 
     unit, _ = grammar.parsed(how)

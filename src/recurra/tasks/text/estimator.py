@@ -15,27 +15,25 @@ import numpy as np
 from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
 from recurra.codecs import grammar, tokenizer
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
-from recurra.data.files import TextSource
-from recurra.data.lines import raw_lines
-from recurra.data.long_text import LongText, Text, open_text
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.runtime.pool import Pool
-from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.text import Architecture, TextNetwork
 from recurra.runtime.threads import available
 from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
-from recurra.tasks.text import baselines, data, evaluate, report, stored
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.lines import Line, LineReader, Usual
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
-from recurra.tasks.text.stream import TextStep, TextStreamed
 
+# What some uses need is imported in them: a first character should not wait for all of them.
 if TYPE_CHECKING:
+    from recurra.data.long_text import Text
+    from recurra.runtime.pool import Pool
+    from recurra.runtime.streams import Stream, StreamState
+    from recurra.tasks.text.lines import Line, Usual
+    from recurra.tasks.text.stream import TextStep
     from recurra.training.loop import Watcher
 
-Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
+    Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
 
 @final
@@ -54,7 +52,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
     """
 
     task = "text"
-    baselines = report.BASELINES
+    baselines = "traces/baselines.safetensors"
 
     # -- training ---------------------------------------------------------------------------
 
@@ -196,6 +194,8 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
     def token_nll(self, text: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """What each token of `text` (N,) costs, in nats, given those before it."""
+        from recurra.tasks.text import evaluate
+
         if not text:
             raise DataError("the text is empty", expected="at least one character")
         # Where documents are kept apart, the first token follows a document's beginning.
@@ -218,6 +218,9 @@ class TextModel(TextOptions, Model[TextNetwork]):
         Raises:
             BundleError: a state of another model.
         """
+        from recurra.runtime.streams import Stream
+        from recurra.tasks.text.stream import TextStreamed
+
         first = UNKNOWN if self._apart else next(iter(self.vocabulary.encode("\n").tolist()), None)
         streamed = TextStreamed(self.network, self.vocabulary, self._unknown_rate, first)
         return Stream(streamed, self.run.name, state)
@@ -228,6 +231,8 @@ class TextModel(TextOptions, Model[TextNetwork]):
         Ids are those of `vocabulary.encode`; what `softmax` makes of scores are the probabilities
         of the tokens to come, but for the unknown one.
         """
+        from recurra.runtime.pool import Pool
+
         return Pool(self.network, self.run.name)
 
     @property
@@ -237,6 +242,8 @@ class TextModel(TextOptions, Model[TextNetwork]):
         Raises:
             BundleError: its training is not finished, or had no lines.
         """
+        from recurra.tasks.text.lines import Usual
+
         return Usual.read(self.run)
 
     def lines(self, source: str | PathLike[str]) -> Iterator[Line]:
@@ -253,6 +260,9 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
     def line_groups(self, source: str | PathLike[str]) -> Iterator[list[Line]]:
         """The same, in groups of those that have come since the last."""
+        from recurra.data.lines import raw_lines
+        from recurra.tasks.text.lines import LineReader
+
         reader = LineReader(self.network, self.vocabulary, self._unknown_rate, self.usual)
         return map(reader.read, raw_lines(source if isinstance(source, str) else Path(source)))
 
@@ -264,6 +274,8 @@ class TextModel(TextOptions, Model[TextNetwork]):
         Raises:
             DataError: the text cannot be read.
         """
+        from recurra.tasks.text import baselines, data, evaluate, report, stored
+
         given = opened(source)
         ids, starts, text = data.encoded(self.vocabulary, given, reset=self._apart)
         nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
@@ -301,6 +313,10 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
 def opened(source: Source) -> Text:
     """A text as it is given, or that of files."""
+    from recurra.data.files import TextSource
+    from recurra.data.long_text import LongText, open_text
+    from recurra.tasks.text import data
+
     if isinstance(source, TextSource | LongText):
         return source
     return open_text(data.listed(source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from recurra.tasks.text import (
     traces,
 )
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.estimator import Source, TextModel, opened
+from recurra.tasks.text.estimator import TextModel, opened
 from recurra.tasks.text.influence import influence
 from recurra.tasks.text.trainee import UNSEEN, TextTrainee
 from recurra.tasks.trainer import Trainer
@@ -39,6 +39,9 @@ from recurra.training import checkpoint, processes, session
 from recurra.training.checkpoint import Progress
 from recurra.training.loop import Watcher
 from recurra.training.precision import Precision
+
+if TYPE_CHECKING:
+    from recurra.tasks.text.estimator import Source
 
 
 @final

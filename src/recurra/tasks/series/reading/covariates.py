@@ -46,17 +46,18 @@ class Encoder:
             DataError: a value is infinite, or no number where nearly all are; the row is named.
         """
         column = frame.columns[name]
-        numeric = column.dtype.is_numeric() or frame.share_of_numbers(name) >= _NUMBERS
-        if numeric and str(column.dtype) != "Boolean":
+        numeric = column.kind == "number" or frame.share_of_numbers(name) >= _NUMBERS
+        if numeric and column.kind != "boolean":
             values = frame.numbers(name)[rows]
             there = values[~np.isnan(values)]
             some = there[:, None] if len(there) else np.zeros((1, 1))
             return cls(name, Standard.of(some), len(there) < len(values))
-        texts = frame.texts(name).gather(rows)
-        counts = texts.drop_nulls().value_counts()
-        found = sorted(counts.rows(), key=lambda each: (-each[1], each[0]))
-        most = tuple(text for text, _ in found[:_MOST])
-        return cls(name, None, bool(texts.null_count()), most)
+        texts = frame.texts(name)
+        codes = texts.codes[rows]
+        counts = np.bincount(codes[codes >= 0], minlength=len(texts.once)).tolist()
+        found = sorted(zip(texts.once, counts, strict=True), key=lambda each: (-each[1], each[0]))
+        most = tuple(text for text, count in found[:_MOST] if count)
+        return cls(name, None, bool((codes < 0).any()), most)
 
     @property
     def width(self) -> int:
@@ -79,9 +80,11 @@ class Encoder:
         found = np.zeros((len(frame), self.width), np.float32)
         if self.scale is None:
             texts = frame.texts(self.name)
+            number = {each: code for code, each in enumerate(texts.once)}
             for place, value in enumerate(self.values):
-                found[:, place] = (texts == value).fill_null(False).to_numpy()
-            return found, texts.is_null().to_numpy()
+                if value in number:
+                    found[:, place] = texts.codes == number[value]
+            return found, texts.codes < 0
         values = frame.numbers(self.name)
         there = ~np.isnan(values)
         found[there, 0] = self.scale.scale(values[there, None])[:, 0]

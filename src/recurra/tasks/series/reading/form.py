@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self, final
 
 from recurra.codecs.frequency import Frequency
+from recurra.data.columns import empty
 from recurra.data.files import given_once
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import BundleError, DataError, did_you_mean
@@ -109,25 +110,21 @@ def _names(given: str | list[str] | None) -> tuple[str, ...]:
 
 def _with_columns(frame: Frame, columns: dict[str, Any]) -> Frame:
     """The frame, if it has the columns of the training."""
-    import polars
-
     told = {each: kind for kind in _KINDS for each in _names(columns[kind])}
-    missing = [name for name in told if name not in frame.columns.columns]
+    missing = [name for name in told if name not in frame.columns]
     optional = {name for name in told if told[name] in ("target", "past")}
     if columns["known"] and missing and not set(columns["target"]) - set(missing):
         # Of steps to come there is neither a target nor what is known only afterwards.
-        gone = [
-            polars.lit(None, polars.Float64).alias(name) for name in missing if name in optional
-        ]
-        frame = Frame(frame.name, frame.columns.with_columns(gone), frame.where)
+        gone = {name: empty(len(frame)) for name in missing if name in optional}
+        frame = Frame(frame.name, {**frame.columns, **gone}, frame.where)
         missing = [name for name in missing if name not in optional]
     if missing:
-        listed = ", ".join(map(repr, frame.columns.columns))
+        listed = ", ".join(map(repr, frame.columns))
         raise DataError(
             f"{frame.name}: no column {missing[0]!r}, the {told[missing[0]]} of the training; it "
             f"has {listed}",
             expected="the columns of the training: " + ", ".join(map(repr, told)),
-            fix=did_you_mean(missing[0], frame.columns.columns),
+            fix=did_you_mean(missing[0], frame.columns),
         )
     return frame
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from recurra.data.columns import column_of, names_and_columns
 from recurra.data.frames import Frame
 from recurra.data.tables import check_names
-from recurra.errors import DataError, MissingExtra
+from recurra.errors import DataError
 
 _EXPECTED: Final = (
     "a frame of pandas or polars (columns unique_id, ds, y, or a date and a column a series), a "
@@ -27,35 +28,25 @@ def files_of(values: Any) -> list[Path]:
 
 
 def frame_of(values: Any, name: str = "given") -> Frame:
-    """The columns of a frame of any kind that narwhals knows, of a mapping, or of numbers.
+    """The columns of a frame of pandas or polars, of a mapping, or of numbers.
 
-    An index of pandas that holds dates, or names, is a column; so is that of a Series.
+    An index of pandas that holds dates, or names, is a column; so is that of a Series. Frames of
+    other kinds are read through narwhals, where it is installed.
 
     Raises:
         DataError: these are no columns of equal length, or there are no rows.
-        MissingExtra: polars or narwhals is not installed.
     """
-    try:
-        import narwhals
-        import polars
-    except ImportError as error:
-        raise MissingExtra(
-            "frames are read by narwhals and polars, which are not installed",
-            fix='pip install "recurra[series]"',
-        ) from error
     if isinstance(values, str | bytes):
         raise DataError(f"{name}: a text", expected=_EXPECTED)
-    values = _without_index(values)
-    native = narwhals.from_native(values, pass_through=True, allow_series=True)
-    if isinstance(native, narwhals.LazyFrame):
-        native = native.collect()
-    if isinstance(native, narwhals.Series):
-        native = native.alias(native.name or "y").to_frame()
-    if isinstance(native, narwhals.DataFrame):
-        names = [str(each) for each in native.columns]
-        columns = [_column(native[each]) for each in native.columns]
+    values = _native(_without_index(values))
+    if _is_of(values, "polars") and hasattr(values, "collect"):
+        values = values.collect()
+    if _is_of(values, "polars", "pandas") and not hasattr(values, "columns"):
+        columns = [(str(getattr(values, "name", None) or "y"), column_of(values))]
+    elif _is_of(values, "polars", "pandas"):
+        columns = list(names_and_columns(values))
     elif isinstance(values, Mapping):
-        names, columns = [str(each) for each in values], [_plain(values[each]) for each in values]
+        columns = [(str(each), column_of(values[each])) for each in values]
     else:
         array = np.asarray(values) if hasattr(values, "__array__") or _listed(values) else None
         if array is None or array.dtype.kind not in "iuf" or array.ndim not in (1, 2):
@@ -63,15 +54,36 @@ def frame_of(values: Any, name: str = "given") -> Frame:
             raise DataError(f"{name}: {what}", expected=_EXPECTED)
         array = array[:, None] if array.ndim == 1 else array
         wide = array.shape[1] > 1
-        names = [f"y{number}" if wide else "y" for number in range(array.shape[1])]
-        columns = [polars.Series(array[:, number]) for number in range(array.shape[1])]
-    check_names(names, name)
-    lengths = {len(each) for each in columns}
+        columns = [
+            (f"y{number}" if wide else "y", column_of(array[:, number]))
+            for number in range(array.shape[1])
+        ]
+    check_names([each for each, _ in columns], name)
+    lengths = {len(each) for _, each in columns}
     if len(lengths) != 1 or not lengths.pop():
         what = "columns of different lengths" if lengths else "no rows"
         raise DataError(f"{name}: {what}", expected=_EXPECTED)
-    frame = polars.DataFrame([each.alias(key) for key, each in zip(names, columns, strict=True)])
-    return Frame(name, frame, lambda row: f"{name}[{row}]")
+    return Frame(name, dict(columns), lambda row: f"{name}[{row}]")
+
+
+def _is_of(values: Any, *rooms: str) -> bool:
+    return type(values).__module__.split(".")[0] in rooms
+
+
+def _native(values: Any) -> Any:
+    """A frame of another kind as one of polars or pandas, or as a mapping."""
+    if _is_of(values, "polars", "pandas", "numpy", "builtins") or isinstance(values, Mapping):
+        return values
+    try:
+        import narwhals
+    except ImportError:
+        return values
+    native = narwhals.from_native(values, pass_through=True, allow_series=True)
+    if isinstance(native, narwhals.LazyFrame):
+        native = native.collect()
+    if isinstance(native, narwhals.Series):
+        native = native.alias(native.name or "y").to_frame()
+    return native.to_dict(as_series=False) if isinstance(native, narwhals.DataFrame) else values
 
 
 def _listed(values: Any) -> bool:
@@ -93,40 +105,3 @@ def _without_index(values: Any) -> Any:
     if not hasattr(values, "columns") and values.name is None:
         values = values.rename("y")
     return values.reset_index()
-
-
-def _column(column: Any) -> Any:
-    """A column of narwhals as one of polars, without pyarrow, which pandas' own way needs."""
-    import narwhals
-    import polars
-
-    native = column.to_native()
-    if isinstance(native, polars.Series):
-        return native
-    kind = column.dtype
-    if isinstance(kind, narwhals.Datetime):
-        zone = kind.time_zone
-        if zone is not None:
-            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        found = polars.Series(column.to_numpy().astype("datetime64[us]"))
-        if zone is not None:
-            found = found.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
-        return found
-    if kind.is_numeric() or kind == narwhals.Boolean:
-        if column.is_null().any():
-            return polars.Series(column.cast(narwhals.Float64).to_numpy())
-        return polars.Series(column.to_numpy())
-    return _plain(column.to_list())
-
-
-def _plain(values: Any) -> Any:
-    import polars
-
-    if isinstance(values, np.ndarray):
-        values = values.astype("datetime64[us]") if values.dtype.kind == "M" else values
-        return polars.Series(values) if values.dtype.kind != "O" else _plain(values.tolist())
-    listed = [None if each is None or each != each else each for each in values]
-    kinds = {type(each) for each in listed if each is not None}
-    if len(kinds) > 1 and not kinds <= {int, float, bool}:
-        listed = [None if each is None else str(each) for each in listed]
-    return polars.Series(listed, strict=False)

@@ -85,7 +85,7 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
     time = columns["time"] = next(iter(taken["time"]), None)
     id_ = columns["id"] = next(iter(taken["id"]), None)
     used = {*target, *(name for names in taken.values() for name in names)}
-    columns["unused"] = [name for name in frame.columns.columns if name not in used]
+    columns["unused"] = [name for name in frame.columns if name not in used]
     if len(target) > 1:
         _wide_only(target, id_, taken["static"])
     count, wide = len(frame), len(target)
@@ -123,7 +123,7 @@ def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
         )
     if reading.exact:
         return found
-    free = [name for name in frame.columns.columns if name not in names]
+    free = [name for name in frame.columns if name not in names]
     if reading.target is not None and reading.target != ALL:
         free = [name for name in free if name not in _listed(frame, reading.target, "target")]
     if reading.id is None:
@@ -158,16 +158,17 @@ def _called(free: Sequence[str], likely: Sequence[str]) -> list[str]:
 def _repeats(frame: Frame, name: str) -> bool:
     """Whether a column may name series: a row number says another thing in each row."""
     column = frame.columns[name]
-    return not column.dtype.is_float() and column.n_unique() < len(frame)
+    if column.values is not None and column.values.dtype.kind == "f":
+        return False
+    return len(column.texts.once) + bool(column.missing.any()) < len(frame)
 
 
 def _numeric(frame: Frame, name: str) -> float:
-    kind = frame.columns[name].dtype
-    return 0.0 if kind.is_nested() else frame.share_of_numbers(name)
+    return 0.0 if frame.columns[name].kind == "other" else frame.share_of_numbers(name)
 
 
 def _targets(frame: Frame, reading: Reading, taken: Sequence[str]) -> list[str]:
-    free = [name for name in frame.columns.columns if name not in taken]
+    free = [name for name in frame.columns if name not in taken]
     if reading.target is not None and (
         reading.target != ALL or frame.like(ALL) is not None  # a column may be called so
     ):
@@ -184,7 +185,7 @@ def _targets(frame: Frame, reading: Reading, taken: Sequence[str]) -> list[str]:
     shares = {name: _numeric(frame, name) for name in free}
     numeric = [name for name, share in shares.items() if share > 0.5]
     numeric = numeric or [name for name, share in shares.items() if np.isnan(share)]
-    listed = ", ".join(map(repr, frame.columns.columns))
+    listed = ", ".join(map(repr, frame.columns))
     if not numeric:
         raise DataError(
             f"{frame.name}: no column of numbers to forecast: it has {listed}",
@@ -217,10 +218,9 @@ def _wide_only(target: Sequence[str], id_: str | None, static: Sequence[str]) ->
 
 def _series(frame: Frame, name: str) -> tuple[Counts, tuple[str, ...]]:
     """The number of each row's series, in the order of their first rows, and their names."""
-    import polars
-
-    texts = frame.columns[name].cast(polars.String).str.strip_chars()
-    missing = np.flatnonzero((texts.is_null() | (texts == "")).fill_null(True).to_numpy())
+    texts = frame.columns[name].texts
+    empty = np.array([not each for each in texts.once] + [True])
+    missing = np.flatnonzero(empty[texts.codes])
     if len(missing):
         more = f" (and in {len(missing) - 1:,} more rows)" if len(missing) > 1 else ""
         raise DataError(
@@ -228,9 +228,12 @@ def _series(frame: Frame, name: str) -> tuple[Counts, tuple[str, ...]]:
             expected="the name of a series in every row",
             fix="fill them, or drop these rows",
         )
-    once = texts.unique(maintain_order=True)
-    numbers = texts.replace_strict(once, polars.int_range(len(once), eager=True))
-    return numbers.to_numpy().astype(np.int64), tuple(once.to_list())
+    order = np.argsort(texts.first_rows(), kind="stable")
+    if np.array_equal(order, np.arange(len(order))):
+        return texts.codes, tuple(texts.once)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return place[texts.codes], tuple(texts.once[at] for at in order.tolist())
 
 
 def _turns(series: Counts) -> Counts:

@@ -163,13 +163,13 @@ def static_rows(rows: Rows, names: list[str]) -> Counts:
     np.minimum.at(firsts, rows.series, np.arange(len(rows.series)))
     for name in names:
         column = rows.frame.columns[name]
-        first = column.gather(rows.row[firsts[rows.series]])
-        other = np.flatnonzero((~column.gather(rows.row).eq_missing(first)).to_numpy())
+        codes = column.texts.codes
+        other = np.flatnonzero(codes[rows.row] != codes[rows.row[firsts[rows.series]]])
         if len(other):
             row, begin = int(other[0]), int(firsts[rows.series[other[0]]])
             raise DataError(
-                f"{rows.where(row)}: column {name!r} is {column[int(rows.row[row])]!r}, but "
-                f"{column[int(rows.row[begin])]!r} in {rows.frame.where(int(rows.row[begin]))}",
+                f"{rows.where(row)}: column {name!r} is {column.texts[int(rows.row[row])]!r}, but "
+                f"{column.texts[int(rows.row[begin])]!r} in {rows.frame.where(int(rows.row[begin]))}",
                 expected="one value for all rows of a series in a --static column",
                 fix="name it with --known or --past",
             )

@@ -1,14 +1,17 @@
-"""What is kept of the past: step by step as over whole rows, blind to missing steps."""
+"""What is known of each step of whole rows: as step by step in use, blind to missing steps."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recurra.tasks.series.networks.history import CENTRE, SURPRISE, History, Look, looks
+from recurra.networks.history import Look, looks
+from recurra.runtime import history
+from recurra.runtime.history import CENTRE, KEPT, RECENT, SURPRISE
 
 SIZE = torch.tensor(0.7, dtype=torch.float64)
 
@@ -29,14 +32,46 @@ def same(one: Look, other: Look) -> None:
 
 @settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(0, 99))
-def test_step_by_step_is_as_whole_rows(period: int, seed: int) -> None:
+def test_step_by_step_in_use_is_as_whole_rows(period: int, seed: int) -> None:
     values, present = made(seed)
     whole = looks(values, present, period, SIZE)
-    history = History.empty(len(values), period, values)
+    rows = len(values)
+    phases = np.zeros((period, KEPT, rows), np.float32)
+    recent = np.zeros((RECENT, rows), np.float32)
+    size, begun = np.float32(SIZE), history.shrinkage(period)
     for t in range(values.shape[1]):
-        look = history.look(SIZE, period)
-        same(look, whole.at(t))
-        history = history.push(values[:, t], present[:, t], look)
+        found = history.look(phases[t % period], recent, size, begun)
+        at = Look(*(each[:, t] for each in vars(whole).values()))
+        for name, one in vars(at).items():
+            other = getattr(found, name)
+            other = other.T if name == "features" else other
+            np.testing.assert_allclose(other, one.numpy(), rtol=1e-4, atol=1e-4, err_msg=name)
+        phases[t % period], recent = history.push(
+            phases[t % period],
+            recent,
+            values[:, t].numpy().astype(np.float32),
+            present[:, t].numpy(),
+            found,
+        )
+
+
+def test_that_all_are_present_need_not_be_said() -> None:
+    draw = np.random.default_rng(0)
+    phase, recent = draw.random((KEPT, 5), np.float32), draw.random((RECENT, 5), np.float32)
+    phase[1, :2] = 0.0
+    found = history.look(phase, recent, np.float32(0.7), 4.0)
+    value = draw.random(5, np.float32)
+    told = history.push(phase, recent, value, np.ones(5, bool), found)
+    for one, other in zip(told, history.push(phase, recent, value, None, found), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_missing_value_before_the_first_changes_nothing() -> None:
+    phase, recent = np.zeros((KEPT, 2), np.float32), np.zeros((RECENT, 2), np.float32)
+    found = history.look(phase, recent, np.float32(0.7), 4.0)
+    none = np.zeros(2, bool)
+    for one in history.push(phase, recent, np.full(2, np.nan, np.float32), none, found):
+        assert not one.any()
 
 
 @pytest.mark.parametrize("period", [1, 4])
@@ -48,8 +83,8 @@ def test_values_of_missing_steps_and_of_steps_to_come_do_not_matter(period: int)
     other = values.clone()
     other[:, 20:] = 99.0
     after = looks(other, present, period, SIZE)
-    for t in range(21):
-        same(before.at(t), after.at(t))
+    for name, one in vars(before).items():
+        torch.testing.assert_close(one[:, :21], vars(after)[name][:, :21], msg=name)
 
 
 @pytest.mark.parametrize("period", [1, 4])
@@ -74,19 +109,3 @@ def test_a_season_that_grows_evenly_holds_no_surprise() -> None:
     torch.testing.assert_close(look.reference[0, 700:], values[0, 700:], rtol=0, atol=2e-3)
     torch.testing.assert_close(look.slow[0, 700:], values[0, 700:], rtol=0, atol=0.05)
     assert float(look.features[0, 700:, SURPRISE].abs().max()) < 2e-3
-
-
-def test_phases_one_by_one_are_all_of_them() -> None:
-    period, steps = 3, 8
-    values, present = made(11)
-    history = History.empty(len(values), period, values)
-    for t in range(steps):
-        history = history.push(values[:, t], present[:, t], history.look(SIZE, period))
-    kept, after, whole = [history.phase(k) for k in range(period)], None, history
-    for t in range(steps, steps + 10):
-        now = kept[t - steps] if after is None else kept[t - steps].since(after)
-        look = now.look(SIZE, period)
-        same(look, whole.look(SIZE, period))
-        after = now.push(values[:, t], present[:, t], look)
-        kept.append(after)
-        whole = whole.push(values[:, t], present[:, t], look)

@@ -1,4 +1,4 @@
-"""The autoregressive network: streams are the whole, paths are streams that read themselves."""
+"""The autoregressive network: what its loss may see, what it settles on, and that it learns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import torch
 from torch import Tensor
 
 from recurra.errors import OptionError
-from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.networks.autoregressive import Autoregressive, Sizes
-from recurra.tasks.series.networks.beside import Beside
-from recurra.tasks.series.networks.distributions import NegativeBinomial
-from recurra.tasks.series.windows import Windows
+from recurra.networks.autoregressive import Autoregressive
+from recurra.networks.windows import Beside, Windows
+from recurra.runtime.autoregressive import Sizes
 from recurra.training.optimiser import Rates, build
-from toy_series import network, plain, windows
+from toy_series import levels, network, plain, windows
 
 MADE: list[dict[str, Any]] = [
     {},
@@ -23,62 +21,6 @@ MADE: list[dict[str, Any]] = [
     {"period": 7, "past": 0, "static": 0},
     {"family": "counts", "known": 0},
 ]
-
-
-def nats(net: Autoregressive, given: Windows, targets: Tensor, there: Tensor) -> Tensor:
-    """The loss, from a stream."""
-    beside = Beside.of(given)
-    values = torch.cat([given.values, targets], 1)
-    present = torch.cat([given.present, there], 1)
-    total, count = torch.zeros(len(values)), torch.zeros(len(values))
-    said, state = net.begin(beside.at(0))
-    for t in range(values.shape[1]):
-        started = state.history.look(net.size, net.sizes.period).started
-        scored = present[:, t] & (started | torch.tensor(t >= given.values.shape[1]))
-        counted = isinstance(said, NegativeBinomial)
-        value = torch.round(values[:, t] * given.unit) if counted else values[:, t]
-        total += torch.where(scored, said.nats(value), 0.0)
-        count += scored
-        if t + 1 < values.shape[1]:
-            said, state = net.step(values[:, t], present[:, t], beside.at(t + 1), state)
-    return total / count.clamp(min=1)
-
-
-@pytest.mark.parametrize("sizes", MADE)
-def test_a_stream_gives_the_nats_of_the_whole(sizes: dict[str, Any]) -> None:
-    net = network(**sizes)
-    given, targets, there = windows(net.sizes)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            net.loss(given, targets, there), nats(net, given, targets, there)
-        )
-
-
-@pytest.mark.parametrize("sizes", MADE)
-def test_paths_are_streams_that_read_their_own_samples(sizes: dict[str, Any]) -> None:
-    net, count = network(**sizes), 6
-    # Further than two seasons, so that paths meet again what they said themselves.
-    given, _, _ = windows(net.sizes, horizon=16)
-    found = net.paths(given, count, torch.Generator().manual_seed(5))
-    beside = Beside.of(given)
-    rows = torch.arange(4).repeat_interleave(count)
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        said, state = net.begin(beside.at(0))
-        for t in range(given.values.shape[1]):
-            said, state = net.step(given.values[:, t], given.present[:, t], beside.at(t + 1), state)
-        state, beside = state.select(rows), beside.select(rows)
-        said = type(said)(*(each[rows] for each in vars(said).values()))
-        expected = []
-        for h in range(16):
-            value = said.sample(generator)
-            value = value / beside.unit if isinstance(said, NegativeBinomial) else value
-            expected.append(value)
-            if h < 15:
-                here = torch.ones(len(rows), dtype=torch.bool)
-                t = given.values.shape[1] + h + 1
-                said, state = net.step(value, here, beside.at(t), state)
-    torch.testing.assert_close(found.flatten(0, 1), torch.stack(expected, 1), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("sizes", MADE)
@@ -95,8 +37,7 @@ def test_what_stands_at_missing_steps_and_beyond_the_origin_does_not_matter(
         left = net.loss(given, targets, there)
         torch.testing.assert_close(left, net.loss(other, torch.where(there, targets, 5.0), there))
         assert float((left - net.loss(given, targets + 1.0, there)).abs().min()) > 0
-    said = [net(each, 20, torch.Generator().manual_seed(0)) for each in (given, other)]
-    torch.testing.assert_close(*said)
+    torch.testing.assert_close(levels(net, given, 20), levels(net, other, 20), rtol=0, atol=0)
 
 
 def test_missing_targets_may_be_no_numbers() -> None:
@@ -116,7 +57,7 @@ def test_the_past_is_read_one_step_late_and_not_beyond_the_origin() -> None:
     told = torch.zeros(given.known.shape[1])
     told[1 : steps + 1] = 1.0
     assert torch.equal(beside.told, told.expand(4, -1))
-    assert torch.equal(beside.at(3).past, given.past[:, 2])
+    assert torch.equal(beside.past[:, 3], given.past[:, 2])
 
 
 def test_rows_do_not_see_their_neighbours() -> None:
@@ -130,6 +71,16 @@ def test_rows_do_not_see_their_neighbours() -> None:
         )
 
 
+def test_no_step_costs_what_follows_from_the_targets_after_it() -> None:
+    net = network()
+    given, targets, there = windows(net.sizes)
+    steps = given.values.shape[1]
+    with torch.no_grad():
+        before, after = (net.nats(given, each, there) for each in (targets, targets + 3.0))
+    assert torch.equal(before[:, :steps], after[:, :steps])
+    assert not torch.equal(before[:, steps:], after[:, steps:])
+
+
 def test_a_row_without_a_value_costs_nothing() -> None:
     net = network().train()
     given, targets, there = windows(net.sizes)
@@ -138,21 +89,6 @@ def test_a_row_without_a_value_costs_nothing() -> None:
     assert torch.equal(loss, torch.zeros(4))
     loss.sum().backward()  # type: ignore[no-untyped-call]
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
-
-
-@pytest.mark.parametrize("family", ["student", "counts"])
-def test_quantiles_rise_and_follow_from_the_generator(family: str) -> None:
-    net = network(family=family)
-    given, _, _ = windows(net.sizes)
-    said = [net(given, 50, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
-    assert said[0].shape == (4, 5, len(LEVELS))
-    assert bool((said[0].diff(dim=-1) >= 0).all())
-    torch.testing.assert_close(said[0], said[1], rtol=0, atol=0)
-    assert not torch.equal(said[0], said[2])
-    if family == "counts":
-        paths = net.paths(given, 50) * given.unit[:, None, None]
-        torch.testing.assert_close(paths, paths.round())
-        assert float(paths.min()) >= 0
 
 
 def walks(rows: int, steps: int, seed: int = 0) -> Tensor:
@@ -171,7 +107,7 @@ def settled(values: Tensor, horizon: int, **sizes: Any) -> tuple[Autoregressive,
 def test_of_a_random_walk_the_interval_grows_as_the_root_of_the_steps() -> None:
     net, given = settled(walks(40, 136), 16, period=1)
     assert float(net.centred) == 0.0
-    said = net(given, 400, torch.Generator().manual_seed(0))
+    said = levels(net, given, 400)
     width = (said[..., 5] - said[..., 1]).mean(0)
     # 80 % of a normal distribution lie within 2.56 standard deviations.
     for h in (1, 4, 16):
@@ -185,7 +121,7 @@ def test_a_pull_to_the_centre_is_believed_where_there_is_one() -> None:
         values[:, t] = 0.6 * values[:, t - 1] + noise[:, t]
     net, given = settled(values, 10, period=1)
     assert float(net.centred) == 1.0
-    far = net(given, 200, torch.Generator().manual_seed(0))[:, -1]
+    far = levels(net, given, 200)[:, -1]
     # The standard deviation of the process is 1.25: no wider than that, and back at 0.
     assert abs(float((far[:, 5] - far[:, 1]).mean()) / (2.56 * 1.25) - 1.0) < 0.25
     assert float(far[:, 3].abs().mean()) < 0.4
@@ -196,7 +132,7 @@ def test_settled_it_goes_on_with_a_season_that_grows() -> None:
     values = torch.sin(t * torch.pi / 6) + 0.02 * t
     values = values + 0.02 * torch.randn(1, 120, generator=torch.Generator().manual_seed(0))
     net, given = settled(values, 24, period=12)
-    said = net(given, 200, torch.Generator().manual_seed(0))
+    said = levels(net, given, 200)
     assert float((said[0, :, 3] - values[0, -24:]).abs().mean()) < 0.08
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recurra.errors import OptionError
-from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.networks.segments import Segments, Sizes
-from recurra.tasks.series.windows import Windows
+from recurra.networks.segments import Segments
+from recurra.networks.windows import Windows
+from recurra.runtime.quantiles import LEVELS
+from recurra.runtime.segments import Sizes
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build, clip
 from recurra.training.schedule import rate
@@ -166,7 +167,7 @@ def test_neither_other_rows_nor_units_nor_older_steps_matter() -> None:
     net, windows = network(), drawn(5, longer=6)
     expected = said(net, windows)
     order = torch.tensor([4, 0, 3])
-    picked = Windows(*(each[order] for each in windows.parts()))
+    picked = Windows(*(each[order] for each in vars(windows).values()))
     torch.testing.assert_close(said(net, picked), expected[order])
     other = replace(windows, unit=torch.full((5,), 9.0))
     torch.testing.assert_close(said(net, other), expected, rtol=0, atol=0)

@@ -1,0 +1,413 @@
+"""Columns of a table: text as a file has it, numbers, dates; millions of values, by NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, cached_property
+from typing import Any, Final, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.data.sequences import number_of
+
+Rows = NDArray[np.int64]
+Kind = Literal["text", "number", "boolean", "date", "other"]
+
+MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
+"""Texts, in lower case, that stand for a value that is not there."""
+
+WIDEST: Final = 64
+"""Bytes of a field; columns with longer ones are read one by one. A buffer has as many more."""
+
+_DIGITS: Final = 15  # of a number that float64 holds with all of them
+_AT_ONCE: Final = 1 << 15  # fields that are looked at together: they stay in the cache
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """N texts, each different one once: `once[codes[row]]`, or none where the code is -1."""
+
+    codes: Rows
+    once: list[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, row: int) -> str | None:
+        code = int(self.codes[row])
+        return None if code < 0 else self.once[code]
+
+    def to_list(self) -> list[str | None]:
+        """All of them, one after the other."""
+        return [None if code < 0 else self.once[code] for code in self.codes.tolist()]
+
+    @classmethod
+    def of(cls, values: Sequence[str | None]) -> Texts:
+        """Those of a list."""
+        number: dict[str | None, int] = {None: -1}
+        codes = [number.setdefault(each, len(number) - 1) for each in values]
+        return cls(np.array(codes, np.int64), [each for each in number if each is not None])
+
+    def changed(self, into: Sequence[str | None]) -> Texts:
+        """With each of `once` turned into another, or into none."""
+        number: dict[str | None, int] = {None: -1}
+        codes = [number.setdefault(each, len(number) - 1) for each in into]
+        again = np.array([*codes, -1], np.int64)  # -1 finds the last
+        return Texts(again[self.codes], [each for each in number if each is not None])
+
+    def first_rows(self) -> Rows:
+        """The row at which each of `once` stands first."""
+        found = np.full(len(self.once) + 1, len(self.codes))
+        np.minimum.at(found, self.codes, np.arange(len(self.codes)))
+        return found[:-1]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """Fields (N,) of a file of plain text, where they begin and end in its bytes.
+
+    `buffer` goes on for WIDEST bytes behind the last of them.
+    """
+
+    buffer: NDArray[np.uint8]
+    begins: Rows
+    ends: Rows
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    def text(self, row: int) -> str:
+        """One of them, without blanks around it."""
+        return bytes(self.buffer[self.begins[row] : self.ends[row]]).decode().strip()
+
+    def words(self, rows: slice = slice(None)) -> NDArray[np.uint64]:
+        """The bytes of some as (n, W) words of eight, zeros behind their ends."""
+        begins = self.begins[rows]
+        counts = self.ends[rows] - begins
+        wide = -(-int(counts.max(initial=1)) // 8) or 1
+        # As items of that many bytes, one from each byte on: a field is one copy.
+        shape = (max(0, len(self.buffer) - 8 * wide + 1),)
+        items = np.ndarray(shape, f"V{8 * wide}", self.buffer.data, strides=(1,))
+        found = items[begins].view(np.uint64).reshape(-1, wide)
+        found &= _masks(wide)[counts]
+        return found
+
+    def texts(self) -> Texts:
+        """Each different text once, in the order of their first rows."""
+        count = len(self)
+        if not count or self.widest > WIDEST:
+            return Texts.of([self.text(row) for row in range(count)])
+        words = self.words()
+        # Rows of a panel lie series by series, or the same dates come again and again: what is
+        # told apart is then looked at once.
+        new = np.ones(count, bool)
+        new[1:] = words[1:, 0] != words[:-1, 0]
+        for word in range(1, words.shape[1]):
+            new[1:] |= words[1:, word] != words[:-1, word]
+        heads, spread = np.flatnonzero(new), None
+        if 2 * len(heads) > count and (period := _period(words)) < count:
+            heads, spread = np.arange(period), np.resize(np.arange(period), count)
+        keys = words[heads].view(f"S{8 * words.shape[1]}")[:, 0].tolist()
+        number = {each: at for at, each in enumerate(dict.fromkeys(keys))}
+        own = np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
+        codes = own[spread] if spread is not None else own[np.cumsum(new) - 1]
+        once = [each.decode() for each in number]
+        found = Texts(codes, once)
+        bare = [each.strip() for each in once]
+        return found if bare == once else found.changed(bare)
+
+    @property
+    def widest(self) -> int:
+        """Bytes of the longest."""
+        return int((self.ends - self.begins).max(initial=0))
+
+    def numbers(self) -> tuple[NDArray[np.float64], Rows]:
+        """The numbers (N,), NaN where there is none, and the rows of fields that say something else.
+
+        A decimal of up to 15 digits is a whole number over a power of ten: both are exact, and so
+        is their quotient but for its rounding (Clinger 1990). All else goes through Python.
+        """
+        found, others = np.full(len(self), np.nan), [np.arange(len(self) * (self.widest > WIDEST))]
+        for start in range(0, len(self) * (self.widest <= WIDEST), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            found[rows], plain = _decimals(self.words(rows), self.ends[rows] - self.begins[rows])
+            others.append(np.flatnonzero(~plain) + start)
+        wrong = []
+        for row in np.concatenate(others).tolist():
+            text = self.text(row)
+            value = number_of(text)
+            if value is not None:
+                found[row] = value
+            elif text.lower() not in MISSING:
+                wrong.append(row)
+        return found, np.array(wrong, np.int64)
+
+
+def _period(words: NDArray[np.uint64]) -> int:
+    """After how many rows the same ones come again, to the end; their number where they do not."""
+    again = np.flatnonzero((words[1:] == words[0]).all(1))
+    if len(again):
+        period = int(again[0]) + 1
+        if np.array_equal(words[period:], words[:-period]):
+            return period
+    return len(words)
+
+
+@cache
+def _masks(wide: int) -> NDArray[np.uint64]:
+    """What leaves so many bytes (0 to 8 W) of W words, (8 W + 1, W)."""
+    kept = np.arange(8 * wide) < np.arange(8 * wide + 1)[:, None]
+    return np.where(kept, 255, 0).astype(np.uint8).view(np.uint64)
+
+
+def _decimals(
+    words: NDArray[np.uint64], counts: Rows
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Numbers (n,) of words (n, W), NaN where they are no plain decimals, and which are (n,)."""
+    cells = words.view(np.uint8)
+    whole = np.zeros(len(cells), np.int64)
+    digits, behind = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+    dotted, wrong = np.zeros(len(cells), bool), counts > _DIGITS + 2
+    for place in range(min(cells.shape[1], _DIGITS + 2)):
+        byte = np.ascontiguousarray(cells[:, place])
+        digit = byte - np.uint8(48)
+        is_digit, is_dot = digit <= 9, byte == 46
+        whole = np.where(is_digit, 10 * whole + digit, whole)
+        digits += is_digit
+        behind += is_digit & dotted
+        other = ~(is_digit | is_dot | (byte == 0))
+        if place == 0:
+            other &= (byte != 43) & (byte != 45)
+        wrong |= other | (is_dot & dotted)
+        dotted |= is_dot
+    plain = ~wrong & (digits > 0) & (digits <= _DIGITS)
+    values = whole / 10.0**behind
+    values = np.where(cells[:, 0] == 45, -values, values)
+    return np.where(plain, values, np.nan), plain
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of N values of one kind.
+
+    Args:
+        kind: of "other" nothing can be read; `told` says what it holds.
+        values: of numbers, int64 or float64 (NaN: missing); of truth values 0, 1 or NaN; of dates
+            datetime64[us] (NaT: missing), on their own clocks.
+        offsets: of dates in a time zone, minutes (N,) from UTC.
+        given: of text, a list or the fields of a file.
+        told: what it holds, for messages.
+    """
+
+    kind: Kind
+    values: NDArray[Any] | None = None
+    offsets: Rows | None = None
+    given: Fields | list[str | None] | None = None
+    told: str = ""
+
+    def __len__(self) -> int:
+        held = self.given if self.values is None else self.values
+        return 0 if held is None else len(held)
+
+    def value(self, row: int) -> str:
+        """One value as text, for messages."""
+        if self.values is None:
+            return str(self.texts[row])
+        return str(self.values[row])
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The values as text, without blanks around it."""
+        if isinstance(self.given, Fields):
+            return self.given.texts()
+        if self.given is not None:
+            return Texts.of([None if each is None else each.strip() for each in self.given])
+        if self.values is None:
+            return Texts(np.full(len(self), -1), [])
+        once, codes = np.unique(self.values, return_inverse=True)
+        told = [None if each != each else _told(each, self.kind) for each in once.tolist()]
+        return Texts(codes.astype(np.int64), [""] * len(once)).changed(told)
+
+    @cached_property
+    def cast(self) -> tuple[NDArray[np.float64], Rows]:
+        """The values as numbers (N,), NaN where there are none, and rows that hold something else.
+
+        Something else is what is neither a number nor stands for one that is missing.
+        """
+        if isinstance(self.given, Fields):
+            return self.given.numbers()
+        if self.given is not None:
+            once = [np.nan if t.lower() in MISSING else number_of(t) for t in self.texts.once]
+            values = np.array([np.nan if v is None else v for v in once] + [np.nan])
+            broken = np.array([v is None for v in once] + [False])
+            return values[self.texts.codes], np.flatnonzero(broken[self.texts.codes])
+        if self.kind in ("number", "boolean"):
+            assert self.values is not None
+            return self.values.astype(np.float64), np.zeros(0, np.int64)
+        return np.full(len(self), np.nan), np.flatnonzero(~self.missing)
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which rows (N,) have no value."""
+        if self.values is not None:
+            return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
+        if self.kind == "other":
+            return np.zeros(len(self), bool)
+        none = np.array([each.lower() in MISSING for each in self.texts.once] + [True])
+        return none[self.texts.codes]
+
+    def then(self, other: Column) -> Column:
+        """This, and another behind it; of two kinds as text."""
+        if self.kind == other.kind and self.values is not None and other.values is not None:
+            joined = np.concatenate([self.values, other.values])
+            offsets = [each.offsets for each in (self, other) if each.offsets is not None]
+            if len(offsets) != 1:
+                return Column(self.kind, joined, np.concatenate(offsets) if offsets else None)
+        return Column("text", given=[*self.texts.to_list(), *other.texts.to_list()])
+
+
+def _told(value: Any, kind: Kind) -> str:
+    if kind == "boolean":
+        return "true" if value else "false"
+    return str(value)
+
+
+def empty(count: int) -> Column:
+    """A column without any value."""
+    return Column("number", np.full(count, np.nan))
+
+
+# -- what Python holds --------------------------------------------------------------------------
+
+
+def column_of(values: Any) -> Column:
+    """The column of an array, of a list, or of a column of pandas or polars."""
+    room = type(values).__module__.split(".")[0]
+    if room == "polars":
+        return _of_polars(values)
+    if room == "pandas":
+        return _of_pandas(values)
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iufbM":
+        return _of_array(values)
+    return _of_list(list(values.tolist() if isinstance(values, np.ndarray) else values))
+
+
+def _of_array(values: NDArray[Any]) -> Column:
+    kind = values.dtype.kind
+    if kind == "M":
+        return Column("date", values.astype("datetime64[us]"))
+    if kind == "b":
+        return Column("boolean", values.astype(np.float64))
+    whole = kind in "iu" and values.dtype != np.uint64
+    return Column("number", values.astype(np.int64 if whole else np.float64))
+
+
+def _of_polars(values: Any) -> Column:
+    import polars
+
+    kind, name = values.dtype, str(values.dtype)
+    if kind.is_numeric() or name == "Boolean":
+        whole = kind.is_integer() and not values.null_count()
+        if not whole:
+            found = values.cast(polars.Float64).fill_null(float("nan")).to_numpy()
+            return Column("boolean" if name == "Boolean" else "number", found)
+        return _of_array(values.to_numpy())
+    if name == "Date":
+        return Column("date", values.to_numpy().astype("datetime64[us]"))
+    if name.startswith("Datetime"):
+        if kind.time_zone is None:
+            return Column("date", values.to_numpy().astype("datetime64[us]"))
+        local = values.dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
+        instants = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+        return _zoned(local, instants)
+    if kind.is_nested() or name in ("Binary", "Object", "Duration", "Time"):
+        return Column("other", given=[None] * len(values), told=name)
+    return Column("text", given=[None if each is None else str(each) for each in values.to_list()])
+
+
+def _of_pandas(values: Any) -> Column:
+    kind = values.dtype
+    name, code = type(kind).__name__, getattr(kind, "kind", "O")
+    if name == "DatetimeTZDtype":
+        instants = _clock(values).tz_convert("UTC")
+        bare = [_clock(each).tz_localize(None).to_numpy() for each in (values, instants)]
+        return _zoned(bare[0].astype("datetime64[us]"), bare[1])
+    if code == "M" and name != "CategoricalDtype":
+        return _of_array(values.to_numpy())
+    if code in "iufb" and name != "CategoricalDtype":
+        if values.isna().any():
+            found = values.to_numpy(dtype=np.float64, na_value=np.nan)
+            return Column("boolean" if code == "b" else "number", found)
+        return _of_array(values.to_numpy(dtype=kind.type if hasattr(kind, "type") else None))
+    return _of_list(
+        [None if none else each for each, none in zip(values, values.isna(), strict=True)]
+    )
+
+
+def _clock(values: Any) -> Any:
+    """What turns the times of a Series, or of an index."""
+    return values.dt if hasattr(values, "dt") else values
+
+
+def _zoned(local: NDArray[Any], instants: NDArray[Any]) -> Column:
+    apart = (local - instants.astype("datetime64[us]")).astype(np.int64)
+    return Column("date", local, np.where(np.isnat(local), 0, apart // 60_000_000))
+
+
+_NOT_PLAIN: Final = ("list", "tuple", "dict", "set", "bytes", "timedelta", "time", "ndarray")
+
+
+def _of_list(values: list[Any]) -> Column:
+    plain = [each.item() if isinstance(each, np.generic) else each for each in values]
+    plain = [None if each is None or each != each else each for each in plain]
+    kinds = {type(each) for each in plain if each is not None}
+    lacks = any(each is None for each in plain)
+    if kinds and kinds <= {bool}:
+        return Column("boolean", np.array([np.nan if v is None else v for v in plain], np.float64))
+    if kinds and kinds <= {int, float, bool}:
+        whole = kinds == {int} and not lacks and max(map(abs, plain)) < 2**63
+        if whole:
+            return Column("number", np.array(plain, np.int64))
+        return Column("number", np.array([np.nan if v is None else v for v in plain], np.float64))
+    if kinds and all(issubclass(each, date) for each in kinds):
+        return _of_dates(plain)
+    for each in kinds:
+        if each.__name__ in (
+            "list",
+            "tuple",
+            "dict",
+            "set",
+            "bytes",
+            "timedelta",
+            "time",
+            "ndarray",
+        ):
+            return Column("other", given=[None] * len(plain), told=f"values of {each.__name__}")
+    return Column("text", given=[None if each is None else str(each) for each in plain])
+
+
+def _of_dates(values: list[Any]) -> Column:
+    local: list[Any] = []
+    offsets = []
+    for each in values:
+        zone = each.utcoffset() if isinstance(each, datetime) else None
+        local.append(each.replace(tzinfo=None) if isinstance(each, datetime) else each)
+        offsets.append(None if zone is None else int(zone.total_seconds() // 60))
+    stamps = np.array([np.datetime64("NaT") if each is None else each for each in local])
+    stamps = stamps.astype("datetime64[us]")
+    if all(each is None for each in offsets):
+        return Column("date", stamps)
+    return Column("date", stamps, np.array([each or 0 for each in offsets], np.int64))
+
+
+def names_and_columns(frame: Any) -> Iterator[tuple[str, Column]]:
+    """The columns of a frame of pandas or polars."""
+    for place, name in enumerate(list(frame.columns)):
+        held = frame.iloc[:, place] if hasattr(frame, "iloc") else frame[name]
+        yield str(name), column_of(held)
