@@ -10,6 +10,7 @@
 #include <string>
 #include <type_traits>
 
+#include "fold.h"
 #include "inference.h"
 #include "scan.h"
 
@@ -339,6 +340,14 @@ void py_backward(bool wide, int cell, int kind, std::int64_t batch, std::int64_t
   }
 }
 
+void py_fold(Address values, std::int64_t stride, Address ids, Address lengths, std::int64_t rows, std::int64_t width,
+             Address out, bool greatest, int threads) {
+  nb::gil_scoped_release free;
+  fold({at<const float>(values), stride, at<const std::int64_t>(ids), at<const std::int64_t>(lengths), rows, width,
+        at<float>(out)},
+       greatest, threads);
+}
+
 void py_curve(bool wide, int which, Address x, Address y, std::int64_t n) {
   nb::gil_scoped_release free;
   if (wide) {
@@ -368,16 +377,10 @@ NB_MODULE(_native, m) {
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
   nb::class_<Handle>(m, "Prepared")
-<<<<<<< HEAD
-      .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
-                       Address b_ih, Address b_hh) {
-        return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh);
-=======
       // Both by __new__: it is asked first, and would refuse what an __init__ beside it takes.
       .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
                        Address b_ih, Address b_hh) {
         return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh, false);
->>>>>>> runtime
       }))
       .def(nb::new_(&Handle::of), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg())
       .def("same", &Handle::same)
@@ -391,5 +394,6 @@ NB_MODULE(_native, m) {
       .def("product", &linear_product, none, none, none, nb::arg())
       .def("top", &linear_top, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
       .def("log_likelihood", &linear_log_likelihood, none, none, none, nb::arg(), nb::arg());
+  m.def("fold", &py_fold);
   m.def("attend", &py_attend, none, none, none, none, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }
