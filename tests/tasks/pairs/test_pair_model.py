@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+<<<<<<< HEAD
 from recurra.codecs.subwords import BEGIN, END
+=======
+from recurra.codecs.tokenizer import BEGIN, END
+>>>>>>> pairs
 from torch import Tensor
 
 from recurra.core import attention
