@@ -220,9 +220,7 @@ class Autoregressive:
             # all else, and most are never met again.
             phase = phases[(steps + h) % period][:, forked] if h < period else kept.pop(h)
             look = history.look(phase, recent, self.size, self.begun)
-            now = ahead.at(h)
-            now = Beside(*(part[forked] for part in now[:4]), unit)
-            said = self._said(look, now, layers, layers, threads)
+            said = self._said(look, ahead.at(h).select(forked), layers, layers, threads)
             if isinstance(said, StudentT):
                 drawn = said.sample(uniforms[h, 0].reshape(-1), uniforms[h, 1].reshape(-1))
             else:

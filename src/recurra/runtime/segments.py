@@ -156,4 +156,5 @@ def _level(values: Array, present: Array, period: int) -> Array:
     whole, season = (np.cumsum(each, 1)[:, -1] for each in (wide, recent))
     count, late = present.sum(1), present[:, -period:].sum(1)
     mean = np.where(late > 0, season / np.maximum(late, 1), whole / np.maximum(count, 1))
-    return mean[:, None].astype(np.float32)
+    level: Array = mean[:, None].astype(np.float32)
+    return level
