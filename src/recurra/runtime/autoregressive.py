@@ -167,6 +167,14 @@ class Autoregressive:
             )
         return found
 
+    def first(self, windows: Windows, threads: int) -> Distribution:
+        """What is said of the first step (B,) beyond windows, which are read whole."""
+        beside, steps = Beside.of(windows), windows.values.shape[1]
+        phases, recent, inputs = self._read(windows, beside)
+        layers = self.recurrent.run(inputs, threads=threads)[1]
+        look = history.look(phases[steps % self.sizes.period], recent, self.size, self.begun)
+        return self._said(look, beside.at(steps), layers, {}, threads)
+
     def _read(self, windows: Windows, beside: Beside) -> tuple[Array, Array, Array]:
         """Phases (m, KEPT, B), the t-th step's at t % m, recent (RECENT, B), and what layers read.
 

@@ -157,6 +157,16 @@ class SeriesNetwork:
                 said.append(member(windows, self.threads))
         return path_quantiles(np.concatenate(drawn, -1)) if drawn else _mean(said)
 
+    def first(self, windows: Windows) -> Array:
+        """Quantiles (B, Q) of the first step beyond windows, scaled, as `step` gives them.
+
+        Raises:
+            OptionError: the network reads the past in pieces.
+        """
+        said = [each.first(windows, self.threads) for each in self._stepping()]
+        unit = windows.unit[:, None]
+        return _mean([scaled(each, each.quantile(LEVELS), unit) for each in said])
+
     # -- step by step -----------------------------------------------------------------------
 
     def begin(self, batch: int = 1) -> State:
