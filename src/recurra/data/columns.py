@@ -255,7 +255,8 @@ class Column:
     def missing(self) -> NDArray[np.bool_]:
         """Which rows (N,) have no value."""
         if self.values is not None:
-            return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
+            gone: NDArray[np.bool_] = (np.isnat if self.kind == "date" else np.isnan)(self.values)
+            return gone
         if self.kind == "other":
             return np.zeros(len(self), bool)
         none = np.array([each.lower() in MISSING for each in self.texts.once] + [True])
