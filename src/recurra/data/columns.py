@@ -127,7 +127,7 @@ class Fields:
         return int((self.ends - self.begins).max(initial=0))
 
     def numbers(self) -> tuple[NDArray[np.float64], Rows]:
-        """The numbers (N,), NaN where there is none, and the rows of fields that say something else.
+        """The numbers (N,), NaN where there is none, and the rows of fields that say what is none.
 
         A decimal of up to 15 digits is a whole number over a power of ten: both are exact, and so
         is their quotient but for its rounding (Clinger 1990). All else goes through Python.

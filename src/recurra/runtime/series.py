@@ -187,13 +187,13 @@ class SeriesNetwork:
         return gathered_step(self, inputs, arrays, rows)
 
     def _stepped(self, inputs: Step, state: State) -> tuple[dict[str, Array], list[Distribution]]:
-        members, after, said = self._stepping(), dict[str, Array](), []
+        members, after = self._stepping(), dict[str, Array]()
         self._check(inputs, state.batch)
         values, before = inputs.values.astype(np.float32), dict(state.arrays)
-        for member in members:
-            said.append(
-                member.step(values, inputs.present, inputs.beside, before, after, self.threads)
-            )
+        said = [
+            each.step(values, inputs.present, inputs.beside, before, after, self.threads)
+            for each in members
+        ]
         return after, said
 
     def _stepping(self) -> list[Autoregressive]:

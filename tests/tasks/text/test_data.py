@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.bundle import INPUT, Run
+from recurra.bundle import CONFIG, FORMAT, INPUT, Run
 from recurra.codecs.characters import Characters
 from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource, embedded_text
@@ -85,10 +85,13 @@ def test_no_source_is_the_embedded_text() -> None:
 # -- reading again ------------------------------------------------------------------------------
 
 
-def begun(tmp_path: Path, read: TextData) -> tuple[Run, dict[str, object]]:
-    run = Run.create(tmp_path / "run")
+def begun(tmp_path: Path, read: TextData) -> Run:
+    run = Run.create(tmp_path / "run", overwrite=True)
+    inference = {"tokens": "characters", "apart": read.apart}
+    known = {"format": FORMAT, "task": "text", "recurra": "0.1.0"}
+    run.write_json(CONFIG, known | {"inference": inference, "data": read.facts()})
     stored.store_input(run, read)
-    return run, read.facts()
+    return run
 
 
 def same(one: TextData, other: TextData) -> bool:
@@ -108,27 +111,27 @@ def test_files_and_folders_are_read_again(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     for sources in (["texts"], ["texts/b.txt"], ["texts/b.txt", "texts/a.md"]):
         read = data.read(sources)
-        run, facts = begun(tmp_path, read)
+        run = begun(tmp_path, read)
         assert not run.has(INPUT)
         # From elsewhere, too.
         monkeypatch.chdir("/")
-        assert same(stored.read_again(run, facts), read)
+        assert same(stored.read_again(run), read)
         monkeypatch.chdir(tmp_path)
 
 
 def test_the_embedded_text_is_read_again(tmp_path: Path) -> None:
     read = data.read([])
-    run, facts = begun(tmp_path, read)
+    run = begun(tmp_path, read)
     assert not run.has(INPUT)
-    assert same(stored.read_again(run, facts), read)
+    assert same(stored.read_again(run), read)
 
 
 def test_standard_input_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = io.TextIOWrapper(io.BytesIO(small_text(9).replace("\n", "\r\n").encode()))
     monkeypatch.setattr(sys, "stdin", given)
     read = data.read(["-"])
-    run, facts = begun(tmp_path, read)
-    assert same(stored.read_again(run, facts), read)
+    run = begun(tmp_path, read)
+    assert same(stored.read_again(run), read)
 
 
 def test_standard_input_beside_files_is_kept(
@@ -137,14 +140,14 @@ def test_standard_input_beside_files_is_kept(
     (tmp_path / "a.txt").write_text(small_text(9))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"from a pipe")))
     read = data.read([tmp_path / "a.txt", "-"])
-    run, facts = begun(tmp_path, read)
-    assert same(stored.read_again(run, facts), read)
+    run = begun(tmp_path, read)
+    assert same(stored.read_again(run), read)
 
 
 def test_a_text_that_was_given_as_such_is_kept(tmp_path: Path) -> None:
     read = of(small_text(9))
-    run, facts = begun(tmp_path, read)
-    assert same(stored.read_again(run, facts), read)
+    run = begun(tmp_path, read)
+    assert same(stored.read_again(run), read)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
@@ -154,18 +157,18 @@ def test_a_pipe_is_kept(tmp_path: Path) -> None:
     writer.start()
     read = data.read([tmp_path / "pipe"])
     writer.join()
-    run, facts = begun(tmp_path, read)
-    assert same(stored.read_again(run, facts), read)
+    run = begun(tmp_path, read)
+    assert same(stored.read_again(run), read)
 
 
 def test_changed_data_are_told(tmp_path: Path) -> None:
     file = tmp_path / "corpus.txt"
     file.write_text(small_text(9))
-    run, facts = begun(tmp_path, data.read([file]))
+    run = begun(tmp_path, data.read([file]))
     file.write_text(small_text(9).replace("lazy", "hazy", 1))
     with pytest.raises(DataError, match="corpus: the text has changed") as caught:
-        stored.read_again(run, facts)
+        stored.read_again(run)
     assert caught.value.fix
     file.unlink()
     with pytest.raises(DataError, match=r"corpus\.txt: no such file"):
-        stored.read_again(run, facts)
+        stored.read_again(run)
