@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recurra import native
 from recurra.errors import OptionError
 from recurra.native import folds
 
@@ -18,7 +19,7 @@ seeds = st.integers(0, 99)
 
 @pytest.fixture(params=[True, False], ids=["kernels", "NumPy"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folds, "compiled", request.param and folds.compiled)
+    monkeypatch.setattr(folds, "compiled", request.param and native.compiled)
 
 
 def values_of(count: int, features: int, seed: int) -> Any:

@@ -42,9 +42,9 @@ def watch(mine: LabelTrainee, of: Callable[[], object]) -> list[Rows]:
     inputs = mine.examples.inputs
     batch = type(inputs).batch
 
-    def noted(self: Any, rows: Rows) -> Any:
+    def noted(self: Any, rows: Rows, **how: Any) -> Any:
         read.append(rows)
-        return batch(self, rows)
+        return batch(self, rows, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(inputs), "batch", noted)

@@ -109,19 +109,6 @@ class PairTrainer(Trainer[PairModel, Prepared, PairNetwork]):
         }
         report.write(run, read, judged, network.told(), training)
 
-    def scores(
-        self, sources: Sequence[NDArray[np.int64]], targets: Sequence[NDArray[np.int64]]
-    ) -> NDArray[np.float32]:
-        """What torch says of what follows each piece of targets but the last, (N, V) end to end."""
-        network = self.load(self.model.run)
-        read, inputs = (
-            Ragged.from_list([torch.from_numpy(row) for row in rows])
-            for rows in (sources, [row[:-1] for row in targets])
-        )
-        with torch.inference_mode():
-            found: NDArray[np.float32] = network(read, inputs).numpy()
-        return found
-
     def read_again(self, run: Run, config: dict[str, Any]) -> Prepared:
         """The pairs that a run was begun with, in their pieces."""
         read, options = data.read_again(run, config["data"]), config["options"]
