@@ -14,6 +14,7 @@ from recurra.tasks.series import report
 from recurra.tasks.series.baselines import Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.panel import SeriesData
+from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
 
@@ -50,9 +51,9 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
     """A run with a report, as the end of a training writes it."""
     run = Run.create(folder)
     settings = {"bfloat16": False}
-    run.write_json(
-        CONFIG, {"format": FORMAT, "task": "series", "recurra": "0.1", "training": settings}
-    )
+    known = {"format": FORMAT, "task": "series", "recurra": "0.1"}
+    said = {"inference": {"architecture": {}}, "options": {}, "data": {}, "training": settings}
+    run.write_json(CONFIG, known | said)
     held, test = windows(data, "select"), windows(data, "test")
     report.write_baselines(run, [baseline(data, held, test, 0.5, 10, "seasonal naive forecast")])
     progress = Progress(plan=Plan(steps=100), step=100, best_step=90, reason="completed")
@@ -62,7 +63,6 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
         forecasts(data, test, off, seed=0),
         forecasts(data, held, off, seed=1),
         "a GRU of 8",
-        progress,
-        2.0,
+        session.facts(progress, 2.0, settings),
     )
     return run
