@@ -12,9 +12,10 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.columns import MISSING, WIDEST, Column, Fields, Rows, Texts, column_of
+from recurra.data.columns import MISSING, WIDEST, Column, Fields, Rows, Texts
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded
+from recurra.data.frame_columns import column_of
 from recurra.data.tables import (
     EXPECTED,
     Table,

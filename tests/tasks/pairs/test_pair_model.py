@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recurra.codecs.subwords import BEGIN, END
 from torch import Tensor
 
+from recurra.codecs.tokenizer import BEGIN, END
 from recurra.core import attention
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recurra.tasks.series.model import SeriesNetwork
 
 from forecast_toys import HOURLY, cut, panel_of
 from recurra.codecs import calendar
 from recurra.errors import TrainingError
+from recurra.networks.series import SeriesNetwork
 from recurra.networks.windows import Windows
 from recurra.tasks.series import audit, recipe
 from recurra.tasks.series.forecasts import Origins

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recurra.tasks.series.model import SeriesNetwork
 
 from forecast_toys import HOURLY, cut, panel_of
+from recurra.networks.series import SeriesNetwork
 from recurra.tasks.series import recipe
 from recurra.tasks.series.forecasts import LEVELS, Origins
 from recurra.tasks.series.options import SeriesOptions
