@@ -14,6 +14,7 @@ from recurra.tasks.series import report
 from recurra.tasks.series.baselines import Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.panel import SeriesData
+from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
 
@@ -51,7 +52,16 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
     run = Run.create(folder)
     settings = {"bfloat16": False}
     run.write_json(
-        CONFIG, {"format": FORMAT, "task": "series", "recurra": "0.1", "training": settings}
+        CONFIG,
+        {
+            "format": FORMAT,
+            "task": "series",
+            "recurra": "0.1",
+            "inference": {"architecture": {"kind": "segments"}},
+            "data": {"name": data.name},
+            "options": {},
+            "training": settings,
+        },
     )
     held, test = windows(data, "select"), windows(data, "test")
     report.write_baselines(run, [baseline(data, held, test, 0.5, 10, "seasonal naive forecast")])
@@ -62,7 +72,6 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
         forecasts(data, test, off, seed=0),
         forecasts(data, held, off, seed=1),
         "a GRU of 8",
-        progress,
-        2.0,
+        session.facts(progress, 2.0, settings),
     )
     return run

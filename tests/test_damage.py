@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,27 +46,38 @@ def short_reports() -> Iterator[None]:
         yield
 
 
+Pair = tuple[Path, Path]
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
-    """Of each task two finished runs whose arrays have the same shapes."""
-    folder, found = tmp_path_factory.mktemp("damage"), {}
-    for task in TASKS:
-        found[task] = (folder / f"{task}-0", folder / f"{task}-1")
-        for seed, out in enumerate(found[task]):
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
+    """Of a task two finished runs whose arrays have the same shapes."""
+    folder = tmp_path_factory.mktemp("damage")
+
+    @cache
+    def of(task: str) -> Pair:
+        found = folder / f"{task}-0", folder / f"{task}-1"
+        for seed, out in enumerate(found):
             fit(task, seed, out)
-    return found
+        return found
+
+    return of
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
-    """Of each task two trainings that were interrupted."""
-    folder, found = tmp_path_factory.mktemp("begun"), {}
-    for task in TASKS:
-        found[task] = (folder / f"{task}-0", folder / f"{task}-1")
-        for seed, out in enumerate(found[task]):
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
+    """Of a task two trainings that were interrupted."""
+    folder = tmp_path_factory.mktemp("begun")
+
+    @cache
+    def of(task: str) -> Pair:
+        found = folder / f"{task}-0", folder / f"{task}-1"
+        for seed, out in enumerate(found):
             with pytest.raises(KeyboardInterrupt):
                 fit(task, seed, out, Pressed(3))
-    return found
+        return found
+
+    return of
 
 
 Act = Callable[[Path], dict[str, str]]
@@ -124,9 +136,9 @@ def judged(act: Act, own: Path, name: str, intact: dict[str, str], damage: Damag
 
 @pytest.mark.parametrize("task", TASKS)
 def test_damage_is_told_or_changes_nothing(
-    runs: dict[str, tuple[Path, Path]], tmp_path: Path, task: str
+    runs: Callable[[str], Pair], tmp_path: Path, task: str
 ) -> None:
-    assert matrix(*runs[task], tmp_path / "own", use, 2) > 80
+    assert matrix(*runs(task), tmp_path / "own", use, 2) > 80
 
 
 class Steps(Silence):  # type: ignore[misc]  # final for users; a test may look inside
@@ -152,9 +164,9 @@ def resume(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_damaged_training_goes_on_as_it_would_have_or_says_why_not(
-    begun: dict[str, tuple[Path, Path]], tmp_path: Path, task: str
+    begun: Callable[[str], Pair], tmp_path: Path, task: str
 ) -> None:
-    assert matrix(*begun[task], tmp_path / "own", resume, 1) > 50
+    assert matrix(*begun(task), tmp_path / "own", resume, 1) > 50
 
 
 def drawn(path: Path) -> dict[str, str]:
@@ -165,7 +177,7 @@ def drawn(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_pictures_of_a_damaged_run(
-    runs: dict[str, tuple[Path, Path]],
+    runs: Callable[[str], Pair],
     tmp_path: Path,
     task: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -173,18 +185,18 @@ def test_pictures_of_a_damaged_run(
     pytest.importorskip("matplotlib")
     # What takes long, and reads nothing.
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *given, **options: None)
-    names = [HISTORY, *(name for name in files(runs[task][0]) if name.startswith("traces/"))]
-    assert matrix(*runs[task], tmp_path / "own", drawn, 1, names) > 15
+    names = [HISTORY, *(name for name in files(runs(task)[0]) if name.startswith("traces/"))]
+    assert matrix(*runs(task), tmp_path / "own", drawn, 1, names) > 15
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("task", TASKS)
 def test_damage_at_length(
-    runs: dict[str, tuple[Path, Path]],
-    begun: dict[str, tuple[Path, Path]],
+    runs: Callable[[str], Pair],
+    begun: Callable[[str], Pair],
     tmp_path: Path,
     task: str,
 ) -> None:
-    cases = matrix(*runs[task], tmp_path / "used", use, 30)
-    cases += matrix(*begun[task], tmp_path / "resumed", resume, 5)
+    cases = matrix(*runs(task), tmp_path / "used", use, 30)
+    cases += matrix(*begun(task), tmp_path / "resumed", resume, 5)
     print(f"{task}: {cases:,} cases")

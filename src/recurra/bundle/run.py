@@ -209,8 +209,8 @@ class Run:
             ) from None
         except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.path / name}: damaged ({error})", fix=_RESTORE) from None
-        says = value.get("format") if name == CONFIG and isinstance(value, dict) else None
-        if says == FORMAT and whose is None:
+        own = name == CONFIG and isinstance(value, dict) and "recurra" in value
+        if own and value.get("format") == FORMAT and whose is None:
             raise BundleError(f"{self.path / name}: damaged (no seal)", fix=_RESTORE)
         return value, whose
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recurra.data.sequences import number_of
 
 Rows = NDArray[np.int64]
+Places = NDArray[np.int32] | NDArray[np.int64]
 Kind = Literal["text", "number", "boolean", "date", "other"]
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
@@ -74,8 +75,8 @@ class Fields:
     """
 
     buffer: NDArray[np.uint8]
-    begins: Rows
-    ends: Rows
+    begins: Places
+    ends: Places
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -165,7 +166,7 @@ def _masks(wide: int) -> NDArray[np.uint64]:
 
 
 def _decimals(
-    words: NDArray[np.uint64], counts: Rows
+    words: NDArray[np.uint64], counts: Places
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Numbers (n,) of words (n, W), NaN where they are no plain decimals, and which are (n,)."""
     cells = words.view(np.uint8)

@@ -125,7 +125,7 @@ def greedy(model: PairModel, source: str) -> tuple[list[int], bool]:
         outputs, state = decoder.step(np.array([last]), state)
         scores = decoder.logits(outputs)
         scores[:, BEGIN] = -np.inf
-        if model._targets.kind == "subwords":
+        if model._targets.unit == "subwords":
             scores[:, UNKNOWN] = -np.inf
         last = int(scores.argmax())
         if last == END:
