@@ -14,6 +14,8 @@ from recurra.runtime.pair_member import Architecture, Ids, Member, Reading
 from recurra.runtime.state import Array, State
 from recurra.runtime.weights import Weights
 
+__all__ = ["LOOKED", "Architecture", "Encoded", "Ids", "PairDecoder", "PairNetwork"]
+
 Nats = npt.NDArray[np.float64]
 
 LOOKED: Final = "attention"
@@ -39,7 +41,7 @@ class Encoded:
     @property
     def steps(self) -> int:
         """The steps of the longest, S."""
-        return self.members[0].values.shape[1]
+        return int(self.members[0].values.shape[1])
 
 
 @final
