@@ -63,13 +63,13 @@ def test_whatever_is_opened_stepped_and_closed_each_stream_is_as_alone(seed: int
                     read[row].append(each)
                     said[row].append(scores)
         assert len(live) == len(read)
-    for row, ids in read.items():
-        scores, last = alone(ids)
-        if ids:
+    for row, taken in read.items():
+        scores, last = alone(taken)
+        if taken:
             same(np.stack(said[row]), np.stack(scores))
         state = live.state(row)
         same_state(state.state, last)
-        assert (state.steps, state.model) == (len(ids), "one")
+        assert (state.steps, state.model) == (len(taken), "one")
 
 
 def test_it_grows_and_gives_rows_again() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recurra.errors import BundleError
+from recurra.errors import BundleError, OptionError
 from recurra.runtime.text import TextNetwork
 from recurra.runtime.weights import Weights
 from toy_runtime import Array, network, normal
@@ -50,6 +50,12 @@ def test_what_is_no_number_is_named(value: float) -> None:
     arrays["one"][1, 2] = value
     with pytest.raises(BundleError, match="weights one: NaN or infinite"):
         Weights(arrays).take("one", 2, 3)
+
+
+def test_they_are_kept_in_what_there_is() -> None:
+    with pytest.raises(OptionError, match="weights='int4'") as caught:
+        Weights(held(), "int4")
+    assert caught.value.expected == "float32 or bfloat16"
 
 
 def test_what_nobody_took_is_named() -> None:

@@ -100,7 +100,7 @@ class Recurrent:
                 x, before[hidden], c, projected=projected, x_rows=x_rows, threads=threads
             )
             after[hidden] = x
-            if self.has_cell:
+            if c is not None:
                 after[memory] = c
             projected = x_rows = None
         assert x is not None

@@ -7,7 +7,8 @@ from typing import final
 
 import numpy as np
 
-from recurra.errors import BundleError
+from recurra.errors import BundleError, OptionError
+from recurra.native.arrays import Kept
 from recurra.runtime.state import Array
 
 
@@ -18,12 +19,17 @@ class Weights:
     Args:
         arrays: float32, by name.
         kept: what layers keep them in, "float32" or "bfloat16"; arithmetic is float32 in both.
+
+    Raises:
+        OptionError: they can be kept in nothing of that name.
     """
 
     def __init__(self, arrays: Mapping[str, Array], kept: str = "float32") -> None:
         self._arrays = arrays
         self._left = set(arrays)
-        self.kept = kept
+        if kept not in ("float32", "bfloat16"):
+            raise OptionError(f"weights={kept!r}", expected="float32 or bfloat16")
+        self.kept: Kept = "bfloat16" if kept == "bfloat16" else "float32"
 
     def take(self, name: str, *shape: int) -> Array:
         """The array of this name.

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from recurra.data.files import TextSource
-from recurra.networks.text import Architecture, TextNetwork
+from recurra.networks.text import TextNetwork
+from recurra.runtime.text import Architecture
 from recurra.tasks.text import hidden_units
 from recurra.tasks.text.data import TextData
 from small import small_text

@@ -18,12 +18,12 @@ from recurra.data.streams import Cursor, Streams
 from recurra.errors import OptionError
 from recurra.judge.loss import LossSum
 from recurra.networks.text import (
-    Architecture,
     TextNetwork,
     log_probabilities,
     stream_nats,
 )
 from recurra.runtime.layers import CELLS
+from recurra.runtime.text import Architecture
 from recurra.tasks.text import recipe
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.trainee import TextCarry, TextTrainee

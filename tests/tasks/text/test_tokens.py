@@ -243,7 +243,7 @@ def test_a_large_head_is_gone_through_in_pieces(
     def made() -> tuple[float, torch.Tensor]:
         network.zero_grad()
         loss = network.summed_loss(hidden.detach(), ids[:, 1:])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         assert network.head.weight.grad is not None
         return float(loss.detach()), network.head.weight.grad.clone()
 
@@ -255,7 +255,8 @@ def test_a_large_head_is_gone_through_in_pieces(
 
     def noted(hidden: torch.Tensor) -> torch.Tensor:
         seen.append(hidden.shape[1])
-        return forward(hidden)
+        found: torch.Tensor = forward(hidden)
+        return found
 
     monkeypatch.setattr(network.head, "forward", noted)
     pieces, again = made()

@@ -14,7 +14,8 @@ from recurra.bundle import Run
 from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data.files import TextSource
 from recurra.data.streams import Ids
-from recurra.networks.text import Architecture, TextNetwork, log_probabilities
+from recurra.networks.text import TextNetwork, log_probabilities
+from recurra.runtime.text import Architecture
 from recurra.tasks.text import evaluate, traces
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.influence import influence
