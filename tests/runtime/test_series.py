@@ -181,7 +181,7 @@ def test_paths_are_streams_that_read_their_own_samples(sizes: dict[str, Any]) ->
     a, member = net.architecture, net.members[-1]
     assert not isinstance(member, Segments)
     read = windows(a)
-    found = member.paths(read, count, 1)  # type: ignore[operator,union-attr]
+    found = member.paths(read, count, 1)  # type: ignore[union-attr]
     chance = generators(read.keys, a.members - 1)
     uniforms = np.stack([each.random((16, 2, count), np.float32) for each in chance], 2)
     again = generators(read.keys, a.members - 1)
@@ -216,7 +216,9 @@ def test_streams_side_by_side_are_each_alone() -> None:
         rows = np.array([5, 0, 2])
         same(net.advance(step, pooled, rows), said)
         for row in range(3):
-            own = Step(*(each[row : row + 1] for each in step[:2]), beside.at(t).select([row]))  # type: ignore[arg-type]
+            part = slice(row, row + 1)
+            here = beside.at(t).select(np.array([row]))
+            own = Step(step.values[part], step.present[part], here)
             one, alone[row] = net.step(own, alone[row])
             same(one[0], said[row])
     for name, array in State.concatenate(alone).arrays.items():
@@ -250,7 +252,7 @@ def test_paths_follow_from_the_key_and_the_member_alone(family: str) -> None:
     one, two = (each[0].random(3) for each in (generators(read.keys, 0), generators(read.keys, 1)))
     assert (one != two).all()
     if family == "counts":
-        drawn = net.members[0].paths(read, 50, 1) * read.unit[:, None, None]  # type: ignore[operator,union-attr]
+        drawn = net.members[0].paths(read, 50, 1) * read.unit[:, None, None]  # type: ignore[union-attr]
         np.testing.assert_allclose(drawn, drawn.round(), atol=1e-4)
         assert drawn.min() >= 0
 

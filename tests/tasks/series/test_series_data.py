@@ -477,7 +477,8 @@ def test_a_damaged_context_is_refused(tmp_path: Path) -> None:
             read_context(run, form)
     run.write_json("series.json", told)
     for part in form.to_json():
-        for wrong in (None, {}):
+        changed: list[Any] = [None, {}]
+        for wrong in changed:
             with pytest.raises(BundleError, match="damaged"):
                 Form.from_json(form.to_json() | {part: wrong})
     (run.path / "context.safetensors").unlink()

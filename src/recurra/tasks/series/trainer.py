@@ -156,14 +156,16 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
                     said.append(_quantiles(found, windows)[:, None])
                 else:
                     said.append(member(read).numpy())
-        return np.mean(said, 0, dtype=np.float32)
+        mean: NDArray[np.float32] = np.mean(said, 0, dtype=np.float32)
+        return mean
 
 
 def _quantiles(said: Distribution, windows: Windows) -> NDArray[np.float32]:
     """Of the first step beyond windows, (B, Q), scaled."""
     kind = StudentT if isinstance(said, TorchStudentT) else NegativeBinomial
     found = kind(*(each[:, windows.values.shape[1]].numpy() for each in vars(said).values()))
-    return scaled(found, found.quantile(LEVELS), windows.unit[:, None])
+    quantiles: NDArray[np.float32] = scaled(found, found.quantile(LEVELS), windows.unit[:, None])
+    return quantiles
 
 
 trainer = SeriesTrainer
