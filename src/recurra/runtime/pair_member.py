@@ -201,7 +201,8 @@ class Member:
         threads: int,
     ) -> tuple[Array, Array | None]:
         """One step of R rows: what the vocabulary is compared with, (R, E), and where it looked."""
-        x, rows, context = self.targets, tokens, None
+        x, context = self.targets, None
+        rows: Ids | None = tokens
         if self.fed:
             x, rows = np.concatenate([x[tokens], before[self.fed]], 1), None
         elif self.attention is None:
@@ -226,7 +227,8 @@ class Member:
     ) -> Array:
         """All steps of known inputs (N,), `counts` (B,) of each source: as `step`, (N, E)."""
         first = self.begin(encoded, np.arange(len(counts)), threads)
-        x, rows, context = self.targets, inputs, None
+        x, context = self.targets, None
+        rows: Ids | None = inputs
         if self.attention is None:
             context = encoded.vector[owners]
             x, rows = np.concatenate([x[inputs], context], 1), None
