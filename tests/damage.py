@@ -68,7 +68,8 @@ def use(path: Path) -> dict[str, str]:
         said = [model.predict_proba(X).tolist(), model.evaluate(X, y)["model"]]
     elif task == "series":
         newer = frame(0, 90)
-        said = [model.predict().to_dicts(), model.evaluate(newer)["model"]]
+        ahead = {name: each.tolist() for name, each in model.predict().items()}
+        said = [ahead, model.evaluate(newer)["model"]]
     else:
         said = [model.translate(["abc", "hag", ""]), model.evaluate(turned(4, seed=5))["model"]]
     run = Run(path)

@@ -51,9 +51,18 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
     """A run with a report, as the end of a training writes it."""
     run = Run.create(folder)
     settings = {"bfloat16": False}
-    known = {"format": FORMAT, "task": "series", "recurra": "0.1"}
-    said = {"inference": {"architecture": {}}, "options": {}, "data": {}, "training": settings}
-    run.write_json(CONFIG, known | said)
+    run.write_json(
+        CONFIG,
+        {
+            "format": FORMAT,
+            "task": "series",
+            "recurra": "0.1",
+            "inference": {"architecture": {"kind": "segments"}},
+            "data": {"name": data.name},
+            "options": {},
+            "training": settings,
+        },
+    )
     held, test = windows(data, "select"), windows(data, "test")
     report.write_baselines(run, [baseline(data, held, test, 0.5, 10, "seasonal naive forecast")])
     progress = Progress(plan=Plan(steps=100), step=100, best_step=90, reason="completed")

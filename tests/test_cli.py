@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from recurra import native
 from recurra.bundle import CHECKPOINT, CONFIG, HISTORY, REPORT, VOCABULARY, WEIGHTS, Run
 from recurra.cli import main
 from recurra.errors import DataError
+from recurra.tasks import CLASSES
 from recurra.tasks.text import baselines, evaluate
 from recurra.tasks.text.estimator import TextModel
 from recurra.training.progress import Bar, Silence
@@ -220,6 +222,61 @@ def test_slips_on_the_command_line_are_usage_errors(call: Recurra, words: list[s
     done = call(*words)
     assert done.code == 2
     assert "internal error" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian"], "Did you mean train?"),
+        (["train", "texts"], "Did you mean text?"),
+        (["--versoin"], "--version"),
+        (["train", "text", "--minuets", "3"], "--minutes"),
+        (["generate", "x", "--temprature", "1"], "--temperature"),
+        (["train", "labels", "--no-bidirectonal"], "--no-bidirectional"),
+        (["train", "text", "--steps", "many"], "Invalid value for '--steps': 'many'"),
+        (["generate", "x", "--top-k", "1.5"], "Invalid value for '--top-k': '1.5'"),
+        (["generate", "x", "--length"], "--length"),
+        (["generate"], "Missing argument 'RUN'."),
+        (["resume", "x", "y"], "(y)"),
+    ],
+)
+def test_slips_are_answered_in_one_message(call: Recurra, words: list[str], said: str) -> None:
+    done = call(*words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("Error: ") == 1
+    assert said in done.err.partition("Error: ")[2]
+
+
+@pytest.mark.parametrize("words", [[], ["--debug"], ["train"]])
+def test_without_a_command_there_is_help(call: Recurra, words: list[str]) -> None:
+    done = call(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "\nCommands:\n" in done.err
+
+
+@pytest.mark.parametrize("task", CLASSES)
+def test_options_of_a_training_are_those_of_its_class(
+    call: Recurra, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    given: list[Any] = []
+    command = import_module(f"recurra.tasks.{task}.command")
+    monkeypatch.setattr(command, "train", lambda *found, **how: given.append((*found, how)))
+    assert call("train", task).code == 0
+    options, data, out, how = given.pop()
+    assert options == type(options)()
+    assert (data, out) == ([], None)
+    assert how == {"overwrite": False, "as_json": False, "quiet": False}
+    words = ["--seed", "7", "--rate", "1", "--overwrite", "--json", "-q", "a", "b", "--out", "c"]
+    assert call("train", task, *words).code == 0
+    options, data, out, how = given.pop()
+    assert options == type(options)(seed=7, rate=1.0)
+    assert (data, out) == (["a", "b"], Path("c"))
+    assert how == {"overwrite": True, "as_json": True, "quiet": True}
+    if task == "pairs":
+        words = ["--test", "x", "--test", "y", "--no-bidirectional", "--no-shared"]
+        assert call("train", task, *words).code == 0
+        wanted = {"test": ["x", "y"], "bidirectional": False, "shared": False}
+        assert given.pop()[0] == type(options)(**wanted)
 
 
 def test_an_unknown_lab_is_told_with_those_there_are(call: Recurra) -> None:
@@ -672,6 +729,7 @@ def test_the_version_is_the_packages(call: Recurra) -> None:
 def test_help_names_every_option_of_a_training(call: Recurra) -> None:
     done = call("train", "text", "--help")
     assert done.code == 0
+    assert call("train", "text", "-h") == done
     for name in ("minutes", "steps", "epochs", "size", "seed", "out", "overwrite", "json", "quiet"):
         assert f"--{name}" in done.out
 

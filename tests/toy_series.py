@@ -82,9 +82,9 @@ def plain(values: Tensor, horizon: int) -> tuple[Windows, Tensor, Tensor]:
 
 def arrays(given: Windows) -> runtime.Windows:
     """The same windows for what is used; each is of a series of its own."""
-    held = [each.numpy() for each in vars(given).values()]
+    held = {name: each.numpy() for name, each in vars(given).items()}
     keys = np.stack([np.arange(len(given)), np.full(len(given), 7)], 1).astype(np.uint64)
-    return runtime.Windows(*held, keys)
+    return runtime.Windows(**held, keys=keys)
 
 
 def in_use(net: Autoregressive, number: int = 0) -> autoregressive.Autoregressive:

@@ -34,7 +34,7 @@ TEXTS = [
 # What Python does not know yet, the library may.
 assigned = st.characters(exclude_categories=["Cs", "Cn"])
 odd = st.sampled_from(
-    "'sdtlvrema \n\t\r\x0b\x1c\x85\xa0\u2003\u3000\u0301\u0903ेab12½²Ⅷ٣_‿.,한가é🙂\ufe0f\u200d"
+    "'sdtlvrema \n\t\r\x0b\x1c\x85\xa0\u2003\u3000\u0301\u0903ेab12½²⅔Ⅷⓢ٣_‿.,한가é🙂\ufe0f\u200d"
 )
 any_text = st.text(assigned, max_size=30) | st.text(odd, max_size=40)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import json
 import pickle
 import subprocess
 import sys
 import unicodedata
 from itertools import pairwise
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from recurra.codecs import grammar, tokenizer
 from recurra.codecs.tokenizer import (
     BEGIN,
     END,
@@ -368,3 +371,9 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
         learn([TEXT], "bpe:300", "made")
     assert "pip install" in caught.value.fix
     assert len(learn([TEXT], "words", "made")) > 3
+
+
+@pytest.mark.parametrize("module", [grammar, tokenizer])
+def test_the_examples_in_docstrings_are_true(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert (found.failed, found.attempted > 0) == (0, True)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from recurra.core.layers import GRU, LSTM
-from recurra.core.pooling import KINDS, Pool
+from recurra.core.pooling import Pool
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
+from recurra.runtime.pooling import KINDS
 
 JOINED = [[kind] for kind in KINDS] + [["max", "mean"], ["attention", "last"], list(KINDS)]
 

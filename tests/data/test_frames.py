@@ -7,7 +7,7 @@ import numpy as np
 import polars
 import pytest
 
-from recurra.data.columns import column_of
+from recurra.data.frame_columns import column_of
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import DataError, OptionError
 

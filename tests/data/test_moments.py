@@ -8,7 +8,7 @@ import numpy as np
 import polars
 import pytest
 
-from recurra.data.columns import column_of
+from recurra.data.frame_columns import column_of
 from recurra.data.frames import Frame
 from recurra.data.moments import Moments, looks_like_moments, moments
 from recurra.errors import DataError

@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recurra.errors import OptionError
-from recurra.native import Linear, Prepared, Top, absent, arrays, attend, mix, plain
+from recurra.native import (
+    Linear,
+    Prepared,
+    Top,
+    absent,
+    arrays,
+    attend,
+    attention,
+    linear,
+    mix,
+    plain,
+)
 from recurra.native.binding import CELLS, GATES, kernels
 
 Array = NDArray[Any]
@@ -30,8 +41,9 @@ EXACT = ENGINES[1:]
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """NumPy, and each instruction set in turn."""
     if request.param == "numpy":
-        monkeypatch.setattr(arrays, "engine", plain)
-        monkeypatch.setattr(arrays, "compiled", False)
+        for module in (arrays, attention, linear):
+            monkeypatch.setattr(module, "engine", plain)
+            monkeypatch.setattr(module, "compiled", False)
         yield request.param
         return
     before = kernels.isa()

@@ -139,6 +139,18 @@ def test_a_row_is_the_same_alone_and_among_strangers(
         check_same(other, alone)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("most", [1, 7, 40])
+def test_parts_of_many_rows_change_nothing(
+    kind: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = told_apart(network(kind, layers=2, members=2, pooling="+".join(POOLING_KINDS))).in_use()
+    batch = prepared(kind).inputs.batch(np.arange(50)[::-1].copy(), distinct=True)
+    whole = net.scores(batch)
+    monkeypatch.setattr("recurra.runtime.labels._AT_ONCE", most)
+    check_same(net.scores(batch), whole)
+
+
 def last_steps(inputs: list[Inputs]) -> Batch:
     """The last step of each of these inputs, as rows of one step."""
     each, one = [some.last_step() for some in inputs], np.ones(len(inputs), np.int64)

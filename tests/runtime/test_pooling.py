@@ -14,7 +14,6 @@ from bits import check_same
 from recurra.core import pooling as core
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.runtime import ragged
 from recurra.runtime.pooling import KINDS, Pool
 from recurra.runtime.ragged import SideBySide
 from recurra.runtime.weights import Weights
@@ -54,13 +53,14 @@ def test_it_is_the_pool_that_was_trained(
 ) -> None:
     made, x = trained(kinds, 6, directions), values_of(lengths, 6, seed)
     pool, counts = in_use(made), np.array(lengths)
-    found = pool.whole(x, counts)
+    found = pool.whole(np.split(x, directions, 1), counts)
     assert found.shape == (len(lengths), pool.size)
     with torch.no_grad():
         expected = made(Ragged(torch.from_numpy(x), torch.from_numpy(counts)))
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
     for row, own in enumerate(np.split(x, np.cumsum(counts)[:-1])):
-        check_same(pool.whole(own, counts[row : row + 1])[0], found[row])
+        alone = pool.whole(np.split(own, directions, 1), counts[row : row + 1])
+        check_same(alone[0], found[row])
 
 
 @pytest.mark.parametrize("kinds", JOINED)
@@ -76,7 +76,7 @@ def test_step_by_step_is_the_row_so_far(kinds: str, steps: int, batch: int, seed
         pool.add(step, arrays)
         found = pool.read(step, np.full((batch, 1), t + 1.0), arrays)
         so_far = np.ascontiguousarray(x[:, : t + 1]).reshape(-1, 6)
-        check_same(found, pool.whole(so_far, np.full(batch, t + 1)))
+        check_same(found, pool.whole([so_far], np.full(batch, t + 1)))
 
 
 @pytest.mark.parametrize("size", [1e3, -1e3])
@@ -85,7 +85,7 @@ def test_attention_does_not_overflow(size: float) -> None:
     x = np.float32(size) * values_of(lengths, 6, 0)
     with torch.no_grad():
         expected = made(Ragged(torch.from_numpy(x), torch.tensor(lengths)))
-    np.testing.assert_allclose(in_use(made).whole(x, np.array(lengths)), expected, rtol=1e-5)
+    np.testing.assert_allclose(in_use(made).whole([x], np.array(lengths)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kinds", ["", "median", "max+max", "max+"])
@@ -110,18 +110,3 @@ def test_all_elements_are_gone_through_once_in_their_rows_order(lengths: list[in
         seen += at.tolist()
     assert sorted(seen) == list(range(len(owner)))
     np.testing.assert_array_equal(each.back(counts[each.order]), counts)
-
-
-@settings(max_examples=30)
-@given(some_lengths, st.integers(1, 9), seeds)
-def test_sums_are_each_rows_own(lengths: list[int], features: int, seed: int) -> None:
-    """To the last bit what adding one after the other gives, whoever is beside."""
-    x, counts = 10 * values_of(lengths, features, seed), np.array(lengths)
-    found = ragged.sums(x, counts)
-    for total, own in zip(found, np.split(x, np.cumsum(counts)[:-1]), strict=True):
-        expected = np.zeros(features, np.float32)
-        for each in own:
-            expected = expected + each
-        np.testing.assert_array_equal(total, expected)
-    order = np.random.default_rng(seed).permutation(len(x))
-    np.testing.assert_array_equal(ragged.sums(x[np.argsort(order)], counts, order), found)

@@ -23,8 +23,9 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(folder: Path, rows: Pairs, wrong: float = 0.1, count: int = 60) -> Run:
     run = Run.create(folder)
-    config = {"recurra": "0.1", "format": FORMAT, "task": "pairs", "training": {"metric": "bleu"}}
-    run.write_json(CONFIG, config)
+    config = {"recurra": "0.1", "format": FORMAT, "task": "pairs", "options": {}, "data": {}}
+    inference = {"architecture": {"cell": "gru"}}
+    run.write_json(CONFIG, config | {"inference": inference, "training": {"metric": "bleu"}})
     test = cut(rows, count).of(np.arange(count))
     given = judged(test, wrong)
     run.write_json(REPORT, report.examined(given, name="pairs", part="the test part"))

@@ -161,7 +161,7 @@ def _quality(name: str, each: Set, options: BenchOptions, data: Path, made: Path
     minutes = min(each.minutes, options.minutes)
     out = made / name.replace(" ", "-")
     done = train("pairs", sources, out, **(given | each.options), minutes=minutes)
-    report, members = done.report, done.config["architecture"]["members"]
+    report, members = done.report, done.config["inference"]["architecture"]["members"]
     exactly = report["exact_verdict"] if each.metric == "exact" else None
     verdict = exactly or report["verdict"]
     ours = _points(report["model"])
@@ -180,7 +180,7 @@ def _quality(name: str, each: Set, options: BenchOptions, data: Path, made: Path
         "forced": report["forced"],
         "verdict": verdict,
         "training": report["training"],
-        "architecture": done.config["architecture"],
+        "architecture": done.config["inference"]["architecture"],
         "members": members,
         "seconds": round(done.seconds, 1),
     }

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +78,7 @@ def run(options: BenchOptions) -> None:
         model = TextModel(steps=1, size="small", **sizes).fit(text, out=out)
         run, vocabulary = str(out), str(len(model.vocabulary))
         generate = ["generate", run, "--length", "1"]
-        ways = {
+        ways: dict[str, Callable[[], list[float]]] = {
             "help, first line, s": lambda: [_first_byte(["--help"])],
             "generate, first character, s": lambda: [_first_byte(generate)],
             "characters/s, float32": lambda: _child(_STREAM, run, "float32"),

@@ -272,11 +272,8 @@ class Run:
 
     def files(self) -> dict[str, bytes]:
         """The content of all files by name, but for the checkpoint; the configuration last."""
-        names = [
-            path.relative_to(self.path).as_posix()
-            for path in sorted(self.path.rglob("*"))
-            if path.is_file() and not path.name.startswith(".")
-        ]
+        found = (path for path in sorted(self.path.rglob("*")) if path.is_file())
+        names = [p.relative_to(self.path).as_posix() for p in found if p.name[0] != "."]
         kept = [name for name in names if not name.startswith("checkpoint/")]
         return {name: self._read_bytes(name) for name in sorted(kept, key=CONFIG.__eq__)}
 
@@ -398,6 +395,6 @@ _RESTORE = "restore the run from a copy, or train again"
 
 
 def _unfinished(name: str) -> str:
-    if name == CHECKPOINT:
-        return "without its checkpoint a run cannot go on: train again"
-    return "if its training was cut off, finish it with `recurra resume`; else restore a copy"
+    without = "without its checkpoint a run cannot go on: train again"
+    cut = "if its training was cut off, finish it with `recurra resume`; else restore a copy"
+    return without if name == CHECKPOINT else cut

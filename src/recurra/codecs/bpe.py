@@ -241,6 +241,11 @@ _WORDS: Final = re.compile(
 )
 
 
+# Where a word ends after 's, `\b` of the library takes these for letters; and of the numbers that
+# are no digits, those of Latin-1.
+_CIRCLED: Final = re.compile("[Ⓐ-ⓩ\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
+
+
 def _spaced(lines: bool) -> re.Pattern[str]:
     """Words with the blank before them, and other blanks: in each of them are whole pieces."""
     return _LINES if lines else _RUNS
@@ -265,8 +270,8 @@ def _alike(character: str) -> str:
     if category[0] in "LM":
         return "A"
     if category[0] == "N":
-        return "0" if category == "Nd" else "²"
-    if category == "Pc":
+        return "²" if category == "No" and character > "\xff" else "0"
+    if category == "Pc" or _CIRCLED.match(character):
         return "_"
     return character if category[0] == "Z" or character == "\x85" else "."
 

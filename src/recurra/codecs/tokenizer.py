@@ -66,7 +66,7 @@ class Model(Protocol):
 class Tokenizer:
     """Texts as ids and back; the first ids are reserved, and no text is made of them alone.
 
-        >>> tokenizer = learn(["to be or not to be"], "words")
+        >>> tokenizer = learn(["to be or not to be"], "words", flowing=False)
         >>> tokenizer.decode(tokenizer.encode("to be"))
         'to be'
 
@@ -391,12 +391,10 @@ def _learnt(
 
 
 def _too_many(how: str, size: int, name: str) -> DataError:
-    unit = 1000 if size >= 2000 else 100
-    enough = size >= LEAST_SUBWORDS
+    unit, enough = 1000 if size >= 2000 else 100, size >= LEAST_SUBWORDS
+    instead = f"bpe:{size // unit * unit}" if enough else "characters"
     return DataError(
         f"--tokens {how}: {name} allow {size:,} subwords, no more: each must come twice",
         expected=f"bpe:N, {LEAST_SUBWORDS} <= N <= {size}" if enough else "words, or characters",
-        fix=f"--tokens bpe:{size // unit * unit}, or give more data"
-        if enough
-        else "--tokens characters, or give more data",
+        fix=f"--tokens {instead}, or give more data",
     )

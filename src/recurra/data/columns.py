@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import cache, cached_property
 from typing import Any, Final, Literal, final
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from recurra.data.sequences import number_of
 
 Rows = NDArray[np.int64]
+Places = NDArray[np.int32] | NDArray[np.int64]
 Kind = Literal["text", "number", "boolean", "date", "other"]
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"})
@@ -75,8 +75,8 @@ class Fields:
     """
 
     buffer: NDArray[np.uint8]
-    begins: Rows
-    ends: Rows
+    begins: Places
+    ends: Places
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -127,7 +127,7 @@ class Fields:
         return int((self.ends - self.begins).max(initial=0))
 
     def numbers(self) -> tuple[NDArray[np.float64], Rows]:
-        """The numbers (N,), NaN where there is none, and the rows of fields that say something else.
+        """The numbers (N,), NaN where there is none, and the rows of fields that say what is none.
 
         A decimal of up to 15 digits is a whole number over a power of ten: both are exact, and so
         is their quotient but for its rounding (Clinger 1990). All else goes through Python.
@@ -166,7 +166,7 @@ def _masks(wide: int) -> NDArray[np.uint64]:
 
 
 def _decimals(
-    words: NDArray[np.uint64], counts: Rows
+    words: NDArray[np.uint64], counts: Places
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Numbers (n,) of words (n, W), NaN where they are no plain decimals, and which are (n,)."""
     cells = words.view(np.uint8)
@@ -256,7 +256,8 @@ class Column:
     def missing(self) -> NDArray[np.bool_]:
         """Which rows (N,) have no value."""
         if self.values is not None:
-            return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
+            gone: NDArray[np.bool_] = (np.isnat if self.kind == "date" else np.isnan)(self.values)
+            return gone
         if self.kind == "other":
             return np.zeros(len(self), bool)
         none = np.array([each.lower() in MISSING for each in self.texts.once] + [True])
@@ -284,130 +285,3 @@ def empty(count: int) -> Column:
 
 
 # -- what Python holds --------------------------------------------------------------------------
-
-
-def column_of(values: Any) -> Column:
-    """The column of an array, of a list, or of a column of pandas or polars."""
-    room = type(values).__module__.split(".")[0]
-    if room == "polars":
-        return _of_polars(values)
-    if room == "pandas":
-        return _of_pandas(values)
-    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iufbM":
-        return _of_array(values)
-    return _of_list(list(values.tolist() if isinstance(values, np.ndarray) else values))
-
-
-def _of_array(values: NDArray[Any]) -> Column:
-    kind = values.dtype.kind
-    if kind == "M":
-        return Column("date", values.astype("datetime64[us]"))
-    if kind == "b":
-        return Column("boolean", values.astype(np.float64))
-    whole = kind in "iu" and values.dtype != np.uint64
-    return Column("number", values.astype(np.int64 if whole else np.float64))
-
-
-def _of_polars(values: Any) -> Column:
-    import polars
-
-    kind, name = values.dtype, str(values.dtype)
-    if kind.is_numeric() or name == "Boolean":
-        whole = kind.is_integer() and not values.null_count()
-        if not whole:
-            found = values.cast(polars.Float64).fill_null(float("nan")).to_numpy()
-            return Column("boolean" if name == "Boolean" else "number", found)
-        return _of_array(values.to_numpy())
-    if name == "Date":
-        return Column("date", values.to_numpy().astype("datetime64[us]"))
-    if name.startswith("Datetime"):
-        if kind.time_zone is None:
-            return Column("date", values.to_numpy().astype("datetime64[us]"))
-        local = values.dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
-        instants = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
-        return _zoned(local, instants)
-    if kind.is_nested() or name in ("Binary", "Object", "Duration", "Time"):
-        return Column("other", given=[None] * len(values), told=name)
-    return Column("text", given=[None if each is None else str(each) for each in values.to_list()])
-
-
-def _of_pandas(values: Any) -> Column:
-    kind = values.dtype
-    name, code = type(kind).__name__, getattr(kind, "kind", "O")
-    if name == "DatetimeTZDtype":
-        instants = _clock(values).tz_convert("UTC")
-        bare = [_clock(each).tz_localize(None).to_numpy() for each in (values, instants)]
-        return _zoned(bare[0].astype("datetime64[us]"), bare[1])
-    if code == "M" and name != "CategoricalDtype":
-        return _of_array(values.to_numpy())
-    if code in "iufb" and name != "CategoricalDtype":
-        if values.isna().any():
-            found = values.to_numpy(dtype=np.float64, na_value=np.nan)
-            return Column("boolean" if code == "b" else "number", found)
-        return _of_array(values.to_numpy(dtype=kind.type if hasattr(kind, "type") else None))
-    return _of_list(
-        [None if none else each for each, none in zip(values, values.isna(), strict=True)]
-    )
-
-
-def _clock(values: Any) -> Any:
-    """What turns the times of a Series, or of an index."""
-    return values.dt if hasattr(values, "dt") else values
-
-
-def _zoned(local: NDArray[Any], instants: NDArray[Any]) -> Column:
-    apart = (local - instants.astype("datetime64[us]")).astype(np.int64)
-    return Column("date", local, np.where(np.isnat(local), 0, apart // 60_000_000))
-
-
-_NOT_PLAIN: Final = ("list", "tuple", "dict", "set", "bytes", "timedelta", "time", "ndarray")
-
-
-def _of_list(values: list[Any]) -> Column:
-    plain = [each.item() if isinstance(each, np.generic) else each for each in values]
-    plain = [None if each is None or each != each else each for each in plain]
-    kinds = {type(each) for each in plain if each is not None}
-    lacks = any(each is None for each in plain)
-    if kinds and kinds <= {bool}:
-        return Column("boolean", np.array([np.nan if v is None else v for v in plain], np.float64))
-    if kinds and kinds <= {int, float, bool}:
-        whole = kinds == {int} and not lacks and max(map(abs, plain)) < 2**63
-        if whole:
-            return Column("number", np.array(plain, np.int64))
-        return Column("number", np.array([np.nan if v is None else v for v in plain], np.float64))
-    if kinds and all(issubclass(each, date) for each in kinds):
-        return _of_dates(plain)
-    for each in kinds:
-        if each.__name__ in (
-            "list",
-            "tuple",
-            "dict",
-            "set",
-            "bytes",
-            "timedelta",
-            "time",
-            "ndarray",
-        ):
-            return Column("other", given=[None] * len(plain), told=f"values of {each.__name__}")
-    return Column("text", given=[None if each is None else str(each) for each in plain])
-
-
-def _of_dates(values: list[Any]) -> Column:
-    local: list[Any] = []
-    offsets = []
-    for each in values:
-        zone = each.utcoffset() if isinstance(each, datetime) else None
-        local.append(each.replace(tzinfo=None) if isinstance(each, datetime) else each)
-        offsets.append(None if zone is None else int(zone.total_seconds() // 60))
-    stamps = np.array([np.datetime64("NaT") if each is None else each for each in local])
-    stamps = stamps.astype("datetime64[us]")
-    if all(each is None for each in offsets):
-        return Column("date", stamps)
-    return Column("date", stamps, np.array([each or 0 for each in offsets], np.int64))
-
-
-def names_and_columns(frame: Any) -> Iterator[tuple[str, Column]]:
-    """The columns of a frame of pandas or polars."""
-    for place, name in enumerate(list(frame.columns)):
-        held = frame.iloc[:, place] if hasattr(frame, "iloc") else frame[name]
-        yield str(name), column_of(held)

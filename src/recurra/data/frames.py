@@ -12,9 +12,10 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.columns import MISSING, WIDEST, Column, Fields, Rows, Texts, column_of
+from recurra.data.columns import MISSING, WIDEST, Column, Fields, Places, Texts
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded
+from recurra.data.frame_columns import column_of
 from recurra.data.tables import (
     EXPECTED,
     Table,
@@ -214,7 +215,7 @@ def _csv(data: bytes, path: Path) -> Frame | None:
         return None
     ends = ends.reshape(-1, width)
     last = ends[:, -1] - (buffer[ends[:, -1] - 1] == _RETURN)
-    first = np.concatenate([[begins], ends[:-1, -1] + 1])
+    first = np.concatenate([np.array([begins], ends.dtype), ends[:-1, -1] + 1])
     if width == 1 and (last <= first).any():
         return None  # blank lines
     check_names(names, str(path))
@@ -226,15 +227,17 @@ def _csv(data: bytes, path: Path) -> Frame | None:
     return Frame(str(path), columns, lambda row: f"{path}, line {skipped + 1 + row:,}")
 
 
-def _ends(buffer: NDArray[np.uint8], begins: int, size: int, delimiter: int) -> Rows:
+def _ends(buffer: NDArray[np.uint8], begins: int, size: int, delimiter: int) -> Places:
     """Where fields end: at delimiters and line ends. Piece by piece, which stay in the cache."""
-    found = []
+    # There are many: half the width is half the memory that has to be found for them.
+    narrow = np.int32 if size < 2**31 else np.int64
+    found = [np.zeros(0, narrow)]
     for start in range(begins, size, _PIECE):
         piece = buffer[start : min(size, start + _PIECE)]
         breaks = piece == _NEWLINE
         breaks |= piece == delimiter
-        found.append(np.flatnonzero(breaks) + start)
-    return np.concatenate([np.zeros(0, np.int64), *found])
+        found.append((np.flatnonzero(breaks) + start).astype(narrow))
+    return np.concatenate(found)
 
 
 def _slowly(data: bytes, path: Path) -> Table:

@@ -29,9 +29,11 @@ _QUARTER: Final = "quarter"
 _ZONE: Final = re.compile(r"(.*\d:?\d\d(?:\.\d+)?)\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)", re.S)
 _TIMED: Final = re.compile(r":|T\d{6}")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_NAMES: Final = tuple(
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_FULL: Final = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
 )
+_NAMES: Final = tuple(name[:3] for name in _FULL)
 _NEVER: Final = np.datetime64("NaT", "us")
 
 _EXPECTED: Final = "dates as 2024-01-31, 2024-01-31T12:30 or 2024-01; or whole numbers"
@@ -203,20 +205,6 @@ _PARTS: Final = {
     "%p": r"(?P<noon>[AaPp][Mm])",
     " ": r"\s+",
 }
-_FULL: Final = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
 
 
 @cache
@@ -382,8 +370,8 @@ def _zoned(
     if offsets[-1] - offsets[0] > 120 or changes > 2 * years + 2:
         row = int(np.flatnonzero(minutes != minutes[0])[0])
         raise DataError(
-            f"{frame.where(row)}: column {name!r}: {frame.columns[name].value(row)} is of another time "
-            f"zone than {frame.columns[name].value(0)} ({frame.where(0)})",
+            f"{frame.where(row)}: column {name!r}: {frame.columns[name].value(row)} is of another "
+            f"time zone than {frame.columns[name].value(0)} ({frame.where(0)})",
             expected="times of one zone: offsets that change with summer time at most",
             fix="bring all times to one zone, best to UTC",
         )

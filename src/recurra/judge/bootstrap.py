@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Any, Final, final
 
 import numpy as np
@@ -125,6 +124,8 @@ def share(right: int, n: int, *, level: float = 0.95) -> Interval:
         raise OptionError(f"{right} right of {n}", expected="from 0 to n of at least one example")
     if n < FEWEST:
         return Interval(-math.inf, math.inf, right / n, level)
+    from statistics import NormalDist  # with decimal and fractions: not at every start
+
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (right + z * z / 2) / (n + z * z)
     half = z * math.sqrt(right * (n - right) / n + z * z / 4) / (n + z * z)

@@ -8,8 +8,10 @@ missing: `absent` then says why, these names do the same in NumPy, and all else 
 
 from __future__ import annotations
 
-from recurra.native.arrays import Linear, Prepared, Ran, Top, attend, mix
+from recurra.native.arrays import Prepared, Ran
+from recurra.native.attention import attend, mix
 from recurra.native.binding import absent, compiled, instructions
+from recurra.native.linear import Linear, Top
 
 __all__ = [
     "Linear", "Prepared", "Ran", "Top", "absent", "attend", "compiled", "instructions", "mix",

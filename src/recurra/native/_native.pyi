@@ -173,6 +173,18 @@ def backward(
     dc0: int,
     /,
 ) -> None: ...
+def fold(
+    values: int,
+    stride: int,
+    ids: int,
+    lengths: int,
+    rows: int,
+    width: int,
+    out: int,
+    greatest: bool,
+    threads: int,
+    /,
+) -> None: ...
 def curve(wide: bool, which: int, x: int, y: int, n: int, /) -> None: ...
 def isa() -> str: ...
 def isas() -> list[str]: ...

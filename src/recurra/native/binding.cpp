@@ -10,6 +10,7 @@
 #include <string>
 #include <type_traits>
 
+#include "fold.h"
 #include "inference.h"
 #include "scan.h"
 
@@ -339,6 +340,14 @@ void py_backward(bool wide, int cell, int kind, std::int64_t batch, std::int64_t
   }
 }
 
+void py_fold(Address values, std::int64_t stride, Address ids, Address lengths, std::int64_t rows, std::int64_t width,
+             Address out, bool greatest, int threads) {
+  nb::gil_scoped_release free;
+  fold({at<const float>(values), stride, at<const std::int64_t>(ids), at<const std::int64_t>(lengths), rows, width,
+        at<float>(out)},
+       greatest, threads);
+}
+
 void py_curve(bool wide, int which, Address x, Address y, std::int64_t n) {
   nb::gil_scoped_release free;
   if (wide) {
@@ -385,5 +394,6 @@ NB_MODULE(_native, m) {
       .def("product", &linear_product, none, none, none, nb::arg())
       .def("top", &linear_top, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
       .def("log_likelihood", &linear_log_likelihood, none, none, none, nb::arg(), nb::arg());
+  m.def("fold", &py_fold);
   m.def("attend", &py_attend, none, none, none, none, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }

@@ -1,7 +1,7 @@
 """What the kernels do, in NumPy, for machines where they are not built: the same calls, slower.
 
-The classes here have the methods of those in `_native`, and `arrays.py` is the only caller of
-both. It has checked all arrays before they come here. Results agree with the kernels' within
+The classes here have the methods of those in `_native`, and the same callers, who have checked all
+arrays before they come here. Results agree with the kernels' within
 rounding; the last bit may depend on how many rows are asked for together. `threads` are the
 kernels' alone.
 """

@@ -1,9 +1,10 @@
 """The autoregressive network as it is trained: the next step's distribution, given those before.
 
 As in DeepAR (Salinas et al. 2020, arXiv:1704.04110) one recurrent network reads all series, and in
-use (`recurra.runtime.autoregressive`) its own samples beyond the origin. What differs: it says how the next value is off a reference that
-is a sane forecast by itself, after the airline model of Box and Jenkins (1970), so that few data
-do, and what the data bear out decides how far it goes from there.
+use (`recurra.runtime.autoregressive`) its own samples beyond the origin. What differs: it says how
+the next value is off a reference that is a sane forecast by itself, after the airline model of Box
+and Jenkins (1970), so that few data do, and what the data bear out decides how far it goes from
+there.
 """
 
 from __future__ import annotations

@@ -167,6 +167,14 @@ class Autoregressive:
             )
         return found
 
+    def first(self, windows: Windows, threads: int) -> Distribution:
+        """What is said of the first step (B,) beyond windows, which are read whole."""
+        beside, steps = Beside.of(windows), windows.values.shape[1]
+        phases, recent, inputs = self._read(windows, beside)
+        layers = self.recurrent.run(inputs, threads=threads)[1]
+        look = history.look(phases[steps % self.sizes.period], recent, self.size, self.begun)
+        return self._said(look, beside.at(steps), layers, {}, threads)
+
     def _read(self, windows: Windows, beside: Beside) -> tuple[Array, Array, Array]:
         """Phases (m, KEPT, B), the t-th step's at t % m, recent (RECENT, B), and what layers read.
 
@@ -220,9 +228,7 @@ class Autoregressive:
             # all else, and most are never met again.
             phase = phases[(steps + h) % period][:, forked] if h < period else kept.pop(h)
             look = history.look(phase, recent, self.size, self.begun)
-            now = ahead.at(h)
-            now = Beside(*(part[forked] for part in now[:4]), unit)
-            said = self._said(look, now, layers, layers, threads)
+            said = self._said(look, ahead.at(h).select(forked), layers, layers, threads)
             if isinstance(said, StudentT):
                 drawn = said.sample(uniforms[h, 0].reshape(-1), uniforms[h, 1].reshape(-1))
             else:

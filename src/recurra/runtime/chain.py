@@ -28,7 +28,10 @@ class Chain:
     def mean(cls, chains: Sequence[Chain]) -> Chain:
         """The chain whose scores are the mean of these."""
         every = [(each.first, each.between, each.last) for each in chains]
-        return cls(*(np.mean(some, 0, dtype=np.float32) for some in zip(*every, strict=True)))
+        means: list[Array] = [
+            np.asarray(np.mean(some, 0, dtype=np.float32)) for some in zip(*every, strict=True)
+        ]
+        return cls(*means)
 
     def best(self, scores: Array, lengths: Rows) -> Rows:
         """The likeliest tags (N,) of rows, given the scores (N, K) of their steps, end to end.

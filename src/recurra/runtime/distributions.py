@@ -69,20 +69,21 @@ class StudentT:
         With x = sqrt(nu) tan(angle) the density is cos(angle)^(nu - 1), smooth on a finite range:
         Newton's method on its Gauss-Legendre integral, which rises to the root from below.
         """
-        nu = self.degrees.astype(np.float64)[:, None]
-        side = np.broadcast_to(np.array(levels) - 0.5, (len(nu), len(levels)))
-        norm = np.array(
-            [[math.exp(math.lgamma((n + 1) / 2) - math.lgamma(n / 2))] for n in nu[:, 0].tolist()]
-        ) / math.sqrt(math.pi)
+        # Each array whole: what is spread over rows by a stride of 0 may be rounded otherwise.
+        wide, every = (1, len(levels)), self.degrees.tolist()
+        nu = np.tile(np.array(every, np.float64)[:, None], wide)
+        norm = np.tile(np.array([_gamma_ratio(n) for n in every])[:, None], wide)
+        norm /= math.sqrt(math.pi)
+        side = np.tile(np.array(levels) - 0.5, (len(nu), 1))
         wanted = np.abs(side)
         angle, moving = np.zeros(side.shape), np.ones(side.shape, bool)
         for _ in range(_NEWTON):
             area = np.zeros_like(angle)
             # One node after the other: a sum along an axis may be added up in any order.
             for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
-                area += weight * np.cos(angle * ((node + 1) / 2)) ** (nu - 1)
+                area += weight * np.exp((nu - 1) * np.log(np.cos(angle * ((node + 1) / 2))))
             area *= norm * angle / 2
-            step = (wanted - area) / (norm * np.cos(angle) ** (nu - 1))
+            step = (wanted - area) / (norm * np.exp((nu - 1) * np.log(np.cos(angle))))
             # A row stops by itself, however long others take.
             angle = np.where(moving, np.clip(angle + step, 0.0, math.pi / 2 - 1e-9), angle)
             moving &= np.abs(step) >= 1e-12
@@ -90,7 +91,8 @@ class StudentT:
                 break
         found = np.sqrt(nu) * np.tan(angle) * np.sign(side)
         told = self.location.astype(np.float64)[:, None] + self.scale[:, None] * found
-        return told.astype(self.location.dtype)
+        quantiles: Array = told.astype(self.location.dtype)
+        return quantiles
 
 
 @final
@@ -166,6 +168,14 @@ def generators(keys: npt.NDArray[np.uint64], member: int) -> list[np.random.Gene
     return [
         np.random.Generator(np.random.Philox(counter=[0, 0, 0, member], key=key)) for key in keys
     ]
+
+
+def _gamma_ratio(n: float) -> float:
+    """Gamma((n + 1) / 2) / Gamma(n / 2)."""
+    if n < 1000:
+        return math.exp(math.lgamma((n + 1) / 2) - math.lgamma(n / 2))
+    # Of large ones the logarithms cancel: by Stirling's series.
+    return math.sqrt(n / 2) * (1 - 1 / (4 * n) + 1 / (32 * n**2) + 5 / (128 * n**3))
 
 
 def softplus(x: Array) -> Array:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
 
 from recurra.codecs.sequence_encoder import Batch
 from recurra.errors import OptionError
-from recurra.runtime import ragged
+from recurra.native import folds
 from recurra.runtime.chain import Chain
 from recurra.runtime.layers import CELLS, Recurrent, linear
 from recurra.runtime.pooling import Pool
@@ -19,6 +20,9 @@ from recurra.runtime.ragged import Rows
 from recurra.runtime.state import Array, State
 from recurra.runtime.stepper import gathered_step
 from recurra.runtime.weights import Weights
+
+_AT_ONCE: Final = 2048
+"""Steps that a layer goes through at a time, whole rows of them."""
 
 
 @final
@@ -115,11 +119,24 @@ class _Member:
         Args:
             steps: (N, F), or (U, F) of distinct units, where `places` (N,) says which each is.
         """
-        outputs, _ = self.recurrent.run(
-            steps, lengths=lengths, x_rows=places, once=places is not None, threads=threads
-        )
-        read = outputs if tagged else self.pool.whole(outputs, lengths, threads=threads)
-        return self.head(read, threads=threads)
+        # A unit that comes again has its part of the first layer's gates worked out once.
+        tables = None if places is None else self.recurrent.project(steps, threads=threads)
+        found, begun = [], 0
+        for part in _parts(lengths):
+            own = lengths[part]
+            window = slice(begun, begun := begun + int(own.sum()))
+            ways = self.recurrent.run_apart(
+                steps[window] if places is None else None,
+                own,
+                projected=tables,
+                x_rows=None if places is None else places[window],
+                threads=threads,
+            )
+            read = (
+                np.concatenate(ways, 1) if tagged else self.pool.whole(ways, own, threads=threads)
+            )
+            found.append(self.head(read, threads=threads))
+        return np.concatenate(found)
 
     def look(self, arrays: Mapping[str, Array], tagged: bool, threads: int) -> Array:
         """Scores (B, K) where streams stand."""
@@ -191,8 +208,10 @@ class LabelNetwork:
             return mean
         said, many = self._said(batch, asked)
         lengths = batch.lengths
-        told = ragged.sums(said, lengths, batch.places)
-        count = ragged.sums(many, lengths, batch.places)
+        told = folds.sums(said, lengths, ids=batch.places, threads=self.threads)
+        owners = np.repeat(np.arange(len(lengths)), lengths)
+        each = many[:, 0] if batch.places is None else many[batch.places, 0]
+        count = np.bincount(owners, each, len(lengths))[:, None].astype(np.float64)
         return mean + self._directly(told, count)
 
     def tags(self, scores: Array, lengths: Rows) -> Rows:
@@ -269,10 +288,11 @@ class LabelNetwork:
         size = self.architecture.embedding
         table = self._table[:, asked.start * size : asked.stop * size]
         # The mean of a unit's features, of which 0 is none; of no features it is zero.
-        many = batch.counts
+        many: Array = batch.counts
         if not batch.ids.all():
-            many = ragged.sums((batch.ids != 0).astype(np.int64)[:, None], batch.counts)[:, 0]
-        mean = ragged.sums(table, batch.counts, batch.ids)
+            owners = np.repeat(np.arange(len(many)), many)
+            many = np.bincount(owners, batch.ids != 0, len(many))
+        mean = folds.sums(table, batch.counts, ids=batch.ids, threads=self.threads)
         mean /= np.maximum(many, 1).astype(np.float32)[:, None]
         return [
             np.ascontiguousarray(mean[:, at : at + size]) for at in range(0, mean.shape[1], size)
@@ -285,7 +305,8 @@ class LabelNetwork:
         assert batch.counts is not None
         size = self.architecture.classes
         table = self._direct[:, asked.start * size : asked.stop * size]
-        return ragged.sums(table, batch.counts, batch.ids), batch.counts[:, None].astype(np.float64)
+        said = folds.sums(table, batch.counts, ids=batch.ids, threads=self.threads)
+        return said, batch.counts[:, None].astype(np.float64)
 
     def _directly(self, said: Array, many: npt.NDArray[np.float64]) -> Array:
         """What features add to scores (B, K): the more there are, the less each of them says."""
@@ -294,6 +315,15 @@ class LabelNetwork:
         root = np.sqrt(np.maximum(many, 1)).astype(np.float32)
         found: Array = np.float32(self.architecture.direct) * mean / root
         return found
+
+
+def _parts(lengths: Rows) -> list[slice]:
+    """Rows one after another, in parts of few steps: what is made of them stays in a cache."""
+    ends = np.cumsum(lengths)
+    number = (ends - lengths) // _AT_ONCE
+    cuts = np.flatnonzero(np.diff(number)) + 1
+    bounds = [0, *cuts.tolist(), len(lengths)]
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]
 
 
 _STEPS, _SAID, _MANY = "steps", "said", "features"

@@ -130,6 +130,10 @@ class Recurrent:
         assert x is not None
         return x
 
+    def project(self, table: Array, *, threads: int = 1) -> list[Array]:
+        """The first layer's part of the gates, of each direction, (V, G*H) for rows (V, F)."""
+        return [each.project(table, threads=threads) for each in self.cells[: self.directions]]
+
     def run(
         self,
         x: Array | None,
@@ -139,7 +143,6 @@ class Recurrent:
         resets: npt.NDArray[np.bool_] | None = None,
         projected: Array | None = None,
         x_rows: npt.NDArray[np.int64] | None = None,
-        once: bool = False,
         every: list[Array] | None = None,
         threads: int = 1,
     ) -> tuple[Array, dict[str, Array]]:
@@ -151,38 +154,79 @@ class Recurrent:
             lengths: real steps of each row; what is behind them reads as zero.
             resets: (B, T) or (N,): true where a row starts again from zeros.
             projected, x_rows: as in `step`, x_rows (B, T) or (N,).
-            once: work out the first layer's products once for each row of the table x.
             every: takes the outputs of each layer, where it is given.
         """
         after: dict[str, Array] = {}
         for first in range(0, len(self.cells), self.directions):
-            ways = []
-            for way in range(self.directions):
-                cell, (hidden, memory) = self.cells[first + way], self.names[first + way]
-                if once and x_rows is not None and x is not None:
-                    projected = cell.project(x, threads=threads)
-                done = cell.run(
-                    x if projected is None else None,
-                    None if before is None else before[hidden],
-                    None if before is None or not self.has_cell else before[memory],
-                    lengths=lengths,
-                    reverse=way == 1,
-                    resets=resets,
-                    projected=projected,
-                    x_rows=x_rows,
-                    threads=threads,
-                )
-                ways.append(done.output)
-                after[hidden] = done.hidden
-                if self.has_cell:
-                    assert done.cell is not None
-                    after[memory] = done.cell
-            x = ways[0] if len(ways) == 1 else np.concatenate(ways, -1)
-            projected = x_rows = None
+            tables = None if projected is None else [projected] * self.directions
+            ways = self._layer(first, x, before, after, lengths, resets, tables, x_rows, threads)
+            x, projected, x_rows = _joined(ways), None, None
             if every is not None:
                 every.append(x)
         assert x is not None
         return x, after
+
+    def run_apart(
+        self,
+        x: Array | None,
+        lengths: npt.NDArray[np.int64],
+        *,
+        projected: list[Array] | None = None,
+        x_rows: npt.NDArray[np.int64] | None = None,
+        threads: int = 1,
+    ) -> list[Array]:
+        """What `run` gives of ragged rows from zeros, the directions apart: (N, H) of each.
+
+        Args:
+            x: (N, F) rows end to end with their lengths (B,).
+            projected: in place of x: what `project` gave, whose rows `x_rows` (N,) are read.
+        """
+        after: dict[str, Array] = {}
+        ways: list[Array] = []
+        for first in range(0, len(self.cells), self.directions):
+            if ways:
+                x, projected, x_rows = _joined(ways), None, None
+            ways = self._layer(first, x, None, after, lengths, None, projected, x_rows, threads)
+        return ways
+
+    def _layer(
+        self,
+        first: int,
+        x: Array | None,
+        before: Mapping[str, Array] | None,
+        after: dict[str, Array],
+        lengths: npt.NDArray[np.int64] | None,
+        resets: npt.NDArray[np.bool_] | None,
+        projected: list[Array] | None,
+        x_rows: npt.NDArray[np.int64] | None,
+        threads: int,
+    ) -> list[Array]:
+        """The outputs of one layer, whose first cell has this number, each direction's own."""
+        ways = []
+        for way in range(self.directions):
+            hidden, memory = self.names[first + way]
+            done = self.cells[first + way].run(
+                x,
+                None if before is None else before[hidden],
+                None if before is None or not self.has_cell else before[memory],
+                lengths=lengths,
+                reverse=way == 1,
+                resets=resets,
+                projected=None if projected is None else projected[way],
+                x_rows=x_rows,
+                threads=threads,
+            )
+            ways.append(done.output)
+            after[hidden] = done.hidden
+            if self.has_cell:
+                assert done.cell is not None
+                after[memory] = done.cell
+        return ways
+
+
+def _joined(ways: list[Array]) -> Array:
+    """The outputs of both directions side by side."""
+    return ways[0] if len(ways) == 1 else np.concatenate(ways, -1)
 
 
 def linear(weights: Weights, name: str, outputs: int, inputs: int) -> native.Linear:

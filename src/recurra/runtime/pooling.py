@@ -5,12 +5,14 @@ Whole rows are pooled as streams are, step by step, so that both give the same b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 import numpy as np
 
+from recurra import native
 from recurra.errors import OptionError
+from recurra.native import folds
 from recurra.runtime.layers import linear
 from recurra.runtime.ragged import Rows, SideBySide
 from recurra.runtime.state import Array
@@ -74,30 +76,31 @@ class Pool:
 
     def begin(self, batch: int) -> Arrays:
         """What no steps amount to."""
-        return {
-            name: np.full(
-                (batch, 1 if each in _SINGLE else self.features), _FIRST[each], np.float32
-            )
-            for each, name in self.names.items()
-        }
+        return {name: self._first(each, batch) for each, name in self.names.items()}
 
-    def add(self, x: Array, arrays: Arrays, rows: slice = slice(None), *, threads: int = 1) -> None:
-        """Add one step (B, F) of each of these rows, in place."""
-        so_far = {each: arrays[name][rows] for each, name in self.names.items()}
+    def _first(self, each: str, batch: int) -> Array:
+        width = 1 if each in _SINGLE else self.features
+        return np.full((batch, width), _FIRST[each], np.float32)
+
+    def add(self, x: Array, arrays: Arrays, *, threads: int = 1) -> None:
+        """Add one step (B, F), in place."""
+        so_far = {each: arrays[name] for each, name in self.names.items()}
         if "total" in so_far:
             so_far["total"] += x
         if "top" in so_far:
             np.maximum(so_far["top"], x, out=so_far["top"])
         if self.score is not None:
-            before = so_far["peak"]
-            score = self.score(x, threads=threads)
-            peak = np.maximum(before, score)
-            shrunk, added = np.exp(before - peak), np.exp(score - peak)
-            so_far["attended"] *= shrunk
-            so_far["attended"] += x * added
-            so_far["weight"] *= shrunk
-            so_far["weight"] += added
-            before[...] = peak
+            self._attend(self.score, x, so_far, threads)
+
+    def _attend(self, score: native.Linear, x: Array, so_far: Arrays, threads: int) -> None:
+        before, new = so_far["peak"], score(x, threads=threads)
+        peak = np.maximum(before, new)
+        shrunk, added = np.exp(before - peak), np.exp(new - peak)
+        so_far["attended"] *= shrunk
+        so_far["attended"] += x * added
+        so_far["weight"] *= shrunk
+        so_far["weight"] += added
+        before[...] = peak
 
     def read(self, last: Array, count: Array, arrays: Mapping[str, Array]) -> Array:
         """What all steps so far amount to, (B, K * F).
@@ -122,24 +125,36 @@ class Pool:
                     found.append(arrays[self.names["attended"]] / weight)
         return found[0] if len(found) == 1 else np.concatenate(found, 1)
 
-    def whole(self, x: Array, lengths: Rows, *, threads: int = 1) -> Array:
-        """Pool whole rows: x (N, F), rows of these lengths (B,) end to end -> (B, K * F)."""
-        each = SideBySide(lengths)
-        arrays = self.begin(len(lengths))
-        if arrays:
-            for at in each:
-                self.add(x[at], arrays, slice(len(at)), threads=threads)
-        count = lengths[each.order]
-        last = self._last(x, each.starts, count) if "last" in self.kinds else _NONE
-        return each.back(self.read(last, count[:, None], arrays))
+    def whole(self, ways: Sequence[Array], lengths: Rows, *, threads: int = 1) -> Array:
+        """Pool whole rows, (B, K * F).
 
-    def _last(self, x: Array, begin: Rows, lengths: Rows) -> Array:
+        Args:
+            ways: what each direction read, (N, F / directions), rows end to end.
+            lengths: (B,) of the rows.
+            threads: at most so many.
+        """
+        arrays: Arrays = {}
+        for each, fold in (("total", folds.sums), ("top", folds.greatest)):
+            if each in self.names:
+                parts = [fold(x, lengths, threads=threads) for x in ways]
+                arrays[self.names[each]] = np.concatenate(parts, 1)
+        if self.score is not None:
+            x, rows = np.concatenate(ways, 1), SideBySide(lengths)
+            so_far = {each: self._first(each, len(lengths)) for each in _NEEDED["attention"]}
+            for at in rows:
+                going = {each: array[: len(at)] for each, array in so_far.items()}
+                self._attend(self.score, x[at], going, threads)
+            arrays |= {self.names[each]: rows.back(array) for each, array in so_far.items()}
+        last = self._last(ways, lengths) if "last" in self.kinds else _NONE
+        return self.read(last, lengths[:, None], arrays)
+
+    def _last(self, ways: Sequence[Array], lengths: Rows) -> Array:
         """The output after the last step read, of each direction, (B, F)."""
+        some, half = np.flatnonzero(lengths), self.features // self.directions
+        ends = np.cumsum(lengths)[some]
         found = np.zeros((len(lengths), self.features), np.float32)
-        some = np.flatnonzero(lengths)
-        half = self.features // self.directions
-        found[some, :half] = x[begin[some] + lengths[some] - 1, :half]
-        found[some, half:] = x[begin[some], half:]
+        for way, (x, at) in enumerate(zip(ways, (ends - 1, ends - lengths[some]), strict=False)):
+            found[some, way * half : (way + 1) * half] = x[at]
         return found
 
 

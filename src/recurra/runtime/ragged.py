@@ -25,7 +25,7 @@ class SideBySide:
         total = np.zeros((len(lengths), F), np.float32)
         for at in each:
             total[: len(at)] += values[at]
-        sums = each.back(total)
+        sums = each.back(total)  # as `recurra.native.folds.sums` has them
 
     Args:
         lengths: (B,), of which some may be 0.
@@ -49,17 +49,3 @@ class SideBySide:
         found = np.empty_like(values)
         found[self.order] = values
         return found
-
-
-def sums(values: Array, lengths: Rows, ids: Rows | None = None) -> Array:
-    """The sum of each row's elements, (B, F).
-
-    Args:
-        values: (N, F), or a table (V, F) whose rows `ids` (N,) are the elements.
-        lengths: (B,).
-    """
-    each = SideBySide(lengths)
-    total = np.zeros((len(lengths), values.shape[1]), values.dtype)
-    for at in each:
-        total[: len(at)] += values[at if ids is None else ids[at]]
-    return each.back(total)

@@ -134,14 +134,10 @@ class Segments:
         s, rows, count = self.sizes, len(known), self.sizes.asked
         ahead = np.zeros((rows, count * s.segment, s.known), np.float32)
         ahead[:, : s.horizon] = known
-        query = np.concatenate(
-            [
-                np.broadcast_to(self.places, (rows, count, PLACE)),
-                ahead.reshape(rows, count, s.segment * s.known),
-                np.broadcast_to(static[:, None], (rows, count, s.static)),
-            ],
-            2,
-        )
+        query = np.empty((rows, count, PLACE + s.segment * s.known + s.static), np.float32)
+        query[:, :, :PLACE] = self.places
+        query[:, :, PLACE : PLACE + s.segment * s.known] = ahead.reshape(rows, count, -1)
+        query[:, :, PLACE + s.segment * s.known :] = static[:, None]
         step = self.ask(query.reshape(rows * count, -1), threads=threads)
         np.maximum(step, 0, out=step)
         forked = {name: np.repeat(each, count, 0) for name, each in state.items()}
@@ -156,4 +152,5 @@ def _level(values: Array, present: Array, period: int) -> Array:
     whole, season = (np.cumsum(each, 1)[:, -1] for each in (wide, recent))
     count, late = present.sum(1), present[:, -period:].sum(1)
     mean = np.where(late > 0, season / np.maximum(late, 1), whole / np.maximum(count, 1))
-    return mean[:, None].astype(np.float32)
+    level: Array = mean[:, None].astype(np.float32)
+    return level

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra.errors import OptionError
-from recurra.runtime import autoregressive, segments
+from recurra.runtime import autoregressive
+from recurra.runtime import segments as pieces
 from recurra.runtime.autoregressive import Autoregressive
 from recurra.runtime.distributions import Distribution, scaled
 from recurra.runtime.quantiles import LEVELS, path_quantiles
@@ -20,7 +21,7 @@ from recurra.runtime.stepper import gathered_step
 from recurra.runtime.weights import Weights
 from recurra.runtime.windows import Beside, Windows
 
-S = TypeVar("S", segments.Sizes, autoregressive.Sizes)
+S = TypeVar("S", pieces.Sizes, autoregressive.Sizes)
 
 KINDS: Final = ("segments", "autoregressive")
 
@@ -74,14 +75,16 @@ class Architecture:
         """The sizes as plain values."""
         return asdict(self)
 
-    def sizes(self, number: int) -> segments.Sizes | autoregressive.Sizes:
+    def sizes(self, number: int) -> pieces.Sizes | autoregressive.Sizes:
         """Those of a member."""
         own = asdict(self) | {"segment": self.segments[number % len(self.segments)]}
 
         def some(kind: type[S]) -> S:
             return kind(**{each.name: own[each.name] for each in fields(kind)})
 
-        return some(segments.Sizes if self.kind == "segments" else autoregressive.Sizes)
+        if self.kind == "segments":
+            return some(pieces.Sizes)
+        return some(autoregressive.Sizes)
 
 
 class Step(NamedTuple):
@@ -133,7 +136,7 @@ class SeriesNetwork:
         self.members: list[Segments | Autoregressive] = []
         for number in range(architecture.members):
             sizes, prefix = architecture.sizes(number), f"members.{number}."
-            if isinstance(sizes, segments.Sizes):
+            if isinstance(sizes, pieces.Sizes):
                 self.members.append(Segments(sizes, held, prefix))
             else:
                 name = f"{number}." if number else ""
@@ -153,6 +156,16 @@ class SeriesNetwork:
             else:
                 said.append(member(windows, self.threads))
         return path_quantiles(np.concatenate(drawn, -1)) if drawn else _mean(said)
+
+    def first(self, windows: Windows) -> Array:
+        """Quantiles (B, Q) of the first step beyond windows, scaled, as `step` gives them.
+
+        Raises:
+            OptionError: the network reads the past in pieces.
+        """
+        said = [each.first(windows, self.threads) for each in self._stepping()]
+        unit = windows.unit[:, None]
+        return _mean([scaled(each, each.quantile(LEVELS), unit) for each in said])
 
     # -- step by step -----------------------------------------------------------------------
 
@@ -187,13 +200,13 @@ class SeriesNetwork:
         return gathered_step(self, inputs, arrays, rows)
 
     def _stepped(self, inputs: Step, state: State) -> tuple[dict[str, Array], list[Distribution]]:
-        members, after, said = self._stepping(), dict[str, Array](), []
+        members, after = self._stepping(), dict[str, Array]()
         self._check(inputs, state.batch)
         values, before = inputs.values.astype(np.float32), dict(state.arrays)
-        for member in members:
-            said.append(
-                member.step(values, inputs.present, inputs.beside, before, after, self.threads)
-            )
+        said = [
+            each.step(values, inputs.present, inputs.beside, before, after, self.threads)
+            for each in members
+        ]
         return after, said
 
     def _stepping(self) -> list[Autoregressive]:

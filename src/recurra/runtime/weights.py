@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from recurra.errors import BundleError, OptionError
-from recurra.native.arrays import Kept
+from recurra.native.fit import Kept
 from recurra.runtime.state import Array
 
 

@@ -9,7 +9,7 @@ from recurra.errors import MissingExtra
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "text": ("torch",),
     "labels": ("torch", "sklearn", "polars", "tokenizers"),
-    "series": ("torch", "polars", "narwhals", "statsmodels"),
+    "series": ("torch", "statsmodels"),
     "pairs": ("torch", "sacrebleu", "babel", "tokenizers", "polars", "sklearn"),
 }
 """The packages that the training of a task and its baselines use, by the name they import as."""

@@ -123,9 +123,9 @@ def test_the_next_part_is_encoded_while_one_is_used(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Encoder, "encode", noted)
     said = classify.ahead(prepared("text").encoder, [["a", "b", "c", "second"]])
-    assert next(said)[0] == ["a", "b", "c"]
+    assert next(said)[0] == ["a", "b"]
     assert done.wait(20)
-    assert next(said)[0] == ["second"]
+    assert next(said)[0] == ["c", "second"]
 
 
 def test_errors_come_after_what_stood_before_them() -> None:
@@ -139,6 +139,6 @@ def test_errors_come_after_what_stood_before_them() -> None:
         next(said)
     wrong: Any = [["a", "b", "c", "d"], ["e", "f", "g", 5], ["h"]]
     said = classify.ahead(prepared("text").encoder, wrong)
-    assert [next(said)[0] for _ in range(3)] == [["a", "b", "c"], ["d"], ["e", "f", "g"]]
+    assert [next(said)[0] for _ in range(3)] == [["a", "b"], ["c", "d"], ["e", "f"]]
     with pytest.raises(TypeError):
         next(said)

@@ -17,6 +17,7 @@ from bits import check_same
 from commands import Pressed
 from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError
+from recurra.runtime.certificate import CERTIFICATE
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
 from recurra.tasks.labels.report import LOOKED
 
@@ -289,6 +290,37 @@ def test_nothing_is_left_of_a_training_that_never_began(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         LabelModel(**LESS).fit(["a"] * 30, ["x"] * 30, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+# -- the certificate ----------------------------------------------------------------------------
+
+
+def test_a_training_ends_with_its_certificate(case: tuple[str, Any, Any, LabelModel]) -> None:
+    """Of a temporary run nothing of the data is kept: it cannot be shown again."""
+    _, _, _, model = case
+    found = model.run.read_json(CERTIFICATE)
+    assert found["held"]
+    names = {each["name"]: each for each in found["checks"]}
+    assert names["alone = together"]["difference"] == 0
+    assert names["torch = runtime, nats"]["difference"] < 1e-4
+    assert "step by step = whole" not in names  # it reads from both ends
+    copied = copy.copy(model)
+    assert [each.difference for each in copied.certify().checks] == [None]
+
+
+def test_streams_are_certified_too(tmp_path: Path) -> None:
+    path = tmp_path / "moods.tsv"
+    lines = [f"{text}\t{label}" for text, label in zip(*moods(), strict=True)]
+    path.write_text("\n".join(["text\tlabel", *lines]) + "\n")
+    model = LabelModel(**LESS | {"steps": 5, "bidirectional": False, "members": 2}).fit(path)
+    found = model.certify()  # reading the file again
+    shown = {each.name: each.difference for each in found.checks}
+    assert found.held
+    assert shown["step by step = whole"] == shown["by row of a pool = alone"] == 0
+    member = model.network.members[0]
+    member.pool.names["top"] = "1.top"  # what it amounts to is another's
+    broken = model.certify()
+    assert not broken.held
 
 
 # -- looking in ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from recurra.tasks.labels.data import LabelData, from_python
 from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
+from recurra.training.session import facts
 
 
 def some_texts(n: int = 600) -> LabelData:
@@ -29,14 +30,20 @@ def some_sentences(n: int = 300) -> LabelData:
 
 def written(folder: Path, data: LabelData, skill: float, found: list[Baseline]) -> Run:
     run = Run.create(folder / "mood")
-    config = {"recurra": "0.1", "format": FORMAT, "task": "labels", "data": data.facts()}
+    config: dict[str, Any] = {
+        "recurra": "0.1",
+        "format": FORMAT,
+        "task": "labels",
+        "data": data.facts(),
+    }
     config["training"] = {"bfloat16": False}
     run.write_json(CONFIG, config)
     report.write_baselines(run, found)
     held = Held(data.learn, logits(truth_of(data, data.learn), skill, 2))
     answers = Answers(logits(truth_of(data), skill, 0))
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
-    report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", progress, 3.5)
+    told = facts(progress, 3.5, config["training"])
+    report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", told)
     return run
 
 
@@ -73,7 +80,7 @@ def test_a_run_has_its_report_its_card_and_its_arrays(tmp_path: Path, make: Any)
     json.dumps(found, allow_nan=False)
     text = report.told(found)
     assert "Trained for 120 steps (3.5 passes over the training part) in 1.5" in text
-    arrays, facts = run.read_arrays(report.SCORED)
+    arrays, about = run.read_arrays(report.SCORED)
     truth = truth_of(data)
     np.testing.assert_array_equal(arrays["targets"], truth.targets)
     np.testing.assert_array_equal(arrays["rows"], data.test)
@@ -81,7 +88,7 @@ def test_a_run_has_its_report_its_card_and_its_arrays(tmp_path: Path, make: Any)
     np.testing.assert_array_equal(arrays["predicted"], arrays["probabilities"].argmax(1))
     right = (arrays["predicted"] == arrays["targets"]).mean()
     assert right == pytest.approx(found["model"]["accuracy"]["estimate"])
-    assert facts["classes"] == list(data.classes)
+    assert about["classes"] == list(data.classes)
     assert ("lengths" in arrays) is data.examples.tagged
     card = run.read_text(CARD)
     for part in ("# mood", "2 x GRU of 64 units", found["verdict"]["sentence"][:40], "| guess | "):

@@ -18,8 +18,8 @@ from recurra.core.ragged import Ragged
 from recurra.judge.loss import LossSum
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork
-from recurra.tasks.labels.classify import AT_ONCE, pieces
-from recurra.tasks.labels.trainee import Carry, LabelTrainee
+from recurra.tasks.labels.classify import pieces
+from recurra.tasks.labels.trainee import AT_ONCE, Carry, LabelTrainee
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
 from toy_labels import KINDS, network, prepared
@@ -42,9 +42,9 @@ def watch(mine: LabelTrainee, of: Callable[[], object]) -> list[Rows]:
     inputs = mine.examples.inputs
     batch = type(inputs).batch
 
-    def noted(self: Any, rows: Rows) -> Any:
+    def noted(self: Any, rows: Rows, **how: Any) -> Any:
         read.append(rows)
-        return batch(self, rows)
+        return batch(self, rows, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(inputs), "batch", noted)
@@ -225,9 +225,7 @@ def test_targets_are_those_of_the_rows(kind: str, chosen: list[int]) -> None:
 def test_pieces_hold_each_row_once_and_like_lengths(lengths: list[int], most: int) -> None:
     every = np.array(lengths, np.int64)
     rows = np.flatnonzero(every % 2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recurra.tasks.labels.classify.AT_ONCE", most)
-        found = pieces(rows, every)
+    found = pieces(rows, every, most)
     assert sorted(np.concatenate(found).tolist() if found else []) == rows.tolist()
     assert all(0 < len(piece) <= most for piece in found)
     ordered = [length for piece in found for length in every[piece].tolist()]

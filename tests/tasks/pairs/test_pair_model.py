@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recurra.codecs.subwords import BEGIN, END
 from torch import Tensor
 
+from recurra.codecs.tokenizer import BEGIN, END
 from recurra.core import attention
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
@@ -146,12 +146,21 @@ def test_weights_are_a_value_of_the_state_and_zero_on_padding() -> None:
 
 def test_on_a_device_it_writes_what_it_writes_without_torch() -> None:
     net, (sources, _) = network(replace(PLAIN, feeding="input")), problem()
-    given = {"begin": BEGIN, "end": END, "limits": [9, 6], "options": Beam(3, n_best=2)}
     found = []
     for writer in (OnDevice(net), net.in_use()):
-        decoder = writer.decoder(writer.encode([arrays(sources)[k] for k in (0, 2)]))  # type: ignore[arg-type]
-        looked = {"attention": lambda state: state[LOOKED]}
-        found.append(beam(decoder, decoder.begin(), **given, **looked, excluded=(0,)))  # type: ignore[arg-type, type-var]
+        anyone: Any = writer
+        decoder = anyone.decoder(anyone.encode([arrays(sources)[k] for k in (0, 2)]))
+        written = beam(
+            decoder,
+            decoder.begin(),
+            begin=BEGIN,
+            end=END,
+            limits=[9, 6],
+            options=Beam(3, n_best=2),
+            excluded=(0,),
+            attention=lambda state: state[LOOKED],
+        )
+        found.append(written)
     for one, other in zip(*found, strict=True):
         assert [each.tokens for each in one] == [each.tokens for each in other]
         for mine, theirs in zip(one, other, strict=True):

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.codecs.tokenizer import BEGIN, END, Tokenizer
+from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import DataError, OptionError
 from recurra.tasks.design import Design
 from recurra.tasks.pairs import data, recipe
@@ -20,13 +20,12 @@ from recurra.tasks.pairs.recipe import (
     FEW_LETTERS,
     MOST_MEMBERS,
     MOST_PIECES,
-    Limits,
     Prepared,
     one_script,
     pieces_for,
     ways,
 )
-from recurra.tasks.pairs.translate import translate
+from recurra.tasks.pairs.translate import Limits, translate
 from recurra.training.precision import Precision
 from said_pairs import sentences
 from toy_pairs import network, prepared, spelt, turned
@@ -108,7 +107,7 @@ def test_pieces_are_learnt_from_what_trains_alone() -> None:
     assert known_to(of.targets) == set("".join(learnt.targets))
     assert not {text[-1] for text in held.sources} & known_to(of.sources)
     # What is held is written with pieces that are unknown.
-    assert of.sides.unknown[0] > 0
+    assert (of.sides.sources.values == UNKNOWN).any()
     assert of.sides.sources.batch == len(rows)
 
 
@@ -263,7 +262,7 @@ def test_the_score_is_of_what_is_written_greedily_of_the_part_that_chooses(
     texts, beam, sample, limit = asked[0]
     assert texts == of.data.of(of.data.select).sources
     assert (beam, sample) == (1, None)
-    assert limit == Limits(**settings["limits"])
+    assert limit == recipe.limits_of(of)
     assert 50 < found < 100
     if metric == "exact":
         assert found == pytest.approx(100 * (1 - 1 / len(texts)))

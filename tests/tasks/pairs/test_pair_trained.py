@@ -116,7 +116,7 @@ def test_draws_alone_are_as_among_strangers_to_the_last_bit(model: PairModel) ->
 
 def greedy(model: PairModel, source: str) -> tuple[list[int], bool]:
     """The likeliest piece each time, step by step, with nothing of the search."""
-    network, (ids,) = model.network, model._sources.encode([source])
+    network, (ids,) = model.network, model._sources.encode_batch([source])
     decoder = network.decoder(network.encode([ids]))
     state, last = decoder.begin(), BEGIN
     found: list[int] = []
@@ -125,7 +125,7 @@ def greedy(model: PairModel, source: str) -> tuple[list[int], bool]:
         outputs, state = decoder.step(np.array([last]), state)
         scores = decoder.logits(outputs)
         scores[:, BEGIN] = -np.inf
-        if model._targets.kind == "subwords":
+        if model._targets.unit == "subwords":
             scores[:, UNKNOWN] = -np.inf
         last = int(scores.argmax())
         if last == END:

@@ -13,6 +13,7 @@ from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
 from recurra.tasks.pairs import report
 from recurra.tasks.pairs.baselines import pair_baselines
 from recurra.tasks.pairs.evaluate import Judged
+from recurra.training import session
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
 from said_pairs import Told, cut, dates, judged, looks, pairs_of, sentences
@@ -26,12 +27,18 @@ TRAINING = {
 def written(folder: Path, data: Any, given: Judged | None = None, **training: Any) -> Run:
     """A run with its report, as a training leaves it."""
     run = Run.create(folder)
-    config = {"recurra": "0.1", "format": FORMAT, "task": "pairs", "training": {"bfloat16": False}}
+    config: dict[str, Any] = {
+        "recurra": "0.1",
+        "format": FORMAT,
+        "task": "pairs",
+        "training": {"bfloat16": False},
+    }
     run.write_json(CONFIG, config)
     report.write_baselines(run, pair_baselines(data))
     given = judged(data.of(data.test), 0.05) if given is None else given
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
-    report.write(run, data, given, "GRU of 2 x 64 units", progress, 3.5, TRAINING | training)
+    facts = session.facts(progress, 3.5, config["training"])
+    report.write(run, data, given, "GRU of 2 x 64 units", facts | TRAINING | training)
     return run
 
 

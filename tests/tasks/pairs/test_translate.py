@@ -79,7 +79,8 @@ class Decoder:
         logits[np.arange(len(tokens)), here] += 6.0
         if not network.ends:
             logits[:, END] = -100.0
-        looked = np.eye(ids.shape[1], dtype=np.float32)[at] * np.float32(network.looks)
+        looked = np.zeros(ids.shape, np.float32)
+        looked[np.arange(len(ids)), at] = network.looks
         return logits, State({"count": count + 1, LOOKED: looked})
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recurra.data.columns import column_of
+from recurra.data.frame_columns import column_of
 from recurra.data.frames import Frame
 from recurra.errors import BundleError, DataError
 from recurra.tasks.series.reading.covariates import Covariates, Encoder, encoded

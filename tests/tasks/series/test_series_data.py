@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from recurra.tasks.series.context import (
     check_known,
     joined,
     read_context,
-    read_form,
     tail,
     write_context,
 )
@@ -268,7 +268,8 @@ def test_context_and_newer_data_are_the_whole(tmp_path: Path) -> None:
     )
     run = run_of(tmp_path, data)
     write_context(run, data, 20)
-    context, form = read_context(run), read_form(run)
+    form = Form.from_json(json.loads(json.dumps(Form.of(data).to_json())))
+    context = read_context(run, form)
     assert context.lengths.tolist() == [20, 20]
     np.testing.assert_array_equal(context.of(1), data.panel.of(1)[-20:])
     newer = more(frame.filter(turn >= 40), form)
@@ -468,18 +469,21 @@ def test_a_damaged_context_is_refused(tmp_path: Path) -> None:
     run = run_of(tmp_path, data)
     write_context(run, data, 20)
     told = run.read_json("series.json")
-    changes: list[dict[str, Any]] = [{"ids": ["a"]}, {"covariates": {}}, {"frequency": None}]
+    form = Form.of(data)
+    changes: list[dict[str, Any]] = [{"ids": ["a"]}, {"ids": 1}, {"ids": None}]
     for change in changes:
         run.write_json("series.json", told | change)
         with pytest.raises(BundleError, match=r"series\.json|context\.safetensors"):
-            read_context(run)
-    run.write_json("series.json", {key: told[key] for key in told if key != "columns"})
-    with pytest.raises(BundleError, match=r"series\.json"):
-        read_form(run)
+            read_context(run, form)
     run.write_json("series.json", told)
+    for part in form.to_json():
+        changed: list[Any] = [None, {}]
+        for wrong in changed:
+            with pytest.raises(BundleError, match="damaged"):
+                Form.from_json(form.to_json() | {part: wrong})
     (run.path / "context.safetensors").unlink()
     with pytest.raises(BundleError, match=r"context\.safetensors"):
-        read_context(run)
+        read_context(run, form)
 
 
 def test_the_copy_is_needed_where_there_is_no_file(tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy as copy_module
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import recurra
 from commands import Pressed
-from recurra.bundle import Run
+from recurra.bundle import WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError
+from recurra.runtime.certificate import CERTIFICATE
+from recurra.runtime.streams import StreamState
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.intervals import Widths
 
@@ -37,24 +40,61 @@ def model(request: pytest.FixtureRequest) -> SeriesModel:
     return SeriesModel(model=request.param, **LESS).fit(pl.DataFrame(columns()))
 
 
+def same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """To the last bit."""
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name])
+
+
 def test_a_frame_comes_back_as_it_was_given(model: SeriesModel) -> None:
-    mine = model.predict()
+    mine = model.predict(pl.DataFrame(columns()))
     assert isinstance(mine, pl.DataFrame)
     theirs = model.predict(pandas.DataFrame(columns()))
     assert isinstance(theirs, pandas.DataFrame)
-    assert list(theirs.columns) == mine.columns
+    # Of what is no frame, or nothing, columns come back.
+    alone = model.predict()
+    assert list(theirs.columns) == mine.columns == list(alone)
     assert mine["unique_id"].to_list() == ["s0"] * 4 + ["s1"] * 4
-    np.testing.assert_allclose(theirs["recurra"], mine["recurra"], rtol=1e-4)
-    assert (
-        model.predict(horizon=2)["recurra"]
-        == mine.group_by("unique_id", maintain_order=True).head(2)["recurra"]
-    ).all()
+    assert mine["ds"].to_list() == alone["ds"].tolist()
+    assert theirs["ds"].dt.date.tolist() == alone["ds"].tolist()
+    for other in (mine, theirs, model.predict(columns()), pl.DataFrame(alone, strict=False)):
+        np.testing.assert_array_equal(other["recurra"], alone["recurra"])
+    at = [0, 1, 4, 5]
+    np.testing.assert_array_equal(model.predict(horizon=2)["recurra"], alone["recurra"][at])
+
+
+def test_a_series_is_forecast_the_same_alone_and_among_strangers(model: SeriesModel) -> None:
+    given = pl.DataFrame(columns(series=3)).with_columns(
+        unique_id=pl.col("unique_id").replace("s2", "new")
+    )
+    together = model.predict(given)
+    for name in ("s0", "new", "s1"):
+        alone = model.predict(given.filter(pl.col("unique_id") == name))
+        assert alone.equals(together.filter(pl.col("unique_id") == name)), name
+    turned = model.predict(given.sort("unique_id", descending=True, maintain_order=True))
+    assert turned.sort("unique_id", "ds").equals(together.sort("unique_id", "ds"))
+
+
+def test_all_ways_to_give_files_say_the_same(model: SeriesModel, tmp_path: Path) -> None:
+    frame = pl.DataFrame(columns())
+    expected = model.predict(columns())
+    frame.write_csv(tmp_path / "a.csv")
+    frame.write_ndjson(tmp_path / "a.jsonl")
+    frame.write_parquet(tmp_path / "a.parquet")
+    for suffix in ("csv", "jsonl", "parquet"):
+        same(model.predict(tmp_path / f"a.{suffix}"), expected)
+
+
+def test_copies_say_the_same(model: SeriesModel) -> None:
+    for copy in (pickle.loads(pickle.dumps(model)), copy_module.deepcopy(model)):
+        same(copy.predict(), model.predict())
 
 
 def test_it_is_the_same_once_loaded(model: SeriesModel, tmp_path: Path) -> None:
     model.save(tmp_path / "kept")
     again = recurra.load(tmp_path / "kept")
-    assert again.predict().equals(model.predict())
+    same(again.predict(), model.predict())
     assert again.report == model.report
 
 
@@ -80,9 +120,9 @@ def test_files_that_do_not_fit_the_network_are_named(
 def test_wide_frames_and_single_columns(tmp_path: Path) -> None:
     wide = pl.DataFrame(columns()).pivot(on="unique_id", index="ds", values="y")
     fitted = SeriesModel(model="segments", target="s0,s1", **LESS).fit(wide, out=tmp_path / "wide")
-    assert fitted.predict()["unique_id"].unique(maintain_order=True).to_list() == ["s0", "s1"]
+    assert fitted.predict()["unique_id"].tolist() == ["s0"] * 4 + ["s1"] * 4
     trained = recurra.train("series", fitted_csv(tmp_path), model="segments", **LESS)
-    assert len(trained.predict()) == 4
+    assert len(trained.predict()["ds"]) == 4
 
 
 def fitted_csv(folder: Path) -> Path:
@@ -151,8 +191,8 @@ def test_going_on_is_as_never_having_stopped(kind: str, at: int, tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         SeriesModel(**options).fit(frame, out=tmp_path / "cut", watcher=Pressed(at))
     cut = recurra.resume(tmp_path / "cut")
-    for name, weight in whole.network.state_dict().items():
-        assert torch.equal(cut.network.state_dict()[name], weight), name
+    same(cut.run.read_arrays(WEIGHTS)[0], whole.run.read_arrays(WEIGHTS)[0])
+    same(cut.predict(), whole.predict())
     for key in ("model", "baselines", "verdict", "calibrated"):
         assert whole.report[key] == cut.report[key], key
 
@@ -160,7 +200,7 @@ def test_going_on_is_as_never_having_stopped(kind: str, at: int, tmp_path: Path)
 def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
     given = columns(series=1)
     fitted = SeriesModel(model="autoregressive", members=2, **LESS).fit(pl.DataFrame(given))
-    first = fitted.stream().next()
+    first = fitted.stream().predict()
     said = fitted.predict(horizon=1)
     assert first["ds"] == str(said["ds"][0])
     # One is exact, the other the quantiles of paths.
@@ -168,21 +208,50 @@ def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
     stream = fitted.stream()
     more = 10 + 3 * np.sin(2 * np.pi * np.arange(120, 127) / 7)
     for value in more:
-        after = stream.step(float(value))
+        after = stream.push(float(value))
     newer = columns(days=127, series=1)
     newer["y"][120:] = more
     moved = fitted.predict(pl.DataFrame(newer), horizon=1)
     assert after["ds"] == str(moved["ds"][0])
     assert abs(after["recurra"] - moved["recurra"][0]) < 0.3
-    with pytest.raises(OptionError, match="value of inf"):
-        stream.step(float("inf"))
+    assert stream.predict() == after
+
+
+def test_a_stream_is_kept_forked_and_gone_on_with(tmp_path: Path) -> None:
+    frame = pl.DataFrame(columns())
+    fitted = SeriesModel(model="autoregressive", members=2, **LESS).fit(frame)
+    stream = fitted.stream(series="s1")
+    for value in (20.0, float("nan"), 21.5):
+        stream.push(value)
+    stream.state.save(tmp_path / "kept")
+    other, expected = stream.fork(), [stream.push(each) for each in (19.0, 22.0)]
+    assert [other.push(each) for each in (19.0, 22.0)] == expected
+    kept = StreamState.load(tmp_path / "kept")
+    assert kept.steps == 3
+    again = fitted.stream(kept, series="s1")
+    assert [again.push(each) for each in (19.0, 22.0)] == expected
+    # A refused step leaves it where it was.
+    for wrong, told in (
+        (float("inf"), "value of inf"),
+        ([1.0, 2.0], "step of 2 values"),
+        ("x", "step of 'x'"),
+    ):
+        with pytest.raises(DataError, match=told):
+            again.push(wrong)  # type: ignore[arg-type]
+    assert again.predict() == expected[-1]
+    with pytest.raises(BundleError, match="one of this model"):
+        fitted.stream(kept, series="s0")
+    with pytest.raises(OptionError, match="a stream of 2 series"):
+        fitted.stream()
+    with pytest.raises(OptionError, match="no series 's2'"):
+        fitted.stream(series="s2")
 
 
 def test_a_stream_of_counts_is_in_counts() -> None:
     given = columns(series=1)
     given["y"] = np.random.default_rng(0).poisson(30.0, len(given["y"])).astype(float)
     fitted = SeriesModel(distribution="counts", **LESS).fit(pl.DataFrame(given))
-    said, first = fitted.predict(horizon=1), fitted.stream().next()
+    said, first = fitted.predict(horizon=1), fitted.stream().predict()
     for column in ("recurra", "recurra-lo-80", "recurra-hi-80"):
         assert abs(first[column] - said[column][0]) < 4, column
 
@@ -214,7 +283,7 @@ def test_counts_are_forecast_as_counts() -> None:
     assert 1 <= said["recurra"].mean() <= 6
     wide = np.full((3, 4), 100.0)
     fitted.widths = Widths(("symmetric",) * 3, wide, wide, 9)
-    assert fitted.predict()["recurra-lo-95"].to_list() == [0.0] * 8
+    assert fitted.predict()["recurra-lo-95"].tolist() == [0.0] * 8
     fitted.widths = Widths.none(4)
     # A series by another name is read on the same scale, counts over their mean.
     one = pl.DataFrame(given).filter(pl.col("unique_id") == "s0")
@@ -238,8 +307,18 @@ def test_a_small_season_on_a_high_level_is_not_rounded_away() -> None:
     given = columns(series=1)
     given["y"] = 1e9 + given["y"]
     fitted = SeriesModel(model="segments", **LESS | {"steps": 150}).fit(pl.DataFrame(given))
-    said = fitted.predict()["recurra"].to_numpy() - 1e9
+    said = fitted.predict()["recurra"] - 1e9
     assert 5 < said.mean() < 15
     assert len(set(said.tolist())) == 4
     naive = next(b for b in fitted.report["baselines"] if b["name"] == "seasonal naive forecast")
     assert naive["mae"] < 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_is_in_the_run(kind: str) -> None:
+    fitted = SeriesModel(model=kind, members=2, **LESS).fit(pl.DataFrame(columns()))
+    told = fitted.run.read_json(CERTIFICATE)
+    assert told["held"], told
+    names = [each["name"] for each in told["checks"]]
+    assert ("step by step = whole" in names) == (kind == "autoregressive")
+    assert all(each["held"] for each in told["checks"]), told

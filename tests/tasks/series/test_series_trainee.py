@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recurra.tasks.series.model import SeriesNetwork
 
 from forecast_toys import HOURLY, cut, panel_of
 from recurra.networks.series import SeriesNetwork

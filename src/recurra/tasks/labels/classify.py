@@ -17,8 +17,8 @@ from recurra.runtime.labels import LabelNetwork
 Scores = NDArray[np.float64]
 X = TypeVar("X")
 
-AT_ONCE: Final = 512
-"""Examples scored together."""
+AT_ONCE: Final = 1024
+"""Examples encoded and scored together: what they share is worked out once."""
 
 
 def scores(network: LabelNetwork, inputs: Inputs, rows: Rows, member: int | None = None) -> Scores:
@@ -49,12 +49,16 @@ def tags(network: LabelNetwork, said: Scores, lengths: Rows) -> list[Rows]:
     return found
 
 
-def pieces(rows: Rows, lengths: Rows) -> list[Rows]:
-    """Rows in pieces of like lengths, small enough to be scored at once."""
+def pieces(rows: Rows, lengths: Rows, most: int | None = None) -> list[Rows]:
+    """Rows in pieces of like lengths, small enough to be scored at once.
+
+    Args:
+        most: rows of a piece; `AT_ONCE` without.
+    """
     if not len(rows):
         return []
     order = rows[np.argsort(lengths[rows], kind="stable")]
-    return np.array_split(order, -(-len(order) // AT_ONCE))
+    return np.array_split(order, -(-len(order) // (most or AT_ONCE)))
 
 
 def ahead(encoder: Encoder, groups: Iterable[Sequence[X]]) -> Iterator[tuple[Sequence[X], Inputs]]:
@@ -65,7 +69,8 @@ def ahead(encoder: Encoder, groups: Iterable[Sequence[X]]) -> Iterator[tuple[Seq
     """
     with ThreadPoolExecutor(1) as other:
         for group in groups:
-            parts = [group[at : at + AT_ONCE] for at in range(0, len(group), AT_ONCE)]
+            size = -(-len(group) // max(1, -(-len(group) // AT_ONCE)))  # parts of one size
+            parts = [group[at : at + size] for at in range(0, len(group), size or 1)]
             coming = [other.submit(encoder.encode, part) for part in parts[:1]]
             for part, following in zip_longest(parts, parts[1:]):
                 encoded = coming.pop().result()

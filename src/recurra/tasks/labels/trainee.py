@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
-from typing import final
+from typing import Final, final
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork, Member
 from recurra.tasks.labels.classify import pieces
 from recurra.training.loop import Loss
+
+AT_ONCE: Final = 512
+"""Examples scored together by the network that is trained."""
 
 
 @final
@@ -131,7 +134,7 @@ class LabelTrainee:
         network.eval()
         with torch.inference_mode():
             for m, held in enumerate(self.held):
-                for rows in pieces(held, self.examples.inputs.lengths):
+                for rows in pieces(held, self.examples.inputs.lengths, AT_ONCE):
                     summed, count = self._loss(network.member(m), rows)
                     total = total + LossSum(summed.item(), count)
         network.train(training)

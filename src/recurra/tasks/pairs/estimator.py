@@ -78,7 +78,7 @@ class PairModel(PairOptions, Model[PairNetwork]):
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):
-            limits = Limits(**inference["limits"])
+            limits = Limits(*(float(inference["limits"][each]) for each in ("slope", "extra")))
             kind = str(inference["tokens"])
             sizes = tuple(int(inference["architecture"][side]) for side in ("sources", "targets"))
         with run.intact(PIECES):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
 from typing import Any, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recurra.bundle import Run
+from recurra.core.ragged import Ragged
 from recurra.networks.pairs import PairNetwork
-from recurra.runtime.pairs import Architecture
+from recurra.runtime.pairs import Architecture, Ids
 from recurra.tasks.design import Design
 from recurra.tasks.pairs import baselines, data, recipe, report
 from recurra.tasks.pairs.estimator import PIECES, PairModel
@@ -109,6 +113,17 @@ class PairTrainer(Trainer[PairModel, Prepared, PairNetwork]):
         """The pairs that a run was begun with, in their pieces."""
         read, options = data.read_again(run, config["data"]), config["options"]
         return Prepared.of(read, options["tokens"], options["shared"])
+
+    def log_probabilities(
+        self, sources: Sequence[Ids], targets: Sequence[Ids]
+    ) -> list[NDArray[np.float32]]:
+        """What torch says after each piece of targets (T,) but the last: (T - 1, V) each."""
+        network = self.load(self.model.run)
+        read = Ragged.from_list([torch.from_numpy(each) for each in sources])
+        fed = Ragged.from_list([torch.from_numpy(each[:-1]) for each in targets])
+        with torch.inference_mode():
+            scores = network(read, fed).log_softmax(-1)
+        return [each.numpy() for each in Ragged(scores, fed.lengths).to_list()]
 
 
 def _selected(run: Run, progress: Progress, metric: str) -> dict[str, Any]:

@@ -102,9 +102,9 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
         cut = data.panel.lengths.copy()
         cut[series] = one.origins[0]
         changed = reader(shaken, replace(data, panel=_changed(data.panel, cut)))
-        said = [quantiles(in_use, each, one) for each in (as_it_is, changed)]
-        learnt = [_learnt(shaken, each, one, data) for each in (as_it_is, changed)]
-        if not (np.array_equal(*said) and torch.equal(*learnt)):
+        before, after = (quantiles(in_use, each, one) for each in (as_it_is, changed))
+        learnt, other = (_learnt(shaken, each, one, data) for each in (as_it_is, changed))
+        if not (np.array_equal(before, after) and torch.equal(learnt, other)):
             raise _failed(
                 f"a forecast of series {data.panel.ids[series]!r} from step {one.origins[0]:,} "
                 "follows from values that come after it"

@@ -13,6 +13,7 @@ from recurra.bundle import Run
 from recurra.data.files import STANDARD_INPUT, given_once, name_of
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import DataError, MissingExtra, OptionError, counted
+from recurra.runtime.distributions import FAMILIES
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.parts import cut, horizon_of, origins, season_of, size_of
@@ -35,6 +36,7 @@ __all__ = [
     "origins",
     "read",
     "read_again",
+    "scaled_for",
     "store_input",
 ]
 
@@ -75,6 +77,30 @@ def default(options: SeriesOptions) -> SeriesData:
         MissingExtra: statsmodels is not installed.
     """
     return _default(_told(options))
+
+
+def scaled_for(distribution: str, data: SeriesData) -> SeriesData:
+    """The series on the scale that a distribution needs: counts as they are, over their mean.
+
+    Raises:
+        OptionError: no such distribution.
+        DataError: values that are no counts.
+    """
+    if distribution not in FAMILIES:
+        raise OptionError(f"--distribution {distribution}", expected=" or ".join(FAMILIES))
+    if distribution != "counts":
+        return data
+    panel = data.panel
+    wrong = np.flatnonzero((panel.values < 0) | (panel.values != np.floor(panel.values)))
+    wrong = wrong[~np.isnan(panel.values[wrong])]
+    if len(wrong):
+        at = int(np.searchsorted(panel.begins, wrong[0], side="right")) - 1
+        raise DataError(
+            f"{data.name}: {panel.values[wrong[0]]:g} in series {panel.ids[at]!r} is no count",
+            expected="whole numbers from 0 on, for --distribution counts",
+            fix="leave --distribution out",
+        )
+    return replace(data, scale=Scale.of_counts(panel, data.train_ends))
 
 
 def _told(options: SeriesOptions) -> dict[str, Any]:

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 
 from recurra.codecs import calendar
-from recurra.errors import DataError, OptionError
+from recurra.errors import OptionError
 from recurra.networks.autoregressive import Autoregressive
 from recurra.networks.series import SeriesNetwork
 from recurra.networks.windows import Windows
 from recurra.runtime import series as runtime
-from recurra.runtime.distributions import FAMILIES
 from recurra.runtime.series import KINDS, Architecture
 from recurra.tasks.design import Design
 from recurra.tasks.series.forecast import quantiles
@@ -24,7 +23,6 @@ from recurra.tasks.series.influence import ALL
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.parts import CHOOSING, JUDGED, origins
-from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.trainee import SeriesTrainee
 from recurra.tasks.series.windows import Reader
 from recurra.training.calibration import step_seconds, tried
@@ -239,30 +237,6 @@ def trainee(network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]) 
 def judged(data: SeriesData) -> tuple[Origins, Origins]:
     """The windows of the selection and of the test part that the report is of."""
     return origins(data, "select", most=CHOOSING), origins(data, "test", most=JUDGED)
-
-
-def scaled_for(distribution: str, data: SeriesData) -> SeriesData:
-    """The series on the scale that a distribution needs: counts as they are, over their mean.
-
-    Raises:
-        OptionError: no such distribution.
-        DataError: values that are no counts.
-    """
-    if distribution not in FAMILIES:
-        raise OptionError(f"--distribution {distribution}", expected=" or ".join(FAMILIES))
-    if distribution != "counts":
-        return data
-    panel = data.panel
-    wrong = np.flatnonzero((panel.values < 0) | (panel.values != np.floor(panel.values)))
-    wrong = wrong[~np.isnan(panel.values[wrong])]
-    if len(wrong):
-        at = int(np.searchsorted(panel.begins, wrong[0], side="right")) - 1
-        raise DataError(
-            f"{data.name}: {panel.values[wrong[0]]:g} in series {panel.ids[at]!r} is no count",
-            expected="whole numbers from 0 on, for --distribution counts",
-            fix="leave --distribution out",
-        )
-    return replace(data, scale=Scale.of_counts(panel, data.train_ends))
 
 
 def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:

@@ -127,7 +127,7 @@ def _filled(row: str, *columns: Any) -> Iterator[str]:
 def _stamps(stamps: NDArray[Any], between: str) -> list[Any]:
     """Stamps as text: 2024-01-31, or with a time of day; numbers as they are."""
     if stamps.dtype.kind != "M":
-        return stamps.tolist()
+        return list(stamps.tolist())
     once, at = np.unique(stamps, return_inverse=True)
     told = [str(each).replace("T", between) for each in once]
     return [told[number] for number in at.tolist()]

@@ -6,11 +6,20 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, Run
+from recurra.networks.autoregressive import Autoregressive
+from recurra.networks.distributions import Distribution
+from recurra.networks.distributions import StudentT as TorchStudentT
 from recurra.networks.series import SeriesNetwork
+from recurra.networks.windows import Windows as TorchWindows
+from recurra.runtime.distributions import NegativeBinomial, StudentT, scaled
+from recurra.runtime.quantiles import LEVELS
 from recurra.runtime.series import Architecture
+from recurra.runtime.windows import Windows
 from recurra.tasks.design import Design
 from recurra.tasks.series import audit, baselines, data, recipe, report
 from recurra.tasks.series.baselines import series_baselines
@@ -49,7 +58,7 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
             read = data.read(files, options)
         else:
             read = data.from_python(X, options)
-        read = recipe.scaled_for(options.distribution, read)
+        read = data.scaled_for(options.distribution, read)
         reading = (*read.files, *read.test_files)
         self.train(read, reading, read.told(), out, overwrite, watcher, clock)
 
@@ -132,7 +141,31 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
     def read_again(self, run: Run, config: dict[str, Any]) -> SeriesData:
         """The series that a run was begun with."""
         read = data.read_again(run, config["data"])
-        return recipe.scaled_for(config["options"]["distribution"], read)
+        return data.scaled_for(config["options"]["distribution"], read)
+
+    def quantiles(self, windows: Windows) -> NDArray[np.float32]:
+        """What torch says of windows, scaled: (B, H, Q), or (B, 1, Q) where it steps."""
+        network, read = self.load(self.model.run), TorchWindows.of(windows)
+        said = []
+        with torch.inference_mode():
+            for number in range(network.architecture.members):
+                member = network.member(number)
+                if isinstance(member, Autoregressive):
+                    nothing = torch.zeros(len(windows), network.architecture.horizon)
+                    found = member.distributions(read, nothing, nothing > 0)
+                    said.append(_quantiles(found, windows)[:, None])
+                else:
+                    said.append(member(read).numpy())
+        mean: NDArray[np.float32] = np.mean(said, 0, dtype=np.float32)
+        return mean
+
+
+def _quantiles(said: Distribution, windows: Windows) -> NDArray[np.float32]:
+    """Of the first step beyond windows, (B, Q), scaled."""
+    kind = StudentT if isinstance(said, TorchStudentT) else NegativeBinomial
+    found = kind(*(each[:, windows.values.shape[1]].numpy() for each in vars(said).values()))
+    quantiles: NDArray[np.float32] = scaled(found, found.quantile(LEVELS), windows.unit[:, None])
+    return quantiles
 
 
 trainer = SeriesTrainer

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from recurra.data.columns import column_of, names_and_columns
+from recurra.data.frame_columns import column_of, names_and_columns
 from recurra.data.frames import Frame
 from recurra.data.tables import check_names
 from recurra.errors import DataError

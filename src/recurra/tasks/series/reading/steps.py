@@ -162,14 +162,15 @@ def static_rows(rows: Rows, names: list[str]) -> Counts:
     firsts = np.full(len(rows.ids), len(rows.series))
     np.minimum.at(firsts, rows.series, np.arange(len(rows.series)))
     for name in names:
-        column = rows.frame.columns[name]
-        codes = column.texts.codes
-        other = np.flatnonzero(codes[rows.row] != codes[rows.row[firsts[rows.series]]])
+        texts = rows.frame.columns[name].texts
+        codes = texts.codes[rows.row]
+        other = np.flatnonzero(codes != codes[firsts[rows.series]])
         if len(other):
-            row, begin = int(other[0]), int(firsts[rows.series[other[0]]])
+            row = int(other[0])
+            at, first = (int(rows.row[each]) for each in (row, firsts[rows.series[row]]))
             raise DataError(
-                f"{rows.where(row)}: column {name!r} is {column.texts[int(rows.row[row])]!r}, but "
-                f"{column.texts[int(rows.row[begin])]!r} in {rows.frame.where(int(rows.row[begin]))}",
+                f"{rows.where(row)}: column {name!r} is {texts[at]!r}, but "
+                f"{texts[first]!r} in {rows.frame.where(first)}",
                 expected="one value for all rows of a series in a --static column",
                 fix="name it with --known or --past",
             )
