@@ -102,7 +102,7 @@ def test_every_character_is_of_the_kind_that_the_library_takes_it_for() -> None:
     # The library's Unicode is another than Python's: what one of them does not know yet may differ.
     if unicodedata.unidata_version < "16":
         assert {unicodedata.category(c) for c in unlike} <= {"Cn"}
-    assert len(unlike) < len(every) / 50
+    assert len(unlike) < len(every) / 20  # some thousands come with each version
 
 
 @lines_or_not

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.tokenizer import BEGIN, END
+from recurra.codecs.tokenizer import BEGIN, END, RESERVED
 from recurra.errors import InputError, MissingExtra
 from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
 from recurra.runtime.layers import log_softmax
@@ -91,11 +91,12 @@ def compare(
         *(_stepped(network, *pair) for pair in zip(sources, targets, strict=True)), strict=True
     )
     strange = [_strangers(network, chance, 2 * len(each)) for each in sources[:_STRANGERS]]
-    others = [(each, [BEGIN, *each.tolist()[:5], END]) for each in strange]
-    among = network.log_likelihood(
-        [each for each, _ in others] + list(sources),
-        [np.array(each) for _, each in others] + list(targets),
-    )
+    # Of the targets' own vocabulary, which may be the smaller one.
+    said = [
+        np.array([BEGIN, *chance.integers(RESERVED, network.architecture.targets, 5), END])
+        for _ in strange
+    ]
+    among = network.log_likelihood([*strange, *sources], [*said, *targets])
     alone = [
         written
         for source, limit in zip(sources, limits, strict=True)
