@@ -152,7 +152,8 @@ def test_near_the_float64_loop(drawn: Call, name: str, threads: int) -> None:
         assert worst(wide[what], expected) <= 1e-12 * size, what
         # Where torch happens to be exact, what a sum of G*H rounded products is off by is no error.
         terms = drawn.cell.gates * drawn.weights[1].shape[1]
-        floor = max(5e-7, 6e-8 * terms**0.5) * size
+        # Nine steps hand their rounding on: 9e-7 was seen, at H = 118 and H = 1.
+        floor = max(1e-6, 6e-8 * terms**0.5) * size
         allowed = max(4 * worst(theirs[what], expected), floor)
         assert worst(single[what], expected) <= allowed, what
 
