@@ -63,3 +63,23 @@ def modules() -> list[str]:
 def test_what_use_imports_reaches_nothing_heavy() -> None:
     found = without(HEAVY, "imports", *modules())
     assert {name: came["error"] for name, came in found.items() if came is not None} == {}
+
+
+@pytest.mark.parametrize("task", ["text", "labels", "series", "pairs"])
+def test_training_without_torch_says_what_is_missing(task: str) -> None:
+    script = f"""
+import sys
+from frozen.without import hide
+hide(frozenset({{"torch"}}))
+from recurra.cli import main
+sys.exit(main(["train", {task!r}]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"training a model of {task} needs what is not installed here: torch" in done.stderr
+    assert 'pip install "recurra[all]"' in done.stderr

@@ -18,8 +18,10 @@ from recurra.errors import OptionError
 @arguments.quiet
 def resume(run: Path, as_json: bool, quiet: bool) -> None:
     """Go on with a training that was interrupted, as if it never had been."""
-    from recurra.tasks import command_of
+    from recurra.tasks import command_of, task_of
+    from recurra.tasks.install import check_training
 
+    check_training(task_of(run))
     command_of(run).resume(run, as_json=as_json, quiet=quiet)
 
 

@@ -61,8 +61,12 @@ def _training(task: str) -> click.Command:
         for key, value in given.items():
             if isinstance(value, tuple):
                 given[key] = list(value) or None
+        from recurra.tasks.install import check_training
+
+        options = options_type(**given)
+        check_training(task)
         module = import_module(f"recurra.tasks.{task}.command")
-        module.train(options_type(**given), list(data), out, **values)
+        module.train(options, list(data), out, **values)
 
     command.params += [_option(each, hints[each.name]) for each in listed]
     return command
