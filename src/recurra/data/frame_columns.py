@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,9 +84,6 @@ def _clock(values: Any) -> Any:
 def _zoned(local: NDArray[Any], instants: NDArray[Any]) -> Column:
     apart = (local - instants.astype("datetime64[us]")).astype(np.int64)
     return Column("date", local, np.where(np.isnat(local), 0, apart // 60_000_000))
-
-
-_NOT_PLAIN: Final = ("list", "tuple", "dict", "set", "bytes", "timedelta", "time", "ndarray")
 
 
 def _of_list(values: list[Any]) -> Column:

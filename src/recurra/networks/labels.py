@@ -151,8 +151,7 @@ class LabelNetwork(Network):
         Raises:
             BundleError: weights that are not finite.
         """
-        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
-        return runtime.LabelNetwork(self.architecture, arrays, threads=available())
+        return runtime.LabelNetwork(self.architecture, self.weights(), threads=available())
 
     def member(self, number: int) -> Member:
         """One of the members."""

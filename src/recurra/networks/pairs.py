@@ -163,8 +163,9 @@ class PairNetwork(Network):
         Raises:
             BundleError: weights that are not finite.
         """
-        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
-        return runtime.PairNetwork(self.architecture, arrays, threads=torch.get_num_threads())
+        return runtime.PairNetwork(
+            self.architecture, self.weights(), threads=torch.get_num_threads()
+        )
 
     def writing(self) -> runtime.PairNetwork | OnDevice:
         """What writes with these weights: the network in use, or on a GPU this one."""

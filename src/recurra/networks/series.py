@@ -56,5 +56,4 @@ class SeriesNetwork(Network):
         Raises:
             BundleError: weights that are not finite.
         """
-        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
-        return runtime.SeriesNetwork(self.architecture, arrays, threads=available())
+        return runtime.SeriesNetwork(self.architecture, self.weights(), threads=available())

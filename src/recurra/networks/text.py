@@ -76,8 +76,7 @@ class TextNetwork(Network):
         Raises:
             BundleError: weights that are not finite.
         """
-        arrays = {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
-        return runtime.TextNetwork(self.architecture, arrays, threads=available())
+        return runtime.TextNetwork(self.architecture, self.weights(), threads=available())
 
     def zero_state(self, batch: int) -> State:
         """The state before anything was read, the members' side by side: leaves (B, M*L, H)."""

@@ -13,6 +13,9 @@ from recurra.runtime.state import Array
 
 CERTIFICATE: Final = "certificate.json"
 
+BY_TORCH: Final = "torch = runtime, nats"
+"""The comparison with what torch says, of the tasks that choose among classes or tokens."""
+
 TOLERANCE: Final = 1e-4
 """Nats by which the runtime may differ from torch in float32, as both round in their own order."""
 
@@ -93,6 +96,22 @@ def close(
 ) -> Check:
     """Whether arrays are equal within so much."""
     return Check(name, _difference(one, other), allowed, note)
+
+
+def likeliest_as_torch(
+    theirs: Sequence[Array], ours: Sequence[Array], note: str, allowed: float
+) -> list[Check]:
+    """Log-probabilities (N, V) of the runtime beside torch's: how far away, and the likeliest."""
+    # Where the likeliest differ, they have to be as likely within what is allowed.
+    away = [
+        mine.max(1) - mine[np.arange(len(mine)), other.argmax(1)]
+        for mine, other in zip(ours, theirs, strict=True)
+    ]
+    even = [np.zeros_like(each) for each in away]
+    return [
+        close(BY_TORCH, theirs, ours, note, allowed),
+        close("torch's likeliest = runtime's", away, even, note, 2 * allowed),
+    ]
 
 
 def not_shown(name: str, why: str) -> Check:

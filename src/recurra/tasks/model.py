@@ -105,11 +105,15 @@ class Model(ABC, Generic[Net]):
         run = Run.open(path, task=cls.task)
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
-        model._adopt(run, weights)
+        model._stand_on(run, weights)
+        return model
+
+    def _stand_on(self, run: Run, weights: str) -> None:
+        """Take the weights of a finished or interrupted run, and all that is used with them."""
+        self._adopt(run, weights)
         with run.intact(CONFIG):
             inference = run.config()["inference"]
-        model._load_parts(run, inference)
-        return model
+        self._load_parts(run, inference)
 
     def _adopt(self, run: Run, weights: str = "float32") -> None:
         """Stand on a run with its weights."""
@@ -179,9 +183,8 @@ class Model(ABC, Generic[Net]):
     def __reduce_ex__(self, protocol: Any) -> Any:
         """A copy, through pickle, joblib or `copy`: of the options, and of the run's files."""
         del protocol
-        options = {each.name: getattr(self, each.name) for each in fields(self._options)}
         files = None if self._run is None else self._run.files()
-        return _copied, (type(self), options, files, self._weights)
+        return _copied, (type(self), self.get_params(), files, self._weights)
 
     def _in_temporary_run(self) -> Path:
         """A folder that is gone when the model is."""
@@ -237,8 +240,5 @@ def _copied(
         run = Run.create(model._in_temporary_run())
         for name, content in files.items():
             run.write_bytes(name, content)
-        model._adopt(run, weights)
-        with run.intact(CONFIG):
-            inference = run.config()["inference"]
-        model._load_parts(run, inference)
+        model._stand_on(run, weights)
     return model

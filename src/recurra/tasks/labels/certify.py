@@ -9,10 +9,11 @@ import numpy as np
 
 from recurra.codecs.sequence_encoder import Batch, Inputs, Rows
 from recurra.errors import InputError, MissingExtra
-from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
+from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_torch, not_shown
 from recurra.runtime.labels import LabelNetwork
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import Array
+from recurra.tasks.comparison import by_torch, tolerance
 from recurra.tasks.labels import data as reading
 from recurra.tasks.labels.estimator import LabelModel
 
@@ -40,17 +41,7 @@ def comparisons(model: LabelModel, data: Prepared | None) -> list[Check]:
     lengths = np.array([len(model._encoder.steps(read.examples.inputs[k])) for k in read.test])
     few = max(1, int((np.cumsum(lengths[:EXAMPLES]) <= STEPS).sum()))
     inputs = model._encoder.encode([read.examples.inputs[k] for k in read.test[:few]])
-    allowed = TOLERANCE if model._weights == "float32" else NARROW
-    return compare(model.network, inputs, _trained(model), allowed=allowed)
-
-
-def _trained(model: LabelModel) -> Trained | str:
-    try:
-        trainer = model._trainer()
-    except MissingExtra as error:
-        return error.got
-    found: Trained = trainer.scores
-    return found
+    return compare(model.network, inputs, by_torch(model, "scores"), allowed=tolerance(model))
 
 
 def compare(
@@ -81,18 +72,10 @@ def compare(
             equal("step by step = whole", *_stepped(network, inputs, alone), note),
             equal("by row of a pool = alone", *_pooled(network, inputs), note),
         ]
-    name = "torch = runtime, nats"
     if isinstance(trained, str):
-        return [*found, not_shown(name, trained)]
+        return [*found, not_shown(BY_TORCH, trained)]
     theirs, ours = log_softmax(trained(inputs, rows)), log_softmax(whole)
-    found.append(close(name, [theirs], [ours], note, allowed))
-    # Where the likeliest differ, they have to be as likely within what is allowed.
-    best = np.arange(len(ours)), theirs.argmax(1)
-    away = ours.max(1) - ours[best]
-    return [
-        *found,
-        close("torch's likeliest = runtime's", [away], [np.zeros_like(away)], note, 2 * allowed),
-    ]
+    return [*found, *likeliest_as_torch([theirs], [ours], note, allowed)]
 
 
 def _stepped(

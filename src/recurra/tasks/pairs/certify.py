@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import BEGIN, END, RESERVED
-from recurra.errors import InputError, MissingExtra
-from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
+from recurra.errors import InputError
+from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_torch, not_shown
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.pairs import LOOKED, Ids, PairNetwork
 from recurra.runtime.state import Array
 from recurra.search.beam import Beam, beam
+from recurra.tasks.comparison import by_torch, tolerance
 from recurra.tasks.pairs import data
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.evaluate import ids_of
@@ -45,7 +46,6 @@ def comparisons(model: PairModel, prepared: Any) -> list[Check]:
     rows = rows[: max(1, int((sizes <= PIECES).sum()))]
     if not rows:
         return [not_shown("whole, steps, strangers, translations, torch", "no pair of pieces")]
-    allowed = TOLERANCE if model._weights == "float32" else NARROW
     limits = model._limits(np.array([len(source) for source, _ in rows]))
     sources, targets = zip(*rows, strict=True)
     return compare(
@@ -53,18 +53,9 @@ def comparisons(model: PairModel, prepared: Any) -> list[Check]:
         sources,
         targets,
         np.minimum(limits, PIECES),
-        _trained(model),
-        allowed=allowed,
+        by_torch(model, "log_probabilities"),
+        allowed=tolerance(model),
     )
-
-
-def _trained(model: PairModel) -> Trained | str:
-    try:
-        trainer = model._trainer()
-    except MissingExtra as error:
-        return error.got
-    found: Trained = trainer.log_probabilities
-    return found
 
 
 def compare(
@@ -115,18 +106,10 @@ def compare(
             note,
         ),
     ]
-    name = "torch = runtime, nats"
     if isinstance(trained, str):
-        return [*found, not_shown(name, trained)]
+        return [*found, not_shown(BY_TORCH, trained)]
     theirs, ours = trained(sources, targets), [log_softmax(each) for each in scores]
-    found.append(close(name, theirs, ours, note, allowed))
-    # Where the likeliest differ, they have to be as likely within what is allowed.
-    away = [
-        mine.max(1) - mine[np.arange(len(mine)), other.argmax(1)]
-        for mine, other in zip(ours, theirs, strict=True)
-    ]
-    even = [np.zeros_like(each) for each in away]
-    return [*found, close("torch's likeliest = runtime's", away, even, note, 2 * allowed)]
+    return [*found, *likeliest_as_torch(theirs, ours, note, allowed)]
 
 
 def _stepped(network: PairNetwork, source: Ids, target: Ids) -> tuple[Array, Array]:

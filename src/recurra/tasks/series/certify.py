@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 
 from recurra.errors import InputError, MissingExtra
-from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
+from recurra.runtime.certificate import Check, close, equal, not_shown
 from recurra.runtime.series import SeriesNetwork, Step
 from recurra.runtime.state import Array
 from recurra.runtime.windows import Beside, Windows
+from recurra.tasks.comparison import by_torch, tolerance
 from recurra.tasks.series import data as reading
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.panel import SeriesData
@@ -38,19 +39,12 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
         return [not_shown("alone, among strangers, step by step, torch", error.got)]
     reader = Reader(read.panel, read.scale, context=a.context, horizon=a.horizon, turns=a.turns)
     some = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
-    allowed = TOLERANCE if model._weights == "float32" else NARROW
     return compare(
-        model.network, reader.windows(windows.rows(some)), _trained(model), allowed=allowed
+        model.network,
+        reader.windows(windows.rows(some)),
+        by_torch(model, "quantiles"),
+        allowed=tolerance(model),
     )
-
-
-def _trained(model: SeriesModel) -> Trained | str:
-    try:
-        trainer = model._trainer()
-    except MissingExtra as error:
-        return error.got
-    found: Trained = trainer.quantiles
-    return found
 
 
 def compare(

@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 
 from recurra.data.streams import Ids
-from recurra.errors import InputError, MissingExtra
-from recurra.runtime.certificate import NARROW, TOLERANCE, Check, close, equal, not_shown
+from recurra.errors import InputError
+from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_torch, not_shown
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import Array, State
 from recurra.runtime.text import TextNetwork
+from recurra.tasks.comparison import by_torch, tolerance
 from recurra.tasks.text import stored
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
@@ -33,17 +34,8 @@ def comparisons(model: TextModel, data: TextData | None) -> list[Check]:
         ids = stored.read_again(run).test if data is None else data.test
     except InputError as error:
         return [not_shown("whole, chunks, steps, strangers, pool, torch", error.got)]
-    allowed = TOLERANCE if model._weights == "float32" else NARROW
-    return compare(model.network, ids, _trained(model), allowed=allowed)
-
-
-def _trained(model: TextModel) -> Trained | str:
-    try:
-        trainer = model._trainer()
-    except MissingExtra as error:
-        return error.got
-    found: Trained = trainer.log_probabilities
-    return found
+    trained = by_torch(model, "log_probabilities")
+    return compare(model.network, ids, trained, allowed=tolerance(model))
 
 
 def compare(
@@ -89,18 +81,10 @@ def compare(
             note,
         ),
     ]
-    name = "torch = runtime, nats"
     if isinstance(trained, str):
-        return [*found, not_shown(name, trained)]
-    theirs, ours = trained(ids), log_softmax(whole[0])
-    found.append(close(name, [theirs[:, 1:]], [ours[:, 1:]], note, allowed))
-    # Where the likeliest differ, they have to be as likely within what is allowed.
-    best = np.arange(len(ids)), theirs.argmax(1)
-    away = ours.max(1) - ours[best]
-    return [
-        *found,
-        close("torch's likeliest = runtime's", [away], [np.zeros_like(away)], note, 2 * allowed),
-    ]
+        return [*found, not_shown(BY_TORCH, trained)]
+    ours = log_softmax(whole[0])
+    return [*found, *likeliest_as_torch([trained(ids)], [ours], note, allowed)]
 
 
 def _scores(network: TextNetwork, ids: Ids, state: State | None = None) -> tuple[Array, State]:
