@@ -25,9 +25,9 @@ TASKS = ("text", "labels", "series", "pairs")
 FEW: dict[str, Any] = {"steps": 6, "threads": 1}
 
 
-def fit(task: str, seed: int, out: Path, watcher: Any = None) -> None:
+def fit(task: str, seed: int, out: Path, callback: Any = None) -> None:
     """Train for a few steps: of every task a run, with arrays of the same shapes for each seed."""
-    last: dict[str, Any] = {"out": out, "watcher": watcher}
+    last: dict[str, Any] = {"out": out, "callback": callback}
     if task == "text":
         # As many characters, but others.
         text = small_text().replace("T", "TU"[seed])
@@ -61,7 +61,7 @@ def use(path: Path) -> dict[str, str]:
     task = model.task
     if task == "text":
         said: Any = [model.token_nll(small_text(2)).tolist(), *model.generate(seed=1, length=20)]
-        said += [model.usual.threshold(0.5)]
+        said += [model.line_statistics.threshold(0.5)]
         said += [model.evaluate(TextSource(small_text(3), "x"))["model"]]
     elif task == "labels":
         X, y = numbers(6, 9)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from forecast_toys import windows
 from recurra.bundle import CONFIG, FORMAT, Run
 from recurra.tasks.series import report
-from recurra.tasks.series.baselines import Baseline
+from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.panel import SeriesData
 from recurra.training import session

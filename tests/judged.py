@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.judge.calibration import probabilities
+from recurra.judge.probability_calibration import probabilities
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
-from recurra.tasks.labels.truth import Truth
+from recurra.tasks.labels.targets import Targets
 
 
-def truth_of(data: LabelData, rows: Any = None) -> Truth:
+def truth_of(data: LabelData, rows: Any = None) -> Targets:
     """What is true of the test part, or of other rows."""
-    return Truth.of(data.examples, data.test if rows is None else rows, data.classes)
+    return Targets.of(data.examples, data.test if rows is None else rows, data.classes)
 
 
-def in_sentences(truth: Truth) -> list[NDArray[np.int64]]:
+def in_sentences(truth: Targets) -> list[NDArray[np.int64]]:
     """The true tags, an array for each sentence."""
     assert truth.lengths is not None
     return np.split(truth.targets, np.cumsum(truth.lengths)[:-1])
 
 
-def logits(truth: Truth, skill: float, seed: int) -> NDArray[np.float32]:
+def logits(truth: Targets, skill: float, seed: int) -> NDArray[np.float32]:
     """Noise, and the true class ahead by `skill`."""
     found = np.random.default_rng(seed).normal(size=(len(truth.targets), len(truth.classes)))
     found[np.arange(len(found)), truth.targets] += skill

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.data.places import Places
+from recurra.data.source_locations import Places
 from recurra.tasks.pairs.evaluate import Forced, Judged
-from recurra.tasks.pairs.parts import PairData, Pairs
+from recurra.tasks.pairs.splits import PairData, Pairs
 
 GERMAN = {
     "a man": "ein Mann",
@@ -41,13 +41,13 @@ def pairs_of(sources: Sequence[str], targets: Sequence[str]) -> Pairs:
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """A translation."""
 
     text: str
     source: list[str]
     pieces: list[str]
-    looked: Any
+    attention: Any
     ended: bool = True
 
 
@@ -86,7 +86,7 @@ def cut(pairs: Pairs, test: int = 60) -> PairData:
     return PairData("pairs", (), (), (), pairs, *parts, found={})
 
 
-def say(pairs: Pairs, wrong: float, seed: int = 3) -> list[Told]:
+def say(pairs: Pairs, wrong: float, seed: int = 3) -> list[Summary]:
     """The true targets, each word another target's with some probability."""
     random = np.random.default_rng(seed)
     words = [word for target in pairs.targets for word in target.split(" ")]
@@ -97,7 +97,7 @@ def say(pairs: Pairs, wrong: float, seed: int = 3) -> list[Told]:
             for word in target.split(" ")
         )
         read, written = pieces(source), pieces(text)
-        found.append(Told(text, read, written, looks(len(written), len(read))))
+        found.append(Summary(text, read, written, looks(len(written), len(read))))
     return found
 
 

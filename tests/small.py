@@ -16,9 +16,9 @@ SMALL: dict[str, Any] = {
     "embedding": 12,
     "layers": 2,
     "dropout": 0.1,
-    "rate": 0.1,
+    "lr": 0.1,
     "batch": 8,
-    "chunk": 32,
+    "bptt": 32,
     "threads": 1,
     "precision": "float32",
 }

@@ -67,8 +67,8 @@ def test_arrays_and_facts_come_back_as_they_were(
 ) -> None:
     run = Run.create(tmp_path_factory.mktemp("run"))
     run.write_arrays(WEIGHTS, arrays, facts)
-    found, told = run.read_arrays(WEIGHTS)
-    assert told == facts
+    found, summary = run.read_arrays(WEIGHTS)
+    assert summary == facts
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype

@@ -32,7 +32,7 @@ from small import small_text
 
 OPTIONS = [
     *["--steps", "12", "--size", "tiny", "--hidden", "10", "--embedding", "6", "--batch", "4"],
-    *["--chunk", "16", "--threads", "1", "--precision", "float32"],
+    *["--bptt", "16", "--threads", "1", "--precision", "float32"],
 ]
 
 
@@ -53,7 +53,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Press Ctrl-C during a step, for the watchers of a quiet and of a talking command."""
+    """Press Ctrl-C during a step, for the callbacks of a quiet and of a talking command."""
     for kind in (Silence, Bar):
         stepped = kind.stepped
 
@@ -85,7 +85,7 @@ BAD_DATA: dict[str, tuple[bytes | None, list[str]]] = {
     "latin1": ("Grüße ".encode("latin1") * 99, ["not UTF-8 at byte 2 (0xfc)", "iconv"]),
     "utf16": (("Hello there. " * 99).encode("utf-16"), ["data.txt: not UTF-8", "iconv"]),
     "cut in a character": (("한국어 " * 99).encode()[:-2], ["data.txt: not UTF-8 at byte 986"]),
-    "shorter than a chunk": (b"abcd " * 30, ["the training part has 127 characters", "--chunk"]),
+    "shorter than a chunk": (b"abcd " * 30, ["the training part has 127 characters", "--bptt"]),
 }
 
 
@@ -95,7 +95,7 @@ def test_bad_data_are_named_and_nothing_is_left(tmp_path: Path, call: Recurra, c
     data = tmp_path / "data.txt"
     if given is not None:
         data.write_bytes(given)
-    options = [*OPTIONS, "--chunk", 200] if "chunk" in case else OPTIONS
+    options = [*OPTIONS, "--bptt", 200] if "chunk" in case else OPTIONS
     refused(call("train", "text", data, "--out", tmp_path / "run", *options), *words)
     assert content(tmp_path) == ({} if given is None else {"data.txt": given})
     assert not (tmp_path / "run").exists()
@@ -168,10 +168,10 @@ def test_standard_input_is_checked_as_files_are(
         (["--layers", "99"], ["--layers 99"]),
         (["--dropout", "1"], ["--dropout 1.0"]),
         (["--batch", "0"], ["--batch 0"]),
-        (["--chunk", "1"], ["--chunk 1"]),
-        (["--rate", "0"], ["--rate 0.0"]),
-        (["--rate", "11"], ["--rate 11.0"]),
-        (["--finish", "1"], ["--finish 1.0"]),
+        (["--bptt", "1"], ["--bptt 1"]),
+        (["--lr", "0"], ["--lr 0.0"]),
+        (["--lr", "11"], ["--lr 11.0"]),
+        (["--train-on-validation", "1"], ["--train-on-validation 1.0"]),
     ],
 )
 def test_options_out_of_range_are_named(
@@ -266,10 +266,10 @@ def test_options_of_a_training_are_those_of_its_class(
     assert options == type(options)()
     assert (data, out) == ([], None)
     assert how == {"overwrite": False, "as_json": False, "quiet": False}
-    words = ["--seed", "7", "--rate", "1", "--overwrite", "--json", "-q", "a", "b", "--out", "c"]
+    words = ["--seed", "7", "--lr", "1", "--overwrite", "--json", "-q", "a", "b", "--out", "c"]
     assert call("train", task, *words).code == 0
     options, data, out, how = given.pop()
-    assert options == type(options)(seed=7, rate=1.0)
+    assert options == type(options)(seed=7, lr=1.0)
     assert (data, out) == (["a", "b"], Path("c"))
     assert how == {"overwrite": True, "as_json": True, "quiet": True}
     if task == "pairs":
@@ -395,10 +395,10 @@ def test_a_training_prints_its_run_first_and_last_and_plain_lines(
     assert "Verdict: " in done.out
     assert max(map(len, done.out.split("A sample")[0].split("\n"))) <= 80
     # What its columns mean: a line each, none of them broken.
-    told = done.out.split("Left to write by itself")[1].split("\n\n")[0]
-    means = re.findall("^  (known words|longest copy|new pairs): .+[;.]$", told, re.MULTILINE)
+    summary = done.out.split("Left to write by itself")[1].split("\n\n")[0]
+    means = re.findall("^  (known words|longest copy|new pairs): .+[;.]$", summary, re.MULTILINE)
     assert len(means) == 3
-    assert told.endswith(".")
+    assert summary.endswith(".")
     lines = [line for line in done.err.split("\n") if re.match(r" +\d+ %", line)]
     assert len(lines) == 12
     assert done.err.count("characters/s") == 12
@@ -571,13 +571,13 @@ def test_an_exploding_loss_ends_with_1_and_keeps_weights(
     tmp_path: Path, corpus: Path, call: Recurra
 ) -> None:
     run = tmp_path / "run"
-    hot = ["--rate", "10", "--cell", "rnn", "--hidden", "128", "--steps", "60"]
+    hot = ["--lr", "10", "--cell", "rnn", "--hidden", "128", "--steps", "60"]
     done = call("train", "text", corpus, "--out", run, *OPTIONS, *hot)
     assert done.code == 1
     assert done.out == ""
     assert re.search(r"the loss exploded at step \d+", done.err)
     assert f"recurra: {run}: the loss exploded after step" in done.err
-    assert "are kept; train again with a lower --rate" in done.err
+    assert "are kept; train again with a lower --lr" in done.err
     assert call("generate", run, "--length", 5).code == 0
     done = call("evaluate", run)
     assert done.code == 0
@@ -588,21 +588,23 @@ def test_an_exploding_loss_ends_with_1_and_keeps_weights(
 def test_a_loss_that_is_no_number_ends_with_1_and_keeps_the_best_weights(
     tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recurra.tasks.text.trainee import TextTrainee
+    from recurra.tasks.text.training_task import TextTrainingTask
 
-    honest, count = TextTrainee.loss, 0
+    honest, count = TextTrainingTask.loss, 0
 
-    def loss(self: Any, network: Any, carry: Any) -> Any:
+    def loss(self: Any, network: Any, train_state: Any) -> Any:
         nonlocal count
         count += 1
-        found = honest(self, network, carry)
+        found = honest(self, network, train_state)
         if count == 9:
             found.mean.data.fill_(float("nan"))
-            return type(found)((found.mean * float("nan"),), found.total, found.carry)
+            return type(found)((found.mean * float("nan"),), found.total, found.train_state)
         return found
 
-    monkeypatch.setattr(TextTrainee, "loss", loss)
-    done = call("train", "text", corpus, "--out", tmp_path / "run", "--finish", 0, *OPTIONS)
+    monkeypatch.setattr(TextTrainingTask, "loss", loss)
+    done = call(
+        "train", "text", corpus, "--out", tmp_path / "run", "--train-on-validation", 0, *OPTIONS
+    )
     assert done.code == 1
     assert "the loss exploded at step 9" in done.err
     model = TextModel.load(tmp_path / "run")

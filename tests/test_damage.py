@@ -152,12 +152,12 @@ class Steps(Silence):  # type: ignore[misc]  # final for users; a test may look 
 
 def resume(path: Path) -> dict[str, str]:
     """Go on with a training, and say what became of it; what is wrong is said before a step."""
-    watcher = Steps()
+    callback = Steps()
     try:
-        model = model_class(task_of(path)).resume(path, watcher=watcher)
+        model = model_class(task_of(path)).resume(path, callback=callback)
     except RecurraError as error:
-        if watcher.count:
-            raise AssertionError(f"said only after {watcher.count} steps: {error}") from error
+        if callback.count:
+            raise AssertionError(f"said only after {callback.count} steps: {error}") from error
         raise
     return {"": plain(model.report["model"]), WEIGHTS: held(path)[WEIGHTS]}
 

@@ -10,8 +10,8 @@ import numpy as np
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime.labels import Architecture
 from recurra.tasks.labels import data
-from recurra.tasks.labels.parts import LabelData
-from recurra.tasks.labels.recipe import Prepared
+from recurra.tasks.labels.config import EncodedDataset
+from recurra.tasks.labels.splits import LabelData
 from recurra.training.loop import seeded
 
 KINDS = ("text", "tokens", "tags", "numbers")
@@ -75,14 +75,14 @@ def label_data(kind: str, count: int = 200) -> LabelData:
 
 
 @cache
-def prepared(kind: str, count: int = 200) -> Prepared:
+def dataset(kind: str, count: int = 200) -> EncodedDataset:
     """The same, encoded."""
-    return Prepared.of(label_data(kind, count), "words")
+    return EncodedDataset.of(label_data(kind, count), "words")
 
 
 def network(kind: str, seed: int = 0, **sizes: Any) -> LabelNetwork:
-    """A small network for `prepared(kind)`."""
-    of = prepared(kind)
+    """A small network for `dataset(kind)`."""
+    of = dataset(kind)
     is_numbers = kind == "numbers"
     small: dict[str, Any] = {
         "features": 0 if is_numbers else of.encoder.size,

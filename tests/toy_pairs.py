@@ -9,7 +9,7 @@ from typing import Any
 from recurra.networks.pairs import PairNetwork
 from recurra.runtime.pairs import Architecture
 from recurra.tasks.pairs import data
-from recurra.tasks.pairs.recipe import Prepared
+from recurra.tasks.pairs.config import EncodedDataset
 from recurra.training.loop import seeded
 
 WORDS = ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"]
@@ -24,7 +24,7 @@ LESS: dict[str, Any] = {
     "dropout": 0.0,
     "smoothing": 0.0,
     "threads": 1,
-    "rate": 0.05,
+    "lr": 0.05,
     "precision": "float32",
 }
 """Options of a training that takes two seconds."""
@@ -67,12 +67,12 @@ SOURCES: list[str] = [source for source, _ in UNSEEN[:12]] + [
 
 
 @cache
-def prepared(tokens: str = "characters", count: int = 200) -> Prepared:
+def dataset(tokens: str = "characters", count: int = 200) -> EncodedDataset:
     """Spelt digits, cut into parts, encoded."""
-    return Prepared.of(data.from_python(spelt(count), name="toy"), tokens, False)
+    return EncodedDataset.of(data.from_python(spelt(count), name="toy"), tokens, False)
 
 
-def network(of: Prepared, seed: int = 0, **sizes: Any) -> PairNetwork:
+def network(of: EncodedDataset, seed: int = 0, **sizes: Any) -> PairNetwork:
     """A small network for pairs."""
     small: dict[str, Any] = {
         "sources": len(of.sources),

@@ -18,7 +18,7 @@ from recurra.training.plan import Plan
 
 
 @dataclass(frozen=True)
-class Carry:
+class TrainState:
     at: int
     memory: Tensor
     finishing: bool = False
@@ -48,25 +48,25 @@ class Toy:
     finished_at: list[int] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
-    def first(self) -> Carry:
-        return Carry(0, torch.zeros(4, 1))
+    def first(self) -> TrainState:
+        return TrainState(0, torch.zeros(4, 1))
 
-    def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
-        at = carry.at
+    def loss(self, network: nn.Module, train_state: TrainState) -> Loss[TrainState]:
+        at = train_state.at
         if at == self.crash_at:
             raise RuntimeError("the power is gone")
         if at == self.interrupt_at:
             signal.raise_signal(signal.SIGINT)
-        points = np.random.default_rng((at, carry.finishing)).standard_normal((4, 1))
+        points = np.random.default_rng((at, train_state.finishing)).standard_normal((4, 1))
         x = torch.from_numpy(points).float()
-        off = (network(x) - 3 * x - 1) ** 2 + 0.01 * carry.memory
+        off = (network(x) - 3 * x - 1) ** 2 + 0.01 * train_state.memory
         mean = off.mean()
         count = 4
         if at == self.bad_at:
             mean = mean * self.bad
         if at == self.empty_at:
             mean, count = mean * 0.0, 0
-        after = Carry(at + 1, 0.9 * carry.memory + off.detach(), carry.finishing)
+        after = TrainState(at + 1, 0.9 * train_state.memory + off.detach(), train_state.finishing)
         return Loss((mean,), LossSum(mean.item() * count, count), after)
 
     def select(self, network: nn.Module) -> LossSum:
@@ -86,16 +86,19 @@ class Toy:
     def sample(self, network: nn.Module) -> str | None:
         return None
 
-    def finish(self, carry: Carry) -> Carry:
-        self.finished_at.append(carry.at)
-        return Carry(carry.at, torch.zeros(4, 1), True)
+    def finish(self, train_state: TrainState) -> TrainState:
+        self.finished_at.append(train_state.at)
+        return TrainState(train_state.at, torch.zeros(4, 1), True)
 
-    def pack(self, carry: Carry) -> Mapping[str, Tensor]:
-        return {"at": torch.tensor([carry.at, carry.finishing]), "memory": carry.memory}
+    def pack(self, train_state: TrainState) -> Mapping[str, Tensor]:
+        return {
+            "at": torch.tensor([train_state.at, train_state.finishing]),
+            "memory": train_state.memory,
+        }
 
-    def unpack(self, arrays: Mapping[str, Tensor]) -> Carry:
+    def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
         at, finishing = arrays["at"].tolist()
-        return Carry(at, arrays["memory"], bool(finishing))
+        return TrainState(at, arrays["memory"], bool(finishing))
 
 
 def line() -> nn.Module:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recurra import nn
+    from recurra.core.accelerate import Accelerated, accelerate
     from recurra.core.ragged import Ragged
-    from recurra.core.swap import Accelerated, accelerate
     from recurra.errors import (
         BundleError,
         DataError,
@@ -57,14 +57,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Accelerated": "recurra.core.swap",
+    "Accelerated": "recurra.core.accelerate",
     "LabelModel": "recurra.tasks.labels.estimator",
     "PairModel": "recurra.tasks.pairs.estimator",
     "Ragged": "recurra.core.ragged",
     "SeriesModel": "recurra.tasks.series.estimator",
     "StreamState": "recurra.runtime.streams",
     "TextModel": "recurra.tasks.text.estimator",
-    "accelerate": "recurra.core.swap",
+    "accelerate": "recurra.core.accelerate",
     "load": "recurra.tasks",
     "resume": "recurra.tasks",
     "train": "recurra.tasks",

@@ -13,12 +13,12 @@ from recurra.bench.labels_peer import TorchMember, step
 from recurra.errors import OptionError
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import Member
-from toy_labels import network, prepared
+from toy_labels import dataset, network
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_peer_computes_what_a_member_does(packed: bool) -> None:
-    inputs = prepared("text").inputs
+    inputs = dataset("text").inputs
     ours: Member = network("text", pooling="max", cell="gru").member(0).eval()
     architecture = network("text", pooling="max", cell="gru").architecture
     peer = TorchMember(architecture, packed=packed).eval()
@@ -28,7 +28,7 @@ def test_the_peer_computes_what_a_member_does(packed: bool) -> None:
 
 
 def test_a_step_of_either_learns() -> None:
-    of = prepared("text")
+    of = dataset("text")
     rows = of.data.learn[:16]
     batch, targets = TensorBatch.of(of.inputs, rows), of.targets.targets_of(rows)
     ours = network("text", pooling="max").member(0)

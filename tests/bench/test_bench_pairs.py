@@ -59,7 +59,7 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> tuple[str, list[dict[str, A
 def at_once(task: str, sources: list[str], out: Path, **options: Any) -> Trained:
     """What the command would do, here: few steps of a small network, no time to keep."""
     assert task == "pairs"
-    options |= {"minutes": None, "steps": 4, "hidden": 8, "embedding": 4, "members": 1}
+    options |= {"minutes": None, "steps": 4, "hidden": 8, "embedding": 4, "ensemble": 1}
     model = PairModel(**options).fit([Path(each) for each in sources] or None, out=out)
     config = json.loads((out / "config.json").read_text("utf-8"))
     return Trained(model.report, config, 1.0)

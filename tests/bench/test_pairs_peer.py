@@ -13,7 +13,7 @@ from recurra.core.ragged import Ragged
 from recurra.networks.pairs import Member, PairNetwork
 from recurra.runtime.pairs import Architecture
 from recurra.search.beam import Beam, beam
-from recurra.tasks.pairs.trainee import Sides
+from recurra.tasks.pairs.training_task import Sides
 
 
 def sizes(feeding: str, layers: int = 2, *, shared: bool = False) -> Architecture:

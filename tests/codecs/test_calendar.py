@@ -8,8 +8,8 @@ from recurra.codecs.calendar import FEW, features, turns_of, worth
 from recurra.codecs.frequency import Frequency
 
 
-def at(frequency: Frequency, *moments: str) -> NDArray[np.float32]:
-    stamps = np.array(moments, "datetime64[us]")
+def at(frequency: Frequency, *datetimes: str) -> NDArray[np.float32]:
+    stamps = np.array(datetimes, "datetime64[us]")
     return features(frequency, frequency.ordinals(stamps))
 
 

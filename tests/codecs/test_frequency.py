@@ -37,16 +37,21 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(("begin", "step", "unit", "count", "told", "season"), KINDS)
+@pytest.mark.parametrize(("begin", "step", "unit", "count", "summary", "season"), KINDS)
 def test_a_grid_is_known_again(
-    begin: str, step: str, unit: str, count: int, told: str, season: int
+    begin: str, step: str, unit: str, count: int, summary: str, season: int
 ) -> None:
     stamps = grid(begin, step, 40)
     draw = np.random.default_rng(1)
     some = draw.permutation(stamps)[:30]  # gaps, in any order
     for given_ in (stamps, some):
         found = Frequency.infer(given_)
-        assert (found.unit, found.count, found.told, found.season) == (unit, count, told, season)
+        assert (found.unit, found.count, found.description, found.season) == (
+            unit,
+            count,
+            summary,
+            season,
+        )
         assert not found.off(stamps).any()
         ordinals = found.ordinals(stamps)
         np.testing.assert_array_equal(np.diff(ordinals), 1)
@@ -74,7 +79,7 @@ def test_the_thirtieth_is_the_last_of_february() -> None:
 
 
 def test_thirty_days_are_no_month() -> None:
-    assert Frequency.infer(grid("2020-01-01", "30D", 20)).told == "every 30 days"
+    assert Frequency.infer(grid("2020-01-01", "30D", 20)).description == "every 30 days"
 
 
 def test_business_days() -> None:
@@ -102,7 +107,7 @@ def test_most_stamps_say_the_grid_and_the_others_are_off_it() -> None:
     stamps = grid("2020-01-01T00", "1h", 50)
     stamps[17] += np.timedelta64(7, "m")
     found = Frequency.infer(stamps)
-    assert found.told == "hourly"
+    assert found.description == "hourly"
     assert np.flatnonzero(found.off(stamps)).tolist() == [17]
     with pytest.raises(DataError, match="2020-01-01T17:07"):
         found.ordinals(stamps)
@@ -111,16 +116,16 @@ def test_most_stamps_say_the_grid_and_the_others_are_off_it() -> None:
 def test_alternating_gaps_are_gaps() -> None:
     hours = np.cumsum(np.tile([2, 3, 1, 1, 2], 10))
     stamps = grid("2020-01-01T00", "1h", 200)[hours]
-    assert Frequency.infer(stamps).told == "hourly"
+    assert Frequency.infer(stamps).description == "hourly"
 
 
 def test_nothing_is_concluded_from_one_series_to_another() -> None:
     stamps = np.concatenate([grid("2020-01-01", "1D", 5), grid("2020-01-01", "1D", 5)])
     stamps[5:] += np.timedelta64(100, "D")
     groups = np.repeat([0, 1], 5)
-    assert Frequency.infer(stamps, groups).told == "daily"
+    assert Frequency.infer(stamps, groups).description == "daily"
     one_each = Frequency.infer(grid("2020-01-01", "7D", 3), np.array([0, 0, 1]))
-    assert one_each.told == "weekly"
+    assert one_each.description == "weekly"
     with pytest.raises(DataError, match="one step") as caught:
         Frequency.infer(stamps[:2], np.array([0, 1]))
     assert "--frequency" in caught.value.fix
@@ -146,21 +151,21 @@ def test_nothing_is_concluded_from_one_series_to_another() -> None:
     ],
 )
 def test_a_frequency_in_words(words: str, unit: str, count: int) -> None:
-    found = Frequency.infer(grid("2020-01-06", "1D", 1), told=words)
+    found = Frequency.infer(grid("2020-01-06", "1D", 1), given=words)
     assert (found.unit, found.count) == (unit, count)
 
 
 @pytest.mark.parametrize("words", ["", "m", "often", "0h", "h15", "-1h"])
 def test_words_that_are_none(words: str) -> None:
     with pytest.raises(OptionError) as caught:
-        Frequency.infer(grid("2020-01-06", "1D", 3), told=words)
+        Frequency.infer(grid("2020-01-06", "1D", 3), given=words)
     assert "15min" in caught.value.expected
 
 
 def test_dates_and_numbers_are_not_mixed() -> None:
     with pytest.raises(OptionError, match="numbers"):
-        Frequency.infer(np.arange(5), told="h")
-    assert Frequency.infer(np.arange(5), told="step") == Frequency("step", 1, 0)
+        Frequency.infer(np.arange(5), given="h")
+    assert Frequency.infer(np.arange(5), given="step") == Frequency("step", 1, 0)
 
 
 @given(

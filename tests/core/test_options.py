@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import laws
-from recurra.core.again import again
 from recurra.core.initial import reset_orthogonal
 from recurra.core.options import DEFAULTS, Options
 from recurra.core.recurrent import Recurrent
+from recurra.core.vjp import again
 from recurra.errors import OptionError
 from recurra.native import absent
 from recurra.nn import GRU, LSTM, RNN, LockedDropout, LSTMState, Ragged
@@ -434,5 +434,5 @@ def test_rows_walked_again_and_again_know_the_options(options: Any) -> None:
     hidden = layer(x)[1].hidden[:, -1]
     found = torch.autograd.grad(hidden, list(layer.parameters()), slope)
     rows = again(layer, x)
-    torch.testing.assert_close(rows.walk(), hidden)
-    torch.testing.assert_close(rows.pull(slope), torch.cat([each.flatten() for each in found]))
+    torch.testing.assert_close(rows.forward(), hidden)
+    torch.testing.assert_close(rows.vjp(slope), torch.cat([each.flatten() for each in found]))

@@ -61,7 +61,7 @@ def test_rows_of_several_lines_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "summary"),
     [
         ("a,b\n1,2\n3\n", "line 3: 1 field"),
         ("# c\na,b\n1,2\n3\n", "line 4: 1 field"),
@@ -77,8 +77,8 @@ def test_rows_of_several_lines_are_found(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
     ],
 )
-def test_broken_csv_is_explained(tmp_path: Path, content: str | bytes, told: str) -> None:
-    assert told in refusal(write(tmp_path / "a.csv", content)).got
+def test_broken_csv_is_explained(tmp_path: Path, content: str | bytes, summary: str) -> None:
+    assert summary in refusal(write(tmp_path / "a.csv", content)).got
 
 
 def test_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:

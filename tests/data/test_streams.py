@@ -17,7 +17,7 @@ SIZES = st.tuples(
 
 def streams(n: int, batch: int, chunk: int, seed: int) -> Streams:
     # Each id is its place, so that what was read tells where.
-    return Streams(np.arange(n, dtype=np.int32), batch=batch, chunk=chunk, seed=seed)
+    return Streams(np.arange(n, dtype=np.int32), batch=batch, bptt=chunk, seed=seed)
 
 
 def walk(found: Streams, cursor: Cursor | None = None) -> Iterator[Chunk]:
@@ -42,7 +42,7 @@ def test_cuts_are_marked_where_they_are_read(sizes: tuple[int, ...], places: lis
     n, batch, chunk, seed = sizes
     ids = np.arange(n, dtype=np.uint16)
     cuts = np.array(sorted({place for place in places if place < n}), np.int64)
-    found = Streams(ids, batch=batch, chunk=chunk, seed=seed, cuts=cuts)
+    found = Streams(ids, batch=batch, bptt=chunk, seed=seed, cuts=cuts)
     plain = streams(n, batch, chunk, seed)
     for cut, whole in zip(one_pass(found, 0), one_pass(plain, 0), strict=True):
         assert cut.resets is not None
@@ -92,17 +92,17 @@ def test_chunks_vary_around_their_mean(sizes: tuple[int, int, int, int]) -> None
     found = streams(*sizes)
     steps = [chunk.inputs.shape[1] for epoch in range(3) for chunk in one_pass(found, epoch)]
     # No rest is left that would not be worth a step.
-    assert min(steps) >= max(1, found.chunk // 4)
-    assert max(steps) <= found.chunk * 1.5 + 1
+    assert min(steps) >= max(1, found.bptt // 4)
+    assert max(steps) <= found.bptt * 1.5 + 1
     assert found.batch <= sizes[1]
-    assert found.chunk <= sizes[2]
+    assert found.bptt <= sizes[2]
 
 
 def test_chunks_of_a_long_text_have_the_length_asked_for() -> None:
     found = streams(200_000, 10, 100, 3)
     steps = [chunk.inputs.shape[1] for chunk in islice(walk(found), 180)]
     assert found.batch == 10
-    assert found.chunk == 100
+    assert found.bptt == 100
     assert abs(np.mean(steps) - 100) < 4
     assert len(set(steps)) > 30
 

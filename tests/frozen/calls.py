@@ -230,9 +230,12 @@ def _lines() -> Plain:
     return [asdict(line) for line in model().lines("other.txt")]
 
 
-def _usual() -> Plain:
-    usual = model().usual
-    return plain(asdict(usual) | {"threshold": usual.threshold(0.9), "alarms": usual.alarms(1.0)})
+def _line_statistics() -> Plain:
+    line_statistics = model().line_statistics
+    return plain(
+        asdict(line_statistics)
+        | {"threshold": line_statistics.threshold(0.9), "alarms": line_statistics.alarms(1.0)}
+    )
 
 
 def _text(prompt: str, passage: str, other: str = "other.txt") -> dict[str, Call]:
@@ -247,7 +250,7 @@ def _text(prompt: str, passage: str, other: str = "other.txt") -> dict[str, Call
         ),
         "token_nll": Call(lambda: _nats(passage)),
         "lines": Call(_lines),
-        "usual": Call(_usual),
+        "usual": Call(_line_statistics),
         "evaluate": Call(lambda: model().evaluate(other)),
         "vocabulary": Call(
             lambda: [
@@ -416,7 +419,7 @@ def _walk(values: Sequence[float]) -> dict[str, Call]:
 
 def _translations(texts: Sequence[str], **how: Any) -> Plain:
     return [
-        [plain(vars(each) | {"looked": each.looked}) for each in found]
+        [plain(vars(each) | {"attention": each.attention}) for each in found]
         for found in model().translations(texts, **how)
     ]
 
@@ -426,9 +429,9 @@ def _pairs(texts: Sequence[str]) -> dict[str, Call]:
         "greedy": {"beam": 1},
         "beam of 5": {"beam": 5},
         "beam of 3, no length penalty": {"beam": 3, "length_penalty": 0.0},
-        "4 best": {"beam": 5, "best": 4},
-        "coverage penalty": {"beam": 4, "best": 2, "coverage_penalty": 0.4},
-        "no row of 2 twice": {"beam": 3, "no_repeat": 2},
+        "4 best": {"beam": 5, "n_best": 4},
+        "coverage penalty": {"beam": 4, "n_best": 2, "coverage_penalty": 0.4},
+        "no row of 2 twice": {"beam": 3, "no_repeat_ngram": 2},
         "cut at 3 pieces": {"longest": 3},
     }
     typed = "\n".join(texts) + "\n"
@@ -444,8 +447,8 @@ def _pairs(texts: Sequence[str]) -> dict[str, Call]:
         | _commands(
             ["translate", RUN, *(text for text in texts if text)],
             (["translate", RUN, "--beam", "1"], typed),
-            (["translate", RUN, "--json", "--best", "2"], typed),
-            (["translate", RUN, "--best", "3", "--length-penalty", "0.6"], typed),
+            (["translate", RUN, "--json", "--n-best", "2"], typed),
+            (["translate", RUN, "--n-best", "3", "--length-penalty", "0.6"], typed),
             ["translate", RUN, texts[0], "--show-attention"],
             ["translate", RUN, texts[0], "--show-attention", "--json", "--coverage-penalty", "0.2"],
             ["evaluate", RUN],

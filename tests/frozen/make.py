@@ -221,31 +221,31 @@ _TEXT: Final[dict[str, Any]] = {
     "hidden": 16,
     "embedding": 8,
     "layers": 1,
-    "members": 1,
+    "ensemble": 1,
     "dropout": 0.0,
-    "rate": 0.1,
+    "lr": 0.1,
     "batch": 8,
-    "chunk": 32,
+    "bptt": 32,
     "steps": 150,
 }
 _LABELS: Final[dict[str, Any]] = {
     "hidden": 8,
     "embedding": 8,
     "layers": 1,
-    "members": 1,
+    "ensemble": 1,
     "batch": 16,
-    "rate": 0.02,
+    "lr": 0.02,
     "steps": 60,
 }
 _PAIRS: Final[dict[str, Any]] = {
     "hidden": 20,
     "embedding": 12,
     "layers": 1,
-    "members": 1,
+    "ensemble": 1,
     "batch": 32,
     "dropout": 0.0,
     "smoothing": 0.0,
-    "rate": 0.05,
+    "lr": 0.05,
     "steps": 220,
 }
 
@@ -254,7 +254,7 @@ def _text_characters() -> None:
     draw = random.Random(1)
     _write("train.txt", "\n".join(_sentences(draw, 260)) + "\n")
     _write("other.txt", "\n".join([*_sentences(draw, 20), "7 zebras: Straße, 漢!", ""]))
-    _train("text", ["train.txt"], **_TEXT | {"cell": "lstm", "layers": 2, "members": 2})
+    _train("text", ["train.txt"], **_TEXT | {"cell": "lstm", "layers": 2, "ensemble": 2})
 
 
 def _text_documents() -> None:
@@ -279,14 +279,14 @@ def _text_words() -> None:
     draw = random.Random(4)
     _write("train.txt", "\r\n".join(_sentences(draw, 260)) + "\r\n")
     _write("other.txt", "\r\n".join([*_sentences(draw, 20), "nobody knows a unicorn", ""]))
-    _train("text", ["train.txt"], **_TEXT | {"tokens": "words:40", "members": 2, "hidden": 12})
+    _train("text", ["train.txt"], **_TEXT | {"tokens": "words:40", "ensemble": 2, "hidden": 12})
 
 
 def _labels_texts() -> None:
     draw = random.Random(5)
     _table("train.tsv", ["text", "label"], _moods(draw, 220))
     _table("other.tsv", ["text", "label"], _moods(draw, 40))
-    _train("labels", ["train.tsv"], **_LABELS | {"members": 2, "tokens": "words"})
+    _train("labels", ["train.tsv"], **_LABELS | {"ensemble": 2, "tokens": "words"})
 
 
 def _labels_characters() -> None:
@@ -309,7 +309,7 @@ def _labels_tags() -> None:
     draw = random.Random(8)
     _write("train.conll", _conll(draw, 160))
     _write("other.conll", _conll(draw, 30))
-    _train("labels", ["train.conll"], **_LABELS | {"tag": True, "members": 2, "layers": 2})
+    _train("labels", ["train.conll"], **_LABELS | {"tag": True, "ensemble": 2, "layers": 2})
 
 
 def _labels_numbers() -> None:
@@ -318,7 +318,7 @@ def _labels_numbers() -> None:
     sequences, _ = _motions(11, 12)
     sizes = np.array([len(each) for each in sequences])
     np.savez("other.npz", X=np.concatenate(sequences), lengths=sizes)
-    how = {"sequence": "id", "time": "t", "label": "label", "bidirectional": False, "members": 2}
+    how = {"sequence": "id", "time": "t", "label": "label", "bidirectional": False, "ensemble": 2}
     _train("labels", ["train.csv"], **_LABELS | how)
 
 
@@ -346,9 +346,9 @@ def _series_panel() -> None:
     head = ["unique_id", "ds", "sales", "promo"]
     for file, held in (("train", rows), ("newer", newer), ("longer", longer)):
         _table(f"{file}.csv", head, held)
-    how = {"target": "sales", "known": "promo", "horizon": 4, "season": 7, "context": 21}
+    how = {"target": "sales", "futr_exog": "promo", "horizon": 4, "season": 7, "context": 21}
     _train(
-        "series", ["train.csv"], model="segments", members=2, hidden=8, batch=16, steps=60, **how
+        "series", ["train.csv"], model="segments", ensemble=2, hidden=8, batch=16, steps=60, **how
     )
 
 
@@ -368,14 +368,14 @@ def _series_walk() -> None:
     values[40] = np.nan
     _one_series(values.round(2), "load", 100, 6)
     how = {"model": "autoregressive", "horizon": 5, "season": 7, "hidden": 8, "layers": 2}
-    _train("series", ["train.csv"], batch=8, steps=40, context=35, members=1, target="load", **how)
+    _train("series", ["train.csv"], batch=8, steps=40, context=35, ensemble=1, target="load", **how)
 
 
 def _series_counts() -> None:
     draw, step = np.random.default_rng(14), np.arange(120)
     values = draw.poisson(3 + 2 * np.sin(2 * np.pi * step / 7)).astype(float)
     _one_series(values, "visits", 96, 6)
-    how = {"distribution": "counts", "horizon": 4, "season": 7, "hidden": 8, "members": 2}
+    how = {"distribution": "counts", "horizon": 4, "season": 7, "hidden": 8, "ensemble": 2}
     _train("series", ["train.csv"], batch=8, steps=40, context=35, target="visits", **how)
 
 
@@ -390,7 +390,7 @@ def _pairs(rows: Rows, seed: int, **how: Any) -> None:
 
 
 def _pairs_words() -> None:
-    how = {"tokens": "words", "attention": "general", "feeding": "up", "members": 2}
+    how = {"tokens": "words", "attention": "general", "feeding": "up", "ensemble": 2}
     _pairs(_spelt, 15, **how, layers=2, shared=False)
 
 
@@ -406,7 +406,7 @@ def _pairs_input() -> None:
 
 def _pairs_location() -> None:
     how = {"tokens": "characters", "attention": "location", "feeding": "input", "cell": "rnn"}
-    _pairs(_turned, 18, **how, bidirectional=False, members=2, hidden=16)
+    _pairs(_turned, 18, **how, bidirectional=False, ensemble=2, hidden=16)
 
 
 FIXTURES: Final[dict[str, Callable[[], None]]] = {
@@ -452,8 +452,8 @@ def record(name: str) -> None:
         print(f"{name}: {call}: is asked no more")
     for call, found in now.items():
         if call in before:
-            for told in CALLS[name][call].differs(before[call], found):
-                print(f"{name}: {call}: CHANGES {told}")
+            for summary in CALLS[name][call].differs(before[call], found):
+                print(f"{name}: {call}: CHANGES {summary}")
     lines = [f"{json.dumps(call)}: {json.dumps(each)}" for call, each in now.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
@@ -468,8 +468,8 @@ def check(name: str) -> None:
         for call, each in CALLS[name].items():
             with contextlib.chdir(copy):
                 found = calls.asked(each)
-            for told in each.differs(expected[call], found):
-                print(f"{name}: {call}: HANGS ON A HAIR {told}")
+            for summary in each.differs(expected[call], found):
+                print(f"{name}: {call}: HANGS ON A HAIR {summary}")
 
 
 def main(words: Sequence[str]) -> None:

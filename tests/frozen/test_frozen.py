@@ -46,8 +46,10 @@ def expected(fixture: str) -> dict[str, Any]:
 )
 def test_an_answer_is_what_it_was(fixture: str, call: str) -> None:
     before, now = expected(fixture)[call], calls.answer(fixture, call)
-    told = list(CALLS[fixture][call].differs(before, now))
-    assert not told, "\n".join([f"{len(told)} differ from {EXPECTED} of {fixture}", *told[:5]])
+    summary = list(CALLS[fixture][call].differs(before, now))
+    assert not summary, "\n".join(
+        [f"{len(summary)} differ from {EXPECTED} of {fixture}", *summary[:5]]
+    )
 
 
 def test_fixtures_are_asked_what_they_have_answers_to() -> None:
@@ -65,21 +67,21 @@ def test_they_are_small_and_hold_no_places_of_whoever_made_them() -> None:
 
 
 def test_what_differs_is_told() -> None:
-    told = ["evaluate run", {"a": [1.0, 0.5], "n": 3}, "cost 0.500 nats, 12 lines, 1.2e-05"]
+    summary = ["evaluate run", {"a": [1.0, 0.5], "n": 3}, "cost 0.500 nats, 12 lines, 1.2e-05"]
     for other in (
-        ["evaluate ruN", {"a": [1.0, 0.5], "n": 3}, told[2]],
-        [told[0], {"a": [1.0, 0.5002], "n": 3}, told[2]],
-        [told[0], {"a": [1.0, float("nan")], "n": 3}, told[2]],
-        [told[0], {"a": [1.0], "n": 3}, told[2]],
-        [told[0], {"a": [1.0, 0.5], "n": 4}, told[2]],
-        [told[0], {"a": [1.0, 0.5]}, told[2]],
-        [*told[:2], "cost 0.502 nats, 12 lines, 1.2e-05"],
-        [*told[:2], "cost 0.500 nats, 13 lines, 1.2e-05"],
-        [*told[:2], "cost 0.500 nats, 12 lines, 5.2e-05"],
+        ["evaluate ruN", {"a": [1.0, 0.5], "n": 3}, summary[2]],
+        [summary[0], {"a": [1.0, 0.5002], "n": 3}, summary[2]],
+        [summary[0], {"a": [1.0, float("nan")], "n": 3}, summary[2]],
+        [summary[0], {"a": [1.0], "n": 3}, summary[2]],
+        [summary[0], {"a": [1.0, 0.5], "n": 4}, summary[2]],
+        [summary[0], {"a": [1.0, 0.5]}, summary[2]],
+        [*summary[:2], "cost 0.502 nats, 12 lines, 1.2e-05"],
+        [*summary[:2], "cost 0.500 nats, 13 lines, 1.2e-05"],
+        [*summary[:2], "cost 0.500 nats, 12 lines, 5.2e-05"],
     ):
-        assert list(calls.close(told, other)), other
-    near = [told[0], {"a": [1.0, 0.50004], "n": 3}, "cost 0.501 nats, 12 lines, 1.2e-05"]
-    assert not list(calls.close(told, near))
+        assert list(calls.close(summary, other)), other
+    near = [summary[0], {"a": [1.0, 0.50004], "n": 3}, "cost 0.501 nats, 12 lines, 1.2e-05"]
+    assert not list(calls.close(summary, near))
     assert list(calls.close(0.001, 0.00109)) != list(calls.nats(0.001, 0.00109)) == []
 
 

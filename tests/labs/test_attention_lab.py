@@ -13,7 +13,7 @@ from rich.console import Console
 from recurra import labs
 from recurra.core.attention import KINDS
 from recurra.labs import LabContext, attention
-from recurra.labs.told.attention import blocks, side_by_side
+from recurra.labs.render.attention import blocks, side_by_side
 from recurra.nn import Ragged
 
 Done = tuple[attention.AttentionLab, str, Path]
@@ -51,8 +51,8 @@ def test_weights_of_every_kind_sum_to_1_and_are_0_on_padding(done: Done) -> None
 def test_general_looks_where_the_letter_stands(done: Done) -> None:
     seen = done[0].seen["general"]
     length = len(seen.text)
-    looked = seen.weights.argmax(1)
-    assert np.mean(looked == np.arange(length)[::-1]) > 0.6
+    most = seen.weights.argmax(1)
+    assert np.mean(most == np.arange(length)[::-1]) > 0.6
 
 
 def test_what_is_printed_and_drawn(done: Done) -> None:
@@ -71,10 +71,10 @@ def test_a_string_is_said_the_same_alone_as_in_a_batch(kind: str) -> None:
     batch = attention.strings(attention.QUICK, 5, torch.Generator().manual_seed(4))
     said, weights = model.backwards(batch)
     for row, string in enumerate(batch.to_list()):
-        alone, looked = model.backwards(Ragged.from_list([string]))
+        alone, own = model.backwards(Ragged.from_list([string]))
         assert torch.equal(alone[0], said[row, : len(string)])
-        if weights is not None and looked is not None:
-            torch.testing.assert_close(looked[0], weights[row, : len(string), : len(string)])
+        if weights is not None and own is not None:
+            torch.testing.assert_close(own[0], weights[row, : len(string), : len(string)])
 
 
 @pytest.mark.parametrize("kind", ["concat", attention.FIXED])

@@ -15,7 +15,7 @@ from recurra import labs
 from recurra.errors import DataError
 from recurra.labs import LabContext, chatbot
 from recurra.labs.chatbot import Chatbot, Reply
-from recurra.labs.told import chatbot as told
+from recurra.labs.render import chatbot as summary
 from recurra.tasks.pairs.estimator import PairModel
 
 Done = tuple[Chatbot, str]
@@ -30,7 +30,7 @@ def run(**settings: object) -> Done:
 
 def said_of(result: Chatbot, *, own: bool) -> str:
     console = Console(file=io.StringIO(), width=80)
-    told.tell(LabContext(console), result, own=own)
+    summary.tell(LabContext(console), result, own=own)
     assert isinstance(console.file, io.StringIO)
     return " ".join(console.file.getvalue().replace("│", " ").split())
 

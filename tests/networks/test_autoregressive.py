@@ -54,9 +54,9 @@ def test_the_past_is_read_one_step_late_and_not_beyond_the_origin() -> None:
     assert torch.equal(beside.past[:, 1 : steps + 1], given.past)
     assert float(beside.past[:, 0].abs().max()) == 0.0
     assert float(beside.past[:, steps + 1 :].abs().max()) == 0.0
-    told = torch.zeros(given.known.shape[1])
-    told[1 : steps + 1] = 1.0
-    assert torch.equal(beside.told, told.expand(4, -1))
+    observed = torch.zeros(given.known.shape[1])
+    observed[1 : steps + 1] = 1.0
+    assert torch.equal(beside.observed, observed.expand(4, -1))
     assert torch.equal(beside.past[:, 3], given.past[:, 2])
 
 

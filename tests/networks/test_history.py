@@ -61,8 +61,8 @@ def test_that_all_are_present_need_not_be_said() -> None:
     phase[1, :2] = 0.0
     found = history.look(phase, recent, np.float32(0.7), 4.0)
     value = draw.random(5, np.float32)
-    told = history.push(phase, recent, value, np.ones(5, bool), found)
-    for one, other in zip(told, history.push(phase, recent, value, None, found), strict=True):
+    observed = history.push(phase, recent, value, np.ones(5, bool), found)
+    for one, other in zip(observed, history.push(phase, recent, value, None, found), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

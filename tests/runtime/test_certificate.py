@@ -222,10 +222,10 @@ def test_it_comes_back_and_says_what_failed() -> None:
     whole = Certificate.of([good, bad, none])
     assert not whole.held
     assert "NOT HELD: b." in whole.sentence()
-    told = json.loads(json.dumps(whole.to_json()))
-    assert told["held"] is False
-    assert [each["held"] for each in told["checks"]] == [True, False, None]
-    assert from_json(told) == whole
+    summary = json.loads(json.dumps(whole.to_json()))
+    assert summary["held"] is False
+    assert [each["held"] for each in summary["checks"]] == [True, False, None]
+    assert from_json(summary) == whole
     assert Certificate.of([good, none]).held
 
 

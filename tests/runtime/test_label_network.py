@@ -19,7 +19,7 @@ from recurra.runtime.labels import LabelNetwork
 from recurra.runtime.pooling import KINDS as POOLING_KINDS
 from recurra.runtime.state import Array
 from recurra.training.loop import seeded
-from toy_labels import KINDS, label_data, network, prepared
+from toy_labels import KINDS, dataset, label_data, network
 
 CELLS = ["rnn", "gru", "lstm"]
 POOLINGS = ["last", "mean", "max", "attention", "max+mean", "attention+last"]
@@ -44,7 +44,7 @@ def by_row(kind: str, rows: list[int], scores: Array) -> list[Array]:
     """Scores of each row: (K,), or where steps are tagged (T, K)."""
     if kind != "tags":
         return list(scores)
-    return np.split(scores, np.cumsum(prepared(kind).inputs.lengths[rows])[:-1])
+    return np.split(scores, np.cumsum(dataset(kind).inputs.lengths[rows])[:-1])
 
 
 # -- as it was trained ----------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def test_it_says_what_the_trained_network_says(kind: str, cell: str, both: bool)
     direct = 3.0 if kind in ("text", "tokens") else 0.0
     sizes: dict[str, Any] = {"cell": cell, "bidirectional": both, "layers": 2, "members": 3}
     net = told_apart(network(kind, pooling="+".join(POOLING_KINDS), direct=direct, **sizes))
-    inputs, rows, in_use = prepared(kind).inputs, np.arange(40), net.in_use()
+    inputs, rows, in_use = dataset(kind).inputs, np.arange(40), net.in_use()
     for distinct in (False, True):
         batch = inputs.batch(rows, distinct=distinct)
         with torch.no_grad():
@@ -91,7 +91,7 @@ def test_units_without_features_and_features_that_are_none() -> None:
 def test_weights_in_bfloat16_say_nearly_the_same() -> None:
     net = told_apart(network("text", members=2))
     arrays = {name: each.numpy() for name, each in net.state_dict().items()}
-    batch = prepared("text").inputs.batch(np.arange(9), distinct=True)
+    batch = dataset("text").inputs.batch(np.arange(9), distinct=True)
     half = LabelNetwork(net.architecture, arrays, weights="bfloat16")
     found, whole = half.scores(batch), net.in_use().scores(batch)
     assert 0 < abs(found - whole).max() < 0.05
@@ -128,7 +128,7 @@ def test_a_row_is_the_same_alone_and_among_strangers(
     direct = 3.0 if kind == "text" else 0.0
     sizes: dict[str, Any] = {"cell": cell, "bidirectional": both, "pooling": pooling}
     net = told_apart(network(kind, direct=direct, members=2, **sizes)).in_use()
-    inputs = prepared(kind).inputs
+    inputs = dataset(kind).inputs
     net.threads = threads
     together = by_row(kind, chosen, net.scores(inputs.batch(np.array(chosen), distinct=True)))
     net.threads = 1
@@ -145,7 +145,7 @@ def test_parts_of_many_rows_change_nothing(
     kind: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = told_apart(network(kind, layers=2, members=2, pooling="+".join(POOLING_KINDS))).in_use()
-    batch = prepared(kind).inputs.batch(np.arange(50)[::-1].copy(), distinct=True)
+    batch = dataset(kind).inputs.batch(np.arange(50)[::-1].copy(), distinct=True)
     whole = net.scores(batch)
     monkeypatch.setattr("recurra.runtime.labels._AT_ONCE", most)
     check_same(net.scores(batch), whole)
@@ -171,7 +171,7 @@ def test_streams_say_at_each_step_what_the_whole_says(
     direct = 3.0 if kind in ("text", "tokens") else 0.0
     sizes: dict[str, Any] = {"cell": cell, "bidirectional": False, "layers": 2, "members": 2}
     net = told_apart(network(kind, pooling=pooling, direct=direct, **sizes)).in_use()
-    encoder, data = prepared(kind).encoder, label_data(kind)
+    encoder, data = dataset(kind).encoder, label_data(kind)
     rows = [data.examples.inputs[row] for row in chosen]
     steps = [list(r) if encoder.units is None else encoder.units.cut(r) for r in rows]
     state, going = net.begin(len(steps)), list(range(len(steps)))
@@ -191,7 +191,7 @@ def test_a_step_changes_no_state_that_it_was_given() -> None:
     in_use = told_apart(network("text", bidirectional=False, direct=3.0, pooling=every)).in_use()
     before = in_use.begin()
     kept = {name: array.copy() for name, array in before.arrays.items()}
-    step = last_steps([prepared("text").encoder.encode(["good"])])
+    step = last_steps([dataset("text").encoder.encode(["good"])])
     _, after = in_use.step(step, before)
     again = {name: array.copy() for name, array in after.arrays.items()}
     in_use.step(step, after)
@@ -202,7 +202,7 @@ def test_a_step_changes_no_state_that_it_was_given() -> None:
 
 def test_streams_are_advanced_where_they_lie() -> None:
     net = told_apart(network("tokens", bidirectional=False, members=2)).in_use()
-    encoder = prepared("tokens").encoder
+    encoder = dataset("tokens").encoder
     step = last_steps([encoder.encode([(word,)]) for word in ("good", "dull")])
     arrays = {name: array.copy() for name, array in net.begin(4).arrays.items()}
     rows = np.array([3, 1])
@@ -232,7 +232,7 @@ def test_a_network_of_both_ends_has_no_stream() -> None:
 
 def test_members_say_their_mean() -> None:
     net = network("tags", members=3).in_use()
-    batch = prepared("tags").inputs.batch(np.arange(5), distinct=True)
+    batch = dataset("tags").inputs.batch(np.arange(5), distinct=True)
     each = [net.scores(batch, m) for m in range(3)]
     assert not np.allclose(each[0], each[1])
     np.testing.assert_allclose(net.scores(batch), sum(each) / 3, atol=1e-6)

@@ -20,7 +20,7 @@ from recurra.errors import BundleError, OptionError, RecurraError
 from recurra.networks import pairs as trained
 from recurra.runtime.attention import KINDS, REACH
 from recurra.runtime.layers import CELLS
-from recurra.runtime.pairs import LOOKED, Architecture, PairNetwork
+from recurra.runtime.pairs import ATTENTION, Architecture, PairNetwork
 from recurra.runtime.state import State
 from recurra.search.beam import Beam, beam
 
@@ -98,12 +98,12 @@ def stepped(
     found = []
     for source, target in zip(sources, targets, strict=True):
         decoder = network.decoder(network.encode([source]))
-        state, scores, looked = decoder.begin(), [], []
+        state, scores, attention = decoder.begin(), [], []
         for token in target:
             outputs, state = decoder.step(np.array([token]), state)
             scores.append(decoder.logits(outputs)[0])
-            looked.append(state[LOOKED][0])
-        found.append((np.stack(scores), np.stack(looked)))
+            attention.append(state[ATTENTION][0])
+        found.append((np.stack(scores), np.stack(attention)))
     return found
 
 
@@ -118,10 +118,10 @@ def test_it_is_what_torch_says(architecture: Architecture) -> None:
     )
     with torch.no_grad():
         theirs = Ragged(net(read, fed).log_softmax(-1), fed.lengths).to_list()
-    for (scores, looked), wanted in zip(stepped(network, SOURCES, TARGETS), theirs, strict=True):
+    for (scores, attention), wanted in zip(stepped(network, SOURCES, TARGETS), theirs, strict=True):
         np.testing.assert_allclose(log_softmax(scores), wanted.numpy(), atol=1e-4)
         total = 0.0 if architecture.attention == "none" else 1.0
-        np.testing.assert_allclose(looked.sum(1), total, rtol=1e-5)
+        np.testing.assert_allclose(attention.sum(1), total, rtol=1e-5)
     logs = network.log_likelihood(SOURCES, TARGETS)
     for mine, wanted, target in zip(logs, theirs, TARGETS, strict=True):
         np.testing.assert_allclose(mine, wanted[np.arange(len(target) - 1), target[1:]], atol=1e-4)
@@ -136,9 +136,9 @@ def test_sources_beyond_what_location_reaches() -> None:
     )
     with torch.no_grad():
         theirs = Ragged(net(read, fed).log_softmax(-1), fed.lengths).to_list()
-    for (scores, looked), wanted in zip(stepped(network, sources, targets), theirs, strict=True):
+    for (scores, attention), wanted in zip(stepped(network, sources, targets), theirs, strict=True):
         np.testing.assert_allclose(log_softmax(scores), wanted.numpy(), atol=1e-4)
-        assert not looked[:, REACH:].any()
+        assert not attention[:, REACH:].any()
 
 
 def test_a_shared_vocabulary_is_counted_once() -> None:
@@ -217,7 +217,7 @@ def _check_states(alone: State, among: State, steps: int) -> None:
     assert alone.arrays.keys() == among.arrays.keys()
     for key, array in alone.arrays.items():
         other = among[key]
-        if key == LOOKED:
+        if key == ATTENTION:
             assert not other[:, steps:].any()
             array, other = array[:, :steps], other[:, :steps]
         check_same(array, other)
@@ -237,8 +237,8 @@ def test_hypotheses_are_the_same_alone_and_among_strangers(architecture: Archite
             limits=[12 + len(each) for each in sources],
             options=Beam(4, n_best=2, coverage_penalty=0.1, no_repeat_ngram=2),
             excluded=(0, BEGIN),
-            attention=lambda state: state[LOOKED],
-            coverage=lambda state: state[LOOKED],
+            attention=lambda state: state[ATTENTION],
+            coverage=lambda state: state[ATTENTION],
             sources=np.array([len(each) for each in sources]),
         )
         return [
@@ -321,7 +321,7 @@ def test_nothing_to_read_and_nothing_to_say() -> None:
         empty = network.decoder(network.encode([np.zeros(0, np.int64), np.array([4])]))
         outputs, state = empty.step(np.array([1, 1]), empty.begin())
         assert np.isfinite(empty.logits(outputs)).all()
-        assert not state[LOOKED][0].any()
+        assert not state[ATTENTION][0].any()
 
 
 # -- what it is made of ---------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def test_states_come_out_and_go_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "summary"),
     [
         ([0, 0], "a row twice"),
         ([5], "row 5: no open stream"),
@@ -137,7 +137,7 @@ def test_states_come_out_and_go_in() -> None:
         ([True], "rows: bool"),
     ],
 )
-def test_rows_that_are_none_are_refused_and_nothing_moves(rows: list[Any], told: str) -> None:
+def test_rows_that_are_none_are_refused_and_nothing_moves(rows: list[Any], summary: str) -> None:
     live = pool(6)
     live.push(range(6), range(6))
     live.close([5])
@@ -151,7 +151,7 @@ def test_rows_that_are_none_are_refused_and_nothing_moves(rows: list[Any], told:
     for use in uses:
         with pytest.raises(OptionError) as caught:
             use()
-        assert told in caught.value.got
+        assert summary in caught.value.got
     assert len(live) == 5
     for row, state in enumerate(before):
         same_state(live.state(row).state, state.state)
@@ -176,12 +176,12 @@ def test_states_of_others_are_refused_and_nothing_moves() -> None:
     two = State.concatenate([state.state, state.state])
     half = State({k: v[:, :3] for k, v in state.state.arrays.items()})
     double = State({k: v.astype(np.float64) for k, v in state.state.arrays.items()})
-    for wrong, told in (
+    for wrong, summary in (
         (stream(model="other").state, "of the run other"),
         (StreamState(state.state), "of no name"),
         *((replace(state, state=each), "of other arrays") for each in (two, half, double)),
     ):
-        with pytest.raises(BundleError, match=told):
+        with pytest.raises(BundleError, match=summary):
             live.put(1, wrong)
         same_state(live.state(1).state, NETWORK.begin())
     for count in (0, -1):

@@ -23,7 +23,7 @@ from recurra.search.hypotheses import (
 from recurra.search.logits_processors import Integers
 from toy_search import BEGIN, END, Floats, Table
 
-Told = tuple[tuple[int, ...], float, float, bool]
+Summary = tuple[tuple[int, ...], float, float, bool]
 
 
 @dataclass(frozen=True)
@@ -82,26 +82,27 @@ def run(
     )
 
 
-def told(found: Sequence[Hypothesis]) -> list[Told]:
+def summary(found: Sequence[Hypothesis]) -> list[Summary]:
     return [(each.tokens, each.score, each.log_probability, each.ended) for each in found]
 
 
-def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
+def plain(problem: Problem, sentence: int, limit: int) -> list[Summary]:
     """Beam search of one sentence, as slow as it reads, and without an early end."""
     options, table = problem.options, problem.decoder()
     live: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-    found: list[Told] = []
+    found: list[Summary] = []
     led = False
 
     def add(tokens: tuple[int, ...], log_p: float, ended: bool) -> None:
         length = len(tokens) + ended
         written = tokens[: length - 1]
-        looked = sum(
+        attention = sum(
             table.alone(sentence, [BEGIN, *written[:n]])[1].astype(float) for n in range(length)
         )
-        assert isinstance(looked, np.ndarray)
+        assert isinstance(attention, np.ndarray)
         cover = sum(
-            math.log(max(min(looked[s].item(), 1.0), 1e-6)) for s in range(table.length(sentence))
+            math.log(max(min(attention[s].item(), 1.0), 1e-6))
+            for s in range(table.length(sentence))
         )
         score = log_p / length**options.length_penalty + options.coverage_penalty * cover
         found.append((tokens, score, log_p, ended))
@@ -132,7 +133,7 @@ def plain(problem: Problem, sentence: int, limit: int) -> list[Told]:
     return sorted(found, key=lambda each: -each[1])[: options.n_best]
 
 
-def close(one: list[Told], other: list[Told]) -> None:
+def close(one: list[Summary], other: list[Summary]) -> None:
     assert [(each[0], each[3]) for each in one] == [(each[0], each[3]) for each in other]
     for mine, theirs in zip(one, other, strict=True):
         assert mine[1:3] == pytest.approx(theirs[1:3], rel=1e-9)
@@ -142,7 +143,7 @@ def close(one: list[Told], other: list[Told]) -> None:
 def test_it_is_the_plain_search_which_has_no_early_end(problem: Problem) -> None:
     found = run(problem, problem.sentences, problem.limits)
     for sentence, limit, mine in zip(problem.sentences, problem.limits, found, strict=True):
-        close(told(mine), plain(problem, sentence, limit))
+        close(summary(mine), plain(problem, sentence, limit))
 
 
 @given(problems())
@@ -150,7 +151,7 @@ def test_batched_is_single_to_the_last_bit(problem: Problem) -> None:
     together = run(problem, problem.sentences, problem.limits)
     for sentence, limit, mine in zip(problem.sentences, problem.limits, together, strict=True):
         (alone,) = run(problem, [sentence], [limit])
-        assert told(alone) == told(mine)
+        assert summary(alone) == summary(mine)
         for one, other in zip(alone, mine, strict=True):
             assert one.attention is not None
             assert other.attention is not None
@@ -166,8 +167,8 @@ def test_it_is_told_where_each_token_looked(problem: Problem) -> None:
             assert one.attention is not None
             assert len(one.attention) == len(one.tokens) <= limit - one.ended
             for at in range(len(one.tokens)):
-                looked = table.alone(sentence, [BEGIN, *one.tokens[:at]])[1]
-                assert np.array_equal(one.attention[at], looked)
+                attention = table.alone(sentence, [BEGIN, *one.tokens[:at]])[1]
+                assert np.array_equal(one.attention[at], attention)
 
 
 @given(problems())
@@ -205,8 +206,8 @@ def test_a_beam_of_everything_finds_the_best_there_is(alpha: float, beta: float)
                 whole = [*written, END] if length < limit else [*written]
                 log_p, cover = 0.0, np.zeros(table.maps.shape[1])
                 for at, token in enumerate(whole):
-                    scores, looked = table.alone(sentence, [BEGIN, *whole[:at]])
-                    log_p, cover = log_p + float(scores[token]), cover + looked
+                    scores, attention = table.alone(sentence, [BEGIN, *whole[:at]])
+                    log_p, cover = log_p + float(scores[token]), cover + attention
                 logs = np.log(cover[: table.length(sentence)].clip(1e-6, 1)).sum()
                 every.append((log_p / len(whole) ** alpha + beta * float(logs), written))
         every.sort(key=lambda each: -each[0])

@@ -78,11 +78,11 @@ def test_what_is_told_is_what_the_model_says() -> None:
             assert one.ended or len(whole) == limit
             total = 0.0
             for at, token in enumerate(whole):
-                scores, looked = table.alone(sentence, [BEGIN, *whole[:at]])
+                scores, attention = table.alone(sentence, [BEGIN, *whole[:at]])
                 total += float(scores[token])
                 if at < len(one.tokens):
                     assert one.attention is not None
-                    assert np.array_equal(one.attention[at], looked)
+                    assert np.array_equal(one.attention[at], attention)
             assert one.log_probability == pytest.approx(total)
             assert one.score == pytest.approx(total / len(whole))
             assert 0 not in one.tokens

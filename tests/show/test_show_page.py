@@ -20,7 +20,7 @@ from recurra.data.files import TextSource
 from recurra.errors import BundleError
 from recurra.show import text
 from recurra.show.page import PAGE
-from recurra.tasks.text import evaluate, recipe
+from recurra.tasks.text import config, evaluate
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.traces import INSIDE
 from small import SMALL
@@ -125,7 +125,7 @@ def test_it_says_what_the_run_recorded(run: Run) -> None:
     _, facts = run.read_arrays(INSIDE)
     for line in (run.history()[0], run.history()[-1]):
         assert f"step {line['step']}" in said
-    assert all(len(line["sample"]) == recipe.SAMPLED for line in run.history())
+    assert all(len(line["sample"]) == config.SAMPLED for line in run.history())
     for unit in facts["units"]:
         assert f"Layer {unit['layer']}, unit {unit['unit']}" in said
     assert f"{facts['learnt']['train']['nats']:.3f}" in said

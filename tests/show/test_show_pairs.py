@@ -12,13 +12,13 @@ from recurra.bundle import CONFIG, FORMAT, REPORT, Run
 from recurra.show import curves, pairs, picture
 from recurra.tasks.pairs import evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
-from recurra.tasks.pairs.parts import Pairs
-from said_pairs import Told, cut, dates, judged, looks, pairs_of, sentences
+from recurra.tasks.pairs.splits import Pairs
+from said_pairs import Summary, cut, dates, judged, looks, pairs_of, sentences
 
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "LOOKED", 2)
+    monkeypatch.setattr(evaluate, "EXAMPLES", 2)
 
 
 def written(folder: Path, rows: Pairs, wrong: float = 0.1, count: int = 60) -> Run:
@@ -29,7 +29,7 @@ def written(folder: Path, rows: Pairs, wrong: float = 0.1, count: int = 60) -> R
     test = cut(rows, count).of(np.arange(count))
     given = judged(test, wrong)
     run.write_json(REPORT, report.examined(given, name="pairs", part="the test part"))
-    report.write_looked(run, given)
+    report.write_attention(run, given)
     return run
 
 
@@ -52,7 +52,7 @@ def test_pictures_are_made_from_the_run_alone(tmp_path: Path, rows: Pairs) -> No
 
 def test_what_a_run_has_not_recorded_is_not_drawn(tmp_path: Path) -> None:
     run = written(tmp_path / "run", sentences(100), count=20)
-    (run.path / report.LOOKED).unlink()
+    (run.path / report.ATTENTION).unlink()
     assert pairs.draw(run) == []
 
 
@@ -81,14 +81,14 @@ def test_of_equal_scores_the_weights_kept_are_marked(
 def test_letters_of_every_script_are_drawn_or_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "LOOKED", 9)
+    monkeypatch.setattr(evaluate, "EXAMPLES", 9)
     texts = ["한국어 문장", "Straße", "🙂🧑", "东京", "a$b$", "\u202e\x1b", "  ", "ราคา", "$x"]
-    told = [Told(text, [text, "b"], [text, " c"], looks(3, 2)) for text in texts]
-    given: Any = {"pairs": pairs_of(tuple(texts), tuple(texts)), "said": told}
+    summary = [Summary(text, [text, "b"], [text, " c"], looks(3, 2)) for text in texts]
+    given: Any = {"pairs": pairs_of(tuple(texts), tuple(texts)), "said": summary}
     run = Run.create(tmp_path / "run")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        report.write_looked(run, Judged(**given))
+        report.write_attention(run, Judged(**given))
         assert len(pairs.draw(run)) == len(texts) + 1
     page = run.read_text("figures/attention.html")
     assert "东京" in page

@@ -67,12 +67,12 @@ def test_progress_comes_back_exactly(
 
 def test_weights_optimisers_and_carry_come_back_exactly(tmp_path: Path) -> None:
     run, (mine, my_optimisers) = Run.create(tmp_path), network(1)
-    carry = {"at": torch.tensor([3, 0]), "state/hidden": torch.randn(2, 4, 5)}
-    checkpoint.write(run, Progress(3, Plan(9)), mine, my_optimisers, carry)
+    train_state = {"at": torch.tensor([3, 0]), "state/hidden": torch.randn(2, 4, 5)}
+    checkpoint.write(run, Progress(3, Plan(9)), mine, my_optimisers, train_state)
     theirs, their_optimisers = network(2)
     _, found = checkpoint.read(run, theirs, their_optimisers)
-    assert found.keys() == carry.keys()
-    for name, value in carry.items():
+    assert found.keys() == train_state.keys()
+    for name, value in train_state.items():
         assert found[name].dtype == value.dtype
         assert torch.equal(found[name], value)
     for one, other in zip(my_optimisers, their_optimisers, strict=True):
@@ -129,8 +129,8 @@ def test_a_sparse_embedding_goes_on_to_the_last_bit(tmp_path: Path) -> None:
 def test_what_was_read_may_be_written_to(tmp_path: Path) -> None:
     run = Run.create(tmp_path)
     checkpoint.write(run, Progress(3, Plan(9)), line(), [], {"state": torch.zeros(3)})
-    _, carry = checkpoint.read(run, line(), [])
-    carry["state"] += 1
+    _, train_state = checkpoint.read(run, line(), [])
+    train_state["state"] += 1
 
 
 def test_a_checkpoint_of_another_network_does_not_fit(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ def test_steps_are_numbered_and_the_weights_are_there_after_each() -> None:
 
 def test_weights_have_their_own_memory_afterwards_even_when_left_early() -> None:
     model, (x, y) = made(), problem()
-    walk = descend(model, x, y, rate=0.01, steps=5)
-    next(walk)
-    walk.close()
+    forward = descend(model, x, y, rate=0.01, steps=5)
+    next(forward)
+    forward.close()
     places = {each.untyped_storage().data_ptr() for each in model.parameters()}
     assert len(places) == len(list(model.parameters()))
     assert all(each.requires_grad for each in model.parameters())

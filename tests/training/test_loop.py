@@ -35,17 +35,17 @@ def fitted(
     toy: Toy | None = None,
     plan: Plan | None = None,
     settings: Settings = SETTINGS,
-    watcher: Witness | None = None,
+    callback: Witness | None = None,
 ) -> tuple[Progress, nn.Module]:
     """A training of the toy; it goes on with the run's where there is no plan."""
     network = line()
     progress = train(
-        toy or Toy(), network, plan, settings, FLOAT32, run, watcher or Witness(), Clock()
+        toy or Toy(), network, plan, settings, FLOAT32, run, callback or Witness(), Clock()
     )
     return progress, network
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def summary(run: Run) -> list[dict[str, Any]]:
     """The history without the clock."""
     return [{k: v for k, v in line.items() if k != "seconds"} for line in run.history()]
 
@@ -59,15 +59,15 @@ def same_weights(run: Run, network: nn.Module) -> bool:
 
 
 def test_it_learns_and_ends_with_its_plan(tmp_path: Path) -> None:
-    run, watcher = Run.create(tmp_path), Witness()
-    progress, network = fitted(run, plan=Plan(240, 6), watcher=watcher)
+    run, callback = Run.create(tmp_path), Witness()
+    progress, network = fitted(run, plan=Plan(240, 6), callback=callback)
     assert (progress.reason, progress.step) == ("completed", 240)
     assert progress.best < 0.25
     assert progress.best == min(line["select"] for line in run.history())
     assert [line["step"] for line in run.history()] == [40, 80, 120, 160, 200, 240]
-    assert watcher.lines == run.history()
-    assert watcher.events == ["begins 0", "ends"]
-    assert watcher.steps == list(range(1, 241))
+    assert callback.lines == run.history()
+    assert callback.events == ["begins 0", "ends"]
+    assert callback.steps == list(range(1, 241))
     assert network.training
     assert run.history()[-1]["passed"] == 1
 
@@ -86,11 +86,11 @@ def test_the_training_loss_is_the_mean_of_all_steps_since_the_last_report(
 
 def test_the_weights_of_the_best_report_are_kept(tmp_path: Path) -> None:
     run, short = Run.create(tmp_path / "long"), Run.create(tmp_path / "short")
-    watcher = Witness()
+    callback = Witness()
     selects = [5.0, 3.0, 4.0, 3.0, 3.5]
-    progress, network = fitted(run, Toy(selects), Plan(50, 5), watcher=watcher)
+    progress, network = fitted(run, Toy(selects), Plan(50, 5), callback=callback)
     assert (progress.best, progress.best_step) == (3.0, 20)
-    assert watcher.bests == [10, 20]
+    assert callback.bests == [10, 20]
     assert not same_weights(run, network)
     # The same training, stopped where its best report was.
     _, network = fitted(short, Toy(selects, crash_at=None), replace(Plan(50, 5), steps=50))
@@ -142,12 +142,12 @@ def test_gradients_are_cut_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e9])
 def test_an_exploded_loss_keeps_the_best_weights(tmp_path: Path, bad: float) -> None:
-    run, watcher = Run.create(tmp_path / "bad"), Witness()
-    progress, network = fitted(run, Toy(bad_at=33, bad=bad), Plan(50, 5), watcher=watcher)
+    run, callback = Run.create(tmp_path / "bad"), Witness()
+    progress, network = fitted(run, Toy(bad_at=33, bad=bad), Plan(50, 5), callback=callback)
     assert (progress.reason, progress.step) == ("diverged", 33)
     assert progress.best_step == 30
-    assert any("exploded at step 34" in message for message in watcher.said)
-    assert watcher.events[-1] == "ends"
+    assert any("exploded at step 34" in message for message in callback.said)
+    assert callback.events[-1] == "ends"
     whole = Run.create(tmp_path / "whole")
     fitted(whole, Toy(interrupt_at=29), Plan(50, 5))
     assert weights(run) == weights(whole)
@@ -166,10 +166,10 @@ def test_an_explosion_before_the_first_report_keeps_the_last_checkpoint(tmp_path
 
 
 def test_a_selection_loss_that_is_no_number_is_an_explosion(tmp_path: Path) -> None:
-    run, watcher = Run.create(tmp_path), Witness()
-    progress, _ = fitted(run, Toy([2.0, math.nan]), Plan(50, 5), watcher=watcher)
+    run, callback = Run.create(tmp_path), Witness()
+    progress, _ = fitted(run, Toy([2.0, math.nan]), Plan(50, 5), callback=callback)
     assert (progress.reason, progress.step, progress.best_step) == ("diverged", 20, 10)
-    assert "selection loss is nan" in " ".join(watcher.said)
+    assert "selection loss is nan" in " ".join(callback.said)
     assert [line["step"] for line in run.history()] == [10]
 
 
@@ -184,28 +184,28 @@ def test_a_batch_in_which_nothing_counts_is_no_explosion(tmp_path: Path) -> None
 
 
 def test_the_last_steps_read_the_selection_part_too(tmp_path: Path) -> None:
-    run, toy, watcher = Run.create(tmp_path), Toy(), Witness()
+    run, toy, callback = Run.create(tmp_path), Toy(), Witness()
     settings = replace(SETTINGS, finish=0.3)
-    progress, network = fitted(run, toy, Plan(100, 10), settings, watcher)
+    progress, network = fitted(run, toy, Plan(100, 10), settings, callback)
     assert toy.finished_at == [70]
     assert [line["select"] is None for line in run.history()] == [False] * 7 + [True] * 3
     # Once trained on, it chooses no more: the last weights are kept.
     assert (progress.finishing, progress.best_step) == (True, 100)
     assert same_weights(run, network)
     assert len(toy.asked) == 7
-    assert watcher.bests[-1] == 100
+    assert callback.bests[-1] == 100
 
 
 def test_a_trainee_with_nothing_more_to_read_keeps_its_last_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Toy, "finish", lambda _, carry: carry)
-    run, watcher = Run.create(tmp_path), Witness()
+    monkeypatch.setattr(Toy, "finish", lambda _, train_state: train_state)
+    run, callback = Run.create(tmp_path), Witness()
     settings = replace(SETTINGS, finish=0.3)
-    progress, network = fitted(run, Toy(), Plan(100, 10), settings, watcher)
+    progress, network = fitted(run, Toy(), Plan(100, 10), settings, callback)
     assert progress.best_step == 100
     assert same_weights(run, network)
-    assert watcher.said == ["from here on nothing chooses: the last weights are kept"]
+    assert callback.said == ["from here on nothing chooses: the last weights are kept"]
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ def test_finishing_goes_back_to_the_best_weights_where_two_reports_were_worse(
     run, network, was_best = Run.create(tmp_path), line(), []
     finish = Toy.finish
 
-    def looked_at(self: Toy, carry: Any) -> Any:
+    def attribution(self: Toy, train_state: Any) -> Any:
         was_best.append(same_weights(run, network))
-        return finish(self, carry)
+        return finish(self, train_state)
 
-    monkeypatch.setattr(Toy, "finish", looked_at)
+    monkeypatch.setattr(Toy, "finish", attribution)
     settings = replace(SETTINGS, finish=0.6, back=back)
     toy = Toy(selects=selects)
     train(toy, network, Plan(100, 10), settings, FLOAT32, run, Witness(), Clock())
@@ -271,7 +271,7 @@ def test_after_ctrl_c_it_goes_on_as_if_never_stopped(
         assert progress.reason == ("completed" if stop == 49 else "")
         assert run.has(WEIGHTS)
     fitted(run, Toy(), None, settings)
-    assert told(run) == told(whole)
+    assert summary(run) == summary(whole)
     assert weights(run) == weights(whole)
 
 
@@ -282,19 +282,19 @@ def test_after_a_crash_it_goes_on_as_if_never_stopped(
 ) -> None:
     settings, plan = replace(SETTINGS, finish=finish), Plan(50, 7)
     whole, run = uninterrupted(tmp_path, settings, plan), Run.create(tmp_path / "cut")
-    watcher = Witness()
+    callback = Witness()
     with pytest.raises(RuntimeError, match="power"):
-        fitted(run, Toy(crash_at=crash), plan, settings, watcher)
-    assert watcher.events[-1] == "ends"
+        fitted(run, Toy(crash_at=crash), plan, settings, callback)
+    assert callback.events[-1] == "ends"
     # Beyond the checkpoint, and cut short: neither may stay.
     with open(run.path / HISTORY, "a") as file:
         file.write('{"step": 49, "train": 1.0, "select": 1.0, "seconds": 1}\n{"step": 50, "tr')
     half = run.path / f".{WEIGHTS}.x.aside"
     half.write_text("half of it")
-    watcher = Witness()
-    fitted(run, Toy(), None, settings, watcher)
+    callback = Witness()
+    fitted(run, Toy(), None, settings, callback)
     assert not half.exists()
-    assert told(run) == told(whole)
+    assert summary(run) == summary(whole)
     assert weights(run) == weights(whole)
 
 
@@ -321,7 +321,7 @@ def test_a_crash_while_writing_changes_nothing(
         with pytest.raises(BundleError, match="full"):
             fitted(run, Toy(), plan, settings)
     fitted(run, Toy(), None, settings)
-    assert told(run) == told(whole)
+    assert summary(run) == summary(whole)
     assert weights(run) == weights(whole)
 
 
@@ -329,11 +329,11 @@ def test_going_on_with_a_finished_training_does_nothing(tmp_path: Path) -> None:
     run = Run.create(tmp_path)
     done, _ = fitted(run, plan=Plan(20, 2))
     before = weights(run), run.history()
-    watcher = Witness()
-    again, network = fitted(run, watcher=watcher)
+    callback = Witness()
+    again, network = fitted(run, callback=callback)
     assert again == replace(done, seconds=again.seconds)
     assert (weights(run), run.history()) == before
-    assert watcher.events == []
+    assert callback.events == []
     assert same_weights(run, network)
 
 
@@ -361,9 +361,9 @@ def test_the_time_used_before_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_plan_is_revised_at_reports_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, watcher = Run.create(tmp_path), Witness()
+    run, callback = Run.create(tmp_path), Witness()
     # A budget that has nearly run out.
-    progress, _ = fitted(run, plan=Plan(1000, 100, budget=0.01), watcher=watcher)
+    progress, _ = fitted(run, plan=Plan(1000, 100, budget=0.01), callback=callback)
     assert progress.plan.revisions >= 1
     assert progress.step == progress.plan.steps < 1000
     assert run.history()[-1]["passed"] == 1

@@ -146,9 +146,9 @@ def test_the_time_budget_is_two_minutes_or_as_given() -> None:
         ({"dropout": 1.0}, "--dropout 1.0\n  expected: at least 0 and below 1"),
         ({"dropout": -0.1}, "--dropout -0.1\n"),
         ({"batch": 0}, "--batch 0\n"),
-        ({"chunk": 1}, "--chunk 1\n  expected: at least 2"),
-        ({"rate": 0.0}, "--rate 0.0\n  expected: above 0"),
-        ({"finish": 1.0}, "--finish 1.0\n"),
+        ({"bptt": 1}, "--bptt 1\n  expected: at least 2"),
+        ({"lr": 0.0}, "--lr 0.0\n  expected: above 0"),
+        ({"train_on_validation": 1.0}, "--train-on-validation 1.0\n"),
     ],
 )
 def test_what_is_out_of_range_is_named(options: dict[str, object], message: str) -> None:
@@ -158,5 +158,5 @@ def test_what_is_out_of_range_is_named(options: dict[str, object], message: str)
 
 
 def test_whole_numbers_are_numbers() -> None:
-    options = TextOptions(minutes=2, dropout=0, rate=1, seed=2**63 - 1)
+    options = TextOptions(minutes=2, dropout=0, lr=1, seed=2**63 - 1)
     assert options.seconds == 120

@@ -40,7 +40,18 @@ LIMIT = 120.0
 # and what differs in the last bit grows.
 OPTIONS = [
     *["--steps", "200", "--size", "tiny", "--hidden", "24", "--embedding", "8", "--layers", "2"],
-    *["--dropout", "0", "--batch", "7", "--chunk", "24", "--rate", "0.001", "--finish", "0.3"],
+    *[
+        "--dropout",
+        "0",
+        "--batch",
+        "7",
+        "--bptt",
+        "24",
+        "--lr",
+        "0.001",
+        "--train-on-validation",
+        "0.3",
+    ],
     *["--threads", "1", "--precision", "float32", "--seed", "7", "--quiet"],
 ]
 
@@ -77,7 +88,7 @@ def by_two(corpus: Path, out: Path, *words: object) -> Run:
     return Run.open(out)
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def summary(run: Run) -> list[dict[str, Any]]:
     """The history without clock and samples."""
     left = ("seconds", "sample")
     return [{k: v for k, v in line.items() if k not in left} for line in run.history()]
@@ -89,7 +100,7 @@ def weights(run: Run) -> dict[str, Any]:
 
 def alike(run: Run, other: Run) -> None:
     """The same to rounding."""
-    for mine, theirs in zip(told(run), told(other), strict=True):
+    for mine, theirs in zip(summary(run), summary(other), strict=True):
         for name, figure in mine.items():
             assert figure is theirs[name] or figure == pytest.approx(theirs[name], rel=1e-4)
     for name, weight in weights(run).items():
@@ -142,7 +153,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_any_number_goes_on(
     shutil.copytree(out, tmp_path / "alone")
     assert torchrun(tmp_path / "log", "resume", out, "--quiet").wait(LIMIT) == 0
     resumed = Run.open(out)
-    assert told(resumed) == told(whole)
+    assert summary(resumed) == summary(whole)
     for name, weight in weights(resumed).items():
         assert weight.tobytes() == weights(whole)[name].tobytes()
     assert main(["resume", str(tmp_path / "alone"), "--quiet"]) == 0
@@ -169,7 +180,7 @@ def test_a_killed_process_ends_all_and_the_run_goes_on(tmp_path: Path, corpus: P
     whole, out = by_two(corpus, tmp_path / "whole", *dropping), tmp_path / "run"
     cut_off(corpus, out, *dropping, number=signal.SIGKILL, victim=1)
     assert torchrun(tmp_path / "log", "resume", out, "--quiet").wait(LIMIT) == 0
-    assert told(Run.open(out)) == told(whole)
+    assert summary(Run.open(out)) == summary(whole)
 
 
 @gloo
@@ -197,9 +208,9 @@ def test_weights_that_drift_apart_are_noticed(tmp_path: Path, corpus: Path) -> N
 
 
 def placed(rank: int, count: int) -> Any:
-    told = {"RANK": str(rank), "WORLD_SIZE": str(count)}
+    summary = {"RANK": str(rank), "WORLD_SIZE": str(count)}
     return mock.patch.dict(
-        os.environ, told | {"MASTER_ADDR": "localhost", "MASTER_PORT": "1", "LOCAL_RANK": "0"}
+        os.environ, summary | {"MASTER_ADDR": "localhost", "MASTER_PORT": "1", "LOCAL_RANK": "0"}
     )
 
 
@@ -254,7 +265,7 @@ def test_gradients_are_those_of_the_whole_batch(
             torch.testing.assert_close(weight.grad, gradient)
 
 
-class Told:
+class Summary:
     """Says what the other processes said."""
 
     def __init__(self, *others: str) -> None:
@@ -290,7 +301,7 @@ def test_each_process_has_a_gpu_of_its_own(
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda gpu: SimpleNamespace(uuid="abcd"[gpu])
     )
-    monkeypatch.setattr(processes, "_joined", lambda: nullcontext(Told(*others)))
+    monkeypatch.setattr(processes, "_joined", lambda: nullcontext(Summary(*others)))
     processes._shared.cache_clear()
     with placed(at, 9), mock.patch.dict(os.environ, {"LOCAL_RANK": str(at)}):
         if taken is None:

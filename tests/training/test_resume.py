@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 STEPS = 400
 OPTIONS = [
     *["--steps", str(STEPS), "--size", "tiny", "--hidden", "16", "--embedding", "8"],
-    *["--layers", "2", "--dropout", "0.3", "--batch", "4", "--chunk", "12", "--rate", "0.05"],
-    *["--finish", "0.4", "--threads", "1", "--precision", "float32", "--seed", "7"],
+    *["--layers", "2", "--dropout", "0.3", "--batch", "4", "--bptt", "12", "--lr", "0.05"],
+    *["--train-on-validation", "0.4", "--threads", "1", "--precision", "float32", "--seed", "7"],
 ]
 LIMIT = 120.0
 
@@ -46,7 +46,7 @@ def whole(corpus: Path) -> Run:
     return Run.open(out)
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def summary(run: Run) -> list[dict[str, Any]]:
     """The history without the clock."""
     return [{k: v for k, v in line.items() if k != "seconds"} for line in run.history()]
 
@@ -56,7 +56,7 @@ def weights(run: Run) -> dict[str, bytes]:
 
 
 def same(run: Run, whole: Run) -> None:
-    assert told(run) == told(whole)
+    assert summary(run) == summary(whole)
     assert weights(run) == weights(whole)
     mine, theirs = run.read_json(REPORT), whole.read_json(REPORT)
     assert mine["model"] == theirs["model"]
@@ -114,12 +114,12 @@ def inside_a_write(lines: int, folder: str) -> Moment:
 
 
 def killed(
-    run: Path, corpus: Path, moments: list[Moment], number: signal.Signals
+    run: Path, corpus: Path, datetimes: list[Moment], number: signal.Signals
 ) -> tuple[int, int]:
     """Train, kill at each moment, and go on; how often it was cut off, and half-way in a write."""
     cuts = halves = 0
     arguments = ["train", "text", str(corpus), "--out", str(run), *OPTIONS]
-    for moment in moments:
+    for moment in datetimes:
         process = start(arguments, run)
         # Before its first checkpoint there is nothing to go on from.
         wait(process, lambda: (run / CHECKPOINT).exists(), 0.001)
@@ -142,7 +142,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_alike(
 ) -> None:
     chance = random.Random(os.getpid())
     delays = [chance.uniform(0, 0.1) for _ in range(2)]
-    moments = [
+    datetimes = [
         after(chance.randrange(1, 4), delays[0]),
         inside_a_write(2, "checkpoint"),
         # The finishing phase has begun by the twelfth report.
@@ -150,7 +150,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_alike(
         inside_a_write(1, "checkpoint"),
     ]
     run = tmp_path / "run"
-    cuts, halves = killed(run, corpus, moments, signal.SIGKILL)
+    cuts, halves = killed(run, corpus, datetimes, signal.SIGKILL)
     print(f"cut off {cuts} times, {halves} of them inside a write; delays {delays}")
     assert cuts >= 2
     assert halves >= 1
@@ -171,6 +171,6 @@ def test_ctrl_c_ends_with_130_and_can_be_resumed(tmp_path: Path, corpus: Path, w
 def test_killed_thirty_times_it_still_ends_alike(tmp_path: Path, corpus: Path, whole: Run) -> None:
     chance = random.Random(0)
     run = tmp_path / "run"
-    moments = [after(chance.randrange(2), chance.uniform(0, 0.2)) for _ in range(30)]
-    killed(run, corpus, moments, signal.SIGKILL)
+    datetimes = [after(chance.randrange(2), chance.uniform(0, 0.2)) for _ in range(30)]
+    killed(run, corpus, datetimes, signal.SIGKILL)
     same(Run.open(run), whole)

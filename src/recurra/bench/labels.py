@@ -30,9 +30,9 @@ from recurra.data.batches import Batches
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import Member
 from recurra.runtime.labels import Architecture
+from recurra.tasks.labels.config import EncodedDataset, plan_model
 from recurra.tasks.labels.data import read
 from recurra.tasks.labels.options import LabelOptions
-from recurra.tasks.labels.recipe import Prepared, design
 from recurra.training.precision import Precision
 
 LINES: Final = 200_000
@@ -219,25 +219,25 @@ def _steps(options: BenchOptions) -> Iterator[dict[str, Any]]:
     file = options.data / "nsmc-sample" / "train.tsv"
     if not file.exists():
         return
-    settings = LabelOptions(members=1, steps=1)
-    prepared = Prepared.of(read([file], settings), settings.tokens)
-    found = design(settings, prepared, Precision(False, "as asked"), torch.device("cpu"))
+    settings = LabelOptions(ensemble=1, steps=1)
+    dataset = EncodedDataset.of(read([file], settings), settings.tokens)
+    found = plan_model(settings, dataset, Precision(False, "as asked"), torch.device("cpu"))
     architecture = Architecture(**found.architecture)
     ours = Member(architecture)
     padded = TorchMember(architecture, packed=False)
     packed = TorchMember(architecture, packed=True)
     for peer in (padded, packed):
         peer.load_state_dict(ours.state_dict())
-    rows = prepared.data.learn
-    drawn = Batches(rows, prepared.inputs.lengths[rows], size=found.settings["batch"], seed=0)
+    rows = dataset.data.learn
+    drawn = Batches(rows, dataset.inputs.lengths[rows], size=found.settings["batch"], seed=0)
     numbers = [drawn.read(0, k) for k in range(drawn.count)]
-    batches = [TensorBatch.of(prepared.inputs, each) for each in numbers]
-    targets = [prepared.targets.targets_of(each) for each in numbers]
+    batches = [TensorBatch.of(dataset.inputs, each) for each in numbers]
+    targets = [dataset.targets.targets_of(each) for each in numbers]
     names = ["ours", "torch.nn padded", "torch.nn packed"]
     ways = [step(module, batches, targets) for module in (ours, padded, packed)]
     times = dict(zip(names, interleaved(list(ways), 5 * options.seconds), strict=True))
     median = {name: statistics.median(each) for name, each in times.items()}
-    real = int(prepared.inputs.lengths[rows].sum())
+    real = int(dataset.inputs.lengths[rows].sum())
     drawn_steps = sum(int(each.lengths.max()) * len(each.lengths) for each in batches)
     print(f"padding in these batches: {100 * (1 - real / drawn_steps):.1f} %")
     for name in names[1:]:

@@ -35,10 +35,10 @@ from recurra.networks.pairs import Member, PairNetwork
 from recurra.runtime import pairs as runtime
 from recurra.runtime.pairs import Architecture, Ids
 from recurra.search.beam import beam
+from recurra.tasks.pairs.config import EncodedDataset, encoded, limits_of, plan_model
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.options import PairOptions
-from recurra.tasks.pairs.recipe import Prepared, design, encoded, limits_of
-from recurra.tasks.pairs.trainee import TOGETHER, Sides, zigzag
+from recurra.tasks.pairs.training_task import TOGETHER, Sides, zigzag
 from recurra.tasks.pairs.translate import Limits, Translating
 from recurra.training.precision import Precision
 
@@ -227,21 +227,21 @@ def _translate(options: BenchOptions) -> Iterator[dict[str, Any]]:
 def _speed(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
     """A member's training step, and what it writes, and its peer's, interleaved."""
     sources, _ = _multi30k("en", "de")(options.folder("pairs", ["multi30k"]), made)
-    settings = PairOptions(members=1, steps=1)
-    prepared = Prepared.of(read(sources, settings), settings.tokens, settings.shared)
-    found = design(settings, prepared, Precision(False, "as asked"), torch.device("cpu"))
-    batches = _batches(prepared, found.settings["batch"])
+    settings = PairOptions(ensemble=1, steps=1)
+    dataset = EncodedDataset.of(read(sources, settings), settings.tokens, settings.shared)
+    found = plan_model(settings, dataset, Precision(False, "as asked"), torch.device("cpu"))
+    batches = _batches(dataset, found.settings["batch"])
     pieces = statistics.fmean(len(each.answers) for each in batches)
-    limits = limits_of(prepared)
+    limits = limits_of(dataset)
     for feeding in ("up", "input"):
         architecture = replace(Architecture(**found.architecture), feeding=feeding)
         yield _steps(architecture, batches, pieces, found.settings["smoothing"], options)
-        yield _writing(architecture, prepared, batches, limits, options)
+        yield _writing(architecture, dataset, batches, limits, options)
 
 
-def _batches(prepared: Prepared, size: int) -> list[Sides]:
+def _batches(dataset: EncodedDataset, size: int) -> list[Sides]:
     """The batches of a pass, as a training draws them."""
-    rows, sides = prepared.data.learn, prepared.sides
+    rows, sides = dataset.data.learn, dataset.sides
     said, reads = (each.lengths.numpy()[rows] for each in (sides.targets, sides.sources))
     drawn = Batches(rows, zigzag(said, reads), size=size, seed=0, together=TOGETHER)
     return [sides.select(drawn.read(0, k)) for k in range(min(drawn.count, 200))]
@@ -279,7 +279,7 @@ def _steps(
 
 def _writing(
     architecture: Architecture,
-    prepared: Prepared,
+    dataset: EncodedDataset,
     batches: list[Sides],
     limits: Limits,
     options: BenchOptions,
@@ -292,8 +292,8 @@ def _writing(
         learn()
     network.eval()
     peer = TorchMember.of(network.member(0), architecture)
-    data = prepared.data
-    sides = encoded(prepared.sources, prepared.targets, data.of(data.select[:WRITTEN]))
+    data = dataset.data
+    sides = encoded(dataset.sources, dataset.targets, data.of(data.select[:WRITTEN]))
     rows = sorted((row.numpy() for row in sides.sources.to_list()), key=len)
     every = [rows[k : k + TOGETHER_WRITTEN] for k in range(0, len(rows), TOGETHER_WRITTEN)]
     arrays = {name: each.numpy() for name, each in network.state_dict().items()}

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recurra.networks.pairs import Member
 from recurra.runtime.pairs import Architecture
-from recurra.tasks.pairs.trainee import Sides
+from recurra.tasks.pairs.training_task import Sides
 
 IGNORED = -100
 """The number of an answer behind a target's end."""

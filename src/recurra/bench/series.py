@@ -24,7 +24,7 @@ from recurra.bench import BenchOptions
 from recurra.bench.machine import described
 from recurra.bench.series_peer import stock_seconds
 from recurra.bench.trained import train
-from recurra.tasks.series.baselines import SEASONAL
+from recurra.tasks.series.baselines.measured import SEASONAL
 
 MANY: Final = (10_000, 200)
 """Series and points of each that are read, checked and forecast."""
@@ -109,15 +109,15 @@ def _of_report(*names: str) -> Callable[[Path, dict[str, Any]], dict[str, float]
 
 def _every_window(run: Path, _: dict[str, Any]) -> dict[str, float]:
     """Errors of all windows of the test part, on the scale of the training part."""
+    from recurra.tasks.series import config
     from recurra.tasks.series import data as series_data
-    from recurra.tasks.series import recipe
     from recurra.tasks.series.estimator import SeriesModel
     from recurra.tasks.series.forecast import forecasts
 
     model = SeriesModel.load(run)
     read = series_data.read_again(model.run, model.run.config()["data"])
     windows = series_data.origins(read, "test", stride=1)
-    reader = recipe.reader(model.network, read)
+    reader = config.reader(model.network, read)
     found = forecasts(model.network, reader, read.scale, model.widths, windows)
     spread = np.array(
         [read.panel.of(k)[: read.train_ends[k]].std() for k in range(len(read.panel))]

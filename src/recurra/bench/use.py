@@ -74,7 +74,7 @@ def run(options: BenchOptions) -> None:
         out = Path(folder) / "run"
         symbols = "".join(map(chr, range(33, 127)))
         text = TextSource(f"a sentence of some length, over and over.{symbols}\n" * 400, "made")
-        sizes: dict[str, Any] = {"hidden": 256, "layers": 2, "embedding": 256, "members": 1}
+        sizes: dict[str, Any] = {"hidden": 256, "layers": 2, "embedding": 256, "ensemble": 1}
         model = TextModel(steps=1, size="small", **sizes).fit(text, out=out)
         run, vocabulary = str(out), str(len(model.vocabulary))
         generate = ["generate", run, "--length", "1"]

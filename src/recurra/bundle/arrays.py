@@ -33,8 +33,8 @@ def to_bytes(arrays: Arrays, facts: Mapping[str, Any], run: str | None) -> bytes
     for key, value in arrays.items():
         if value.dtype not in type_names.values():
             raise TypeError(f"{key}: no file holds arrays of {value.dtype}")
-    told = json.dumps(facts, allow_nan=False)
-    metadata = {"sha256": _digest(arrays, told, run), "facts": told}
+    written = json.dumps(facts, allow_nan=False)
+    metadata = {"sha256": _digest(arrays, written, run), "facts": written}
     return safetensors_bytes(arrays, metadata if run is None else metadata | {"run": run})
 
 
@@ -54,11 +54,11 @@ def from_bytes(content: bytes) -> tuple[Arrays, dict[str, Any], str | None]:
         metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])[
             "__metadata__"
         ]
-        digest, told, run = metadata["sha256"], metadata["facts"], metadata.get("run")
-        facts: dict[str, Any] = json.loads(told)
+        digest, written, run = metadata["sha256"], metadata["facts"], metadata.get("run")
+        facts: dict[str, Any] = json.loads(written)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("damaged or truncated, or not written by recurra") from None
-    if digest != _digest(arrays, told, run):
+    if digest != _digest(arrays, written, run):
         raise ValueError("damaged (its checksum does not match)")
     return arrays, facts, run
 

@@ -71,7 +71,7 @@ class Run:
             )
         if (held or before) and not overwrite:
             raise BundleError(
-                f"{run.path}: {'exists already' if held else 'is to be replaced'}{run._told()}",
+                f"{run.path}: {'exists already' if held else 'is to be replaced'}{run._replaced()}",
                 expected="a new folder for the run",
                 fix="choose another --out, or add --overwrite to replace the run",
             )
@@ -120,14 +120,14 @@ class Run:
         run = cls(path)
         if not run.path.is_dir():
             raise BundleError(
-                f"{run.path}: no such run{run._told()}"
+                f"{run.path}: no such run{run._replaced()}"
                 if not run.path.exists()
                 else f"{run.path}: not a folder",
                 expected="the folder of a run, as made by `recurra train`",
             )
         if not (run.path / CONFIG).is_file():
             raise BundleError(
-                f"{run.path}: not a run of recurra (no {CONFIG}){run._told()}",
+                f"{run.path}: not a run of recurra (no {CONFIG}){run._replaced()}",
                 expected="the folder of a run, as made by `recurra train`",
             )
         config = run.config()
@@ -248,7 +248,9 @@ class Run:
         try:
             return target.read_bytes()
         except FileNotFoundError:
-            raise BundleError(f"{target}: missing{self._told()}", fix=_unfinished(name)) from None
+            raise BundleError(
+                f"{target}: missing{self._replaced()}", fix=_unfinished(name)
+            ) from None
         except OSError as error:
             raise BundleError(
                 f"{target}: cannot be read ({error.strerror})",
@@ -300,12 +302,10 @@ class Run:
         place = self.path.resolve()
         return place.parent / f".{place.name}.replaced-{number}"
 
-    def _told(self) -> str:
+    def _replaced(self) -> str:
         """Where the run lies that stood here before this one, and what to do with it."""
-        return "".join(
-            f"; the run that it was to replace is {each}, which can be renamed back"
-            for each in self.replaced[-1:]
-        )
+        found = "; the run that it was to replace is {}, which can be renamed back"
+        return "".join(found.format(each) for each in self.replaced[-1:])
 
     def settle(self) -> None:
         """Remove the runs that were overwritten by this one, as it is finished."""
@@ -342,8 +342,8 @@ class Run:
         try:
             yield
         except (TypeError, KeyError, ValueError, AttributeError) as error:
-            told = isinstance(error, BundleError) and error.got.startswith(file)
-            if told or isinstance(error, MissingExtra):  # which is no fault of the file
+            named = isinstance(error, BundleError) and error.got.startswith(file)
+            if named or isinstance(error, MissingExtra):  # which is no fault of the file
                 raise
             what = error.got if isinstance(error, InputError) else repr(error)
             raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error

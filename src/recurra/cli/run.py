@@ -97,8 +97,8 @@ def certify(run: Path, weights: str, as_json: bool) -> int:
 
     model = load(run, weights=weights)
     found = model.certify()
-    told = json.dumps(found.to_json(), indent=2) if as_json else render.certificate(found)
-    print(told)
+    summary = json.dumps(found.to_json(), indent=2) if as_json else render.certificate(found)
+    print(summary)
     return 0 if found.held else 1
 
 

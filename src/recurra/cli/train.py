@@ -13,6 +13,7 @@ import click
 
 from recurra.cli import arguments
 from recurra.cli.commands import Argument, Command, Group
+from recurra.training.budget import flag_of
 
 _TASKS: Final = {
     "text": (
@@ -75,13 +76,13 @@ def _training(task: str) -> click.Command:
 def _option(field: Field[Any], hint: Any) -> click.Option:
     """The option of a field: `int | None` takes a whole number, `list[str]` may be repeated."""
     kind = get_args(hint)[0] if isinstance(hint, UnionType) else hint
-    flag, told = field.name.replace("_", "-"), field.metadata["help"]
+    flag, help_text = flag_of(field), field.metadata["help"]
     if kind is bool:
-        names = [f"--{flag}/--no-{flag}", field.name]
-        return click.Option(names, default=field.default, help=told)
+        names = [f"{flag}/--no-{flag[2:]}", field.name]
+        return click.Option(names, default=field.default, help=help_text)
     if get_origin(kind) is list:
-        return click.Option([f"--{flag}", field.name], multiple=True, help=told)
-    return click.Option([f"--{flag}", field.name], type=kind, default=field.default, help=told)
+        return click.Option([flag, field.name], multiple=True, help=help_text)
+    return click.Option([flag, field.name], type=kind, default=field.default, help=help_text)
 
 
 train = Group(

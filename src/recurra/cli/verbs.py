@@ -118,12 +118,12 @@ def forecast(
 @arguments.run
 @_texts
 @click.option("--beam", type=int, help="Beginnings kept, else 5; 1 is greedy.")
-@click.option("--best", type=int, help="Translations a text, with scores.")
+@click.option("--n-best", type=int, help="Translations a text, with scores.")
 @click.option("--length-penalty", type=float, help="Else 1; above it, longer.")
 @click.option(
     "--coverage-penalty", type=float, help="Above 0 prefers what has looked at all of the source."
 )
-@click.option("--no-repeat", type=int, help="No row of so many pieces twice.")
+@click.option("--no-repeat-ngram", type=int, help="No row of so many pieces twice.")
 @click.option("--sample", is_flag=True, help="Draw by chance.")
 @click.option("--temperature", type=float, help="Of draws; below 1 surer.")
 @click.option("--top-k", type=int, help="Draw from the k likeliest pieces.")
@@ -135,10 +135,10 @@ def translate(
     run: Path,
     text: tuple[str, ...],
     beam: int | None,
-    best: int | None,
+    n_best: int | None,
     length_penalty: float | None,
     coverage_penalty: float | None,
-    no_repeat: int | None,
+    no_repeat_ngram: int | None,
     sample: bool,
     temperature: float | None,
     top_k: int | None,
@@ -150,7 +150,7 @@ def translate(
     """Translate texts with a model of pairs; an empty line stays empty."""
     from recurra.tasks.pairs import command
 
-    search = _given(beam=beam, best=best, no_repeat=no_repeat, seed=seed)
+    search = _given(beam=beam, n_best=n_best, no_repeat_ngram=no_repeat_ngram, seed=seed)
     search |= _given(length_penalty=length_penalty, coverage_penalty=coverage_penalty)
     command.translate(
         run,

@@ -88,26 +88,26 @@ class Frequency:
 
     @classmethod
     def infer(
-        cls, stamps: Stamps, groups: NDArray[np.int64] | None = None, told: str | None = None
+        cls, stamps: Stamps, groups: NDArray[np.int64] | None = None, given: str | None = None
     ) -> Self:
         """The grid that most of the stamps lie on; `off` says which do not.
 
         Args:
             stamps: (N,) in any order; the same one twice does no harm.
             groups: (N,) which series each is of; nothing is concluded from one to another.
-            told: what is known of it already: "h", "15min", "D", "B", "W", "M", "Q", "Y", or as
+            given: what is known of it already: "h", "15min", "D", "B", "W", "M", "Q", "Y", or as
                 pandas and polars write them.
 
         Raises:
             DataError: no series has two stamps, and nothing was told.
-            OptionError: `told` is no frequency, or one of dates where stamps are numbers.
+            OptionError: `given` is no frequency, or one of dates where stamps are numbers.
         """
         numbered = stamps.dtype.kind in "iu"
-        if told is not None:
-            unit, count = _parsed(told)
+        if given is not None:
+            unit, count = _parsed(given)
             if numbered != (unit == "step"):
                 raise OptionError(
-                    f"--frequency {told}: the times are {'numbers' if numbered else 'dates'}",
+                    f"--frequency {given}: the times are {'numbers' if numbered else 'dates'}",
                     expected="a frequency of dates for dates, and none for numbers",
                 )
             return cls(unit, count, _anchor(stamps, unit, count))
@@ -182,7 +182,8 @@ class Frequency:
         off = np.flatnonzero(self.off(stamps))
         if len(off):
             raise DataError(
-                f"{stamps[off[0]]} lies beside the steps", expected=f"steps that are {self.told}"
+                f"{stamps[off[0]]} lies beside the steps",
+                expected=f"steps that are {self.description}",
             )
         found: Ordinals
         if self.unit in _MONTHS:
@@ -222,7 +223,7 @@ class Frequency:
         return whole // self.count if whole % self.count == 0 else 1
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """In words: "hourly", "every 15 minutes"."""
         if self.count > 1:
             return f"every {self.count} {_NAMES[self.unit]}s"

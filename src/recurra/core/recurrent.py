@@ -13,13 +13,13 @@ from torch.nn.functional import pad
 
 from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop, drop_locked, dropout
-from recurra.core.fits import check_input, check_state
 from recurra.core.options import DEFAULTS, Options, complete, spelled_out
 from recurra.core.parameters import Parts, Shapes, assemble, reset, shapes
 from recurra.core.ragged import Ragged, check_lengths
 from recurra.core.scan import Path, Scanned, Traced, choose, walk, walk_states
-from recurra.core.stacked import climb
+from recurra.core.stacked import forward
 from recurra.core.state import State, stack, stack_layers
+from recurra.core.validation import check_input, check_state
 from recurra.errors import OptionError
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -306,7 +306,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         elif self.training and self.dropout:
             between = partial(drop, share=self.dropout)
         count = self.num_layers * self.directions
-        return climb(x, count, self.directions, step, between, residual=self.residual)
+        return forward(x, count, self.directions, step, between, residual=self.residual)
 
     def _shapes(self, k: int) -> Shapes:
         """Shapes of the parameters of the k-th of all layers and directions, by their names."""

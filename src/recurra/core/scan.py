@@ -19,10 +19,10 @@ from torch.nn.functional import linear
 
 from recurra.core import native_path, projection, torch_path
 from recurra.core.cells import LSTM, Cell, Weights
-from recurra.core.cuts import in_pieces
-from recurra.core.fits import check_input, check_state, check_weights
 from recurra.core.ragged import Ragged
+from recurra.core.resets import in_pieces
 from recurra.core.state import LSTMState, State, stack
+from recurra.core.validation import check_input, check_state, check_weights
 from recurra.core.variants import Projected
 from recurra.errors import OptionError
 from recurra.native.binding import instructions

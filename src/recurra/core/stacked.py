@@ -14,7 +14,7 @@ X = TypeVar("X", Tensor, Ragged)
 R = TypeVar("R", Scanned[Any, Any], Traced[Any, Any])
 
 
-def climb(
+def forward(
     x: X,
     count: int,
     directions: int,

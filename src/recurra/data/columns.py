@@ -197,19 +197,19 @@ class Column:
     """A column of N values of one kind.
 
     Args:
-        kind: of "other" nothing can be read; `told` says what it holds.
+        kind: of "other" nothing can be read; `description` says what it holds.
         values: of numbers, int64 or float64 (NaN: missing); of truth values 0, 1 or NaN; of dates
             datetime64[us] (NaT: missing), on their own clocks.
         offsets: of dates in a time zone, minutes (N,) from UTC.
         given: of text, a list or the fields of a file.
-        told: what it holds, for messages.
+        description: what it holds, for messages.
     """
 
     kind: Kind
     values: NDArray[Any] | None = None
     offsets: Rows | None = None
     given: Fields | list[str | None] | None = None
-    told: str = ""
+    description: str = ""
 
     def __len__(self) -> int:
         held = self.given if self.values is None else self.values
@@ -231,8 +231,8 @@ class Column:
         if self.values is None:
             return Texts(np.full(len(self), -1), [])
         once, codes = np.unique(self.values, return_inverse=True)
-        told = [None if each != each else _told(each, self.kind) for each in once.tolist()]
-        return Texts(codes.astype(np.int64), [""] * len(once)).changed(told)
+        written = [None if each != each else _written(each, self.kind) for each in once.tolist()]
+        return Texts(codes.astype(np.int64), [""] * len(once)).changed(written)
 
     @cached_property
     def cast(self) -> tuple[NDArray[np.float64], Rows]:
@@ -273,7 +273,7 @@ class Column:
         return Column("text", given=[*self.texts.to_list(), *other.texts.to_list()])
 
 
-def _told(value: Any, kind: Kind) -> str:
+def _written(value: Any, kind: Kind) -> str:
     if kind == "boolean":
         return "true" if value else "false"
     return str(value)

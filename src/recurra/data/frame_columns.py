@@ -53,7 +53,7 @@ def _of_polars(values: Any) -> Column:
         instants = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
         return _zoned(local, instants)
     if kind.is_nested() or name in ("Binary", "Object", "Duration", "Time"):
-        return Column("other", given=[None] * len(values), told=name)
+        return Column("other", given=[None] * len(values), description=name)
     return Column("text", given=[None if each is None else str(each) for each in values.to_list()])
 
 
@@ -111,7 +111,9 @@ def _of_list(values: list[Any]) -> Column:
             "time",
             "ndarray",
         ):
-            return Column("other", given=[None] * len(plain), told=f"values of {each.__name__}")
+            return Column(
+                "other", given=[None] * len(plain), description=f"values of {each.__name__}"
+            )
     return Column("text", given=[None if each is None else str(each) for each in plain])
 
 

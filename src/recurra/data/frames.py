@@ -76,7 +76,7 @@ class Frame:
         column = self.columns[found]
         if column.kind == "other" and what != "time":  # which says what it wants
             raise DataError(
-                f"{self.where(0)}: column {found!r} holds {column.told}",
+                f"{self.where(0)}: column {found!r} holds {column.description}",
                 expected=f"numbers, dates or text as --{what}",
             )
         return found
@@ -150,7 +150,7 @@ def read_frame(path: Path) -> Frame:
 def of_table(table: Table) -> Frame:
     """The columns of a table."""
     columns = {
-        name: Column("other", given=[None] * len(each), told="lists or objects")
+        name: Column("other", given=[None] * len(each), description="lists or objects")
         if name in table.nested
         else Column("text", given=each)
         for name, each in table.columns.items()

@@ -1,4 +1,4 @@
-"""A long sequence as a batch of contiguous streams, read chunk after chunk."""
+"""A long sequence as a batch of contiguous streams, read bptt after bptt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Cursor:
 @final
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk of every stream.
+    """One bptt of every stream.
 
     `inputs` and `targets` are (B, T), the targets one step ahead; `fresh` where the streams have
     just begun, so that no state may be carried into them; `following` is the next cursor;
@@ -42,14 +42,14 @@ class Streams:
     """A sequence (N,) cut into B streams of equal length that are read side by side.
 
     Each pass starts at a random place, as on a ring, so that no pass cuts the sequence where
-    another did; chunks vary in length around `chunk` (Merity et al., 2017, arXiv:1708.02182,
+    another did; chunks vary in length around `bptt` (Merity et al., 2017, arXiv:1708.02182,
     section 5.1), so that no place is always the last that gradients flow into. All of it follows
     from (seed, cursor) alone.
 
     Args:
         ids: the sequence (N,), at least 2 long.
         batch: B, lowered where the sequence is too short for it.
-        chunk: mean steps of a chunk.
+        bptt: mean steps of a bptt.
         cuts: places (C,), ascending, before which a state ends; None for none.
         silent: places that are read and are no targets: 0 stands there in their place.
     """
@@ -59,7 +59,7 @@ class Streams:
         ids: Ids,
         *,
         batch: int,
-        chunk: int,
+        bptt: int,
         seed: int,
         cuts: npt.NDArray[np.int64] | None = None,
         silent: range = range(0),
@@ -67,18 +67,18 @@ class Streams:
         self.ids = ids
         self.silent = silent
         self.cuts = cuts
-        self.batch = max(1, min(batch, (len(ids) - 1) // max(2, min(chunk, 16))))
+        self.batch = max(1, min(batch, (len(ids) - 1) // max(2, min(bptt, 16))))
         self.length = (len(ids) - 1) // self.batch
-        self.chunk = min(chunk, self.length)
+        self.bptt = min(bptt, self.length)
         self.seed = seed
 
     def read(self, cursor: Cursor) -> Chunk:
-        """The chunk at this cursor."""
+        """The bptt at this cursor."""
         left = self.length - cursor.position
         draw = np.random.default_rng((self.seed, cursor.epoch, cursor.position))
-        steps = int(draw.integers(self.chunk * 3 // 4, self.chunk * 5 // 4 + 1))
-        # A rest too short to be worth a step joins the last chunk.
-        steps = left if left - steps < self.chunk // 4 else max(1, steps)
+        steps = int(draw.integers(self.bptt * 3 // 4, self.bptt * 5 // 4 + 1))
+        # A rest too short to be worth a step joins the last bptt.
+        steps = left if left - steps < self.bptt // 4 else max(1, steps)
         start = int(np.random.default_rng((self.seed, cursor.epoch)).integers(len(self.ids)))
         firsts = start + cursor.position + self.length * np.arange(self.batch)
         window = firsts[:, None] + np.arange(steps + 1)

@@ -25,7 +25,7 @@ class Lab:
     """
 
     name: str
-    summary: str
+    question: str
     file: Literal["none", "may", "must"] = "none"
 
     @property
@@ -50,7 +50,7 @@ class Lab:
             raise OptionError(
                 f"lab {self.name} with the file {context.path}", expected="no file: it has its own"
             )
-        context.heading(self.name, self.summary)
+        context.heading(self.name, self.question)
         script = import_module(f"recurra.labs.{self.name.replace('-', '_')}")
         from torch.random import fork_rng
 

@@ -8,8 +8,8 @@ from typing import final
 import torch
 
 from recurra.labs.context import LabContext
+from recurra.labs.render import argmax as render
 from recurra.labs.speller import Alphabet
-from recurra.labs.told import argmax as told
 
 SCORES = (
     ((0.1, 0.3, 0.5), (0.3, 0.5, 0.1)),
@@ -37,7 +37,7 @@ def run(context: LabContext) -> ArgMax:
         texts=tuple(alphabet.text(row) for row in scores.argmax(2)),
         windows=windows("hello", 3),
     )
-    told.tell(context, result, SCORES)
+    render.tell(context, result, SCORES)
     return result
 
 

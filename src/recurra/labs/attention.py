@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from recurra.core.attention import KINDS, Attention, Memory
 from recurra.labs.context import LabContext
-from recurra.labs.told import attention as told
+from recurra.labs.render import attention as render
 from recurra.nn import GRU, HiddenState, Ragged
 from recurra.training.one_sentence import one_thread
 
@@ -119,8 +119,8 @@ class Reverser(nn.Module):
         hidden, state = self.decoder(self.before(before), state)
         weights = None
         if self.attention is not None and memory is not None:
-            looked = self.attention(hidden, memory)
-            hidden, weights = torch.cat([hidden, looked.context], 2), looked.weights
+            attention = self.attention(hidden, memory)
+            hidden, weights = torch.cat([hidden, attention.context], 2), attention.weights
         return self.head(torch.tanh(self.join(hidden))), weights, state
 
     def loss(self, strings: Ragged) -> Tensor:
@@ -135,19 +135,19 @@ class Reverser(nn.Module):
     def backwards(self, strings: Ragged) -> tuple[Tensor, Tensor | None]:
         """Fed its own letters: letters (B, T), T of the longest; weights (B, T, S) if any."""
         memory, state = self.read(strings)
-        letter, letters, looked = torch.full((strings.batch, 1), BEGIN), [], []
+        letter, letters, attention = torch.full((strings.batch, 1), BEGIN), [], []
         for _ in range(strings.steps):
             scores, weights, state = self.said(letter, memory, state)
             letter = scores.argmax(2)
             letters.append(letter)
-            looked += [] if weights is None else [weights]
-        return torch.cat(letters, 1), torch.cat(looked, 1) if looked else None
+            attention += [] if weights is None else [weights]
+        return torch.cat(letters, 1), torch.cat(attention, 1) if attention else None
 
 
 def run(context: LabContext) -> AttentionLab:
     """Give all the time that general takes, then show where each kind looks."""
     task = QUICK if context.quick else FULL
-    told.begin(context, task)
+    render.begin(context, task)
     learnt, seen = {}, {}
     test = strings(task, TESTED, torch.Generator().manual_seed(context.seed + 1))
     shown = strings(task, 8, torch.Generator().manual_seed(context.seed + 2))
@@ -163,10 +163,10 @@ def run(context: LabContext) -> AttentionLab:
             learnt[kind] = judged(model, test, batches, seconds)
             if kind != FIXED:
                 seen[kind] = look(model, shown)
-            told.learnt(context, kind, learnt[kind])
+            render.learnt(context, kind, learnt[kind])
     context.aside(f"{time.perf_counter() - begun:.0f} s")
     result = AttentionLab(learnt, seen, task)
-    told.tell(context, result)
+    render.tell(context, result)
     return result
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from recurra.labs.context import LabContext
-from recurra.labs.told import basics as told
+from recurra.labs.render import basics as render
 from recurra.nn import RNN
 
 LETTERS = "helo"
@@ -62,7 +62,7 @@ def run(context: LabContext) -> Basics:
         leaked_time_first=apart(time_first(changed)[0][1:], time_first(x)[0][1:]),
         hello=tuple(zip(hand[0].tolist(), output[0].tolist(), strict=True)),
     )
-    told.tell(context, result, WORDS)
+    render.tell(context, result, WORDS)
     return result
 
 

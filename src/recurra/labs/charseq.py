@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from recurra.labs.context import LabContext
 from recurra.labs.hihello import floor
+from recurra.labs.render import charseq as render
 from recurra.labs.speller import Alphabet, Speller, descend
-from recurra.labs.told import charseq as told
 from recurra.nn import RNN
 
 TEXT = " if you want you"
@@ -69,7 +69,7 @@ def run(context: LabContext) -> CharSeq:
     free = ALPHABET.text(model.write(x[:, :1], len(TEXT) - 1)[0])
     readings = [read(width, ids, 3 if context.quick else 10) for width in (SIZE, 1)]
     result = CharSeq(said, free, losses[1], losses[0], floor(SIZE), *readings)
-    told.tell(context, result, TEXT)
+    render.tell(context, result, TEXT)
     return result
 
 

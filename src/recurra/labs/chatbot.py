@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
 from recurra.labs.context import LabContext
-from recurra.labs.told import chatbot as told
+from recurra.labs.render import chatbot as render
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.training.one_sentence import one_thread
 
@@ -77,8 +77,8 @@ OPTIONS: Final[dict[str, Any]] = {
     "layers": 1,
     "dropout": 0.1,
     "smoothing": 0.0,
-    "rate": 0.03,
-    "members": 1,
+    "lr": 0.03,
+    "ensemble": 1,
     "precision": "float32",
     "score": "exact",
 }
@@ -131,7 +131,7 @@ def run(context: LabContext) -> Chatbot:
         _keep(context, model)
         examples = (*model.report["best"][:2], *model.report["worst"][:2])
         result = _judged(model, [(each["source"], each["true"]) for each in examples], {})
-    told.tell(context, result, own=context.path is None)
+    render.tell(context, result, own=context.path is None)
     return result
 
 

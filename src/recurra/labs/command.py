@@ -33,7 +33,7 @@ def run(
         context.table(
             ("lab", "what it shows"),
             [
-                (f"{lab.name} [FILE]" if lab.file != "none" else lab.name, lab.summary)
+                (f"{lab.name} [FILE]" if lab.file != "none" else lab.name, lab.question)
                 for lab in labs.all_labs()
             ],
         )

@@ -45,13 +45,13 @@ class LabContext:
         if self.seed < 0:
             raise OptionError(f"--seed {self.seed}", expected="0 or more")
 
-    def heading(self, name: str, summary: str) -> None:
+    def heading(self, name: str, question: str) -> None:
         """Begin a lab."""
         from rich.rule import Rule
         from rich.text import Text
 
         self.console.print(Rule(Text(f"lab {name}", style="bold")))
-        self.say(summary[0].upper() + summary[1:] + ".", style="italic")
+        self.say(question[0].upper() + question[1:] + ".", style="italic")
 
     def section(self, title: str) -> None:
         """Begin a part of a lab."""

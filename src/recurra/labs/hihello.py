@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from recurra.labs.context import LabContext
+from recurra.labs.render import hihello as render
 from recurra.labs.speller import Alphabet, Loss, Speller, descend, squared_error
-from recurra.labs.told import hihello as told
 from recurra.nn import RNN
 
 TEXT = "hihello"
@@ -68,7 +68,7 @@ def run(context: LabContext) -> HiHello:
         floor=floor(ALPHABET.letters),
         needed=needed(x, y, seeds),
     )
-    told.tell(context, result, ALPHABET.known.symbols, len(seeds))
+    render.tell(context, result, ALPHABET.known.symbols, len(seeds))
     return result
 
 

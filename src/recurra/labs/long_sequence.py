@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from recurra.labs.context import LabContext
+from recurra.labs.render import long_sequence as render
 from recurra.labs.speller import Alphabet, Speller, descend
-from recurra.labs.told import long_sequence as told
 from recurra.nn import RNN
 
 TEXT = (
@@ -96,7 +96,7 @@ def run(context: LabContext) -> LongSequence:
         written_by_windows=ALPHABET.text(model.write(prompt, rest)[0]),
         written=ALPHABET.text(carried.write(prompt, rest)[0]),
     )
-    told.tell(context, result, TEXT)
+    render.tell(context, result, TEXT)
     return result
 
 

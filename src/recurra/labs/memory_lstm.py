@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy, one_hot
 from recurra.labs.context import LabContext
 from recurra.labs.memory_rnn import ALPHABET, HIDDEN, SYMBOLS
 from recurra.labs.memory_rnn import TEXT as BEGINNING
+from recurra.labs.render import memory_lstm as render
 from recurra.labs.speller import Alphabet, Loss, Speller, descend, squared_error
-from recurra.labs.told import memory_lstm as told
 from recurra.nn import GRU, LSTM, RNN, Ragged
 
 TEXT = BEGINNING + " show me your limit!"
@@ -74,7 +74,7 @@ def run(context: LabContext) -> MemoryLSTM:
     lengths = LENGTHS[:2] if context.quick else LENGTHS
     holds = {name: held(context.seed, layer, lengths) for name, layer in LAYERS.items()}
     result = MemoryLSTM(bare, head, rows, holds)
-    told.tell(context, result, LENGTHS)
+    render.tell(context, result, LENGTHS)
     return result
 
 

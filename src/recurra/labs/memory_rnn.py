@@ -12,8 +12,8 @@ from torch.nn.functional import one_hot
 
 from recurra.labs.basics import apart
 from recurra.labs.context import LabContext
+from recurra.labs.render import memory_rnn as render
 from recurra.labs.speller import Alphabet, Speller, descend, squared_error
-from recurra.labs.told import memory_rnn as told
 from recurra.nn import RNN
 
 TEXT = "hello pytorch. how long can a rnn cell remember?"
@@ -90,7 +90,7 @@ def run(context: LabContext) -> MemoryRNN:
         from_library=from_library,
         reserved=(wider.ids("01")[0].tolist(), [wider.start, wider.end]),
     )
-    told.tell(context, result, TEXT)
+    render.tell(context, result, TEXT)
     return result
 
 

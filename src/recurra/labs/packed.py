@@ -10,7 +10,7 @@ from torch import nn
 
 from recurra.labs.basics import apart
 from recurra.labs.context import LabContext
-from recurra.labs.told import packed as told
+from recurra.labs.render import packed as render
 from recurra.nn import RNN, Ragged
 
 SENTENCES = (
@@ -70,5 +70,5 @@ def run(context: LabContext) -> Packed:
         guessed=tuple(int(row.nonzero().max()) + 1 for row in words.padded()),
         states=tuple(tuple(row[:, 0].tolist()) for row in output.to_list()),
     )
-    told.tell(context, result, SENTENCES)
+    render.tell(context, result, SENTENCES)
     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from recurra.labs.context import LabContext
-from recurra.labs.told import sentiment as told
+from recurra.labs.render import sentiment as render
 from recurra.tasks.labels.estimator import LabelModel
 
 THINGS: Final = ("plot", "music", "ending", "cast", "pace", "light", "dialogue", "first scene")
@@ -24,12 +24,12 @@ STEPS: Final = 500
 class Sentiment:
     """The share of right moods on sentences held out: the reader's and each baseline's.
 
-    `looked` has sentences with the share that each word had in the decision.
+    `attention` has sentences with the share that each word had in the decision.
     """
 
     accuracy: float
     baselines: dict[str, float]
-    looked: tuple[tuple[str, tuple[str, ...], tuple[float, ...]], ...]
+    attention: tuple[tuple[str, tuple[str, ...], tuple[float, ...]], ...]
     verdict: str
 
 
@@ -38,24 +38,24 @@ def run(context: LabContext) -> Sentiment:
     steps = 60 if context.quick else STEPS
     if context.path is None:
         texts, moods = sentences(SENTENCES // (4 if context.quick else 1), context.seed)
-        model = LabelModel(steps=steps, seed=context.seed, members=1).fit(texts, moods)
+        model = LabelModel(steps=steps, seed=context.seed, ensemble=1).fit(texts, moods)
         shown = texts[:2]
     else:
         model = LabelModel(
-            steps=steps if context.quick else 2 * STEPS, seed=context.seed, members=1
+            steps=steps if context.quick else 2 * STEPS, seed=context.seed, ensemble=1
         ).fit(context.path)
         shown = [each["text"] for each in model.report["wrong"][:2]]
     report: dict[str, Any] = model.report
     result = Sentiment(
         accuracy=report["model"]["accuracy"]["estimate"],
         baselines={each["name"]: each["accuracy"]["estimate"] for each in report["baselines"]},
-        looked=tuple(
+        attention=tuple(
             (str(label), tuple(words), shares)
-            for label, words, shares in map(model.looked_at, shown)
+            for label, words, shares in map(model.attribution, shown)
         ),
         verdict=report["verdict"]["sentence"],
     )
-    told.tell(context, result, own=context.path is None)
+    render.tell(context, result, own=context.path is None)
     return result
 
 

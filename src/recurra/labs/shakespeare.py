@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 from recurra.data.files import embedded_text, read_text
 from recurra.errors import DataError
 from recurra.labs.context import LabContext
+from recurra.labs.render import shakespeare as render
 from recurra.labs.speller import descend
-from recurra.labs.told import shakespeare as told
 from recurra.networks.text import TextNetwork, stream_nats
 from recurra.runtime import text as runtime
 from recurra.runtime.text import Architecture
@@ -102,7 +102,7 @@ def run(context: LabContext) -> Shakespeare:
     best = min(learnt, key=lambda cell: learnt[cell].nats)
     warmth = {t: warm(networks[best], data, context.seed, t) for t in TEMPERATURES}
     result = Shakespeare(source.name, learnt, default, warmth)
-    told.tell(context, result, best)
+    render.tell(context, result, best)
     return result
 
 

@@ -16,7 +16,7 @@ from recurra.judge.bootstrap import Interval, counts_bootstrap
 from recurra.judge.verdict import Verdict, verdict
 from recurra.labs.context import LabContext
 from recurra.labs.prices import CLOSE, VOLUME, Days, Prices, read, walk
-from recurra.labs.told import stock as told
+from recurra.labs.render import stock as render
 from recurra.nn import LSTM
 from recurra.training.full_batch import Regressor, descend
 
@@ -105,11 +105,11 @@ def run(context: LabContext) -> Stock:
             f"{prices.name}: closes that are the same day after day",
             expected="prices that move, in the first 70 % of the days and in those that follow",
         )
-    told.begin(context, prices, len(train), len(test) - WINDOW)
+    render.begin(context, prices, len(train), len(test) - WINDOW)
     seeds = range(context.seed, context.seed + (2 if context.quick else SEEDS))
     found, steps = forecasts(train, test, seeds)
     result = judged(prices, train, test, found, steps)
-    told.tell(context, result)
+    render.tell(context, result)
     return result
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from recurra.labs.context import LabContext
-from recurra.labs.told import translate as told
+from recurra.labs.render import translate as render
 from recurra.nn import Ragged
 from recurra.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 
@@ -143,11 +143,11 @@ class Translate:
 def run(context: LabContext) -> Translate:
     """Train as the notes do, then batched, then with ever more of its own words fed back."""
     with one_thread():
-        told.begin(context)
+        render.begin(context)
         result = Translate(
             alone(context.seed), batched(context.seed), fed(context.seed, context.quick)
         )
-    told.tell(context, result)
+    render.tell(context, result)
     return result
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from recurra.labs.context import LabContext
-from recurra.labs.told import vanishing as told
+from recurra.labs.render import vanishing as render
 from recurra.nn import GRU, LSTM, RNN
 
 ROWS, STEPS, FEATURES, HIDDEN = 8, 101, 8, 64
@@ -63,7 +63,7 @@ def run(context: LabContext) -> Vanishing:
             for curve in curves
         },
     )
-    told.tell(context, result, len(seeds))
+    render.tell(context, result, len(seeds))
     return result
 
 

@@ -150,7 +150,7 @@ class Autoregressive(nn.Module):
             there: (B, H) bool.
         """
         look, values, scored = self._looks(windows, targets, there)
-        raw, said = self._told(windows, look)
+        raw, said = self._distribution(windows, look)
         nats = _nats(said, values, windows.unit)
         if self.training:
             known = windows.known
@@ -162,14 +162,14 @@ class Autoregressive(nn.Module):
 
     def distributions(self, windows: Windows, targets: Tensor, there: Tensor) -> Distribution:
         """What is said of each step (B, T + H), given those before it; arguments as of `loss`."""
-        return self._told(windows, self._looks(windows, targets, there)[0])[1]
+        return self._distribution(windows, self._looks(windows, targets, there)[0])[1]
 
     def nats(self, windows: Windows, targets: Tensor, there: Tensor) -> Tensor:
         """What each step (B, T + H) costs, whether it is scored or not; arguments as of `loss`."""
         look, values, _ = self._looks(windows, targets, there)
-        return _nats(self._told(windows, look)[1], values, windows.unit)
+        return _nats(self._distribution(windows, look)[1], values, windows.unit)
 
-    def _told(self, windows: Windows, look: Look) -> tuple[Tensor, Distribution]:
+    def _distribution(self, windows: Windows, look: Look) -> tuple[Tensor, Distribution]:
         """What is said of each step, raw (B, N, 3) and as distributions (B, N)."""
         beside = Beside.of(windows)
         inputs = self._inputs(look.features, beside)
@@ -196,7 +196,7 @@ class Autoregressive(nn.Module):
         # One wild value must not drown what is read for long.
         parts = [self._shown(linear).clamp(-10.0, 10.0), features[..., LINEAR:], beside.known]
         if self.sizes.past:
-            parts += [beside.past, beside.told.unsqueeze(-1)]
+            parts += [beside.past, beside.observed.unsqueeze(-1)]
         static = beside.static.unsqueeze(1)
         return torch.cat([*parts, static.expand(*features.shape[:-1], -1)], -1)
 

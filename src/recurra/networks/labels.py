@@ -138,7 +138,7 @@ class LabelNetwork(Network):
         self.architecture = architecture
         self.members = nn.ModuleList(Member(architecture) for _ in range(architecture.members))
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its layers and its size in a few words."""
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""

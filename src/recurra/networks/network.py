@@ -17,5 +17,5 @@ class Network(nn.Module, ABC):
         return {name: each.float().cpu().numpy() for name, each in self.state_dict().items()}
 
     @abstractmethod
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its layers and its size in a few words."""

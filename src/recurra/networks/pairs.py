@@ -19,7 +19,7 @@ from recurra.core.state import State
 from recurra.networks.network import Network
 from recurra.networks.pairs_decoder import Decoder, DecoderState, Memories, in_float
 from recurra.runtime import pairs as runtime
-from recurra.runtime.pairs import LOOKED, Architecture, Ids
+from recurra.runtime.pairs import ATTENTION, Architecture, Ids
 from recurra.search.hypotheses import Top
 
 CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
@@ -130,7 +130,7 @@ class PairNetwork(Network):
         self.architecture = architecture
         self.members = nn.ModuleList(Member(architecture) for _ in range(architecture.members))
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its layers and its size in a few words."""
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""
@@ -207,8 +207,8 @@ class Held:
         return self.state.batch
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
-        assert name == LOOKED
-        found: NDArray[np.float32] = self.state.looked.float().cpu().numpy()
+        assert name == ATTENTION
+        found: NDArray[np.float32] = self.state.attention.float().cpu().numpy()
         return found
 
     def select(self, rows: Sequence[int] | Ids) -> Held:
@@ -245,7 +245,7 @@ class PairDecoder:
         Args:
             counts: (B,) rows of each sentence; equally many without.
         """
-        members, device = len(self.network.members), state.state.looked.device
+        members, device = len(self.network.members), state.state.attention.device
         read = torch.from_numpy(np.ascontiguousarray(tokens, np.int64)).to(device)
         each = None if counts is None else torch.from_numpy(counts)
         scores: list[Tensor] = []

@@ -59,12 +59,12 @@ class DecoderState(State):
 
     layers: State
     fed: Tensor
-    looked: Tensor
+    attention: Tensor
 
     @property
     def batch(self) -> int:
         """The number of rows, R."""
-        return self.looked.shape[0]
+        return self.attention.shape[0]
 
     @staticmethod
     def beside(members: Sequence[DecoderState]) -> DecoderState:
@@ -73,7 +73,7 @@ class DecoderState(State):
             return members[0]
         layers = join_layers([each.layers for each in members])
         fed = torch.cat([each.fed for each in members], 1)
-        return DecoderState(layers, fed, torch.stack([each.looked for each in members]).mean(0))
+        return DecoderState(layers, fed, torch.stack([each.attention for each in members]).mean(0))
 
     def member(self, number: int, count: int) -> DecoderState:
         """The state of one member of `count`."""
@@ -82,7 +82,7 @@ class DecoderState(State):
         each = next(self.layers.leaves()).shape[1] // count
         part = slice(number * each, (number + 1) * each)
         layers = self.layers.map(lambda leaf: leaf[:, part])
-        return DecoderState(layers, self.fed[:, number : number + 1], self.looked)
+        return DecoderState(layers, self.fed[:, number : number + 1], self.attention)
 
 
 @final
@@ -235,12 +235,12 @@ class Decoder(nn.Module):
         below, above = self._parted(state.layers)
         with in_float(x):
             top, after = self.lower(x[:, None].float(), below)
-        looked = state.looked
+        attention = state.attention
         if fixed is not None:
             context = fixed
         else:
             assert self.attention is not None
-            context, looked = self._look(self.attention, top, memory.memory, counts)
+            context, attention = self._look(self.attention, top, memory.memory, counts)
         shown = top[:, 0]
         if self.upper is not None:
             x = self._drop(torch.cat([shown, context.to(shown.dtype)], -1))
@@ -249,10 +249,10 @@ class Decoder(nn.Module):
             shown = upper[:, 0]
             after = join_layers([after, then])
             assert self.last is not None
-            context, looked = self._look(self.last, upper, memory.last, counts)
+            context, attention = self._look(self.last, upper, memory.last, counts)
         output = self._found(shown, context)
         fed = output[:, None].float() if self.input_feeding else state.fed
-        return output, DecoderState(after, fed, looked)
+        return output, DecoderState(after, fed, attention)
 
     def _look(
         self, attention: Attention, top: Tensor, memory: Memory, counts: Tensor | None

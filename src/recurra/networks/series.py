@@ -31,7 +31,7 @@ class SeriesNetwork(Network):
             _member(architecture, number) for number in range(architecture.members)
         )
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its layers and its size in a few words."""
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""

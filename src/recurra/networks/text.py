@@ -63,7 +63,7 @@ class TextNetwork(Network):
         others = (other for other in self.others if isinstance(other, TextNetwork))
         return [self, *others]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its layers and its size in a few words."""
         layers, weights = self.recurrent, sum(p.numel() for p in self.parameters())
         count = f"{len(self.members)} times " if self.others else ""

@@ -40,7 +40,7 @@ class Beside(NamedTuple):
 
     known: Tensor
     past: Tensor
-    told: Tensor
+    observed: Tensor
     static: Tensor
     unit: Tensor
 
@@ -50,6 +50,6 @@ class Beside(NamedTuple):
         (batch, steps), both = windows.values.shape, windows.known.shape[1]
         # One step late, as it is known once it is over, and not beyond the origin.
         past = pad(windows.past, (0, 0, 1, both - steps - 1))
-        told = windows.values.new_zeros(batch, both)
-        told[:, 1 : steps + 1] = 1.0
-        return cls(windows.known, past, told, windows.static, windows.unit)
+        observed = windows.values.new_zeros(batch, both)
+        observed[:, 1 : steps + 1] = 1.0
+        return cls(windows.known, past, observed, windows.static, windows.unit)

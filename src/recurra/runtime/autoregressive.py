@@ -250,7 +250,7 @@ class Autoregressive:
         out[:, LINEAR:FEATURES] = features[LINEAR:].T
         parts = [beside.known]
         if self.sizes.past:
-            parts += [beside.past, beside.told[:, None]]
+            parts += [beside.past, beside.observed[:, None]]
         at = FEATURES
         for part in (*parts, beside.static):
             out[:, at : at + part.shape[1]] = part

@@ -90,8 +90,8 @@ class StudentT:
             if not moving.any():
                 break
         found = np.sqrt(nu) * np.tan(angle) * np.sign(side)
-        told = self.location.astype(np.float64)[:, None] + self.scale[:, None] * found
-        quantiles: Array = told.astype(self.location.dtype)
+        drawn = self.location.astype(np.float64)[:, None] + self.scale[:, None] * found
+        quantiles: Array = drawn.astype(self.location.dtype)
         return quantiles
 
 

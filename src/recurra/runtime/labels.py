@@ -208,11 +208,11 @@ class LabelNetwork:
             return mean
         said, many = self._said(batch, asked)
         lengths = batch.lengths
-        told = folds.sums(said, lengths, ids=batch.places, threads=self.threads)
+        sums = folds.sums(said, lengths, ids=batch.places, threads=self.threads)
         owners = np.repeat(np.arange(len(lengths)), lengths)
         each = many[:, 0] if batch.places is None else many[batch.places, 0]
         count = np.bincount(owners, each, len(lengths))[:, None].astype(np.float64)
-        return mean + self._directly(told, count)
+        return mean + self._directly(sums, count)
 
     def tags(self, scores: Array, lengths: Rows) -> Rows:
         """The likeliest tags (N,) of rows, given the scores (N, K) of their steps, end to end."""

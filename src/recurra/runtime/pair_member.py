@@ -209,7 +209,7 @@ class Member:
             context = encoded.vector[owners]
             x, rows = np.concatenate([x[tokens], context], 1), None
         shown = self.lower.step(x, before, after, x_rows=rows, threads=threads)
-        found, looked = self._found(
+        found, attention = self._found(
             shown,
             context,
             lambda both: self._upper.step(both, before, after, threads=threads),
@@ -220,7 +220,7 @@ class Member:
         )
         if self.fed:
             after[self.fed] = found
-        return found, looked
+        return found, attention
 
     def read(
         self, inputs: Ids, counts: Ids, encoded: Reading, lengths: Ids, owners: Ids, threads: int
@@ -260,17 +260,17 @@ class Member:
         threads: int,
     ) -> tuple[Array, Array | None]:
         """What the layers over `shown` (R, H) find, (R, E), and where they looked last."""
-        looked = None
+        attention = None
         if self.attention is not None:
-            context, looked = self.attention(
+            context, attention = self.attention(
                 shown, encoded.keys, encoded.values, lengths, owners, threads
             )
         assert context is not None
         if self.last is not None:
             shown = upper(np.concatenate([shown, context], 1))
-            context, looked = self.last(
+            context, attention = self.last(
                 shown, encoded.again, encoded.values, lengths, owners, threads
             )
         found = self.output(np.concatenate([shown, context], 1), threads=threads)
         np.tanh(found, out=found)
-        return found, looked
+        return found, attention

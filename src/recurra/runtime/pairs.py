@@ -14,11 +14,11 @@ from recurra.runtime.pair_member import Architecture, Ids, Member, Reading
 from recurra.runtime.state import Array, State
 from recurra.runtime.weights import Weights
 
-__all__ = ["LOOKED", "Architecture", "Encoded", "Ids", "PairDecoder", "PairNetwork"]
+__all__ = ["ATTENTION", "Architecture", "Encoded", "Ids", "PairDecoder", "PairNetwork"]
 
 Nats = npt.NDArray[np.float64]
 
-LOOKED: Final = "attention"
+ATTENTION: Final = "attention"
 """The array of a decoder's state that says where its last step looked."""
 
 _LOGITS: Final = 128
@@ -173,7 +173,7 @@ class PairDecoder:
         arrays: dict[str, Array] = {}
         for member, each in zip(self.network.members, self.encoded.members, strict=True):
             arrays |= member.begin(each, owners, self.network.threads)
-        arrays[LOOKED] = np.zeros((len(owners), self.encoded.steps), np.float32)
+        arrays[ATTENTION] = np.zeros((len(owners), self.encoded.steps), np.float32)
         return State(arrays)
 
     def step(self, tokens: Ids, state: State, counts: Ids | None = None) -> tuple[Array, State]:
@@ -188,7 +188,7 @@ class PairDecoder:
         elif len(tokens) != len(owners):
             owners = owners.repeat(len(tokens) // max(1, len(owners)))
         outputs, after = [], dict[str, Array]()
-        looked: Array | None = None
+        attention: Array | None = None
         for member, each in zip(self.network.members, self.encoded.members, strict=True):
             found, where = member.step(
                 tokens,
@@ -201,12 +201,12 @@ class PairDecoder:
             )
             outputs.append(found)
             if where is not None:
-                looked = where if looked is None else looked + where
-        if looked is None:
-            looked = np.zeros((len(tokens), self.encoded.steps), np.float32)
+                attention = where if attention is None else attention + where
+        if attention is None:
+            attention = np.zeros((len(tokens), self.encoded.steps), np.float32)
         elif len(outputs) > 1:
-            looked /= np.float32(len(outputs))
-        after[LOOKED] = looked
+            attention /= np.float32(len(outputs))
+        after[ATTENTION] = attention
         return _beside(outputs), State(after)
 
     def logits(self, outputs: Array) -> Array:

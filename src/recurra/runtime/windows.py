@@ -55,7 +55,7 @@ class Beside(NamedTuple):
 
     known: Array
     past: Array
-    told: Array
+    observed: Array
     static: Array
     unit: Array
 
@@ -66,14 +66,14 @@ class Beside(NamedTuple):
         # One step late, as it is known once it is over, and not beyond the origin.
         past = np.zeros((batch, both, windows.past.shape[2]), np.float32)
         past[:, 1 : steps + 1] = windows.past[:, : both - 1]
-        told = np.zeros((batch, both), np.float32)
-        told[:, 1 : steps + 1] = 1.0
-        return cls(windows.known, past, told, windows.static, windows.unit)
+        observed = np.zeros((batch, both), np.float32)
+        observed[:, 1 : steps + 1] = 1.0
+        return cls(windows.known, past, observed, windows.static, windows.unit)
 
     def at(self, steps: int | slice) -> Beside:
         """One step, or some, of N."""
-        known, past, told = (each[:, steps] for each in self[:3])
-        return Beside(known, past, told, self.static, self.unit)
+        known, past, observed = (each[:, steps] for each in self[:3])
+        return Beside(known, past, observed, self.static, self.unit)
 
     def select(self, rows: npt.NDArray[np.int64]) -> Beside:
         """The rows named by indices."""

@@ -69,7 +69,7 @@ class Beam:
             raise OptionError(f"beam = {self.width}", expected="1 or more; 1 is greedy")
         if not 1 <= self.n_best <= self.width:
             raise OptionError(
-                f"best = {self.n_best} of a beam of {self.width}",
+                f"n-best = {self.n_best} of a beam of {self.width}",
                 expected="from 1 to the width of the beam",
                 fix="widen the beam",
             )
@@ -80,7 +80,9 @@ class Beam:
             if not 0 <= value <= _MOST_PENALTY:
                 raise OptionError(f"{name} = {value}", expected=f"from 0 to {_MOST_PENALTY:g}")
         if self.no_repeat_ngram < 0:
-            raise OptionError(f"no-repeat = {self.no_repeat_ngram}", expected="0 or more tokens")
+            raise OptionError(
+                f"no-repeat-ngram = {self.no_repeat_ngram}", expected="0 or more tokens"
+            )
         if not self.prune >= 0:
             raise OptionError(f"prune = {self.prune}", expected="0 nats or more")
 

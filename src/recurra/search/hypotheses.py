@@ -315,10 +315,10 @@ class Hypotheses(Generic[S]):
     def hypotheses(self, found: Sequence[Sequence[Finished]]) -> list[list[Hypothesis]]:
         """What was found of each of the B sequences, and where it looked."""
         maps = iter(_gathered(self._seen, [one.rows for each in found for one in each]))
-        return [[_told(one, next(maps)) for one in each] for each in found]
+        return [[_hypothesis(one, next(maps)) for one in each] for each in found]
 
 
-def _told(found: Finished, attention: NDArray[Any] | None) -> Hypothesis:
+def _hypothesis(found: Finished, attention: NDArray[Any] | None) -> Hypothesis:
     tokens = tuple(found.tokens.tolist())
     return Hypothesis(tokens, found.score, found.log_probability, attention, found.ended)
 

@@ -34,7 +34,7 @@ def draw(path: str | PathLike[str]) -> list[Path]:
     sections = told_of[task](run) if task in told_of else []
     # What attention looked at is on the page as tables, whose letters are the browser's.
     pictures = [
-        name for name in drawn if name.endswith(".png") and not name.startswith(pairs.ATTENTION)
+        name for name in drawn if name.endswith(".png") and not name.startswith(pairs.PICTURES)
     ]
     names = [page.write(run, sections, pictures), curves.draw(run), *drawn]
     return [run.path / name for name in names]

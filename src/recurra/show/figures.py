@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from recurra.judge.translation import NAMES as PAIRS
-from recurra.tasks.labels import terminal as labels
-from recurra.tasks.labels.truth import NAMES as LABELS
-from recurra.tasks.pairs import terminal as pairs
+from recurra.tasks.labels import render as labels
+from recurra.tasks.labels.targets import NAMES as LABELS
+from recurra.tasks.pairs import render as pairs
 from recurra.tasks.render import percent
-from recurra.tasks.series import terminal as series
+from recurra.tasks.series import render as series
 from recurra.tasks.text import evaluate
 from recurra.tasks.text import report as text
 
@@ -37,9 +37,14 @@ class Table:
     note: str = ""
 
 
-def told(task: str, report: dict[str, Any]) -> str:
+def summary(task: str, report: dict[str, Any]) -> str:
     """The report as a terminal has it."""
-    tellers = {"labels": labels.told, "pairs": pairs.told, "series": series.told, "text": text.told}
+    tellers = {
+        "labels": labels.summary,
+        "pairs": pairs.summary,
+        "series": series.summary,
+        "text": text.summary,
+    }
     return tellers[task](report) if task in tellers else ""
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recurra.bundle import REPORT, Run
 from recurra.show.page import Section, macro
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
-from recurra.tasks.labels.report import LOOKED
+from recurra.tasks.labels.report import ATTRIBUTION
 from recurra.tasks.render import printable
 
 CLASSES: Final = 30
@@ -41,9 +41,9 @@ def draw(run: Run) -> list[str]:
         names.append(_confusion(run, report))
     if report["calibration"]:
         names.append(_calibration(run, report["calibration"]))
-    if run.has(LOOKED):
-        run.write_text("figures/looked.html", page(run.path.name, run.read_json(LOOKED)))
-        names.append("figures/looked.html")
+    if run.has(ATTRIBUTION):
+        run.write_text("figures/attribution.html", page(run.path.name, run.read_json(ATTRIBUTION)))
+        names.append("figures/attribution.html")
     return names
 
 
@@ -95,26 +95,28 @@ def _calibration(run: Run, found: dict[str, Any]) -> str:
     return write(run, "figures/calibration.png", drawn)
 
 
-def page(name: str, looked: list[dict[str, Any]]) -> str:
+def page(name: str, attributed: list[dict[str, Any]]) -> str:
     """The page of examples whose steps are coloured by their share."""
-    return PAGE.format(name=escape(name), rows=examples(looked))
+    return PAGE.format(name=escape(name), rows=examples(attributed))
 
 
 def sections(run: Run) -> list[Section]:
     """What the run's page says beside its pictures."""
-    if not run.has(LOOKED):
+    if not run.has(ATTRIBUTION):
         return []
-    with run.intact(LOOKED):
-        body = macro("parts", "made", examples(run.read_json(LOOKED)))
-    told = "The darker a step, the larger its share in the score of the class that was chosen "
-    told += "(gradient times input). It says where a small change would matter, not what it means."
-    return [Section("looked", "Where it looked", told, body)]
+    with run.intact(ATTRIBUTION):
+        body = macro("parts", "made", examples(run.read_json(ATTRIBUTION)))
+    summary = "The darker a step, the larger its share in the score of the class that was chosen "
+    summary += (
+        "(gradient times input). It says where a small change would matter, not what it means."
+    )
+    return [Section("attribution", "Where it looked", summary, body)]
 
 
-def examples(looked: list[dict[str, Any]]) -> str:
+def examples(attributed: list[dict[str, Any]]) -> str:
     """HTML of examples whose steps are coloured by their share."""
     rows = []
-    for each in looked:
+    for each in attributed:
         shares: NDArray[np.float64] = np.array(each["shares"])
         strength = shares / max(shares.max(), 1e-12)
         steps = "".join(

@@ -46,7 +46,7 @@ class Section:
 
     name: str
     title: str
-    told: str
+    summary: str
     body: Markup | str = ""
 
 
@@ -83,8 +83,8 @@ def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str
     if report is not None:
         with run.intact(REPORT):
             head = replace(head, **_judged(config["task"], report))
-            told = macro("parts", "pre", printed(figures.told(config["task"], report)))
-            parts.append(Section("report", "The report in full", "", told))
+            summary = macro("parts", "pre", printed(figures.summary(config["task"], report)))
+            parts.append(Section("report", "The report in full", "", summary))
     with run.intact(CONFIG):
         parts.append(_settings(config, report))
     content = _templates().get_template("page.html").render(head=head, sections=parts)
@@ -145,8 +145,8 @@ def _templates() -> Environment:
 
 def _curves(run: Run) -> Section:
     drawn = svg(curves.plot(run, *CHART), "losses over the steps of the training")
-    told = "The loss on the part that trains and on the part that chooses, step by step."
-    return Section("curves", "Training", told, macro("parts", "picture", drawn))
+    summary = "The loss on the part that trains and on the part that chooses, step by step."
+    return Section("curves", "Training", summary, macro("parts", "picture", drawn))
 
 
 def _pictures(run: Run, names: Sequence[str]) -> Section:

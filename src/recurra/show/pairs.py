@@ -12,9 +12,9 @@ from recurra.bundle import REPORT, Run
 from recurra.judge.translation import NAMES
 from recurra.show.page import Section, macro
 from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
-from recurra.tasks.pairs.blocks import labels
-from recurra.tasks.pairs.report import LOOKED
-from recurra.tasks.pairs.terminal import METRICS
+from recurra.tasks.pairs.attention_map import labels
+from recurra.tasks.pairs.render import METRICS
+from recurra.tasks.pairs.report import ATTENTION
 from recurra.tasks.render import fitted, printable
 
 PAGE: Final = """<!doctype html>
@@ -33,7 +33,7 @@ of what it took from the source came from there as it wrote this piece.</p>
 </body></html>
 """
 
-ATTENTION: Final = "figures/attention"
+PICTURES: Final = "figures/attention"
 """What the names of the pictures of attention begin with."""
 
 LABEL: Final = 24
@@ -43,10 +43,10 @@ LABEL: Final = 24
 def draw(run: Run) -> list[str]:
     """Draw what the run has recorded; returns the names of the files."""
     names = []
-    if run.has(LOOKED):
-        sentences = looked(run)
+    if run.has(ATTENTION):
+        sentences = attention(run)
         for number, (each, weights) in enumerate(sentences, 1):
-            names.append(_attention(run, each, weights, f"{ATTENTION}-{number}.png"))
+            names.append(_attention(run, each, weights, f"{PICTURES}-{number}.png"))
         # Browsers have letters and ways of joining them that no picture here has.
         run.write_text("figures/attention.html", page(run.path.name, sentences))
         names.append("figures/attention.html")
@@ -125,18 +125,20 @@ def page(name: str, sentences: list[tuple[dict[str, Any], NDArray[Any]]]) -> str
 
 def sections(run: Run) -> list[Section]:
     """What the run's page says beside its pictures."""
-    if not run.has(LOOKED):
+    if not run.has(ATTENTION):
         return []
-    body = macro("parts", "made", tables(looked(run)))
-    told = "A row for each piece that it wrote, a column for each that it read. The darker a cell, "
-    told += "the more of what it took from the source came from there as it wrote this piece."
-    return [Section("looked", "Where it looked", told, body)]
+    body = macro("parts", "made", tables(attention(run)))
+    summary = (
+        "A row for each piece that it wrote, a column for each that it read. The darker a cell, "
+    )
+    summary += "the more of what it took from the source came from there as it wrote this piece."
+    return [Section("attention", "Where it looked", summary, body)]
 
 
-def looked(run: Run) -> list[tuple[dict[str, Any], NDArray[Any]]]:
+def attention(run: Run) -> list[tuple[dict[str, Any], NDArray[Any]]]:
     """Sentences of the test part, and the weights (written, read) of their pieces."""
-    arrays, facts = run.read_arrays(LOOKED)
-    with run.intact(LOOKED):
+    arrays, facts = run.read_arrays(ATTENTION)
+    with run.intact(ATTENTION):
         return [(each, arrays[str(k)]) for k, each in enumerate(facts["sentences"])]
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from recurra.bundle import REPORT, Run
 from recurra.codecs.frequency import Frequency
 from recurra.show.picture import BLUE, GREEN, ORANGE, figure, font_for, write
-from recurra.tasks.series.baselines import NAIVE, SEASONAL
+from recurra.tasks.series.baselines.measured import NAIVE, SEASONAL
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.report import AHEAD, INFLUENCE, SCORED
-from recurra.tasks.series.truth import NAMES
+from recurra.tasks.series.targets import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,8 +118,8 @@ def _forecast(run: Run, recorded: _Recorded, name: str = "forecast") -> str:
         origin = int(recorded.arrays["origins"][window])
         _fan(axes, recorded, place, window)
         began = origin - recorded.facts["context"]
-        moments, values = recorded.values(place, began, origin + horizon)
-        axes.plot(moments, values, color="black", linewidth=1.2, label="what came")
+        datetimes, values = recorded.values(place, began, origin + horizon)
+        axes.plot(datetimes, values, color="black", linewidth=1.2, label="what came")
         if "baseline" in recorded.arrays:
             ahead = recorded.when(place, np.arange(origin, origin + horizon))
             line = recorded.arrays["baseline"][window]

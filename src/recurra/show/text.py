@@ -51,8 +51,8 @@ def sections(run: Run) -> list[Section]:
     with run.intact(HISTORY):
         found = [_samples(run)]
     if not run.has(INSIDE):
-        told = "Nothing of its inside is recorded: this training has not come to its end."
-        return [*found, Section("inside", "Inside", told)]
+        summary = "Nothing of its inside is recorded: this training has not come to its end."
+        return [*found, Section("inside", "Inside", summary)]
     arrays, facts = run.read_arrays(INSIDE)
     report = run.read_json(REPORT) if run.has(REPORT) else None
     with run.intact(REPORT):
@@ -87,10 +87,10 @@ def _samples(run: Run) -> Section:
         }
         for k in places
     ]
-    told = "What it wrote by itself at some steps, at temperature 0.8 and without a prompt."
+    summary = "What it wrote by itself at some steps, at temperature 0.8 and without a prompt."
     if not rows:
-        told = "This run has recorded no samples."
-    return Section("samples", "Samples as it learnt", told, macro("text", "samples", rows))
+        summary = "This run has recorded no samples."
+    return Section("samples", "Samples as it learnt", summary, macro("text", "samples", rows))
 
 
 # -- surprise -----------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def _samples(run: Run) -> Section:
 
 def _surprise(nats: NDArray[Any], facts: dict[str, Any]) -> Section:
     passage = facts["passage"]
-    told = (
+    summary = (
         f"An ordinary passage of the test part: it costs {nats.mean():.3f} nats a token, the whole "
         f"{facts['whole']:.3f}. The more a token stands out, the less it was "
         "expected after all the true text before it."
@@ -125,7 +125,7 @@ def _surprise(nats: NDArray[Any], facts: dict[str, Any]) -> Section:
     ]
     cells = surprised(passage["pieces"], nats, edges)
     body = macro("text", "surprise", cells, legend, signs, surprises)
-    return Section("surprise", "What surprises it", told, body)
+    return Section("surprise", "What surprises it", summary, body)
 
 
 def levels(whole: float) -> tuple[float, ...]:
@@ -200,12 +200,12 @@ def _units(values: NDArray[Any], facts: dict[str, Any]) -> Section:
         else:
             why = "varies more than most"
         rows.append({"title": title, "why": why, "cells": cells, "most": most})
-    told = (
+    summary = (
         "Numbers that the network (of several the first) carries from token to token, after each "
         "token of the beginning of that passage. Those that go with something a reader can see "
         "were chosen on other text; r is told of this one."
     )
-    return Section("units", "What it carries", told, macro("text", "units", rows, _TINTS))
+    return Section("units", "What it carries", summary, macro("text", "units", rows, _TINTS))
 
 
 # -- how far back -------------------------------------------------------------------------------
@@ -222,12 +222,12 @@ def _context(arrays: dict[str, NDArray[Any]], whole: float) -> Section:
     steps, nats, error = (arrays[f"context.{name}"] for name in ("steps", "nats", "error"))
     found = settled(steps, nats, whole)
     if found is None:
-        told = (
+        summary = (
             f"After {steps[-1]:,} tokens the loss is still more than 1 % from its end, "
             f"{whole:.3f}: it uses more context than that."
         )
     else:
-        told = (
+        summary = (
             f"After {found:,} tokens the loss is within 1 % of its end, {whole:.3f}: so much "
             "context it uses, and so many tokens it has to read before its figures can be trusted."
         )
@@ -247,14 +247,14 @@ def _context(arrays: dict[str, NDArray[Any]], whole: float) -> Section:
     axes.legend(frameon=False)
     label = "loss against tokens of carried state"
     return Section(
-        "context", "How much context it uses", told, macro("parts", "picture", svg(drawn, label))
+        "context", "How much context it uses", summary, macro("parts", "picture", svg(drawn, label))
     )
 
 
 def _gradient(norms: NDArray[Any]) -> Section:
     shares = np.cumsum(norms) / max(float(norms.sum()), 1e-30)
     half, most = (int(np.searchsorted(shares, share)) + 1 for share in (0.5, 0.99))
-    told = (
+    summary = (
         "How much a small change of a token, so far back, would change the loss (norm of the "
         f"gradient by its vector, mean over places). Half of it lies in the last {half:,} "
         f"token{'s' if half > 1 else ''}, 99 % in the last {most:,}."
@@ -269,7 +269,7 @@ def _gradient(norms: NDArray[Any]) -> Section:
     axes.grid(alpha=0.3)
     label = "gradient by distance"
     return Section(
-        "gradient", "How far back it looks", told, macro("parts", "picture", svg(drawn, label))
+        "gradient", "How far back it looks", summary, macro("parts", "picture", svg(drawn, label))
     )
 
 
@@ -278,7 +278,7 @@ def _gradient(norms: NDArray[Any]) -> Section:
 
 def _memory(report: dict[str, Any], facts: dict[str, Any]) -> Section:
     train, test = (facts["learnt"][part]["nats"] for part in ("train", "test"))
-    told = (
+    summary = (
         f"The text it learnt costs it {train:.3f} nats a token, the test part, read in the same "
         f"windows, {test:.3f}: {100 * (test / train - 1):+.1f} %. What it writes by itself is "
         "looked up in the training text, and so is a piece of the test part, for comparison."
@@ -294,4 +294,6 @@ def _memory(report: dict[str, Any], facts: dict[str, Any]) -> Section:
         for name, each in [*written, ("true text of the test part", facts["truth"])]
     ]
     copied = [(name, printed(each["longest_copied"])) for name, each in written]
-    return Section("memory", "What it knows by heart", told, macro("text", "memory", rows, copied))
+    return Section(
+        "memory", "What it knows by heart", summary, macro("text", "memory", rows, copied)
+    )

@@ -18,7 +18,7 @@ from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
     from recurra.runtime.certificate import Certificate
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 Net = TypeVar("Net")
 
@@ -66,7 +66,7 @@ class Model(ABC, Generic[Net]):
         return import_module(f"recurra.tasks.{self.task}.trainer").trainer(self)
 
     @classmethod
-    def resume(cls, path: str | PathLike[str], *, watcher: Watcher | None = None) -> Self:
+    def resume(cls, path: str | PathLike[str], *, callback: Callback | None = None) -> Self:
         """Go on with an interrupted training to its end, as if it had never stopped.
 
         Raises:
@@ -82,7 +82,7 @@ class Model(ABC, Generic[Net]):
             )
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
-        model._trainer().resume(run, watcher)
+        model._trainer().resume(run, callback)
         return model
 
     # -- use ---------------------------------------------------------------------------------

@@ -10,17 +10,17 @@ from rich.cells import cell_len, set_cell_size
 
 from recurra.runtime.certificate import Certificate
 
-Told = Callable[[dict[str, Any]], str]
+Summary = Callable[[dict[str, Any]], str]
 
 WIDTH: Final = 79
 
 _JOINERS: Final = "\u200c\u200d"  # they belong to words and emoji, and move no text
 
 
-def evaluate(model: Any, sources: Sequence[str], told: Told, *, as_json: bool) -> None:
+def evaluate(model: Any, sources: Sequence[str], summary: Summary, *, as_json: bool) -> None:
     """`recurra evaluate`: the report on other data, or the run's own."""
     found = model.evaluate(list(sources)) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else told(found))
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else summary(found))
 
 
 def certificate(found: Certificate) -> str:

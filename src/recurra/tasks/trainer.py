@@ -20,11 +20,11 @@ from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, TrainingError
 from recurra.networks.network import Network
 from recurra.runtime.certificate import CERTIFICATE, Certificate
-from recurra.tasks.design import Design
 from recurra.tasks.model import Model
+from recurra.tasks.model_plan import ModelPlan
 from recurra.training import processes, session
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Settings, Trainee, Watcher, seeded, train
+from recurra.training.loop import Callback, Settings, TrainingTask, seeded, train
 from recurra.training.optimiser import Rates
 from recurra.training.plan import Clock
 from recurra.training.precision import Precision
@@ -58,7 +58,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
         """What large products run in."""
 
     @abstractmethod
-    def design(self, data: Data, precision: Precision, device: torch.device) -> Design:
+    def plan_model(self, data: Data, precision: Precision, device: torch.device) -> ModelPlan:
         """What the options, the data and the time allow."""
 
     @abstractmethod
@@ -66,7 +66,9 @@ class Trainer(ABC, Generic[M, Data, Net]):
         """The network of an architecture, its weights drawn."""
 
     @abstractmethod
-    def trainee(self, network: Net, data: Data, settings: dict[str, Any]) -> Trainee[Any]:
+    def training_task(
+        self, network: Net, data: Data, settings: dict[str, Any]
+    ) -> TrainingTask[Any]:
         """What the loop trains."""
 
     @abstractmethod
@@ -74,11 +76,11 @@ class Trainer(ABC, Generic[M, Data, Net]):
         """What the run's configuration says of the data."""
 
     @abstractmethod
-    def inference(self, data: Data, design: Design) -> dict[str, Any]:
+    def inference(self, data: Data, model_plan: ModelPlan) -> dict[str, Any]:
         """What use needs beside the architecture, the weights and the files of `prepare`."""
 
     @abstractmethod
-    def prepare(self, run: Run, data: Data, watcher: Watcher) -> None:
+    def prepare(self, run: Run, data: Data, callback: Callback) -> None:
         """Write what the run needs beside its weights, and the baselines."""
 
     @abstractmethod
@@ -116,30 +118,32 @@ class Trainer(ABC, Generic[M, Data, Net]):
         summary: str,
         out: str | PathLike[str] | None,
         overwrite: bool,
-        watcher: Watcher | None,
+        callback: Callback | None,
         clock: Clock,
     ) -> None:
         """Train on data that came from these files."""
-        options, watcher = self.model._options, watcher or Silence()
+        options, callback = self.model._options, callback or Silence()
         device = session.device_of(options.device)
         processes.agree("the data that they read", lambda: self.facts(data))
         precision = processes.first(lambda: self.precision(device))
-        design = self.design(data, precision, device)  # all of them, since it may train a little
-        design = processes.first(lambda: design)
+        model_plan = self.plan_model(
+            data, precision, device
+        )  # all of them, since it may train a little
+        model_plan = processes.first(lambda: model_plan)
         with seeded(options.seed, FIRST_WEIGHTS):
-            network = self.build(design.architecture).to(device)
+            network = self.build(model_plan.architecture).to(device)
         place = out or processes.first(self.model._in_temporary_run)
         run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=files))
         try:
-            watcher.says(summary)
-            watcher.says(f"model: {network.told()} ({design.reason}); {precision}")
+            callback.says(summary)
+            callback.says(f"model: {network.summary()} ({model_plan.reason}); {precision}")
             for before in run.replaced[-1:]:
-                watcher.says(f"until it is finished, the run that it replaces is {before}")
-            config = self._configuration(data, design, precision, device)
+                callback.says(f"until it is finished, the run that it replaces is {before}")
+            config = self._configuration(data, model_plan, precision, device)
             processes.first(lambda: run.write_json(CONFIG, config))
-            processes.first(lambda: self.prepare(run, data, watcher))
+            processes.first(lambda: self.prepare(run, data, callback))
             self.model._load_parts(run, config["inference"])
-            self._trained(run, data, network, precision, watcher, clock, new=True)
+            self._trained(run, data, network, precision, callback, clock, new=True)
         except BaseException:
             if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
                 # Nothing was learnt: what is there would only be in the way of the next attempt.
@@ -147,7 +151,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
             raise
 
     def _configuration(
-        self, data: Data, design: Design, precision: Precision, device: torch.device
+        self, data: Data, model_plan: ModelPlan, precision: Precision, device: torch.device
     ) -> dict[str, Any]:
         """All that loading and resuming need, fixed from here."""
         options = self.model._options
@@ -156,15 +160,16 @@ class Trainer(ABC, Generic[M, Data, Net]):
             "task": self.model.task,
             "recurra": __version__,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "inference": {"architecture": design.architecture} | self.inference(data, design),
+            "inference": {"architecture": model_plan.architecture}
+            | self.inference(data, model_plan),
             "data": self.facts(data),
             "options": {each.name: getattr(options, each.name) for each in fields(options)},
-            "training": design.settings
+            "training": model_plan.settings
             | {
-                "rates": asdict(design.rates),
-                "finish": design.finish,
-                "patience": design.patience,
-                "back": design.back,
+                "rates": asdict(model_plan.rates),
+                "finish": model_plan.finish,
+                "patience": model_plan.patience,
+                "back": model_plan.back,
                 "seed": options.seed,
                 "bfloat16": precision.bfloat16,
                 "bfloat16_reason": precision.reason,
@@ -177,14 +182,14 @@ class Trainer(ABC, Generic[M, Data, Net]):
             },
         }
 
-    def resume(self, run: Run, watcher: Watcher | None) -> None:
+    def resume(self, run: Run, callback: Callback | None) -> None:
         """Go on with an interrupted training to its end, as if it had never stopped.
 
         Raises:
             BundleError: the run is damaged, or has no checkpoint.
             DataError: the data have changed since.
         """
-        watcher = watcher or Silence()
+        callback = callback or Silence()
         processes.check(self.model.task, self.several)
         config = run.config()
         with run.intact(CONFIG):
@@ -201,7 +206,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
             # Sums are split over threads: another number rounds differently.
             torch.set_num_threads(threads)
         if begun != processes.count():
-            watcher.says(
+            callback.says(
                 f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
                 "dropout drops"
             )
@@ -212,7 +217,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
         # What is missing or damaged is told now, not when hours of training have passed.
         self.model._load_parts(run, config["inference"])
         run.check(self.model.baselines, *([WEIGHTS] if run.history() else []))
-        self._trained(run, data, network, precision, watcher, Clock(), new=False)
+        self._trained(run, data, network, precision, callback, Clock(), new=False)
 
     def _data_of(self, run: Run, config: dict[str, Any]) -> Data:
         """The data that a run was begun with; a fault of the copy in the run names the copy."""
@@ -234,13 +239,13 @@ class Trainer(ABC, Generic[M, Data, Net]):
         data: Data,
         network: Net,
         precision: Precision,
-        watcher: Watcher,
+        callback: Callback,
         clock: Clock,
         *,
         new: bool,
     ) -> None:
         settings = run.config()["training"]
-        trainee = self.trainee(network, data, settings)
+        training_task = self.training_task(network, data, settings)
         how = Settings(
             seed=settings["seed"],
             rates=Rates(**settings["rates"]),
@@ -250,23 +255,23 @@ class Trainer(ABC, Generic[M, Data, Net]):
         )
         if new:
             progress = session.begin(
-                trainee,
+                training_task,
                 network,
                 self.model._options,
                 how,
                 precision,
                 run,
-                watcher,
+                callback,
                 clock,
                 reserve=processes.first(lambda: self.seconds_needed(network, data)),
             )
         else:
-            progress = train(trainee, network, None, how, precision, run, watcher, clock)
+            progress = train(training_task, network, None, how, precision, run, callback, clock)
         if not progress.reason:
             raise KeyboardInterrupt
         self.model._adopt(run)
         best = self.load(run).to(next(network.parameters()).device)
-        epochs = progress.step / trainee.steps_an_epoch
+        epochs = progress.step / training_task.steps_an_epoch
         processes.first(lambda: self.judge(run, best, data, progress, epochs))
         certificate = processes.first(lambda: self._certified(run, data))
         # Its plan is done: there is nothing to go on with.
@@ -276,7 +281,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
                 f"{run.path}: the loss exploded after step {progress.step}",
                 expected="a loss that falls",
                 fix=f"the weights of step {progress.best_step} are kept; train again with a lower "
-                "--rate",
+                "--lr",
             )
         # Not sooner: what overwrote a good run by a slip may come to nothing.
         processes.first(run.settle)
@@ -290,8 +295,8 @@ class Trainer(ABC, Generic[M, Data, Net]):
     def _certified(self, run: Run, data: Data) -> Certificate:
         """The certificate, which the report tells of too."""
         found = self.model.certify(data)
-        told = {"held": found.held, "sentence": found.sentence()}
-        run.write_json(REPORT, run.read_json(REPORT) | {"certificate": told})
+        summary = {"held": found.held, "sentence": found.sentence()}
+        run.write_json(REPORT, run.read_json(REPORT) | {"certificate": summary})
         return found
 
     def load(self, run: Run) -> Net:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from recurra.errors import OptionError
@@ -11,13 +11,19 @@ from recurra.errors import OptionError
 DEFAULT_MINUTES: Final = 2.0
 
 
-def option(default: Any, help: str, **limits: float) -> Any:
+def option(default: Any, help: str, *, flag: str | None = None, **limits: float) -> Any:
     """A field of an options class: its default, its one-line help, and its limits.
 
     Args:
+        flag: what the command line calls it, where that is not its name.
         limits: `least` (included), `above` (excluded), `below` (excluded), `most` (included).
     """
-    return field(default=default, metadata={"help": help, **limits})
+    return field(default=default, metadata={"help": help, "flag": flag, **limits})
+
+
+def flag_of(each: Field[Any]) -> str:
+    """What the command line calls a field: --hidden, --train-on-validation."""
+    return f"--{each.metadata['flag'] or each.name.replace('_', '-')}"
 
 
 @dataclass(kw_only=True)
@@ -49,9 +55,9 @@ class TrainingOptions:
         for each in fields(self):
             value, limits = getattr(self, each.name), each.metadata
             if not _fits(value, kinds[each.name]):
-                raise OptionError(f"--{each.name} {value!r}", expected=_kind(kinds[each.name]))
+                raise OptionError(f"{flag_of(each)} {value!r}", expected=_kind(kinds[each.name]))
             if isinstance(value, int | float) and not _within(value, limits):
-                raise OptionError(f"--{each.name} {value}", expected=_range(limits))
+                raise OptionError(f"{flag_of(each)} {value}", expected=_range(limits))
         given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n) is not None]
         if len(given) > 1:
             raise OptionError(

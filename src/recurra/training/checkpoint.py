@@ -51,7 +51,7 @@ def write(
     progress: Progress,
     network: nn.Module,
     optimisers: Sequence[torch.optim.Optimizer],
-    carry: Mapping[str, Tensor],
+    train_state: Mapping[str, Tensor],
 ) -> None:
     """Write everything into one file, so that a crash leaves the old one or the new one.
 
@@ -60,7 +60,7 @@ def write(
     if not processes.is_first():
         return
     arrays = {f"network/{k}": _array(v) for k, v in network.state_dict().items()}
-    arrays |= {f"carry/{k}": _array(v) for k, v in carry.items()}
+    arrays |= {f"carry/{k}": _array(v) for k, v in train_state.items()}
     for number, optimiser in enumerate(optimisers):
         for index, state in optimiser.state_dict()["state"].items():
             for key, value in state.items():
@@ -125,7 +125,7 @@ def weights(run: Run) -> tuple[int, dict[str, Tensor]]:
 
 
 def carried(run: Run) -> dict[str, Tensor]:
-    """The carry in the checkpoint, as the trainee packed it.
+    """The training state in the checkpoint, as the training task packed it.
 
     Raises:
         BundleError: there is no checkpoint, or it is damaged.

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from recurra.core.again import again
 from recurra.core.layers import GRU, LSTM, RNN
+from recurra.core.vjp import again
 
 BETAS: Final = (0.9, 0.999)
 EPSILON: Final = 1e-8
@@ -50,9 +50,9 @@ def descend(
     try:
         for step in range(1, steps + 1):
             with torch.no_grad():
-                hidden = rows.walk()
+                hidden = rows.forward()
                 slope = torch.addmm(bias, hidden, matrix.T).sub_(y).mul_(2 / y.numel())
-                pulled = (rows.pull(slope @ matrix), (slope.T @ hidden).flatten(), slope.sum(0))
+                pulled = (rows.vjp(slope @ matrix), (slope.T @ hidden).flatten(), slope.sum(0))
                 gradient = torch.cat(pulled)
                 mean.lerp_(gradient, 1 - fast)
                 square.mul_(slow).addcmul_(gradient, gradient, value=1 - slow)

@@ -26,23 +26,23 @@ from recurra.training.precision import Precision
 from recurra.training.schedule import rate
 from recurra.training.together import together
 
-Carry = TypeVar("Carry")
+TrainState = TypeVar("TrainState")
 
 
 @final
 @dataclass(frozen=True)
-class Loss(Generic[Carry]):
+class Loss(Generic[TrainState]):
     """The loss of one step.
 
     Args:
         means: scalars whose sum is minimised; no two of them have a weight in common.
         total: what they sum up.
-        carry: what the next step needs.
+        train_state: what the next step needs.
     """
 
     means: tuple[Tensor, ...]
     total: LossSum
-    carry: Carry
+    train_state: TrainState
 
     @property
     def mean(self) -> Tensor:
@@ -54,7 +54,7 @@ class Loss(Generic[Carry]):
         together([mean.backward for mean in self.means], self.means[0].device)
 
 
-class Trainee(Protocol[Carry]):
+class TrainingTask(Protocol[TrainState]):
     """What a task gives to the loop.
 
     A carry is a value: where the data stand and which state goes on from step to step. What is
@@ -75,10 +75,10 @@ class Trainee(Protocol[Carry]):
     def most_steps(self) -> int:
         """Steps beyond which more time would not help."""
 
-    def first(self) -> Carry:
+    def first(self) -> TrainState:
         """The carry of step 0."""
 
-    def loss(self, network: nn.Module, carry: Carry) -> Loss[Carry]:
+    def loss(self, network: nn.Module, train_state: TrainState) -> Loss[TrainState]:
         """The loss of the next batch."""
 
     def select(self, network: nn.Module) -> LossSum:
@@ -93,20 +93,20 @@ class Trainee(Protocol[Carry]):
         It consumes no randomness of the training.
         """
 
-    def finish(self, carry: Carry) -> Carry:
+    def finish(self, train_state: TrainState) -> TrainState:
         """The carry with which the selection part, having chosen, is read for training too.
 
         The same one where it never is.
         """
 
-    def pack(self, carry: Carry) -> Mapping[str, Tensor]:
+    def pack(self, train_state: TrainState) -> Mapping[str, Tensor]:
         """The carry as named arrays."""
 
-    def unpack(self, arrays: Mapping[str, Tensor]) -> Carry:
+    def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
         """The carry that `pack` took apart."""
 
 
-class Watcher(Protocol):
+class Callback(Protocol):
     """Who is told how a training goes."""
 
     def begins(self, plan: Plan, step: int) -> None:
@@ -137,8 +137,8 @@ class Settings:
         warm_up: the share of the steps over which the rates rise.
         patience: reports without a better selection loss after which the training ends.
         finish: the share of the steps, at the end, that read the selection part as well. By then
-            it has chosen: what it says of weights trained on it is no longer asked. A trainee that
-            goes on with the carry it had trains on nothing more; its last weights are kept.
+            it has chosen: what it says of weights trained on it is no longer asked. A task that
+            goes on with the train state it had trains on nothing more; its last weights are kept.
         back: whether what finishes are the best weights so far, where two reports were worse.
     """
 
@@ -152,13 +152,13 @@ class Settings:
 
 
 def train(
-    trainee: Trainee[Carry],
+    training_task: TrainingTask[TrainState],
     network: nn.Module,
     plan: Plan | None,
     settings: Settings,
     precision: Precision,
     run: Run,
-    watcher: Watcher,
+    callback: Callback,
     clock: Clock,
 ) -> Progress:
     """Train until the plan is done, nothing improves, the loss explodes or Ctrl-C comes.
@@ -178,22 +178,22 @@ def train(
     highest = peaks(optimisers)
     if plan is None:
         progress, arrays = checkpoint.read(run, network, optimisers)
-        carry = trainee.unpack(arrays)
+        train_state = training_task.unpack(arrays)
         if processes.is_first():
             run.sweep()
             run.cut_history(progress.step)
         clock = Clock(progress.seconds)
     else:
-        progress, carry = Progress(0, plan), trainee.first()
-        checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+        progress, train_state = Progress(0, plan), training_task.first()
+        checkpoint.write(run, progress, network, optimisers, training_task.pack(train_state))
     processes.agree("the checkpoint to go on from", lambda: progress)
     if progress.reason:
         return progress
     device = next(network.parameters()).device
     mark = (progress.step, processes.first(clock.elapsed))
     network.train()
-    with _shown(watcher), _interrupts() as interrupted:
-        watcher.begins(progress.plan, progress.step)
+    with _shown(callback), _interrupts() as interrupted:
+        callback.begins(progress.plan, progress.step)
         while not progress.reason and not processes.anywhere(interrupted.is_set()):
             started = time.perf_counter()
             step, plan = progress.step, progress.plan
@@ -202,11 +202,11 @@ def train(
                     # These weights have been learning by heart.
                     best_yet, _ = run.read_arrays(WEIGHTS)
                     network.load_state_dict({k: torch.from_numpy(v) for k, v in best_yet.items()})
-                before, carry = carry, trainee.finish(carry)
+                before, train_state = train_state, training_task.finish(train_state)
                 progress = replace(progress, finishing=True)
-                watcher.says(
+                callback.says(
                     "from here on nothing chooses: the last weights are kept"
-                    if carry is before
+                    if train_state is before
                     else "from here on the selection part, having chosen, is trained on too"
                 )
             factor = rate((step + 1) / plan.steps, warm_up=settings.warm_up)
@@ -215,12 +215,12 @@ def train(
                 optimiser.zero_grad(set_to_none=True)
             with seeded(settings.seed, step, processes.rank()):
                 with precision(device):
-                    loss = trainee.loss(network, carry)
+                    loss = training_task.loss(network, train_state)
                 loss.backward()
             total = processes.summed(network, loss.total)
             norm = clip(network.parameters(), settings.clip)
-            if not (math.isfinite(norm) and _bearable(total, trainee.ceiling)):
-                watcher.says(
+            if not (math.isfinite(norm) and _bearable(total, training_task.ceiling)):
+                callback.says(
                     f"the loss exploded at step {step + 1} (loss {total.mean:.3g}, gradient norm "
                     f"{norm:.3g}); training stops"
                 )
@@ -228,18 +228,20 @@ def train(
                 break
             for optimiser in optimisers:
                 optimiser.step()
-            carry, seen, step = loss.carry, progress.seen + total, step + 1
-            watcher.stepped(step, total.mean, total.count, time.perf_counter() - started)
+            train_state, seen, step = loss.train_state, progress.seen + total, step + 1
+            callback.stepped(step, total.mean, total.count, time.perf_counter() - started)
             progress = replace(progress, step=step, seen=seen)
             if plan.due(step):
                 processes.agree(f"the weights at step {step}", lambda: processes.digest(network))
                 selected = score = None
                 if not progress.finishing:
                     selected, score = processes.first(
-                        lambda: (trainee.select(network).mean, trainee.score(network))
+                        lambda: (training_task.select(network).mean, training_task.score(network))
                     )
                 if selected is not None and not math.isfinite(selected):
-                    watcher.says(f"the selection loss is {selected} at step {step}; training stops")
+                    callback.says(
+                        f"the selection loss is {selected} at step {step}; training stops"
+                    )
                     progress = replace(progress, reason="diverged")
                     break
                 progress = _judged(progress, selected, score, settings)
@@ -262,12 +264,14 @@ def train(
                 }
                 if score is not None:
                     line["score"] = score
-                if (sample := processes.first(lambda: trainee.sample(network))) is not None:
+                if (sample := processes.first(lambda: training_task.sample(network))) is not None:
                     line["sample"] = sample
                 if processes.is_first():
                     run.append_history(line)
-                watcher.reported(line, progress.plan, best)
-                checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+                callback.reported(line, progress.plan, best)
+                checkpoint.write(
+                    run, progress, network, optimisers, training_task.pack(train_state)
+                )
     progress = replace(progress, seconds=clock.elapsed())
     if progress.reason == "diverged" and not progress.best_step:
         # These weights are no good, and none were chosen: those of the last checkpoint are kept.
@@ -278,7 +282,7 @@ def train(
     elif not progress.best_step:
         write_weights(run, network)
     if progress.reason in ("", "diverged"):
-        checkpoint.write(run, progress, network, optimisers, trainee.pack(carry))
+        checkpoint.write(run, progress, network, optimisers, training_task.pack(train_state))
     # What is read from here on has been written.
     processes.agree("how the training ended", lambda: progress.reason)
     return progress
@@ -330,11 +334,11 @@ def _bearable(total: LossSum, ceiling: float) -> bool:
 
 
 @contextmanager
-def _shown(watcher: Watcher) -> Iterator[None]:
+def _shown(callback: Callback) -> Iterator[None]:
     try:
         yield
     finally:
-        watcher.ends()
+        callback.ends()
 
 
 @contextmanager

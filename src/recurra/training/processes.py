@@ -44,10 +44,10 @@ _LAST_WORDS: Final = timedelta(seconds=10)
 
 def count() -> int:
     """How many processes train together."""
-    told = os.environ.get("WORLD_SIZE")
-    if told is None or not all(name in os.environ for name in _TOLD):
+    size = os.environ.get("WORLD_SIZE")
+    if size is None or not all(name in os.environ for name in _TOLD):
         return 1
-    return int(told)
+    return int(size)
 
 
 def rank() -> int:

@@ -11,13 +11,13 @@ from recurra.bundle import Run
 from recurra.errors import OptionError
 from recurra.training import processes
 from recurra.training.budget import TrainingOptions
-from recurra.training.calibration import calibrate
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Settings, Trainee, Watcher, train
+from recurra.training.loop import Callback, Settings, TrainingTask, train
 from recurra.training.plan import REPORTS, Clock, Plan
 from recurra.training.precision import Precision, measure
+from recurra.training.time_budget import calibrate
 
-Carry = TypeVar("Carry")
+TrainState = TypeVar("TrainState")
 
 
 def device_of(name: str) -> torch.device:
@@ -52,13 +52,13 @@ def precision_of(name: str, device: torch.device, *, small: bool = False) -> Pre
 
 
 def begin(
-    trainee: Trainee[Carry],
+    training_task: TrainingTask[TrainState],
     network: nn.Module,
     options: TrainingOptions,
     settings: Settings,
     precision: Precision,
     run: Run,
-    watcher: Watcher,
+    callback: Callback,
     clock: Clock,
     *,
     reserve: float,
@@ -71,13 +71,13 @@ def begin(
     if options.steps is not None:
         plan = Plan(options.steps, min(REPORTS, options.steps))
     elif options.epochs is not None:
-        steps = max(1, round(options.epochs * trainee.steps_an_epoch))
+        steps = max(1, round(options.epochs * training_task.steps_an_epoch))
         plan = Plan(steps, min(REPORTS, steps))
     else:
         assert options.seconds is not None
-        most = trainee.most_steps
+        most = training_task.most_steps
         plan = calibrate(
-            trainee,
+            training_task,
             network,
             precision,
             clock,
@@ -86,8 +86,8 @@ def begin(
             most=most,
         )
         if plan.steps == most:
-            watcher.says(f"{most:,} steps are all that would help: less than the time given")
-    return train(trainee, network, plan, settings, precision, run, watcher, clock)
+            callback.says(f"{most:,} steps are all that would help: less than the time given")
+    return train(training_task, network, plan, settings, precision, run, callback, clock)
 
 
 def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from bits import check_same
 from recurra.codecs.sequence_encoder import Encoder
-from recurra.judge.calibration import probabilities
+from recurra.judge.probability_calibration import probabilities
 from recurra.tasks.labels import classify
-from toy_labels import KINDS, network, prepared
+from toy_labels import KINDS, dataset, network
 
 chosen_rows = st.lists(st.integers(0, 199), min_size=1, max_size=12)
 
@@ -35,7 +35,7 @@ def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_scores_are_in_the_order_of_the_rows(
     kind: str, member: int | None, chosen: list[int]
 ) -> None:
-    net, inputs, rows = network(kind, members=2).in_use(), prepared(kind).inputs, np.array(chosen)
+    net, inputs, rows = network(kind, members=2).in_use(), dataset(kind).inputs, np.array(chosen)
     found = classify.scores(net, inputs, rows, member)
     expected = [net.scores(inputs.batch(np.array([row])), member) for row in chosen]
     assert found.dtype == np.float64
@@ -46,14 +46,14 @@ def test_scores_are_in_the_order_of_the_rows(
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_no_rows_there_are_no_scores(kind: str) -> None:
     net = network(kind).in_use()
-    found = classify.scores(net, prepared(kind).inputs, np.arange(0))
+    found = classify.scores(net, dataset(kind).inputs, np.arange(0))
     assert found.shape == (0, net.architecture.classes)
 
 
 @given(chosen_rows)
 @settings(max_examples=10)
 def test_tags_are_each_rows_best(chosen: list[int]) -> None:
-    trained, inputs, rows = network("tags", members=2), prepared("tags").inputs, np.array(chosen)
+    trained, inputs, rows = network("tags", members=2), dataset("tags").inputs, np.array(chosen)
     with torch.no_grad():
         for m in range(2):
             chain = trained.member(m).chain
@@ -85,7 +85,7 @@ def test_probabilities_are_a_distribution(
 
 @given(st.lists(st.lists(st.sampled_from(["good", "bad film", "", "x"]), max_size=8), max_size=6))
 def test_groups_come_in_order_whatever_their_sizes(groups: list[list[str]]) -> None:
-    encoder = prepared("text").encoder
+    encoder = dataset("text").encoder
     parts = list(classify.ahead(encoder, groups))
     assert [text for part, _ in parts for text in part] == list(itertools.chain(*groups))
     for part, inputs in parts:
@@ -105,7 +105,7 @@ def test_a_group_is_done_before_the_next_is_asked_for() -> None:
             asked.append(n)
             yield [f"line {n}"] * (1 + 4 * (n == 2))
 
-    said = classify.ahead(prepared("text").encoder, typed())
+    said = classify.ahead(dataset("text").encoder, typed())
     for part, _ in said:
         assert part[0] == f"line {asked[-1]}"
     assert asked == [0, 1, 2, 3]
@@ -122,7 +122,7 @@ def test_the_next_part_is_encoded_while_one_is_used(monkeypatch: pytest.MonkeyPa
         return found
 
     monkeypatch.setattr(Encoder, "encode", noted)
-    said = classify.ahead(prepared("text").encoder, [["a", "b", "c", "second"]])
+    said = classify.ahead(dataset("text").encoder, [["a", "b", "c", "second"]])
     assert next(said)[0] == ["a", "b"]
     assert done.wait(20)
     assert next(said)[0] == ["c", "second"]
@@ -133,12 +133,12 @@ def test_errors_come_after_what_stood_before_them() -> None:
         yield ["a", "b"]
         raise ValueError("the pipe broke")
 
-    said = classify.ahead(prepared("text").encoder, broken())
+    said = classify.ahead(dataset("text").encoder, broken())
     assert next(said)[0] == ["a", "b"]
     with pytest.raises(ValueError, match="the pipe broke"):
         next(said)
     wrong: Any = [["a", "b", "c", "d"], ["e", "f", "g", 5], ["h"]]
-    said = classify.ahead(prepared("text").encoder, wrong)
+    said = classify.ahead(dataset("text").encoder, wrong)
     assert [next(said)[0] for _ in range(3)] == [["a", "b"], ["c", "d"], ["e", "f"]]
     with pytest.raises(TypeError):
         next(said)

@@ -63,9 +63,9 @@ def test_a_test_file_reports(tmp_path: Path) -> None:
     assert len(data.learn) == 35
     assert data.found["in_test"] == 5
     assert data.test_files == (test,)
-    told = data.told()
-    assert "a: 45 texts (text: column 'text', label: column 'label'), 2 classes" in told
-    assert "10 of b report" in told
+    summary = data.summary()
+    assert "a: 45 texts (text: column 'text', label: column 'label'), 2 classes" in summary
+    assert "10 of b report" in summary
     with pytest.raises(DataError, match="given twice"):
         read([train], LabelOptions(test=str(train)))
     with pytest.raises(DataError, match="no data to train on"):
@@ -81,7 +81,7 @@ def test_the_default_is_digits() -> None:
     assert data.examples.inputs[0].shape == (8, 8)
     assert 0.9 < max(each.max() for each in data.examples.inputs) <= 1
     assert data.classes == tuple("0123456789")
-    assert "digits: 1,797 sequences of 8 channels, 10 classes" in data.told()
+    assert "digits: 1,797 sequences of 8 channels, 10 classes" in data.summary()
 
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from judged import baseline, in_sentences, logits, truth_of
 from recurra.errors import DataError
-from recurra.judge.calibration import probabilities
+from recurra.judge.probability_calibration import probabilities
 from recurra.tasks.labels import evaluate
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData, from_python

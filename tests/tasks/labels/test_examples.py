@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.data.places import Places
+from recurra.data.source_locations import Places
 from recurra.errors import DataError
 from recurra.tasks.labels.examples import Examples, numbers, repeats, texts, tokens
 

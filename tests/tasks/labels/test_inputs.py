@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError
 from recurra.networks.label_batch import TensorBatch
-from toy_labels import KINDS, prepared
+from toy_labels import KINDS, dataset
 
 rows_to_take = st.lists(st.integers(0, 199), min_size=1, max_size=20)
 
@@ -30,7 +30,7 @@ def parts(batch: TensorBatch) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("kind", KINDS)
 @given(rows_to_take)
 def test_a_batch_is_its_rows_encoded_in_their_order(kind: str, rows: list[int]) -> None:
-    of = prepared(kind)
+    of = dataset(kind)
     found = parts(TensorBatch.of(of.inputs, np.array(rows)))
     again = of.encoder.encode([of.data.examples.inputs[row] for row in rows])
     expected = parts(TensorBatch.of(again, np.arange(len(rows))))
@@ -44,7 +44,7 @@ def test_a_batch_is_its_rows_encoded_in_their_order(kind: str, rows: list[int]) 
 
 
 def test_numbers_are_scaled_by_the_training_part() -> None:
-    of = prepared("numbers")
+    of = dataset("numbers")
     inputs = of.data.examples.inputs
     scale = of.encoder.scale
     assert scale is not None
@@ -60,7 +60,7 @@ def test_numbers_are_scaled_by_the_training_part() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_encoder_comes_back(kind: str) -> None:
-    of = prepared(kind)
+    of = dataset(kind)
     again = Encoder.from_json(json.loads(json.dumps(of.encoder.to_json())))
     assert (again.kind, again.size) == (of.encoder.kind, of.encoder.size)
     some = of.data.examples.inputs[:9]
@@ -85,7 +85,7 @@ def test_an_encoder_comes_back(kind: str) -> None:
     ],
 )
 def test_damage_is_told(change: Any) -> None:
-    value = prepared("text").encoder.to_json()
+    value = dataset("text").encoder.to_json()
     change(value)
     with pytest.raises(BundleError, match="damaged"):
         Encoder.from_json(value)
@@ -93,7 +93,7 @@ def test_damage_is_told(change: Any) -> None:
 
 def test_to_keeps_lengths_on_the_cpu() -> None:
     for kind in KINDS:
-        batch = TensorBatch.of(prepared(kind).inputs, np.arange(3))
+        batch = TensorBatch.of(dataset(kind).inputs, np.arange(3))
         moved = batch.to(torch.device("meta"))
         assert moved.lengths.device.type == "cpu"
         others = {k: v for k, v in parts(moved).items() if k != "lengths"}

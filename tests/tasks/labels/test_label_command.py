@@ -18,7 +18,7 @@ from recurra.cli import main
 
 OPTIONS = [
     *["--steps", "100", "--hidden", "10", "--embedding", "8", "--batch", "8"],
-    *["--dropout", "0.1", "--rate", "0.05", "--threads", "1"],
+    *["--dropout", "0.1", "--lr", "0.05", "--threads", "1"],
 ]
 
 
@@ -152,7 +152,7 @@ def test_what_there_is_to_see_is_drawn(mood: Path, call: Recurra) -> None:
         "curves.png",
         "confusion.png",
         "calibration.png",
-        "looked.html",
+        "attribution.html",
     ]
     for file in files[1:4]:
         assert file.read_bytes().startswith(b"\x89PNG")

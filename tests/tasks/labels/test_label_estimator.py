@@ -19,7 +19,7 @@ from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.runtime.certificate import CERTIFICATE
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
-from recurra.tasks.labels.report import LOOKED
+from recurra.tasks.labels.report import ATTRIBUTION
 
 LESS: dict[str, Any] = {
     "hidden": 12,
@@ -27,7 +27,7 @@ LESS: dict[str, Any] = {
     "batch": 8,
     "dropout": 0.1,
     "threads": 1,
-    "rate": 0.05,
+    "lr": 0.05,
     "steps": 60,
 }
 
@@ -105,7 +105,7 @@ def test_it_learns_and_says_so(case: tuple[str, Any, Any, LabelModel]) -> None:
     assert len(report["baselines"]) >= 2
     held = {CONFIG, REPORT, WEIGHTS, ENCODER, CALIBRATION, "README.md", "history.jsonl"}
     assert held <= set(content(model.run.path))
-    assert model.run.has(LOOKED) == (name != "tags")
+    assert model.run.has(ATTRIBUTION) == (name != "tags")
     assert not model.run.has(CHECKPOINT)
 
 
@@ -150,7 +150,7 @@ def test_saved_and_loaded_it_says_the_same(
 
 def test_several_members_leave_different_folds_out() -> None:
     X, y = moods()
-    model = LabelModel(**LESS | {"members": 3, "steps": 60}).fit(X, y)
+    model = LabelModel(**LESS | {"ensemble": 3, "steps": 60}).fit(X, y)
     assert len(model.network.members) == 3
     arrays, _ = model.run.read_arrays(WEIGHTS)
     weights = [arrays[f"members.{m}.head.weight"] for m in range(3)]
@@ -161,10 +161,10 @@ def test_several_members_leave_different_folds_out() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_going_on_is_as_never_having_stopped(name: str, tmp_path: Path) -> None:
     X, y = CASES[name]()
-    options = LESS | {"steps": 30, "dropout": 0.3, "members": 2}
+    options = LESS | {"steps": 30, "dropout": 0.3, "ensemble": 2}
     whole = LabelModel(**options).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        LabelModel(**options).fit(X, y, out=tmp_path / "cut", watcher=Pressed(13))
+        LabelModel(**options).fit(X, y, out=tmp_path / "cut", callback=Pressed(13))
     cut = recurra.resume(tmp_path / "cut")
     for name, weight in whole.run.read_arrays(WEIGHTS)[0].items():
         np.testing.assert_array_equal(cut.run.read_arrays(WEIGHTS)[0][name], weight, name)
@@ -207,7 +207,7 @@ def test_it_is_copied_with_all_it_learnt(
     import joblib
 
     name, X, y, _ = case
-    model = LabelModel(**LESS | {"steps": 5, "members": 2}).fit(X, y)
+    model = LabelModel(**LESS | {"steps": 5, "ensemble": 2}).fit(X, y)
     if used:
         model.predict(X[:3])
     joblib.dump(model, tmp_path / "model.joblib")
@@ -312,7 +312,7 @@ def test_streams_are_certified_too(tmp_path: Path) -> None:
     path = tmp_path / "moods.tsv"
     lines = [f"{text}\t{label}" for text, label in zip(*moods(), strict=True)]
     path.write_text("\n".join(["text\tlabel", *lines]) + "\n")
-    model = LabelModel(**LESS | {"steps": 5, "bidirectional": False, "members": 2}).fit(path)
+    model = LabelModel(**LESS | {"steps": 5, "bidirectional": False, "ensemble": 2}).fit(path)
     found = model.certify()  # reading the file again
     shown = {each.name: each.difference for each in found.checks}
     assert found.held
@@ -329,7 +329,7 @@ def test_streams_are_certified_too(tmp_path: Path) -> None:
 def test_it_looked_at_the_word_that_says_it() -> None:
     X, y = moods()
     model = LabelModel(**LESS | {"steps": 150}).fit(X, y)
-    label, words, shares = model.looked_at("the plot was dull music 7")
+    label, words, shares = model.attribution("the plot was dull music 7")
     assert label == "bad"
     assert words == ["the", "plot", "was", "dull", "music", "7"]
     assert sum(shares) == pytest.approx(1)
@@ -338,7 +338,7 @@ def test_it_looked_at_the_word_that_says_it() -> None:
 
 def test_a_stream_says_after_each_step_what_the_sequence_so_far_says() -> None:
     X, y = waves()
-    model = LabelModel(**LESS | {"bidirectional": False, "members": 2}).fit(X, y)
+    model = LabelModel(**LESS | {"bidirectional": False, "ensemble": 2}).fit(X, y)
     for row in X[:4]:
         stream = model.stream()
         for end, step in enumerate(row, 1):

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from recurra.data.places import Places
+from recurra.data.source_locations import Places
 from recurra.tasks.labels import mistakes
 from recurra.tasks.labels.examples import Examples, numbers, texts, tokens
 from recurra.tasks.labels.mistakes import by_class, confusion, wrong
-from recurra.tasks.labels.truth import Numbers, Truth
+from recurra.tasks.labels.targets import Numbers, Targets
 
 
 def places(n: int) -> Places:
     return Places((("file.tsv", "line", range(2, n + 2)),))
 
 
-def truth_of(examples: Examples, *classes: str) -> Truth:
-    return Truth.of(examples, np.arange(len(examples)), classes)
+def truth_of(examples: Examples, *classes: str) -> Targets:
+    return Targets.of(examples, np.arange(len(examples)), classes)
 
 
-def of_texts(labels: str) -> Truth:
+def of_texts(labels: str) -> Targets:
     found = [f"text {n}" for n in range(len(labels))]
     return truth_of(texts(found, list(labels), places(len(labels))), "a", "b", "c", "d")
 

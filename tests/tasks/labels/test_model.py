@@ -16,18 +16,18 @@ from recurra.networks.labels import CELLS, LabelNetwork, Member
 from recurra.runtime.labels import Architecture
 from recurra.tasks.labels.influence import influence
 from recurra.training.loop import seeded
-from toy_labels import KINDS, network, prepared
+from toy_labels import KINDS, dataset, network
 
 
 def batch_of(kind: str, rows: list[int]) -> TensorBatch:
-    return TensorBatch.of(prepared(kind).inputs, np.array(rows))
+    return TensorBatch.of(dataset(kind).inputs, np.array(rows))
 
 
 def by_row(kind: str, rows: list[int], scores: Tensor) -> list[Tensor]:
     """Scores of each row: (K,), or where steps are tagged (T, K)."""
     if kind != "tags":
         return list(scores)
-    return list(torch.split(scores, prepared(kind).inputs.lengths[rows].tolist()))
+    return list(torch.split(scores, dataset(kind).inputs.lengths[rows].tolist()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -120,7 +120,7 @@ def test_features_that_have_learnt_nothing_say_nothing() -> None:
 
 def test_a_row_does_not_see_what_its_neighbours_features_say() -> None:
     net, rows = speaking(), [3, 14, 15, 92, 65]
-    inputs = prepared("text").inputs
+    inputs = dataset("text").inputs
     with torch.no_grad():
         together = net(batch_of("text", rows))
         for row, expected in zip(rows, together, strict=True):
@@ -268,14 +268,14 @@ def test_sizes_come_back() -> None:
 def test_it_says_what_it_is() -> None:
     one = network("text")
     count = sum(p.numel() for p in one.parameters())
-    assert one.told() == f"1 x GRU(10), both ways, {count:,} weights"
+    assert one.summary() == f"1 x GRU(10), both ways, {count:,} weights"
     three = network("text", members=3, bidirectional=False, cell="lstm", layers=2)
     count = sum(p.numel() for p in three.parameters())
-    assert three.told() == f"3 times 2 x LSTM(10), {count:,} weights"
+    assert three.summary() == f"3 times 2 x LSTM(10), {count:,} weights"
 
 
 def test_units_given_once_are_read_the_same() -> None:
-    inputs, member = prepared("text").inputs, network("text").member(0).eval()
+    inputs, member = dataset("text").inputs, network("text").member(0).eval()
     rows = np.arange(20)
     torch.testing.assert_close(
         member(TensorBatch.of(inputs, rows, distinct=True)), member(TensorBatch.of(inputs, rows))

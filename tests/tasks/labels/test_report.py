@@ -42,8 +42,8 @@ def written(folder: Path, data: LabelData, skill: float, found: list[Baseline]) 
     held = Held(data.learn, logits(truth_of(data, data.learn), skill, 2))
     answers = Answers(logits(truth_of(data), skill, 0))
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
-    told = facts(progress, 3.5, config["training"])
-    report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", told)
+    summary = facts(progress, 3.5, config["training"])
+    report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", summary)
     return run
 
 
@@ -62,7 +62,7 @@ def test_baselines_come_back_as_they_were(tmp_path: Path) -> None:
             if before is not None:
                 np.testing.assert_array_equal(before, after)
     accuracy = 100 * (whole.predicted == data.targets(data.test)).mean()
-    assert report.told_baselines(data, found) == (
+    assert report.baselines_summary(data, found) == (
         f"guess {accuracy:.1f} %, bare {accuracy:.1f} % accuracy"
     )
 
@@ -78,7 +78,7 @@ def test_a_run_has_its_report_its_card_and_its_arrays(tmp_path: Path, make: Any)
     assert found["averaged"]["weight"] is not None
     assert found["training"]["best_step"] == 100
     json.dumps(found, allow_nan=False)
-    text = report.told(found)
+    text = report.summary(found)
     assert "Trained for 120 steps (3.5 passes over the training part) in 1.5" in text
     arrays, about = run.read_arrays(report.SCORED)
     truth = truth_of(data)
@@ -120,4 +120,4 @@ def test_other_examples_are_examined_without_baselines() -> None:
     )
     assert found["verdict"] is None
     assert found["baselines"] == []
-    assert report.told(found).startswith("other.tsv: all of it, 50 texts, 3 classes\n")
+    assert report.summary(found).startswith("other.tsv: all of it, 50 texts, 3 classes\n")

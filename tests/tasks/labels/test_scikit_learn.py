@@ -27,7 +27,7 @@ OTHERWISE = {
 }
 """Checks that do not hold, and what holds instead."""
 
-MODEL = LabelModel(steps=3, hidden=4, batch=16, members=1, threads=1)
+MODEL = LabelModel(steps=3, hidden=4, batch=16, ensemble=1, threads=1)
 
 
 def checks() -> list[Any]:

@@ -10,30 +10,30 @@ import torch
 
 from bits import check_same
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.judge.calibration import probabilities
+from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.labels import classify
-from recurra.tasks.labels.recipe import Prepared
+from recurra.tasks.labels.config import EncodedDataset
 from recurra.tasks.labels.stream import LabelStreamed
-from toy_labels import KINDS, label_data, network, prepared
+from toy_labels import KINDS, dataset, label_data, network
 
 
 def streamed(kind: str, temperature: float = 1.0, **sizes: Any) -> LabelStreamed:
-    of, given = prepared(kind), {"members": 2, "bidirectional": False} | sizes
+    of, given = dataset(kind), {"members": 2, "bidirectional": False} | sizes
     net = network(kind, **given).in_use()
     return LabelStreamed(net, of.encoder, np.array(of.data.classes), temperature)
 
 
 def steps_of(kind: str, row: int) -> list[Any]:
     """A row as a stream gives it: a token or the channels' values at a time."""
-    of = prepared(kind)
+    of = dataset(kind)
     given = of.data.examples.inputs[row]
     return list(given) if of.encoder.units is None else of.encoder.units.cut(given)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stream_tells_the_class_after_each_step(kind: str) -> None:
-    of, how = prepared(kind), streamed(kind, 2.0)
+    of, how = dataset(kind), streamed(kind, 2.0)
     stream, steps = Stream(how, "a"), steps_of(kind, 7)
     assert len(steps) > 2
     for t, step in enumerate(steps):
@@ -47,7 +47,7 @@ def test_a_stream_tells_the_class_after_each_step(kind: str) -> None:
 
 
 def test_a_stream_remembers_what_n_grams_reach_back_to() -> None:
-    of = Prepared.of(label_data("text"), "characters:3")
+    of = EncodedDataset.of(label_data("text"), "characters:3")
     assert of.encoder.reach == 2
     net = network("text", features=of.encoder.size, members=2, bidirectional=False, direct=3.0)
     with torch.no_grad():

@@ -17,7 +17,7 @@ def speller() -> PairModel:
 @pytest.fixture(scope="session")
 def turner() -> PairModel:
     """Letters -> the same from their end, cut into characters, by two members."""
-    return PairModel(**LESS, members=2, shared=True, tokens="characters", steps=200).fit(
+    return PairModel(**LESS, ensemble=2, shared=True, tokens="characters", steps=200).fit(
         turned(1000)
     )
 

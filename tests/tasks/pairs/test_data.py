@@ -50,7 +50,7 @@ def same(one: PairData, other: PairData) -> bool:
     return (
         one.facts() == other.facts()
         and list(one.pairs.where) == list(other.pairs.where)
-        and one.told() == other.told()
+        and one.summary() == other.summary()
         and all(
             np.array_equal(getattr(one, name), getattr(other, name))
             for name in ("learn", "select", "test")
@@ -67,7 +67,7 @@ def test_files_as_the_options_say(tmp_path: Path) -> None:
     assert (data.name, data.files, data.test_files) == ("a", (path,), ())
     assert (len(data.learn), len(data.select), len(data.test)) == (34, 2, 4)
     assert not same(data, read([path], PairOptions(seed=4)))
-    assert data.told() == (
+    assert data.summary() == (
         "a: 40 pairs (source: first column, target: second column); 4 report; 2 choose"
     )
     turned = read([path], PairOptions(seed=3, reverse=True))
@@ -89,9 +89,9 @@ def test_parallel_files_that_choose_and_report(tmp_path: Path, reverse: bool) ->
     assert data.of(data.test).sources == (("de 46",) if reverse else ("en 46",))
     assert data.found["test_removed"] == 7
     assert data.of(data.test).where[0] == "test.en and test.de, line 8"
-    told = data.told()
-    assert "train-en-de: 47 pairs" in told
-    assert "; 1 of test-en-de report; 6 of val-en-de choose" in told
+    summary = data.summary()
+    assert "train-en-de: 47 pairs" in summary
+    assert "; 1 of test-en-de report; 6 of val-en-de choose" in summary
     assert [len(data.facts()[each]) for each in ("files", "valid_files", "test_files")] == [2, 2, 2]
 
 
@@ -194,7 +194,7 @@ def test_dates_are_the_default() -> None:
     assert len(data.pairs) == 20_000
     assert (len(data.learn), len(data.select), len(data.test)) == (17_100, 900, 2_000)
     assert data.found["repeats"] == data.found["several"] == 0
-    assert data.told() == (
+    assert data.summary() == (
         "dates: 20,000 pairs (source: English, target: Korean); 2,000 report; 900 choose"
     )
     # They come from no Python value: a place reads as on the command line.

@@ -12,13 +12,15 @@ from recurra.judge.translation import Counted, scores
 from recurra.tasks.pairs import evaluate
 from recurra.tasks.pairs.baselines import Baseline, pair_baselines
 from recurra.tasks.pairs.evaluate import Forced, Judged, judge, repeated, to_look_at
-from said_pairs import Told, cut, dates, judged, looks, pairs_of, say, sentences
+from said_pairs import Summary, cut, dates, judged, looks, pairs_of, say, sentences
 
 
 def of(sources: list[str], targets: list[str], said: list[str], **more: Any) -> Judged:
     """What was said of a few pairs."""
-    told = [Told(text, list(s), list(text), None) for s, text in zip(sources, said, strict=True)]
-    given: dict[str, Any] = {"pairs": pairs_of(tuple(sources), tuple(targets)), "said": told}
+    summary = [
+        Summary(text, list(s), list(text), None) for s, text in zip(sources, said, strict=True)
+    ]
+    given: dict[str, Any] = {"pairs": pairs_of(tuple(sources), tuple(targets)), "said": summary}
     return Judged(**(given | more))
 
 
@@ -153,12 +155,15 @@ def test_attention_of_a_few_short_sentences_is_looked_at() -> None:
     given = judged(test, 0.1)
     rows = to_look_at(given)
     wrong = [given.said[row].text != test.targets[row] for row in rows]
-    assert len(rows) == evaluate.LOOKED == 2 * sum(wrong)
+    assert len(rows) == evaluate.EXAMPLES == 2 * sum(wrong)
     assert rows == sorted(set(rows))
-    assert len(to_look_at(judged(test, 0.0))) == evaluate.LOOKED
-    assert len(to_look_at(judged(test, 1.0))) == evaluate.LOOKED
-    long = [Told("x", ["a"] * 50, ["b"] * 3, looks(3, 50)), Told("x", ["a", "b"], ["b"] * 2, None)]
-    flat = Told("x", ["a", "b"], ["b"] * 2, np.zeros((2, 2)))
+    assert len(to_look_at(judged(test, 0.0))) == evaluate.EXAMPLES
+    assert len(to_look_at(judged(test, 1.0))) == evaluate.EXAMPLES
+    long = [
+        Summary("x", ["a"] * 50, ["b"] * 3, looks(3, 50)),
+        Summary("x", ["a", "b"], ["b"] * 2, None),
+    ]
+    flat = Summary("x", ["a", "b"], ["b"] * 2, np.zeros((2, 2)))
     some: Any = pairs_of(("a",) * 3, ("b",) * 3)
     assert to_look_at(Judged(some, [*long, flat])) == []
 
@@ -166,7 +171,7 @@ def test_attention_of_a_few_short_sentences_is_looked_at() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     some: Any = pairs_of(("a", "b"), ("c", "d"))
     with pytest.raises(DataError, match="1 translations of 2 sources"):
-        Judged(some, [Told("x", [], [], None)])
+        Judged(some, [Summary("x", [], [], None)])
     empty: Any = pairs_of((), ())
     with pytest.raises(DataError, match="one at least"):
         Judged(empty, [])

@@ -28,7 +28,7 @@ class Written:
     ended: bool
     source: list[str]
     pieces: list[str]
-    looked: Any
+    attention: Any
 
 
 class Upper:
@@ -55,7 +55,7 @@ class Upper:
                     list(text),
                     looks(len(text), len(text)),
                 )
-                for k in range(search.get("best", 1))
+                for k in range(search.get("n_best", 1))
             ]
             for text in texts
         ]
@@ -114,7 +114,7 @@ def test_a_line_end_in_a_translation_moves_no_other_line(call: Recurra) -> None:
 
 def test_the_best_few_with_their_scores(call: Recurra, typed: Any) -> None:
     typed("a\n\nb\n")
-    lines = call("translate", "run", "--best", 2).out.split("\n")
+    lines = call("translate", "run", "--n-best", 2).out.split("\n")
     assert lines == ["-0.5000\tA", "-1.5000\tA!", "", "", "-0.5000\tB", "-1.5000\tB!", "", ""]
 
 
@@ -143,14 +143,14 @@ def test_attention_is_shown_in_80_columns(call: Recurra) -> None:
 
 
 def test_options_reach_the_model_as_they_were_given(call: Recurra, model: Any) -> None:
-    words = ["--beam", 3, "--best", 2, "--length-penalty", 0.6, "--coverage-penalty", 0.2]
-    call("translate", "run", "a", *words, "--no-repeat", 3)
+    words = ["--beam", 3, "--n-best", 2, "--length-penalty", 0.6, "--coverage-penalty", 0.2]
+    call("translate", "run", "a", *words, "--no-repeat-ngram", 3)
     assert model.asked[-1][1] == {
         "beam": 3,
-        "best": 2,
+        "n_best": 2,
         "length_penalty": 0.6,
         "coverage_penalty": 0.2,
-        "no_repeat": 3,
+        "no_repeat_ngram": 3,
     }
     call("translate", "run", "a", "--temperature", 0.5, "--top-k", 3, "--seed", 7)
     search = model.asked[-1][1]
@@ -169,6 +169,13 @@ def test_options_that_exclude_each_other_are_named(call: Recurra) -> None:
 
 def test_help_names_every_option(call: Recurra) -> None:
     said = call("translate", "--help").out
-    for name in ("beam", "best", "length-penalty", "coverage-penalty", "no-repeat", "sample"):
+    for name in (
+        "beam",
+        "n-best",
+        "length-penalty",
+        "coverage-penalty",
+        "no-repeat-ngram",
+        "sample",
+    ):
         assert f"--{name}" in said
     assert "dates from English" in " ".join(call("train", "pairs", "--help").out.split())

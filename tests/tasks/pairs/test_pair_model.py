@@ -16,7 +16,7 @@ from recurra.errors import OptionError
 from recurra.networks.pairs import CELLS, OnDevice, PairNetwork
 from recurra.runtime import pairs as runtime
 from recurra.runtime.attention import KINDS as SCORES
-from recurra.runtime.pairs import LOOKED, Architecture, Ids
+from recurra.runtime.pairs import ATTENTION, Architecture, Ids
 from recurra.search.beam import Beam, beam
 from recurra.search.hypotheses import top
 
@@ -123,7 +123,7 @@ def test_the_decoder_of_some_sentences_goes_on_as_that_of_all() -> None:
     kept = np.array([2, 0])
     some, after = decoder.select(kept).step(tokens[kept, 1], state.select(kept))
     torch.testing.assert_close(some, whole[kept], atol=1e-5, rtol=1e-4)
-    np.testing.assert_allclose(after[LOOKED].sum(1), np.ones(2), rtol=1e-6)
+    np.testing.assert_allclose(after[ATTENTION].sum(1), np.ones(2), rtol=1e-6)
 
 
 @torch.no_grad()
@@ -140,8 +140,8 @@ def test_weights_are_a_value_of_the_state_and_zero_on_padding() -> None:
     decoder = writer.decoder(writer.encode(arrays(sources)))
     _, state = decoder.step(inputs.padded()[:, 0].numpy(), decoder.begin())
     real = sources.mask().numpy()
-    assert (state[LOOKED][~real] == 0).all()
-    np.testing.assert_allclose(state[LOOKED].sum(1), [1.0, 0.0, 1.0], rtol=1e-6)
+    assert (state[ATTENTION][~real] == 0).all()
+    np.testing.assert_allclose(state[ATTENTION].sum(1), [1.0, 0.0, 1.0], rtol=1e-6)
 
 
 def test_on_a_device_it_writes_what_it_writes_without_torch() -> None:
@@ -158,7 +158,7 @@ def test_on_a_device_it_writes_what_it_writes_without_torch() -> None:
             limits=[9, 6],
             options=Beam(3, n_best=2),
             excluded=(0,),
-            attention=lambda state: state[LOOKED],
+            attention=lambda state: state[ATTENTION],
         )
         found.append(written)
     for one, other in zip(*found, strict=True):

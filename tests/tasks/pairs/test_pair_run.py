@@ -20,9 +20,9 @@ from recurra.bundle import CARD, CHECKPOINT, CONFIG, HISTORY, REPORT, WEIGHTS, R
 from recurra.cli import main
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.pairs.estimator import PIECES, PairModel
-from recurra.tasks.pairs.report import BASELINES, LOOKED, SCORED
+from recurra.tasks.pairs.report import ATTENTION, BASELINES, SCORED
 from recurra.tasks.pairs.translate import Limits, Translation
-from toy_pairs import LESS, SOURCES, UNSEEN, network, prepared, spelt
+from toy_pairs import LESS, SOURCES, UNSEEN, dataset, network, spelt
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -40,7 +40,7 @@ def test_saved_and_loaded_it_translates_the_same(model: PairModel, tmp_path: Pat
     model.save(tmp_path / "copy")
     again = recurra.load(tmp_path / "copy")
     assert isinstance(again, PairModel)
-    whole, copy = (each.translations(SOURCES, beam=3, best=3) for each in (model, again))
+    whole, copy = (each.translations(SOURCES, beam=3, n_best=3) for each in (model, again))
     assert texts(copy) == texts(whole)
     for one, other in zip(whole, copy, strict=True):
         assert [each.score for each in one] == [each.score for each in other]
@@ -138,15 +138,15 @@ def test_it_reads_the_other_way_round(tmp_path: Path) -> None:
 def test_one_fixed_vector_looks_nowhere() -> None:
     model = PairModel(**LESS, tokens="words", steps=3, attention="none").fit(spelt(60))
     (found,) = model.translations(["4 0 7"])[0]
-    assert not found.looked.any()
-    assert found.looked.shape == (len(found.pieces), 3)
-    assert not model.run.has(LOOKED)
+    assert not found.attention.any()
+    assert found.attention.shape == (len(found.pieces), 3)
+    assert not model.run.has(ATTENTION)
 
 
 # -- resuming -------------------------------------------------------------------------------------
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def summary(run: Run) -> list[dict[str, Any]]:
     """The history without the clock."""
     return [{k: v for k, v in line.items() if k != "seconds"} for line in run.history()]
 
@@ -154,7 +154,7 @@ def told(run: Run) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "more",
     [
-        {"tokens": "words", "members": 2, "sampling": 0.5, "smoothing": 0.1},
+        {"tokens": "words", "ensemble": 2, "sampling": 0.5, "smoothing": 0.1},
         {"tokens": "bpe", "feeding": "input", "cell": "lstm", "layers": 2},
     ],
     ids=str,
@@ -164,15 +164,15 @@ def test_going_on_is_as_never_having_stopped(more: dict[str, Any], tmp_path: Pat
     rows = spelt(150, names=50)
     whole = PairModel(**options).fit(rows, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        PairModel(**options).fit(rows, out=tmp_path / "cut", watcher=Pressed(13))
+        PairModel(**options).fit(rows, out=tmp_path / "cut", callback=Pressed(13))
     with pytest.raises(KeyboardInterrupt):
-        PairModel.resume(tmp_path / "cut", watcher=Pressed(22))
+        PairModel.resume(tmp_path / "cut", callback=Pressed(22))
     cut = recurra.resume(tmp_path / "cut")
     assert isinstance(cut, PairModel)
     ours, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (whole, cut))
     for name, weight in ours.items():
         np.testing.assert_array_equal(theirs[name], weight, name)
-    assert told(cut.run) == told(whole.run)
+    assert summary(cut.run) == summary(whole.run)
     for key in ("model", "forced", "baselines", "verdict", "writing", "worst"):
         assert whole.report[key] == cut.report[key], key
     assert cut.translate(SOURCES) == whole.translate(SOURCES)
@@ -183,7 +183,7 @@ def test_going_on_is_as_never_having_stopped(more: dict[str, Any], tmp_path: Pat
 
 def test_the_first_weights_follow_from_the_seed() -> None:
     # Wherever in memory they come to lie: all stay alive, so that each lies elsewhere.
-    nets = [network(prepared("words"), seed=3) for _ in range(30)]
+    nets = [network(dataset("words"), seed=3) for _ in range(30)]
     for net in nets[1:]:
         for one, other in zip(nets[0].parameters(), net.parameters(), strict=True):
             assert torch.equal(one, other)
@@ -223,7 +223,7 @@ def test_killed_and_resumed_it_ends_as_never_stopped(tmp_path: Path) -> None:
     assert main(["resume", str(run), "--quiet"]) == 0
     assert main([*words, str(tmp_path / "whole")]) == 0
     one, other = Run.open(run), Run.open(tmp_path / "whole")
-    assert told(one) == told(other)
+    assert summary(one) == summary(other)
     for name, weight in one.read_arrays(WEIGHTS)[0].items():
         np.testing.assert_array_equal(weight, other.read_arrays(WEIGHTS)[0][name], name)
     mine, theirs = one.read_json(REPORT), other.read_json(REPORT)

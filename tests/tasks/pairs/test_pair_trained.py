@@ -22,7 +22,7 @@ def texts(found: list[list[Translation]]) -> list[list[str]]:
     return [[each.text for each in one] for one in found]
 
 
-def told(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
+def summary(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
     """All that is told of translations, to the last bit where the kernels are compiled."""
 
     def kept(value: Any) -> Any:
@@ -36,7 +36,7 @@ def told(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
                 each.ended,
                 kept(each.score),
                 kept(each.log_probability),
-                kept(each.looked).tolist(),
+                kept(each.attention).tolist(),
             )
             for each in one
         ]
@@ -76,7 +76,7 @@ def test_unknown_words_are_copied_from_where_it_looked(speller: PairModel) -> No
     for each in found:
         # What is copied is where it looked most, and is told as it reads.
         at = next(k for k, piece in enumerate(each.pieces) if piece.strip() in names)
-        assert each.source[int(each.looked[at].argmax())] == each.pieces[at]
+        assert each.source[int(each.attention[at].argmax())] == each.pieces[at]
     with_names = [(source, target) for source, target in UNSEEN if "Name" in source]
     said = speller.translate([source for source, _ in with_names])
     right = sum(target == text for (_, target), text in zip(with_names, said, strict=True))
@@ -87,9 +87,9 @@ def test_it_looks_where_it_reads_from(speller: PairModel) -> None:
     (found,) = speller.translations(["8 3 5 2"])[0]
     assert found.source == [" 8", " 3", " 5", " 2"]
     assert found.pieces == [" acht", " drei", " fünf", " zwei"]
-    assert found.looked.shape == (4, 4)
-    np.testing.assert_allclose(found.looked.sum(1), 1, atol=1e-5)
-    assert found.looked.argmax(1).tolist() == [0, 1, 2, 3]
+    assert found.attention.shape == (4, 4)
+    np.testing.assert_allclose(found.attention.sum(1), 1, atol=1e-5)
+    assert found.attention.argmax(1).tolist() == [0, 1, 2, 3]
 
 
 # -- decoding -------------------------------------------------------------------------------------
@@ -97,21 +97,21 @@ def test_it_looks_where_it_reads_from(speller: PairModel) -> None:
 
 @pytest.mark.parametrize("beam", [1, 4])
 def test_each_alone_is_as_among_strangers_to_the_last_bit(model: PairModel, beam: int) -> None:
-    how: dict[str, Any] = {"beam": beam, "best": beam, "coverage_penalty": 0.1 * (beam > 1)}
-    together = told(model.translations(SOURCES, **how))
+    how: dict[str, Any] = {"beam": beam, "n_best": beam, "coverage_penalty": 0.1 * (beam > 1)}
+    together = summary(model.translations(SOURCES, **how))
     for source, whole in zip(SOURCES, together, strict=True):
-        assert told(model.translations([source], **how)) == [whole]
+        assert summary(model.translations([source], **how)) == [whole]
     order = np.random.default_rng(0).permutation(len(SOURCES)).tolist()
     shuffled = [SOURCES[k] for k in order] + [source for source, _ in UNSEEN]
-    found = told(model.translations(shuffled, **how))
+    found = summary(model.translations(shuffled, **how))
     assert found[: len(order)] == [together[k] for k in order]
 
 
 def test_draws_alone_are_as_among_strangers_to_the_last_bit(model: PairModel) -> None:
-    how: dict[str, Any] = {"sample": Sampling(1.2, top_p=0.9), "best": 2, "seed": 3}
-    together = told(model.translations(SOURCES, **how))
+    how: dict[str, Any] = {"sample": Sampling(1.2, top_p=0.9), "n_best": 2, "seed": 3}
+    together = summary(model.translations(SOURCES, **how))
     for count in (1, 3, len(SOURCES) - 1):
-        assert told(model.translations(SOURCES[:count], **how)) == together[:count]
+        assert summary(model.translations(SOURCES[:count], **how)) == together[:count]
 
 
 def greedy(model: PairModel, source: str) -> tuple[list[int], bool]:
@@ -145,7 +145,7 @@ def test_a_beam_of_one_is_greedy(model: PairModel) -> None:
 
 
 def test_the_best_come_first_and_differ(model: PairModel) -> None:
-    for found in model.translations(["4 0 7", "abc", "1 2"], beam=6, best=4):
+    for found in model.translations(["4 0 7", "abc", "1 2"], beam=6, n_best=4):
         assert len(found) == 4
         scores = [each.score for each in found]
         assert scores == sorted(scores, reverse=True)
@@ -159,7 +159,7 @@ def test_the_best_come_first_and_differ(model: PairModel) -> None:
 
 
 def test_draws_follow_from_the_seed(model: PairModel) -> None:
-    how: dict[str, Any] = {"sample": Sampling(1.5), "best": 3}
+    how: dict[str, Any] = {"sample": Sampling(1.5), "n_best": 3}
     one, again, other = (texts(model.translations(SOURCES, **how, seed=seed)) for seed in (5, 5, 6))
     assert one == again != other
     assert texts(model.translations(SOURCES[:1], **how, seed=5)) == one[:1]
@@ -167,7 +167,7 @@ def test_draws_follow_from_the_seed(model: PairModel) -> None:
 
 
 def test_no_row_of_pieces_comes_twice_where_that_is_asked(model: PairModel) -> None:
-    for found in model.translations(["1 1 1 1 1 1 1 1", "abcabcabc"], no_repeat=2):
+    for found in model.translations(["1 1 1 1 1 1 1 1", "abcabcabc"], no_repeat_ngram=2):
         pieces = found[0].pieces
         rows = list(pairwise(pieces))
         assert len(rows) == len(set(rows))
@@ -195,7 +195,7 @@ def test_it_ends_on_anything(model: PairModel, name: str, beam: int) -> None:
     size = len(model._sources.encode(text))
     assert len(found.source) == size
     assert len(found.pieces) <= int(model._limits(np.array([size]))[0])
-    assert len(found.looked) == len(found.pieces)
+    assert len(found.attention) == len(found.pieces)
     found.text.encode("utf-8")
     if not text:
         assert (found.text, found.pieces) == ("", [])
@@ -206,7 +206,7 @@ def test_it_ends_on_ten_thousand_words(speller: PairModel) -> None:
     (found,) = speller.translations([source, "4 0 7"], beam=2, longest=60)[0]
     assert len(found.source) == 10_000
     assert 0 < len(found.pieces) <= 60
-    assert found.looked.shape == (len(found.pieces), 0)
+    assert found.attention.shape == (len(found.pieces), 0)
 
 
 def test_half_a_character_and_what_is_no_list_are_refused(speller: PairModel) -> None:

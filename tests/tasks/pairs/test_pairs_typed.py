@@ -23,7 +23,7 @@ from toy_pairs import UNSEEN, Rows, spelt
 
 OPTIONS = ["--tokens", "words", "--steps", "150", "--hidden", "48", "--embedding", "32"]
 OPTIONS += ["--layers", "1", "--batch", "32", "--dropout", "0", "--smoothing", "0"]
-OPTIONS += ["--rate", "0.05", "--threads", "1", "--precision", "float32", "--seed", "1"]
+OPTIONS += ["--lr", "0.05", "--threads", "1", "--precision", "float32", "--seed", "1"]
 FEW = ["--steps", "4", "--hidden", "8", "--layers", "1", "--threads", "1", "--precision", "float32"]
 
 Typed = Callable[[str], None]
@@ -92,8 +92,8 @@ def test_a_training_says_what_it_reads_builds_and_has_to_beat(
     ):
         assert words in out, words
     assert out.endswith(f"\nrun: {run}\n")
-    told = [line for line in out.splitlines() if str(run) not in line]
-    assert max(map(cell_len, told)) <= 79
+    summary = [line for line in out.splitlines() if str(run) not in line]
+    assert max(map(cell_len, summary)) <= 79
     assert (run.parent / "digits.tsv").is_file()
 
 
@@ -168,7 +168,7 @@ def test_lines_are_translated_and_stay_aligned(run: Path, call: Recurra, typed: 
 
 def test_translations_as_json(run: Path, call: Recurra, typed: Typed) -> None:
     typed("4 0 7\n\n1\n")
-    lines = call("translate", run, "--json", "--best", 2).out.splitlines()
+    lines = call("translate", run, "--json", "--n-best", 2).out.splitlines()
     first, empty, last = map(json.loads, lines)
     assert empty == {"source": "", "translations": []}
     assert first["source"] == "4 0 7"
@@ -184,7 +184,7 @@ def test_translations_as_json(run: Path, call: Recurra, typed: Typed) -> None:
 
 
 def test_the_best_few_come_best_first_with_scores(run: Path, call: Recurra) -> None:
-    out = call("translate", run, "4 0 7", "1", "--best", 3).out
+    out = call("translate", run, "4 0 7", "1", "--n-best", 3).out
     first, second = (block.split("\n") for block in out.rstrip("\n").split("\n\n"))
     assert len(first) == len(second) == 3
     scores = [float(line.split("\t")[0]) for line in first]
@@ -208,7 +208,7 @@ def test_where_it_looked_is_shown(run: Path, call: Recurra) -> None:
 
 def test_draws_are_the_same_for_a_seed(run: Path, call: Recurra) -> None:
     def drawn(*words: Any) -> str:
-        done = call("translate", run, "1 2 3 4", "5", "--best", 4, "--temperature", 3, *words)
+        done = call("translate", run, "1 2 3 4", "5", "--n-best", 4, "--temperature", 3, *words)
         assert done.code == 0, done.err
         return done.out
 
@@ -222,11 +222,11 @@ def test_draws_are_the_same_for_a_seed(run: Path, call: Recurra) -> None:
     ("words", "names"),
     [
         (["--beam", 0], "beam = 0"),
-        (["--beam", 2, "--best", 3], "best = 3"),
-        (["--best", 0], "best = 0"),
+        (["--beam", 2, "--n-best", 3], "n best = 3"),
+        (["--n-best", 0], "n best = 0"),
         (["--length-penalty", -1], "length penalty =  1"),
         (["--coverage-penalty", -0.1], "coverage penalty =  0.1"),
-        (["--no-repeat", -1], "no repeat =  1"),
+        (["--no-repeat-ngram", -1], "no repeat ngram =  1"),
         (["--sample", "--seed", -1], "seed =  1"),
         (["--top-k", 0], "top k = 0"),
     ],
@@ -403,8 +403,8 @@ def test_pairs_of_two_parts_leave_the_test_part_and_are_counted(
     words = ["--test", test, "--tokens", "characters", *FEW]
     done = call("train", "pairs", data, *words, "--out", tmp_path / "run")
     assert done.code == 0, done.err
-    told = " ".join((done.out + done.err).split())
-    assert "7 pairs taken out of the test part: another part has the same" in told
+    summary = " ".join((done.out + done.err).split())
+    assert "7 pairs taken out of the test part: another part has the same" in summary
     found = Run(tmp_path / "run").read_json(REPORT)["data"]
     assert found["found"]["test_removed"] == 7
     assert found["pairs"] == len(fresh)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import END, UNKNOWN, Tokenizer, learn
 from recurra.errors import DataError, OptionError
-from recurra.runtime.pairs import LOOKED
+from recurra.runtime.pairs import ATTENTION
 from recurra.runtime.state import State
 from recurra.search.hypotheses import Top, top
 from recurra.search.sampling import Sampling
@@ -63,7 +63,7 @@ class Decoder:
         """How much is written, (R,), and where the last step looked, (R, S)."""
         rows = len(self.encoded.padded) * copies
         nowhere = np.zeros((rows, self.encoded.padded.shape[1]), np.float32)
-        return State({"count": np.zeros(rows, np.int64), LOOKED: nowhere})
+        return State({"count": np.zeros(rows, np.int64), ATTENTION: nowhere})
 
     def step(
         self, tokens: NDArray[np.int64], state: State, counts: NDArray[np.int64] | None = None
@@ -79,9 +79,9 @@ class Decoder:
         logits[np.arange(len(tokens)), here] += 6.0
         if not network.ends:
             logits[:, END] = -100.0
-        looked = np.zeros(ids.shape, np.float32)
-        looked[np.arange(len(ids)), at] = network.looks
-        return logits, State({"count": count + 1, LOOKED: looked})
+        attention = np.zeros(ids.shape, np.float32)
+        attention[np.arange(len(ids)), at] = network.looks
+        return logits, State({"count": count + 1, ATTENTION: attention})
 
     def logits(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         return outputs
@@ -97,11 +97,11 @@ def limit(sizes: Any) -> Any:
     return np.ceil(1.5 * sizes + 3).astype(np.int64)
 
 
-def told(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
+def summary(found: list[list[Translation]]) -> list[list[tuple[Any, ...]]]:
     return [
         [
             (one.text, one.score, one.log_probability, one.ended, one.source, one.pieces,
-             one.looked.tolist())
+             one.attention.tolist())
             for one in each
         ]
         for each in found
@@ -123,23 +123,23 @@ def network(pieces: Tokenizer) -> Copier:
     [
         Translating(),
         Translating(beam=1),
-        Translating(best=3, coverage_penalty=0.2),
-        Translating(best=2, sample=Sampling(1.5, repetition_penalty=1.2), seed=4),
-        Translating(no_repeat=2),
+        Translating(n_best=3, coverage_penalty=0.2),
+        Translating(n_best=2, sample=Sampling(1.5, repetition_penalty=1.2), seed=4),
+        Translating(no_repeat_ngram=2),
     ],
 )
 def test_each_is_the_same_alone_and_in_the_order_given(
     pieces: Tokenizer, network: Copier, how: Translating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = translate(network, pieces, pieces, TEXTS, how, limit=limit)
-    assert [len(each) for each in together] == [how.best] * len(TEXTS)
+    assert [len(each) for each in together] == [how.n_best] * len(TEXTS)
     if how.sample is None:
         for text, each in zip(TEXTS, together, strict=True):
             alone = translate(network, pieces, pieces, [text], how, limit=limit)
-            assert told(alone) == told([each])
+            assert summary(alone) == summary([each])
     # However they are cut into batches.
     monkeypatch.setattr(verb, "_ROWS", 3 * how.places)
-    assert told(translate(network, pieces, pieces, TEXTS, how, limit=limit)) == told(together)
+    assert summary(translate(network, pieces, pieces, TEXTS, how, limit=limit)) == summary(together)
 
 
 def test_what_is_sure_is_copied_and_looked_at(pieces: Tokenizer) -> None:
@@ -148,8 +148,8 @@ def test_what_is_sure_is_copied_and_looked_at(pieces: Tokenizer) -> None:
     for text, (one,) in zip(TEXTS, found, strict=True):
         assert (one.text, one.ended) == (text, True)
         assert one.pieces == one.source == pieces.shown(pieces.encode(text))
-        assert one.looked.dtype == np.float32
-        np.testing.assert_array_equal(one.looked, np.eye(len(one.pieces)))
+        assert one.attention.dtype == np.float32
+        np.testing.assert_array_equal(one.attention, np.eye(len(one.pieces)))
 
 
 def test_unknown_words_come_from_where_it_looked(pieces: Tokenizer) -> None:
@@ -198,7 +198,7 @@ def test_it_ends_on_anything(how: Translating, kind: str) -> None:
         size = len(pieces.encode(text))
         assert len(one.pieces) == min(50, int(limit(size))) * (size > 0)
         assert one.ended == (size == 0)
-        assert one.looked.shape == (len(one.pieces), size if size <= verb.MAPPED else 0)
+        assert one.attention.shape == (len(one.pieces), size if size <= verb.MAPPED else 0)
         assert not one.ended or (one.text, one.source, one.score) == ("", [], 0.0)
     long = [batch for batch in network.batches if batch[1] > verb.MAPPED]
     assert all(rows * steps <= max(verb._READ, steps) for rows, steps in network.batches)
@@ -213,7 +213,7 @@ def test_unknown_words_of_long_sources_are_copied_too(
     network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
     found = translate(network, pieces, pieces, [text, "the Zoë"], Translating(), limit=limit)
     assert [one.text for (one,) in found] == [text, "the Zoë"]
-    assert [one.looked.shape for (one,) in found] == [(5, 0), (2, 2)]
+    assert [one.attention.shape for (one,) in found] == [(5, 0), (2, 2)]
 
 
 def test_texts_are_read_in_their_composed_form() -> None:
@@ -226,7 +226,7 @@ def test_texts_are_read_in_their_composed_form() -> None:
 
 def test_a_draw_is_the_same_for_any_number_of_draws(pieces: Tokenizer, network: Copier) -> None:
     def drawn(best: int, seed: int) -> list[list[str]]:
-        how = Translating(best=best, sample=Sampling(3.0), seed=seed)
+        how = Translating(n_best=best, sample=Sampling(3.0), seed=seed)
         return [
             [one.text for one in each]
             for each in translate(network, pieces, pieces, TEXTS, how, limit=limit)
@@ -262,12 +262,12 @@ def test_nothing_and_half_a_character(pieces: Tokenizer, network: Copier) -> Non
     "options",
     [
         {"beam": 0},
-        {"best": 6},
-        {"best": 0, "sample": Sampling()},
+        {"n_best": 6},
+        {"n_best": 0, "sample": Sampling()},
         {"length_penalty": -1.0},
         {"longest": 0},
         {"seed": -1},
-        {"no_repeat": -1, "sample": Sampling()},
+        {"no_repeat_ngram": -1, "sample": Sampling()},
     ],
 )
 def test_options_out_of_range(options: dict[str, Any]) -> None:
@@ -277,4 +277,4 @@ def test_options_out_of_range(options: dict[str, Any]) -> None:
 
 
 def test_draws_may_be_more_than_the_beam() -> None:
-    assert Translating(best=9, sample=Sampling()).places == 9
+    assert Translating(n_best=9, sample=Sampling()).places == 9

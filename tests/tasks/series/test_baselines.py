@@ -16,12 +16,12 @@ from forecast_toys import HOURLY, MONTHLY, cut, panel_of, seasonal, windows
 from recurra.errors import DataError, MissingExtra
 from recurra.judge import forecasts as metrics
 from recurra.judge.forecasts import Sums
-from recurra.tasks.series.baselines import Baseline, series_baselines
+from recurra.tasks.series.baselines import naive2, smoothing
+from recurra.tasks.series.baselines.measured import Baseline, series_baselines
+from recurra.tasks.series.baselines.naive2 import decomposed, is_seasonal
+from recurra.tasks.series.baselines.past import Past
 from recurra.tasks.series.forecasts import INTERVALS, Origins
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.rivals import naive2, smoothing
-from recurra.tasks.series.rivals.naive2 import decomposed, is_seasonal
-from recurra.tasks.series.rivals.past import Past
 from recurra.tasks.series.scale import Scale
 
 

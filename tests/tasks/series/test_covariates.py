@@ -98,10 +98,17 @@ def test_json_and_back() -> None:
     covariates = Covariates((of(one, "x"),), (of(one, "t"),), ())
     again = Covariates.from_json(json.loads(json.dumps(covariates.to_json())))
     assert again.to_json() == covariates.to_json()
-    for before, after in ((covariates.known, again.known), (covariates.past, again.past)):
+    for before, after in (
+        (covariates.futr_exog, again.futr_exog),
+        (covariates.hist_exog, again.hist_exog),
+    ):
         np.testing.assert_array_equal(encoded(before, one)[0], encoded(after, one)[0])
-    assert again.parts == {"known": ("x", "x is there"), "past": ("t=a", "t=b"), "static": ()}
-    damaged: list[Any] = [{}, {"known": [{}], "past": [], "static": []}, []]
+    assert again.parts == {
+        "futr_exog": ("x", "x is there"),
+        "hist_exog": ("t=a", "t=b"),
+        "stat_exog": (),
+    }
+    damaged: list[Any] = [{}, {"futr_exog": [{}], "hist_exog": [], "stat_exog": []}, []]
     for value in damaged:
         with pytest.raises(BundleError):
             Covariates.from_json(value)

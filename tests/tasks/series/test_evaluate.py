@@ -10,11 +10,11 @@ import pytest
 from forecast_judged import baseline, forecasts
 from forecast_toys import MONTHLY, cut, panel_of, seasonal, windows
 from recurra.errors import DataError
-from recurra.tasks.series.baselines import series_baselines
+from recurra.tasks.series.baselines.measured import series_baselines
 from recurra.tasks.series.evaluate import judge
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.truth import Truth
+from recurra.tasks.series.targets import Targets
 
 
 def one(horizon: int = 4) -> SeriesData:
@@ -60,14 +60,14 @@ def test_the_better_one_is_called_better(data: SeriesData) -> None:
 def test_series_of_one_size_are_measured_in_their_unit_others_by_their_size() -> None:
     for data, metric in ((one(), "mae"), (many(), "mase")):
         test = windows(data, "test")
-        assert Truth.of(data, test).metric == metric
+        assert Targets.of(data, test).metric == metric
         found = judge(data, forecasts(data, test, 0.5, seed=0))
         assert found["metric"] == metric
         assert found["verdict"] is None
         assert found["wrong"][0][metric] >= found["wrong"][1][metric]
     rows = [seasonal(100, 6, seed=k) for k in range(4)]
     alike = cut(panel_of(rows), 4, 6, select=20, test=20)
-    assert Truth.of(alike, windows(alike, "test")).metric == "mae"
+    assert Targets.of(alike, windows(alike, "test")).metric == "mae"
 
 
 def test_a_constant_series_is_left_out_of_what_is_scaled_and_counted() -> None:
@@ -87,7 +87,7 @@ def test_errors_are_scaled_by_what_was_before_the_test_part_alone() -> None:
     values = np.where(late, 10 * panel.values + step, panel.values)
     other = dataclasses.replace(data, panel=dataclasses.replace(panel, values=values))
     for name in ("scale", "squared"):
-        found = [getattr(Truth.of(each, test), name) for each in (data, other)]
+        found = [getattr(Targets.of(each, test), name) for each in (data, other)]
         np.testing.assert_array_equal(*found)
 
 
@@ -134,7 +134,7 @@ def test_windows_that_overlap_count_as_what_they_are() -> None:
         flat = np.zeros((len(test), 12, 7), np.float64)
         model = Forecasts(test.series, test.origins, flat)
         other = Forecasts(test.series, test.origins, (flat + naive))
-        interval, drawn = Truth.of(data, test).advantage("mae", model, other)
+        interval, drawn = Targets.of(data, test).advantage("mae", model, other)
         assert drawn == "blocks of origins"
         widths.append(interval.high - interval.low)
     assert 0.7 < widths[0] / widths[1] < 1.4
@@ -150,7 +150,7 @@ def test_what_all_series_share_at_a_time_is_not_taken_for_many_proofs() -> None:
     flat = np.zeros((len(test), 2, 7), np.float64)
     naive = np.array([data.panel.of(s)[o - 1] for s, o in zip(*plain(test), strict=True)])
     other = Forecasts(test.series, test.origins, (flat + naive[:, None, None]))
-    truth = Truth.of(data, test)
+    truth = Targets.of(data, test)
     interval, drawn = truth.advantage("mae", Forecasts(test.series, test.origins, flat), other)
     assert drawn == "blocks of origins"
     # One window of each series: there are series alone to draw.
@@ -161,7 +161,7 @@ def test_what_all_series_share_at_a_time_is_not_taken_for_many_proofs() -> None:
         Forecasts(few.series, few.origins, np.zeros((30, 2, 7), np.float64) + add)
         for add in (0, naive[:, None, None])
     ]
-    interval, drawn = Truth.of(data, few).advantage("mae", *said)
+    interval, drawn = Targets.of(data, few).advantage("mae", *said)
     assert drawn == "series"
     assert interval.known
 
@@ -209,4 +209,4 @@ def test_what_does_not_fit_is_said() -> None:
         judge(data, model, [other])
     beyond = Origins(np.zeros(1, np.int64), data.panel.lengths)
     with pytest.raises(DataError, match="without an actual value"):
-        Truth.of(data, beyond)
+        Targets.of(data, beyond)

@@ -174,9 +174,9 @@ def test_widths_come_back_from_json() -> None:
 
 
 def test_it_says_what_was_done() -> None:
-    assert "too few windows" in Widths.none(3).told()
-    assert "no correction" in intervals.calibrate(*windows(400, 12, seed=1)).told()
-    found = intervals.calibrate(*windows(400, 12, seed=1, factor=0.5)).told()
+    assert "too few windows" in Widths.none(3).summary()
+    assert "no correction" in intervals.calibrate(*windows(400, 12, seed=1)).summary()
+    found = intervals.calibrate(*windows(400, 12, seed=1, factor=0.5)).summary()
     assert "50 %, 80 %, 95 % were corrected by the errors of 400 windows" in found
 
 
@@ -198,8 +198,8 @@ def test_a_network_that_has_become_surer_is_widened_to_what_it_was() -> None:
     np.testing.assert_allclose(widths.stretch, [2.5, 1.25, 2.0], rtol=1e-5)
     np.testing.assert_allclose(intervals.apply(after, widths), before, rtol=1e-4, atol=1e-5)
     assert none.stretched(after, before).stretch == (1.0, 1.0, 1.0), "never narrower"
-    assert "widened by up to 150 %" in widths.told()
-    assert "widened" not in none.told()
+    assert "widened by up to 150 %" in widths.summary()
+    assert "widened" not in none.summary()
     assert Widths.from_json(widths.to_json()).stretch == widths.stretch
     assert widths.first(2).stretch == widths.stretch
     with pytest.raises(BundleError):

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from forecast_judged import baseline, forecasts, written
 from forecast_toys import MONTHLY, cut, panel_of, seasonal, windows
 from recurra.bundle import CARD, REPORT, Run
-from recurra.tasks.series import report, terminal
+from recurra.tasks.series import render, report
 from recurra.tasks.series.panel import SeriesData
 
 
@@ -31,7 +31,7 @@ def result(data: SeriesData, off: float, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("off", [0.2, 0.5, 1.5])
 def test_the_report_fits_a_terminal(count: int, off: float) -> None:
     found = result(data_of(count), off, calibrated="The intervals are as they are.")
-    said = terminal.told(found)
+    said = render.summary(found)
     assert max(cell_len(line) for line in said.split("\n")) <= 79
     for words in (
         "toy: the test part",
@@ -55,12 +55,12 @@ def test_one_step_at_a_time_stands_apart() -> None:
     found = result(data_of(), 0.2, teacher_forced=said)
     assert found["teacher_forced"]["nats"] == 1.23
     assert "nats" not in found["model"]
-    assert terminal.told(found).count("1.23 nats") == 1
-    assert "teacher" not in terminal.told(result(data_of(), 0.2))
+    assert render.summary(found).count("1.23 nats") == 1
+    assert "teacher" not in render.summary(result(data_of(), 0.2))
 
 
 def test_figures_have_four_digits() -> None:
-    told = {
+    summary = {
         None: "-",
         0.0: "0",
         1.23456: "1.235",
@@ -72,7 +72,7 @@ def test_figures_have_four_digits() -> None:
         2e-7: "2.000e-07",
         float("nan"): "-",
     }
-    assert {value: terminal.figure(value) for value in told} == told
+    assert {value: render.figure(value) for value in summary} == summary
 
 
 def test_baselines_come_back_from_the_run(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_baselines_come_back_from_the_run(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.point, other.point)
         np.testing.assert_array_equal(one.held, other.held)
         np.testing.assert_array_equal(one.moves, other.moves)
-    assert report.told_baselines(data, test, given).startswith("MAE: a ")
+    assert report.baselines_summary(data, test, given).startswith("MAE: a ")
 
 
 def test_a_training_ends_with_report_card_and_traces(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_training_ends_with_report_card_and_traces(tmp_path: Path) -> None:
     found = run.read_json(REPORT)
     json.dumps(found, allow_nan=False)
     assert found["training"]["step"] == 100
-    assert "Trained for 100 steps" in terminal.told(found)
+    assert "Trained for 100 steps" in render.summary(found)
     card = run.read_text(CARD)
     assert max(map(len, card.split("\n"))) < 130
     for words in ("a GRU of 8", "recurra forecast run", found["verdict"]["sentence"][:40]):
@@ -113,4 +113,4 @@ def test_a_training_ends_with_report_card_and_traces(tmp_path: Path) -> None:
 def test_names_keep_the_joiners_of_their_script() -> None:
     found = result(data_of(1), 0.5)
     found["data"]["name"] = "می\u200cخواهم\n"
-    assert terminal.told(found).startswith("می\u200cخواهم\\n: the test part")
+    assert render.summary(found).startswith("می\u200cخواهم\\n: the test part")

@@ -149,7 +149,7 @@ def test_what_cannot_be_forecast_is_refused(shop: Path, tmp_path: Path, call: Re
 
 def test_columns_known_ahead_are_needed_and_used(tmp_path: Path, call: Recurra) -> None:
     data = sales(tmp_path / "sales.csv", promo=True)
-    words = [data, "--known", "promo", "--out", tmp_path / "run", "--model", "segments"]
+    words = [data, "--futr", "promo", "--out", tmp_path / "run", "--model", "segments"]
     assert call("train", "series", *words, *OPTIONS).code == 0
     run = tmp_path / "run"
     refused(call("forecast", run), "'promo'", "known 0 steps ahead", "2024-05-20")

@@ -64,9 +64,9 @@ def write(path: Path, text: str) -> Path:
 
 
 def refusal(source: Any, **options: Any) -> DataError | OptionError:
-    told = SeriesOptions(**options)
+    summary = SeriesOptions(**options)
     with pytest.raises((DataError, OptionError)) as caught:
-        _ = read([source], told) if isinstance(source, Path) else from_python(source, told)
+        _ = read([source], summary) if isinstance(source, Path) else from_python(source, summary)
     assert caught.value.expected
     return caught.value  # type: ignore[return-value]
 
@@ -76,12 +76,12 @@ LENGTHS = {"b": 60, "a": 45, "c": 8, "d": 50}
 
 def test_a_long_table_becomes_a_panel(tmp_path: Path) -> None:
     frame = panel_frame(LENGTHS)
-    options = SeriesOptions(horizon=7, known="price", past="weather", static="region")
+    options = SeriesOptions(horizon=7, futr_exog="price", hist_exog="weather", stat_exog="region")
     data = from_python(frame, options)
     panel = data.panel
     assert panel.ids == ("b", "a", "c", "d")
     assert panel.lengths.tolist() == [60, 45, 8, 50]
-    assert panel.frequency.told == "daily"
+    assert panel.frequency.description == "daily"
     np.testing.assert_array_equal(panel.values, frame["y"].to_numpy())
     np.testing.assert_array_equal(np.diff(panel.starts), 1)
     assert panel.known.shape == (163, 1)
@@ -101,7 +101,7 @@ def test_a_long_table_becomes_a_panel(tmp_path: Path) -> None:
 
 def test_rows_in_any_order_are_the_same_panel() -> None:
     frame = panel_frame(LENGTHS)
-    options = SeriesOptions(horizon=7, known="price")
+    options = SeriesOptions(horizon=7, futr_exog="price")
     data = from_python(frame, options)
     mixed = from_python(frame.sample(fraction=1, shuffle=True, seed=1), options)
     assert mixed.found["unsorted"] > 0
@@ -110,7 +110,7 @@ def test_rows_in_any_order_are_the_same_panel() -> None:
         np.testing.assert_array_equal(data.panel.of(each), mixed.panel.of(other))
     back = from_python(frame.reverse(), options)
     assert (back.found["reversed"], back.found["unsorted"]) == (163, 0)
-    assert "newest first" in back.told()
+    assert "newest first" in back.summary()
 
 
 def test_gaps_and_missing_values_stay_open() -> None:
@@ -177,7 +177,7 @@ def test_a_horizon_that_is_too_long_says_the_longest() -> None:
 
 def test_nothing_is_fitted_on_what_comes_later() -> None:
     frame = panel_frame({"a": 90, "b": 80})
-    options = SeriesOptions(horizon=7, known="price", past="weather")
+    options = SeriesOptions(horizon=7, futr_exog="price", hist_exog="weather")
     data = from_python(frame, options)
     ends = dict(zip(data.panel.ids, data.train_ends.tolist(), strict=True))
     turn = polars.int_range(polars.len()).over("unique_id")
@@ -225,7 +225,7 @@ def test_which_column_is_the_target() -> None:
     assert "--target all" in error.fix
     data = from_python(both, SeriesOptions(target="all"))
     assert data.panel.ids == ("sales", "price")
-    data = from_python(both, SeriesOptions(target="price,sales", past="weather"))
+    data = from_python(both, SeriesOptions(target="price,sales", hist_exog="weather"))
     assert data.panel.ids == ("price", "sales")
     np.testing.assert_array_equal(data.panel.of(1), both["sales"].to_numpy())
     np.testing.assert_array_equal(data.panel.past[:60], data.panel.past[60:])
@@ -237,7 +237,7 @@ def test_what_is_known_ahead() -> None:
     turn = polars.int_range(polars.len()).over("unique_id")
     last = polars.len().over("unique_id")
     frame = frame.with_columns(y=polars.when(turn < last - 9).then("y"))
-    data = from_python(frame, SeriesOptions(horizon=7, known="price"))
+    data = from_python(frame, SeriesOptions(horizon=7, futr_exog="price"))
     assert data.panel.lengths.tolist() == [51, 41]
     assert data.panel.ahead.tolist() == [9, 9]
     assert data.panel.known.shape == (110, 1)
@@ -246,7 +246,7 @@ def test_what_is_known_ahead() -> None:
     prices[55] = None
     holes = frame.with_columns(price=polars.Series(prices))
     holes = holes.filter((polars.col("unique_id") == "a") | (turn != 43))
-    data = from_python(holes, SeriesOptions(horizon=7, known="price"))
+    data = from_python(holes, SeriesOptions(horizon=7, futr_exog="price"))
     assert data.panel.ahead.tolist() == [4, 2]
     form = Form.of(data)
     with pytest.raises(DataError, match="known 4 steps ahead") as caught:
@@ -261,10 +261,10 @@ def run_of(tmp_path: Path, data: SeriesData) -> Run:
 
 def test_context_and_newer_data_are_the_whole(tmp_path: Path) -> None:
     frame = panel_frame({"a": 60, "b": 50})
-    whole = from_python(frame, SeriesOptions(horizon=7, known="price", static="region"))
+    whole = from_python(frame, SeriesOptions(horizon=7, futr_exog="price", stat_exog="region"))
     turn = polars.int_range(polars.len()).over("unique_id")
     data = from_python(
-        frame.filter(turn < 45), SeriesOptions(horizon=7, known="price", static="region")
+        frame.filter(turn < 45), SeriesOptions(horizon=7, futr_exog="price", stat_exog="region")
     )
     run = run_of(tmp_path, data)
     write_context(run, data, 20)
@@ -284,7 +284,7 @@ def test_context_and_newer_data_are_the_whole(tmp_path: Path) -> None:
 
 def test_steps_that_newer_data_leave_out_are_as_the_context_knows_them() -> None:
     frame = panel_frame({"a": 60})
-    data = from_python(frame, SeriesOptions(horizon=7, known="price"))
+    data = from_python(frame, SeriesOptions(horizon=7, futr_exog="price"))
     # One value of before corrected, and the first of the steps after.
     row = polars.int_range(polars.len())
     later = frame.tail(1).with_columns(ds=polars.col("ds") + polars.duration(days=1))
@@ -301,7 +301,7 @@ def test_steps_that_newer_data_leave_out_are_as_the_context_knows_them() -> None
 def test_known_steps_alone_follow_the_context() -> None:
     frame = panel_frame({"a": 60, "b": 50})
     turn = polars.int_range(polars.len()).over("unique_id")
-    data = from_python(frame.filter(turn < 40), SeriesOptions(horizon=7, known="price"))
+    data = from_python(frame.filter(turn < 40), SeriesOptions(horizon=7, futr_exog="price"))
     form = Form.of(data)
     ahead = more(frame.filter((turn >= 40) & (turn < 48)).drop("y"), form)
     assert ahead.lengths.tolist() == [0, 0]
@@ -326,7 +326,7 @@ def test_newer_data_of_another_form_are_refused() -> None:
 
 def test_data_are_read_again(tmp_path: Path) -> None:
     frame = panel_frame(LENGTHS)
-    options = SeriesOptions(horizon=7, known="price", static="region")
+    options = SeriesOptions(horizon=7, futr_exog="price", stat_exog="region")
     data = from_python(frame, options)
     run = run_of(tmp_path, data)
     store_input(run, data)
@@ -363,9 +363,9 @@ def test_a_test_file_follows(tmp_path: Path) -> None:
 
 def test_the_default_data() -> None:
     data = default(SeriesOptions())
-    assert (data.name, data.panel.frequency.told, data.horizon) == ("co2", "weekly", 52)
+    assert (data.name, data.panel.frequency.description, data.horizon) == ("co2", "weekly", 52)
     assert data.found["missing"] == 59
-    assert "weekly (1958-03-29 to 2001-12-29)" in data.told()
+    assert "weekly (1958-03-29 to 2001-12-29)" in data.summary()
 
 
 def test_every_option_is_used() -> None:
@@ -377,7 +377,7 @@ def test_every_option_is_used() -> None:
     assert (data.period, data.horizon, data.columns["id"]) == (3, 4, "shop")
     assert data.columns["unused"] == ["price", "weather", "region"]
     assert all(
-        name in data.told() for name in itertools.chain(["season 3", "horizon 4"], ["'price'"])
+        name in data.summary() for name in itertools.chain(["season 3", "horizon 4"], ["'price'"])
     )
 
 
@@ -398,7 +398,7 @@ def test_series_that_say_little_are_kept() -> None:
         "constant": 3,
         "empty": 1,
     }
-    assert "1 series without any value (left out)" in data.told()
+    assert "1 series without any value (left out)" in data.summary()
     assert np.isfinite(data.scale.scale(data.panel.values[1:], np.repeat([1, 2, 3], 60))).all()
     series = origins(data, "test").series
     assert set(series.tolist()) == {1, 2, 3}
@@ -408,22 +408,22 @@ def test_a_static_column_says_one_thing_of_a_series() -> None:
     frame = panel_frame({"a": 60, "b": 50})
     regions = frame["region"].to_list()
     regions[70] = "r9"
-    error = refusal(frame.with_columns(region=polars.Series(regions)), static="region")
+    error = refusal(frame.with_columns(region=polars.Series(regions)), stat_exog="region")
     assert "given[70] (series 'b'): column 'region' is 'r9', but 'r1' in given[60]" in error.got
     numbers = frame.with_columns(size=polars.col("unique_id").replace_strict({"a": 3.0, "b": 5.0}))
-    panel = from_python(numbers, SeriesOptions(horizon=7, static="size")).panel
+    panel = from_python(numbers, SeriesOptions(horizon=7, stat_exog="size")).panel
     assert panel.static.tolist() == [[-1], [1]]
 
 
 def test_columns_are_used_once() -> None:
     frame = panel_frame({"a": 60})
-    assert "two things" in refusal(frame, known="price", past="price").got
-    assert "something else" in refusal(frame, target="price", known="price").got
-    assert "--past pric" in refusal(frame, past="pric").got
-    assert refusal(frame, past="pric").fix == "did you mean price?"
+    assert "two things" in refusal(frame, futr_exog="price", hist_exog="price").got
+    assert "something else" in refusal(frame, target="price", futr_exog="price").got
+    assert "--hist pric" in refusal(frame, hist_exog="pric").got
+    assert refusal(frame, hist_exog="pric").fix == "did you mean price?"
     assert "one column" in refusal(frame, time="ds,price").expected
     wide = frame.drop("unique_id")
-    assert "side by side" in refusal(wide, target="y,price", static="region").got
+    assert "side by side" in refusal(wide, target="y,price", stat_exog="region").got
 
 
 def test_columns_are_found_by_what_they_hold() -> None:
@@ -434,7 +434,7 @@ def test_columns_are_found_by_what_they_hold() -> None:
     assert data.columns["unused"] == ["id"]
     values = polars.DataFrame({"when": ["x"] * 60, "y": np.arange(60.0)})
     data = from_python(values, SeriesOptions())
-    assert "no column of times" in data.told()
+    assert "no column of times" in data.summary()
     comma = polars.DataFrame({"a,b": np.arange(60.0), "c": np.arange(60.0)})
     assert from_python(comma, SeriesOptions(target="a,b")).columns["target"] == ["a,b"]
     newer = more(comma, Form.of(from_python(comma, SeriesOptions(target="a,b"))))
@@ -455,8 +455,8 @@ def test_a_grid_that_is_none() -> None:
     error = refusal(far)
     assert "given[60]: 357,514 steps after the row before it" in error.got
     daily = polars.DataFrame({"ds": days(60), "y": np.arange(60.0)})
-    for told in ("W", "M"):
-        assert refusal(daily, frequency=told).fix.endswith("most rows say daily")
+    for summary in ("W", "M"):
+        assert refusal(daily, frequency=summary).fix.endswith("most rows say daily")
     hourly = from_python(daily, SeriesOptions(frequency="h"))
     assert hourly.found["gaps"] == 59 * 23
     one = polars.DataFrame({"ds": days(1), "y": [1.0]})
@@ -465,17 +465,17 @@ def test_a_grid_that_is_none() -> None:
 
 
 def test_a_damaged_context_is_refused(tmp_path: Path) -> None:
-    data = from_python(panel_frame({"a": 60, "b": 50}), SeriesOptions(horizon=7, known="price"))
+    data = from_python(panel_frame({"a": 60, "b": 50}), SeriesOptions(horizon=7, futr_exog="price"))
     run = run_of(tmp_path, data)
     write_context(run, data, 20)
-    told = run.read_json("series.json")
+    summary = run.read_json("series.json")
     form = Form.of(data)
     changes: list[dict[str, Any]] = [{"ids": ["a"]}, {"ids": 1}, {"ids": None}]
     for change in changes:
-        run.write_json("series.json", told | change)
+        run.write_json("series.json", summary | change)
         with pytest.raises(BundleError, match=r"series\.json|context\.safetensors"):
             read_context(run, form)
-    run.write_json("series.json", told)
+    run.write_json("series.json", summary)
     for part in form.to_json():
         changed: list[Any] = [None, {}]
         for wrong in changed:
@@ -508,7 +508,7 @@ def test_zones_of_newer_data() -> None:
     values = np.arange(200.0)
     zoned = {"ds": [each + "+01:00" for each in hours], "y": values}
     data = from_python(zoned, SeriesOptions())
-    assert "times kept at +01:00" in data.told()
+    assert "times kept at +01:00" in data.summary()
     summer = {"ds": [each + "+02:00" for each in hours], "y": values}
     assert more(summer, Form.of(data)).starts[0] == data.panel.starts[0] - 1
     with pytest.raises(DataError, match="no time zone"):
@@ -526,18 +526,18 @@ REAL = [
     ("univariate/AirPassengers.csv", {}, "monthly (1949-01-01 to 1960-12-01)", 1, 144, True),
     ("univariate/monthly-sunspots.csv", {}, "monthly", 1, 2820, False),
     ("univariate/daily-min-temperatures.csv", {}, "daily", 1, 3652, False),
-    ("etth1/ETTh1.csv", {"target": "OT", "past": "HUFL,HULL"}, "hourly", 1, 17420, False),
+    ("etth1/ETTh1.csv", {"target": "OT", "hist_exog": "HUFL,HULL"}, "hourly", 1, 17420, False),
     ("etth1/ETTh1.csv", {"target": "all"}, "hourly", 7, 7 * 17420, False),
     ("stock-google/data-02-stock_daily.csv", {"target": "Close"}, "numbered steps", 1, 732, None),
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "told", "series", "steps", "log"), REAL)
+@pytest.mark.parametrize(("name", "options", "summary", "series", "steps", "log"), REAL)
 def test_real_data(
     data_folder: Path,
     name: str,
     options: dict[str, Any],
-    told: str,
+    summary: str,
     series: int,
     steps: int,
     log: bool | None,
@@ -546,7 +546,7 @@ def test_real_data(
     if not path.is_file():
         pytest.skip(f"no {path}")
     data = read([path], SeriesOptions(**options))
-    assert told in data.told()
+    assert summary in data.summary()
     assert (len(data.panel), int(data.panel.lengths.sum())) == (series, steps)
     assert log is None or data.scale.log is log
     # Neither 1984 nor 1988 has its 29 February.

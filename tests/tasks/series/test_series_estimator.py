@@ -186,10 +186,10 @@ def test_missing_values_are_masked(model: SeriesModel) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_going_on_is_as_never_having_stopped(kind: str, at: int, tmp_path: Path) -> None:
     frame = pl.DataFrame(columns())
-    options = LESS | {"model": kind, "members": 2, "dropout": 0.3}
+    options = LESS | {"model": kind, "ensemble": 2, "dropout": 0.3}
     whole = SeriesModel(**options).fit(frame, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        SeriesModel(**options).fit(frame, out=tmp_path / "cut", watcher=Pressed(at))
+        SeriesModel(**options).fit(frame, out=tmp_path / "cut", callback=Pressed(at))
     cut = recurra.resume(tmp_path / "cut")
     same(cut.run.read_arrays(WEIGHTS)[0], whole.run.read_arrays(WEIGHTS)[0])
     same(cut.predict(), whole.predict())
@@ -199,7 +199,7 @@ def test_going_on_is_as_never_having_stopped(kind: str, at: int, tmp_path: Path)
 
 def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
     given = columns(series=1)
-    fitted = SeriesModel(model="autoregressive", members=2, **LESS).fit(pl.DataFrame(given))
+    fitted = SeriesModel(model="autoregressive", ensemble=2, **LESS).fit(pl.DataFrame(given))
     first = fitted.stream().predict()
     said = fitted.predict(horizon=1)
     assert first["ds"] == str(said["ds"][0])
@@ -219,7 +219,7 @@ def test_a_stream_says_what_a_forecast_of_one_step_says() -> None:
 
 def test_a_stream_is_kept_forked_and_gone_on_with(tmp_path: Path) -> None:
     frame = pl.DataFrame(columns())
-    fitted = SeriesModel(model="autoregressive", members=2, **LESS).fit(frame)
+    fitted = SeriesModel(model="autoregressive", ensemble=2, **LESS).fit(frame)
     stream = fitted.stream(series="s1")
     for value in (20.0, float("nan"), 21.5):
         stream.push(value)
@@ -231,12 +231,12 @@ def test_a_stream_is_kept_forked_and_gone_on_with(tmp_path: Path) -> None:
     again = fitted.stream(kept, series="s1")
     assert [again.push(each) for each in (19.0, 22.0)] == expected
     # A refused step leaves it where it was.
-    for wrong, told in (
+    for wrong, summary in (
         (float("inf"), "value of inf"),
         ([1.0, 2.0], "step of 2 values"),
         ("x", "step of 'x'"),
     ):
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=summary):
             again.push(wrong)  # type: ignore[arg-type]
     assert again.predict() == expected[-1]
     with pytest.raises(BundleError, match="one of this model"):
@@ -316,9 +316,9 @@ def test_a_small_season_on_a_high_level_is_not_rounded_away() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_certificate_is_in_the_run(kind: str) -> None:
-    fitted = SeriesModel(model=kind, members=2, **LESS).fit(pl.DataFrame(columns()))
-    told = fitted.run.read_json(CERTIFICATE)
-    assert told["held"], told
-    names = [each["name"] for each in told["checks"]]
+    fitted = SeriesModel(model=kind, ensemble=2, **LESS).fit(pl.DataFrame(columns()))
+    summary = fitted.run.read_json(CERTIFICATE)
+    assert summary["held"], summary
+    names = [each["name"] for each in summary["checks"]]
     assert ("step by step = whole" in names) == (kind == "autoregressive")
-    assert all(each["held"] for each in told["checks"]), told
+    assert all(each["held"] for each in summary["checks"]), summary

@@ -16,13 +16,13 @@ from in_torch import in_torch, same_weights
 from recurra.data.files import TextSource, read_text
 from recurra.data.streams import Cursor
 from recurra.errors import DataError
-from recurra.tasks.text import data, evaluate, recipe
+from recurra.tasks.text import config, data, evaluate
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.trainee import TextTrainee
+from recurra.tasks.text.training_task import TextTrainingTask
 from small import SMALL, small_text
 
-LESS: dict[str, Any] = {**SMALL, "hidden": 12, "chunk": 16, "steps": 20, "reset_at_documents": True}
+LESS: dict[str, Any] = {**SMALL, "hidden": 12, "bptt": 16, "steps": 20, "reset_at_documents": True}
 KINDS = ["characters", "bytes", "bpe:300", "words"]
 
 
@@ -120,14 +120,14 @@ def test_pieces_side_by_side_keep_documents_apart(
     np.testing.assert_allclose(pieces[near], whole[near], rtol=1e-3, atol=1e-4)
 
 
-def trainee(read: TextData, model: TextModel) -> TextTrainee:
-    settings = {"batch": 2, "chunk": 64, "seed": 1, "spared": 0}
-    return recipe.trainee(in_torch(model), read, settings)
+def training_task(read: TextData, model: TextModel) -> TextTrainingTask:
+    settings = {"batch": 2, "bptt": 64, "seed": 1, "spared": 0}
+    return config.training_task(in_torch(model), read, settings)
 
 
 def test_in_training_no_state_crosses_a_beginning(folder: Path, model: TextModel) -> None:
     read = data.read([folder], reset_at_documents=True)
-    chunk = trainee(read, model).streams.read(Cursor(0, 64))
+    chunk = training_task(read, model).streams.read(Cursor(0, 64))
     assert chunk.resets is not None
     assert chunk.resets.any()
     network = in_torch(model)
@@ -139,8 +139,8 @@ def test_in_training_no_state_crosses_a_beginning(folder: Path, model: TextModel
         fresh, _ = network.read(inputs[row : row + 1, at:], None, resets[row : row + 1, at:])
     torch.testing.assert_close(hidden[row, at:], fresh[0])
     # And the loss leaves out what is predicted there.
-    loss = trainee(read, model).loss(network, trainee(read, model).first())
-    first = trainee(read, model).streams.read(Cursor())
+    loss = training_task(read, model).loss(network, training_task(read, model).first())
+    first = training_task(read, model).streams.read(Cursor())
     assert loss.total.count == (first.targets != 0).sum() < first.targets.size
 
 
@@ -150,7 +150,7 @@ def test_what_chooses_is_the_loss_of_documents_alone(folder: Path, model: TextMo
     assert begins is not None
     assert len(begins) > 1
     nats, _ = evaluate.score(model.network, read.select, read.unknown_rate, 0, begins)
-    found = trainee(read, model).select(in_torch(model))
+    found = training_task(read, model).select(in_torch(model))
     assert found.count == len(nats)
     assert found.total == pytest.approx(nats.sum(), rel=1e-4)
 
@@ -179,7 +179,7 @@ def test_resumed_is_never_stopped(
 
     whole = TextModel(**LESS).fit(sources(), out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**LESS).fit(sources(), out=tmp_path / "run", watcher=Pressed(7))
+        TextModel(**LESS).fit(sources(), out=tmp_path / "run", callback=Pressed(7))
     resumed = TextModel.resume(tmp_path / "run")
     assert same_weights(resumed, whole)
     assert resumed.report["model"] == whole.report["model"]

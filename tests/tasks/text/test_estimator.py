@@ -53,7 +53,7 @@ def fit(out: Path | None = None, source: Any = TEXT, **options: Any) -> TextMode
     return TextModel(**{**LESS, **options}).fit(source, out=out)
 
 
-def told(run: Run) -> list[dict[str, Any]]:
+def summary(run: Run) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "seconds"} for line in run.history()]
 
 
@@ -114,10 +114,10 @@ def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     torch.manual_seed(99)
     np.random.seed(99)  # noqa: NPY002
     other = fit(tmp_path / "other", dropout=0.3)
-    assert told(one.run) == told(other.run)
+    assert summary(one.run) == summary(other.run)
     assert same_weights(other, one)
     third = fit(tmp_path / "third", dropout=0.3, seed=1)
-    assert told(third.run) != told(one.run)
+    assert summary(third.run) != summary(one.run)
 
 
 def test_training_leaves_chance_alone() -> None:
@@ -161,12 +161,12 @@ def test_without_a_folder_the_run_is_gone_with_the_model() -> None:
 
 def test_the_shortest_texts_train() -> None:
     text = "abcdefgh" * 5
-    model = fit(source=TextSource(text, "short"), chunk=2, steps=3)
+    model = fit(source=TextSource(text, "short"), bptt=2, steps=3)
     assert model.report["model"]["characters"] == 4
     assert len("".join(model.generate(length=5))) == 5
     # Every character another: not one of the test part is known.
     strange = TextSource("".join(chr(0xAC00 + n) for n in range(100)), "strange")
-    model = fit(source=strange, chunk=2, steps=3)
+    model = fit(source=strange, bptt=2, steps=3)
     assert model.report["model"]["unknown"] == 10
     assert model.report["model"]["nats"] == pytest.approx(-np.log(0.5))
 
@@ -174,21 +174,21 @@ def test_the_shortest_texts_train() -> None:
 def test_parts_without_a_known_character_stop_nothing() -> None:
     # Sorted by language: nothing of the training part comes again.
     text = small_text(40) + "".join(chr(0xAC00 + n) for n in range(340))
-    model = fit(source=TextSource(text, "sorted"), batch=1, finish=0.9)
+    model = fit(source=TextSource(text, "sorted"), batch=1, train_on_validation=0.9)
     assert model.report["training"]["reason"] == "completed"
     assert model.report["model"]["unknown"] == model.report["model"]["characters"]
 
 
 def test_too_short_a_text_for_a_chunk_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="short: the training part has 85 characters") as caught:
-        fit(tmp_path / "run", TextSource("ab" * 50, "short"), chunk=100)
-    assert "--chunk" in caught.value.fix
+        fit(tmp_path / "run", TextSource("ab" * 50, "short"), bptt=100)
+    assert "--bptt" in caught.value.fix
     assert not (tmp_path / "run").exists()
 
 
 def test_an_exploding_loss_keeps_what_can_be_used(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"run: the loss exploded after step \d+") as caught:
-        fit(tmp_path / "run", rate=10.0, steps=60, cell="rnn", hidden=128)
+        fit(tmp_path / "run", lr=10.0, steps=60, cell="rnn", hidden=128)
     assert "are kept" in caught.value.fix
     model = TextModel.load(tmp_path / "run")
     assert model.report["training"]["reason"] == "diverged"
@@ -256,11 +256,11 @@ def test_what_ends_before_the_first_step_brings_back_what_it_overwrote(
 
 def test_what_is_overwritten_is_kept_until_the_new_training_has_ended_well(own_run: Path) -> None:
     before = content(own_run)
-    exploding = {**LESS, "rate": 10.0, "steps": 60, "cell": "rnn", "hidden": 128}
+    exploding = {**LESS, "lr": 10.0, "steps": 60, "cell": "rnn", "hidden": 128}
     with pytest.raises(TrainingError, match="exploded"):
         TextModel(**exploding).fit(TEXT, out=own_run, overwrite=True)
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True, watcher=Interrupting(9))
+        TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True, callback=Interrupting(9))
     run = Run.open(own_run)
     assert content(run.replaced[0]) == before
     assert len(run.replaced) == 2
@@ -290,7 +290,7 @@ def test_resumed_is_never_stopped(tmp_path: Path, steps: tuple[int, ...]) -> Non
     options = {**LESS, "dropout": 0.3, "seed": 3}
     TextModel(**options).fit(TEXT, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**options).fit(TEXT, out=tmp_path / "cut", watcher=Interrupting(steps[0]))
+        TextModel(**options).fit(TEXT, out=tmp_path / "cut", callback=Interrupting(steps[0]))
     run = Run.open(tmp_path / "cut")
     assert run.has(CHECKPOINT)
     assert run.has(INPUT)
@@ -298,10 +298,10 @@ def test_resumed_is_never_stopped(tmp_path: Path, steps: tuple[int, ...]) -> Non
     assert TextModel.load(run.path).network is not None
     for step in steps[1:]:
         with pytest.raises(KeyboardInterrupt):
-            TextModel.resume(run.path, watcher=Interrupting(step))
+            TextModel.resume(run.path, callback=Interrupting(step))
     model = recurra.resume(run.path)
     whole = TextModel.load(tmp_path / "whole")
-    assert told(model.run) == told(whole.run)
+    assert summary(model.run) == summary(whole.run)
     assert same_weights(model, whole)
     assert model.report["model"] == whole.report["model"]
     assert model.report["free_running"] == whole.report["free_running"]
@@ -319,7 +319,7 @@ def begun(tmp_path: Path) -> Path:
     (tmp_path / "corpus.txt").write_text(TEXT.text)
     with pytest.raises(KeyboardInterrupt):
         TextModel(**LESS).fit(
-            tmp_path / "corpus.txt", out=tmp_path / "run", watcher=Interrupting(9)
+            tmp_path / "corpus.txt", out=tmp_path / "run", callback=Interrupting(9)
         )
     return tmp_path / "run"
 
@@ -354,7 +354,7 @@ def test_the_text_of_another_python_is_told(
     run = tmp_path / "run"
     monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text})
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**LESS).fit(out=run, watcher=Interrupting(9))
+        TextModel(**LESS).fit(out=run, callback=Interrupting(9))
     begun_with = platform.python_version()
     monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text + "More of it.\n"})
     monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")
@@ -521,7 +521,7 @@ def test_weights_of_another_run_do_not_fit(own_run: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "summary"),
     [
         (lambda w: w.pop("head.bias"), "no weights head.bias"),
         (lambda w: w.update({"head.bias": w["head.bias"][1:]}), "weights head.bias: float32"),
@@ -533,7 +533,7 @@ def test_weights_of_another_run_do_not_fit(own_run: Path, tmp_path: Path) -> Non
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_named(own_run: Path, change: Any, told: str) -> None:
+def test_weights_that_do_not_fit_are_named(own_run: Path, change: Any, summary: str) -> None:
     run = Run(own_run)
     arrays, facts = run.read_arrays(WEIGHTS)
     change(arrays)
@@ -541,7 +541,7 @@ def test_weights_that_do_not_fit_are_named(own_run: Path, change: Any, told: str
     with pytest.raises(BundleError, match=f"{WEIGHTS}: does not fit {CONFIG}") as caught:
         TextModel.load(own_run)
     assert str(own_run) in caught.value.got
-    assert told in caught.value.got
+    assert summary in caught.value.got
     assert caught.value.fix
 
 

@@ -27,15 +27,15 @@ def test_units_are_those_that_go_with_what_is_seen() -> None:
     passage = range(read.parts.test.start + 20, read.parts.test.start + 120)
     ids, none = read.ids[: passage.stop], np.zeros(0, np.int64)
     pieces = read.vocabulary.shown(ids)
-    values, told = hidden_units.telling(network.in_use(), ids, pieces, none, passage.start)
+    values, summary = hidden_units.telling(network.in_use(), ids, pieces, none, passage.start)
     assert values.shape == (100, hidden_units.UNITS)
     with torch.no_grad():
         embedded = network.embedding(torch.from_numpy(ids[None].astype(np.int64)))
         states = network.recurrent.trace(embedded).states.hidden[0]
     seen = hidden_units.visible(pieces)
-    assert len({(each["layer"], each["unit"]) for each in told}) == hidden_units.UNITS
-    assert sum(each["goes_with"] is not None for each in told) > 0
-    for column, each in zip(values.T, told, strict=True):
+    assert len({(each["layer"], each["unit"]) for each in summary}) == hidden_units.UNITS
+    assert sum(each["goes_with"] is not None for each in summary) > 0
+    for column, each in zip(values.T, summary, strict=True):
         mine = states[passage.start :, each["layer"] - 1, each["unit"] - 1].numpy()
         np.testing.assert_allclose(column, mine, atol=1e-5)
         if each["goes_with"]:
@@ -43,7 +43,7 @@ def test_units_are_those_that_go_with_what_is_seen() -> None:
             assert each["r"] == pytest.approx(r, abs=1e-5)
     # They were chosen on the text before the passage, each among those that are left.
     before, taken = states[: passage.start].flatten(1).numpy(), list[int]()
-    for each in told:
+    for each in summary:
         if each["goes_with"]:
             feature = seen[each["goes_with"]][: passage.start]
             size = np.abs([np.corrcoef(unit, feature)[0, 1] for unit in before.T])

@@ -17,13 +17,13 @@ from recurra.codecs import tokenizer as tokens
 from recurra.data import long_text
 from recurra.data.files import TextSource
 from recurra.data.streams import Streams
-from recurra.tasks.text import data, evaluate, report, trainee
+from recurra.tasks.text import data, evaluate, report, training_task
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.trainee import TextTrainee
+from recurra.tasks.text.training_task import TextTrainingTask
 from small import SMALL, small_text
 
-LESS: dict[str, Any] = {**SMALL, "hidden": 12, "chunk": 16, "steps": 20}
+LESS: dict[str, Any] = {**SMALL, "hidden": 12, "bptt": 16, "steps": 20}
 TEXT = "".join(f"{line}{n % 13} naïve.\n" for n, line in enumerate(small_text(90).splitlines()))
 
 
@@ -86,7 +86,7 @@ def test_training_on_it_is_the_same(
 ) -> None:
     short = TextModel(**LESS).fit(corpus, out=tmp_path / "short")
     make_long(monkeypatch)
-    monkeypatch.setattr(trainee, "MOST_CHOOSING", 10**6)
+    monkeypatch.setattr(training_task, "MOST_CHOOSING", 10**6)
     long = TextModel(**LESS).fit(corpus, out=tmp_path / "long")
     assert same_weights(long, short)
     one, other = short.report, long.report
@@ -97,7 +97,7 @@ def test_training_on_it_is_the_same(
     np.testing.assert_allclose(long_nats, short_nats[:300], rtol=1e-4, atol=1e-5)
     assert "400 characters before" in other["baselines"][0]["note"]
     assert "first 300 characters" in (tmp_path / "long" / CARD).read_text().replace("\n", " ")
-    assert "first 300 characters" in report.told(other).replace("\n", " ")
+    assert "first 300 characters" in report.summary(other).replace("\n", " ")
     again = long.evaluate(corpus)
     assert again["model"]["characters"] == 300
     assert f"beginning of its {len(TEXT):,} characters" in again["data"]["part"]
@@ -123,7 +123,7 @@ def test_resumed_is_never_stopped(
 
     whole = TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "run", watcher=Pressed(7))
+        TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "run", callback=Pressed(7))
     assert (tmp_path / "run" / CHECKPOINT).is_file()
     resumed = TextModel.resume(tmp_path / "run")
     assert same_weights(resumed, whole)
@@ -135,16 +135,16 @@ def test_a_large_selection_part_is_sampled(
 ) -> None:
     model = TextModel(**LESS).fit(corpus, out=tmp_path / "run")
     network, ids = in_torch(model), model.vocabulary.encode(TEXT * 4)
-    streams = Streams(ids, batch=2, chunk=16, seed=0)
+    streams = Streams(ids, batch=2, bptt=16, seed=0)
 
     def chosen() -> Any:
-        trainee = TextTrainee(network, streams, streams, ids, 0.01)
-        return trainee.select(network)
+        training_task = TextTrainingTask(network, streams, streams, ids, 0.01)
+        return training_task.select(network)
 
     whole = chosen()
     assert whole.count == len(ids) - 1
-    monkeypatch.setattr(trainee, "MOST_CHOOSING", 5000)
-    monkeypatch.setattr(trainee, "CHOOSING", 3200)
+    monkeypatch.setattr(training_task, "MOST_CHOOSING", 5000)
+    monkeypatch.setattr(training_task, "CHOOSING", 3200)
     sample = chosen()
     assert sample.count == 3200
     assert sample.mean == pytest.approx(whole.mean, rel=0.02)

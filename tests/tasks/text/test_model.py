@@ -24,9 +24,9 @@ from recurra.networks.text import (
 )
 from recurra.runtime.layers import CELLS
 from recurra.runtime.text import Architecture
-from recurra.tasks.text import recipe
+from recurra.tasks.text import config
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.trainee import TextCarry, TextTrainee
+from recurra.tasks.text.training_task import TextTrainingTask, TextTrainState
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
 from small import small_text
@@ -190,24 +190,24 @@ def test_sizes_out_of_range_are_told(wrong: dict[str, Any]) -> None:
 def test_it_says_what_it_is() -> None:
     net = network("gru")
     count = sum(p.numel() for p in net.parameters())
-    assert net.told() == f"2 x GRU(9), {count:,} weights"
+    assert net.summary() == f"2 x GRU(9), {count:,} weights"
 
 
 # -- training -----------------------------------------------------------------------------------
 
 
-def trainee(
+def training_task(
     net: TextNetwork, length: int = 600, select: np.ndarray[Any, Any] | None = None
-) -> TextTrainee:
+) -> TextTrainingTask:
     # 1 to V - 1: the training part knows all it holds.
     generator = np.random.default_rng(0)
     train = generator.integers(1, V, length, np.int32)
     chosen = generator.integers(0, V, 300, np.int32) if select is None else select
     both = np.concatenate([train, chosen])
-    return TextTrainee(
+    return TextTrainingTask(
         net,
-        Streams(train, batch=3, chunk=10, seed=1),
-        Streams(both, batch=3, chunk=10, seed=1),
+        Streams(train, batch=3, bptt=10, seed=1),
+        Streams(both, batch=3, bptt=10, seed=1),
         chosen,
         0.01,
     )
@@ -216,51 +216,51 @@ def trainee(
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_loss_is_the_mean_over_the_chunk_and_the_state_is_carried(cell: str) -> None:
     net = network(cell, dropout=0.0)
-    mine = trainee(net)
-    carry, state = mine.first(), None
+    mine = training_task(net)
+    train_state, state = mine.first(), None
     for _ in range(5):
-        chunk = mine.streams.read(carry.cursor)
+        chunk = mine.streams.read(train_state.cursor)
         with torch.no_grad():
             logits, state = net(torch.from_numpy(chunk.inputs), state)
         expected = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(chunk.targets).flatten())
-        loss = mine.loss(net, carry)
-        carry = loss.carry
+        loss = mine.loss(net, train_state)
+        train_state = loss.train_state
         torch.testing.assert_close(loss.mean.detach(), expected)
         assert loss.total.count == chunk.targets.size
         assert loss.total.mean == pytest.approx(expected.item(), rel=1e-5)
-        assert carry.cursor == chunk.following
-        assert carry.state is not None
-        for name, leaf in carry.state.arrays().items():
+        assert train_state.cursor == chunk.following
+        assert train_state.state is not None
+        for name, leaf in train_state.state.arrays().items():
             assert not leaf.requires_grad
             torch.testing.assert_close(leaf, state.arrays()[name])
 
 
 def test_a_new_pass_begins_without_a_state() -> None:
     net = network()
-    mine = trainee(net)
-    carry = mine.first()
-    while carry.cursor.epoch == 0:
-        carry = mine.loss(net, carry).carry
-    assert carry.state is not None
-    fresh = TextCarry(carry.cursor, None)
-    assert mine.loss(net.eval(), carry).total == mine.loss(net, fresh).total
+    mine = training_task(net)
+    train_state = mine.first()
+    while train_state.cursor.epoch == 0:
+        train_state = mine.loss(net, train_state).train_state
+    assert train_state.state is not None
+    fresh = TextTrainState(train_state.cursor, None)
+    assert mine.loss(net.eval(), train_state).total == mine.loss(net, fresh).total
 
 
 def test_unknown_characters_are_not_learnt_and_not_counted() -> None:
     net = network(dropout=0.0)
-    mine = trainee(net, length=20, select=np.zeros(3000, np.int32))
-    carry = mine.finish(mine.first())
+    mine = training_task(net, length=20, select=np.zeros(3000, np.int32))
+    train_state = mine.finish(mine.first())
     counted = unknown = 0
     for _ in range(60):
-        chunk = mine.finishing.read(carry.cursor)
-        loss = mine.loss(net, carry)
+        chunk = mine.finishing.read(train_state.cursor)
+        loss = mine.loss(net, train_state)
         known = chunk.targets != UNKNOWN
         assert loss.total.count == known.sum()
         assert math.isfinite(loss.mean.item())
         counted += loss.total.count
         unknown += not known.any()
         loss.mean.backward()  # type: ignore[no-untyped-call]
-        carry = loss.carry
+        train_state = loss.train_state
     assert counted
     assert unknown
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
@@ -268,15 +268,15 @@ def test_unknown_characters_are_not_learnt_and_not_counted() -> None:
 
 def test_finishing_begins_a_pass_over_both_parts() -> None:
     net = network()
-    mine = trainee(net)
+    mine = training_task(net)
     for _ in range(3):
-        carry = mine.loss(net, mine.first()).carry
-    finishing = mine.finish(carry)
+        train_state = mine.loss(net, mine.first()).train_state
+    finishing = mine.finish(train_state)
     assert (finishing.cursor, finishing.state, finishing.finishing) == (Cursor(1, 0), None, True)
     assert finishing.unseen is not None
     # What the selection part cost just before is kept, to the last step.
     assert float(finishing.unseen.mean()) == pytest.approx(mine.select(net).mean, rel=1e-5)
-    after = mine.loss(net, finishing).carry
+    after = mine.loss(net, finishing).train_state
     assert after.finishing
     assert after.unseen is finishing.unseen
     assert mine.finishing.length > mine.streams.length
@@ -285,28 +285,31 @@ def test_finishing_begins_a_pass_over_both_parts() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_carry_comes_back(cell: str) -> None:
     net = network(cell)
-    mine = trainee(net)
+    mine = training_task(net)
     begin = mine.first()
     assert mine.unpack(mine.pack(begin)) == begin
-    for carry in (mine.loss(net, begin).carry, mine.loss(net, mine.finish(begin)).carry):
-        again = mine.unpack(mine.pack(carry))
-        assert (again.cursor, again.finishing) == (carry.cursor, carry.finishing)
-        assert (again.unseen is None) == (carry.unseen is None)
-        if again.unseen is not None and carry.unseen is not None:
-            assert torch.equal(again.unseen, carry.unseen)
+    for train_state in (
+        mine.loss(net, begin).train_state,
+        mine.loss(net, mine.finish(begin)).train_state,
+    ):
+        again = mine.unpack(mine.pack(train_state))
+        assert (again.cursor, again.finishing) == (train_state.cursor, train_state.finishing)
+        assert (again.unseen is None) == (train_state.unseen is None)
+        if again.unseen is not None and train_state.unseen is not None:
+            assert torch.equal(again.unseen, train_state.unseen)
         assert again.state is not None
-        assert carry.state is not None
-        for name, leaf in carry.state.arrays().items():
+        assert train_state.state is not None
+        for name, leaf in train_state.state.arrays().items():
             assert torch.equal(again.state.arrays()[name], leaf)
         with seeded(0, 1):
-            expected = mine.loss(net, carry).total
+            expected = mine.loss(net, train_state).total
         with seeded(0, 1):
             assert mine.loss(net, again).total == expected
 
 
 def test_dropout_is_a_function_of_seed_and_step() -> None:
     net = network(dropout=0.5).train()
-    mine = trainee(net)
+    mine = training_task(net)
 
     def loss(seed: int, step: int) -> float:
         torch.rand(seed + step)  # what went before does not matter
@@ -319,24 +322,24 @@ def test_dropout_is_a_function_of_seed_and_step() -> None:
 
 def test_members_trained_side_by_side_are_those_trained_one_by_one() -> None:
     net = network(members=3, dropout=0.5).train()
-    mine = trainee(net)
+    mine = training_task(net)
     found: list[tuple[LossSum, State, list[Tensor]]] = []
     before = torch.get_num_threads()
     for threads in (1, 3):
         torch.set_num_threads(threads)
         try:
-            carry = mine.first()
+            train_state = mine.first()
             for step in range(2):  # the second with a state
                 net.zero_grad()
                 with seeded(5, step):
-                    loss = mine.loss(net, carry)
+                    loss = mine.loss(net, train_state)
                 loss.backward()
-                carry = loss.carry
+                train_state = loss.train_state
         finally:
             torch.set_num_threads(before)
         grads = [weight.grad for weight in net.parameters() if weight.grad is not None]
-        assert carry.state is not None
-        found.append((loss.total, carry.state, grads))
+        assert train_state.state is not None
+        found.append((loss.total, train_state.state, grads))
     (one, state, grads), (other, beside, others) = found
     assert other.mean == pytest.approx(one.mean, rel=1e-5)
     for name, leaf in state.arrays().items():
@@ -351,7 +354,7 @@ def test_members_trained_side_by_side_are_those_trained_one_by_one() -> None:
 def test_selection_scores_every_character_but_the_first_once(count: int) -> None:
     net = network().train()
     chosen = np.random.default_rng(1).integers(0, V, count, np.int32)
-    mine = trainee(net, select=chosen)
+    mine = training_task(net, select=chosen)
     found = mine.select(net)
     assert net.training
     assert found.count == count - 1
@@ -364,7 +367,7 @@ def test_selection_scores_every_character_but_the_first_once(count: int) -> None
 
 def test_selection_is_without_dropout_and_without_chance() -> None:
     net = network(dropout=0.5).train()
-    mine = trainee(net)
+    mine = training_task(net)
     before = torch.get_rng_state()
     assert mine.select(net) == mine.select(net)
     assert torch.equal(torch.get_rng_state(), before)
@@ -375,18 +378,18 @@ def test_it_learns_a_small_text(cell: str) -> None:
     read = TextData.from_source(TextSource(small_text(), "small"))
     with seeded(0, 0):
         net = TextNetwork(Architecture(len(read.vocabulary), cell, 12, 32, 1, 0.0))
-    streams = Streams(read.train, batch=8, chunk=32, seed=0)
-    mine = TextTrainee(net, streams, streams, read.select, read.unknown_rate)
-    carry, optimisers = mine.first(), build(net, Rates(0.02, 0.01))
+    streams = Streams(read.train, batch=8, bptt=32, seed=0)
+    mine = TextTrainingTask(net, streams, streams, read.select, read.unknown_rate)
+    train_state, optimisers = mine.first(), build(net, Rates(0.02, 0.01))
     before = mine.select(net).mean
     assert before > 3
     for _ in range(100):
-        loss = mine.loss(net, carry)
+        loss = mine.loss(net, train_state)
         loss.mean.backward()  # type: ignore[no-untyped-call]
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        carry = loss.carry
+        train_state = loss.train_state
     # The digit of each line is all that is left to guess, but not for a state that counts lines.
     assert mine.select(net).mean < 0.15
 
@@ -394,14 +397,14 @@ def test_it_learns_a_small_text(cell: str) -> None:
 def test_a_sample_changes_nothing_of_the_training() -> None:
     read = TextData.from_source(TextSource(small_text(), "small"))
     net = TextNetwork(Architecture(len(read.vocabulary), "gru", 8, 16, 1, 0.5))
-    mine = recipe.trainee(net, read, {"batch": 4, "chunk": 8, "seed": 5, "spared": 0})
+    mine = config.training_task(net, read, {"batch": 4, "bptt": 8, "seed": 5, "spared": 0})
     chance = torch.get_rng_state()
     net.train()
     first = mine.sample(net)
     assert first is not None
-    assert len(first) == recipe.SAMPLED
+    assert len(first) == config.SAMPLED
     assert net.training
     assert all(each.training for each in net.modules())
     assert mine.sample(net) == first  # it follows from the weights and the seed alone
     assert torch.equal(torch.get_rng_state(), chance)
-    assert trainee(network()).sample(network()) is None
+    assert training_task(network()).sample(network()) is None

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from recurra.data.files import TextSource
 from recurra.errors import OptionError
-from recurra.tasks.design import Design
+from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.text.config import plan_model
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.recipe import design
 from recurra.tasks.text.size import (
     ENOUGH,
     MOST_MEMBERS,
@@ -24,7 +24,7 @@ from recurra.tasks.text.size import (
     training_speed,
     worth,
 )
-from recurra.tasks.text.trainee import MOST_EPOCHS
+from recurra.tasks.text.training_task import MOST_EPOCHS
 from recurra.training.precision import Precision
 
 FLOAT32, CPU = Precision(False, "as asked"), torch.device("cpu")
@@ -70,11 +70,11 @@ def test_a_text_that_is_read_often_has_members_that_each_read_it_often_enough() 
 
 
 def test_members_that_are_asked_for_are_what_is_trained() -> None:
-    one = found(20_000, minutes=10.0, members=1)
+    one = found(20_000, minutes=10.0, ensemble=1)
     assert one.architecture["members"] == 1
     assert one.reason.startswith(f"size {one.settings['size']}")
-    assert found(20_000, minutes=10.0, members=7).architecture["members"] == 7
-    assert found(20_000, steps=5, members=3).architecture["members"] == 3
+    assert found(20_000, minutes=10.0, ensemble=7).architecture["members"] == 7
+    assert found(20_000, steps=5, ensemble=3).architecture["members"] == 3
     # A network far larger than any size has no time for another one.
     assert found(20_000, minutes=0.01, hidden=16_000).architecture["members"] == 1
 
@@ -109,13 +109,13 @@ def text(characters: int) -> TextData:
     return TextData.from_source(TextSource("ab" * round(characters / 0.85 / 2), "ab"))
 
 
-def found(characters: int, **options: Any) -> Design:
-    return design(TextOptions(**options), text(characters), FLOAT32, CPU)
+def found(characters: int, **options: Any) -> ModelPlan:
+    return plan_model(TextOptions(**options), text(characters), FLOAT32, CPU)
 
 
 def test_single_options_override_a_size() -> None:
-    made = found(10_000, size="medium", steps=9, hidden=24, chunk=7, dropout=0.25, rate=0.5)
-    assert (made.architecture["hidden"], made.settings["chunk"]) == (24, 7)
+    made = found(10_000, size="medium", steps=9, hidden=24, bptt=7, dropout=0.25, lr=0.5)
+    assert (made.architecture["hidden"], made.settings["bptt"]) == (24, 7)
     assert made.architecture["dropout"] == 0.25
     assert (made.rates.matrices, made.rates.others) == (0.5, 0.05)
     assert made.architecture["layers"] == named("medium").layers
@@ -136,7 +136,7 @@ def test_without_a_size_the_time_decides() -> None:
 def test_the_share_dropped_follows_from_the_passes() -> None:
     size = named("small")
     for passes in (1.0, 8.0):
-        steps = round(passes * 1e6 / size.batch / size.chunk)
+        steps = round(passes * 1e6 / size.batch / size.bptt)
         by_steps = found(1_000_000, steps=steps).architecture["dropout"]
         by_epochs = found(1_000_000, epochs=passes).architecture["dropout"]
         assert by_steps == pytest.approx(by_epochs, abs=0.01)

@@ -45,7 +45,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TextModel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "FREE_LENGTH", 100)
         for how in KINDS:
-            model = TextModel(tokens=how, **{**LESS, "chunk": 8})
+            model = TextModel(tokens=how, **{**LESS, "bptt": 8})
             found[how] = model.fit(folder / "made.txt", out=folder / how.replace(":", "-"))
     return found
 
@@ -197,8 +197,8 @@ def test_prompts_of_unknown_words(models: dict[str, TextModel]) -> None:
 @pytest.mark.parametrize("how", ["bytes", "bpe:300", "words"])
 def test_resumed_is_never_stopped(models: dict[str, TextModel], tmp_path: Path, how: str) -> None:
     with pytest.raises(KeyboardInterrupt):
-        TextModel(tokens=how, **{**LESS, "chunk": 8}).fit(
-            TextSource(TEXT, "made"), out=tmp_path / "run", watcher=Pressed(9)
+        TextModel(tokens=how, **{**LESS, "bptt": 8}).fit(
+            TextSource(TEXT, "made"), out=tmp_path / "run", callback=Pressed(9)
         )
     resumed = TextModel.resume(tmp_path / "run")
     assert resumed.vocabulary.to_json() == models[how].vocabulary.to_json()
@@ -268,7 +268,7 @@ def test_a_large_head_is_gone_through_in_pieces(
 
 def test_on_the_command_line(call: Recurra, tmp_path: Path) -> None:
     (tmp_path / "corpus.txt").write_text(small_text(40))
-    how = ["--tokens", "words", "--steps", "6", "--size", "tiny", "--chunk", "8", "--threads", "1"]
+    how = ["--tokens", "words", "--steps", "6", "--size", "tiny", "--bptt", "8", "--threads", "1"]
     done = call("train", "text", tmp_path / "corpus.txt", "--out", tmp_path / "run", *how)
     assert done.code == 0, done.err
     assert "words" in done.err

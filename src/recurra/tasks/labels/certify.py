@@ -18,7 +18,7 @@ from recurra.tasks.labels import data as reading
 from recurra.tasks.labels.estimator import LabelModel
 
 if TYPE_CHECKING:
-    from recurra.tasks.labels.recipe import Prepared
+    from recurra.tasks.labels.config import EncodedDataset
 
 EXAMPLES: Final = 32
 """Examples that are read each way."""
@@ -30,7 +30,7 @@ Trained = Callable[[Inputs, Rows], Array]
 """Scores by torch of rows (B,) of inputs: (B, K), or where steps are tagged (N, K)."""
 
 
-def comparisons(model: LabelModel, data: Prepared | None) -> list[Check]:
+def comparisons(model: LabelModel, data: EncodedDataset | None) -> list[Check]:
     """The comparisons of a model, on the test part of what it was trained on."""
     try:
         read = (

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recurra.data.lines import standard_input_lines
+from recurra.data.line_reader import standard_input_lines
 from recurra.data.sequences import number_of
 from recurra.errors import DataError, OptionError
 from recurra.tasks import render
@@ -19,7 +19,7 @@ from recurra.tasks.labels.estimator import LabelModel
 from recurra.tasks.labels.options import LabelOptions
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 
 def train(
@@ -32,15 +32,15 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train labels`."""
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
-    terminal.train(
+    command.train(
         LabelModel(**vars(options)),
         sources,
         out,
         Path(sources[0]).stem if sources else "digits",
-        _watcher(quiet),
-        report.told,
+        _callback(quiet),
+        report.summary,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -48,17 +48,17 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
     def fit() -> LabelModel:
-        return LabelModel.resume(path, watcher=_watcher(quiet))
+        return LabelModel.resume(path, callback=_callback(quiet))
 
-    terminal.trained(path, fit, report.told, as_json=as_json)
+    command.trained(path, fit, report.summary, as_json=as_json)
 
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    render.evaluate(LabelModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(LabelModel.load(path), sources, report.summary, as_json=as_json)
 
 
 def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -> None:
@@ -143,7 +143,7 @@ def _values(line: str, channels: int, number: int) -> list[float]:
     return values
 
 
-def _watcher(quiet: bool) -> Watcher:
-    from recurra.tasks import terminal
+def _callback(quiet: bool) -> Callback:
+    from recurra.tasks import command
 
-    return terminal.watcher(quiet, unit="examples", measure="nats an example")
+    return command.callback(quiet, unit="examples", measure="nats an example")

@@ -14,14 +14,14 @@ import numpy as np
 from recurra.bundle import Run
 from recurra.codecs.sequence_encoder import Kind
 from recurra.data.files import given_once, name_of
-from recurra.data.places import Places
+from recurra.data.source_locations import Places
 from recurra.errors import DataError, InputError, MissingExtra
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.examples import Examples, numbers
-from recurra.tasks.labels.given import examples_from
+from recurra.tasks.labels.from_files import Reading, examples_of
+from recurra.tasks.labels.from_memory import examples_from
 from recurra.tasks.labels.options import LabelOptions
-from recurra.tasks.labels.parts import FOLDS, LabelData, cut
-from recurra.tasks.labels.sources import Reading, examples_of
+from recurra.tasks.labels.splits import FOLDS, LabelData, cut
 
 __all__ = [
     "FOLDS",

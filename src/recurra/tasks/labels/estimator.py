@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from recurra.bundle import CONFIG, REPORT, Arrays, Run
 from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError, OptionError
-from recurra.judge.calibration import probabilities
+from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import Architecture, LabelNetwork
 from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.labels import classify, data, evaluate, report
-from recurra.tasks.labels.given import as_given, inputs_from
+from recurra.tasks.labels.from_memory import as_given, inputs_from
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.stream import LabelStreamed
-from recurra.tasks.labels.truth import Truth
+from recurra.tasks.labels.targets import Targets
 from recurra.tasks.model import Model
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 ENCODER = "encoder.json"
 CALIBRATION = "calibration.json"
@@ -60,7 +60,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
         groups: Any = None,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        watcher: Watcher | None = None,
+        callback: Callback | None = None,
     ) -> Self:
         """Train on inputs and their labels, or on files.
 
@@ -77,7 +77,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        self._trainer().fit(X, y, groups=groups, out=out, overwrite=overwrite, watcher=watcher)
+        self._trainer().fit(X, y, groups=groups, out=out, overwrite=overwrite, callback=callback)
         return self
 
     @classmethod
@@ -165,7 +165,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
             found = probabilities(said, self._temperature)
             yield self.classes_[found.argmax(1)], found.max(1)
 
-    def looked_at(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:
+    def attribution(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:
         """The class of one input, its steps as they read, and the share of each in the decision.
 
         See `recurra.tasks.labels.influence`; steps of numbers read as their places, 1, 2, ...
@@ -176,7 +176,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
             MissingExtra: torch, which slopes need, is not installed.
         """
         if self.network.architecture.tagged:
-            raise OptionError("looked_at of a tagger", expected="a model of one class an input")
+            raise OptionError("attribution of a tagger", expected="a model of one class an input")
         inputs = self._inputs([x])
         encoded = self._encoder.encode(inputs)
         label = int(classify.scores(self.network, encoded, np.zeros(1, np.int64)).argmax())
@@ -216,7 +216,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
             )
         rows = np.arange(len(examples))
         answers = evaluate.answers(self.network, self._encoder.encode(examples.inputs), rows)
-        truth = Truth.of(examples, rows, self._classes)
+        truth = Targets.of(examples, rows, self._classes)
         return report.examined(truth, answers, self._temperature, name=name, part="all of it")
 
     def _inputs(self, X: Any) -> list[Any]:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from recurra.codecs.sequence_encoder import Inputs
 from recurra.errors import DataError
-from recurra.judge import calibration
+from recurra.judge import probability_calibration
 from recurra.judge.bootstrap import Interval
 from recurra.judge.verdict import Verdict, verdict
 from recurra.runtime.labels import LabelNetwork
 from recurra.tasks.labels import classify, mistakes
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
-from recurra.tasks.labels.truth import NAMES, Metric, Truth
+from recurra.tasks.labels.targets import NAMES, Metric, Targets
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -80,12 +80,12 @@ def temperature(data: LabelData, held: Held) -> float:
     Raises:
         DataError: the logits do not fit the rows.
     """
-    truth = Truth.of(data.examples, held.rows, data.classes)
-    return calibration.temperature(held.logits, truth.targets)
+    truth = Targets.of(data.examples, held.rows, data.classes)
+    return probability_calibration.temperature(held.logits, truth.targets)
 
 
 def judge(
-    truth: Truth,
+    truth: Targets,
     answers: Answers,
     temperature: float = 1.0,
     baselines: Sequence[Baseline] = (),
@@ -96,13 +96,16 @@ def judge(
         DataError: there are not as many answers as labels.
     """
     _check(truth, answers, baselines)
-    predicted, chances = answers.predicted, calibration.probabilities(answers.logits, temperature)
+    predicted, chances = (
+        answers.predicted,
+        probability_calibration.probabilities(answers.logits, temperature),
+    )
     steps = np.arange(len(predicted))
     of_true, of_said = chances[steps, truth.targets], chances[steps, predicted]
     right = predicted == truth.targets
-    uncorrected = calibration.probabilities(answers.logits)[steps, predicted]
-    calibrated = calibration.calibration(of_said, right).to_json()
-    calibrated["uncorrected"] = calibration.calibration(uncorrected, right).error
+    uncorrected = probability_calibration.probabilities(answers.logits)[steps, predicted]
+    calibrated = probability_calibration.calibration(of_said, right).to_json()
+    calibrated["uncorrected"] = probability_calibration.calibration(uncorrected, right).error
     found: dict[str, Any] = {
         "model": figures(truth, predicted)
         | {
@@ -125,7 +128,7 @@ def judge(
     return found
 
 
-def figures(truth: Truth, predicted: Numbers) -> dict[str, Any]:
+def figures(truth: Targets, predicted: Numbers) -> dict[str, Any]:
     """Each metric of answers, with its interval."""
     return {metric: truth.figure(metric, predicted).to_json() for metric in truth.metrics}
 
@@ -134,7 +137,7 @@ def figures(truth: Truth, predicted: Numbers) -> dict[str, Any]:
 
 
 def against(
-    truth: Truth, predicted: Numbers, baselines: Sequence[Baseline], metric: Metric
+    truth: Targets, predicted: Numbers, baselines: Sequence[Baseline], metric: Metric
 ) -> Verdict | None:
     """The verdict against the baseline that is best by a metric; None where there is none."""
     best = strongest(truth, baselines, metric)
@@ -150,7 +153,7 @@ def against(
     )
 
 
-def strongest(truth: Truth, baselines: Sequence[Baseline], metric: Metric) -> Baseline | None:
+def strongest(truth: Targets, baselines: Sequence[Baseline], metric: Metric) -> Baseline | None:
     """The baseline that is best by a metric, the first of equals."""
     return max(baselines, key=lambda each: truth.exact(metric, each.predicted), default=None)
 
@@ -180,7 +183,7 @@ class Average:
     weight: float
     predicted: Numbers
 
-    def to_json(self, truth: Truth) -> dict[str, Any]:
+    def to_json(self, truth: Targets) -> dict[str, Any]:
         """Its figures, and by how much they are better than the baseline's."""
         metric = truth.metric
         return {
@@ -196,7 +199,7 @@ def average(
 ) -> Average | None:
     """Average with a baseline, by the weight that does best on fold 0.
 
-    By `Truth.metric`, and of equally good weights by cross entropy. None where the baseline has
+    By `Targets.metric`, and of equally good weights by cross entropy. None where the baseline has
     no probabilities, or the model trained on rows of fold 0. Where tags are found together, the
     mean is taken of each step by itself.
     """
@@ -205,8 +208,11 @@ def average(
     own = _of_rows(data, held, chooses)
     if own is None or other.probabilities is None or theirs is None:
         return None
-    truth = Truth.of(data.examples, chooses, data.classes)
-    steps, first = np.arange(len(truth.targets)), calibration.probabilities(own, temperature)
+    truth = Targets.of(data.examples, chooses, data.classes)
+    steps, first = (
+        np.arange(len(truth.targets)),
+        probability_calibration.probabilities(own, temperature),
+    )
 
     def worth(weight: float) -> tuple[float, float]:
         mean = weight * first + (1 - weight) * theirs
@@ -216,7 +222,7 @@ def average(
     weight = max(WEIGHTS, key=worth)
     if weight in (0.0, 1.0):  # all of one is that one, with the way it finds tags together
         return Average(other, weight, answers.predicted if weight else other.predicted)
-    chances = calibration.probabilities(answers.logits, temperature)
+    chances = probability_calibration.probabilities(answers.logits, temperature)
     mean = weight * chances + (1 - weight) * other.probabilities
     return Average(other, weight, mean.argmax(1))
 
@@ -235,7 +241,7 @@ def _of_rows(data: LabelData, held: Held, rows: Numbers) -> NDArray[np.float32] 
     return np.concatenate([held.logits[places[row]] for row in rows.tolist()])
 
 
-def _check(truth: Truth, answers: Answers, baselines: Sequence[Baseline]) -> None:
+def _check(truth: Targets, answers: Answers, baselines: Sequence[Baseline]) -> None:
     wanted = (len(truth.targets), len(truth.classes))
     if answers.logits.shape != wanted or len(answers.predicted) != wanted[0]:
         raise DataError(

@@ -11,8 +11,8 @@ from typing import Any, final
 import numpy as np
 
 from recurra.codecs.sequence_encoder import Kind
-from recurra.data.places import Places, composed
 from recurra.data.sequences import Values
+from recurra.data.source_locations import Places, composed
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork, rows_of
-from recurra.tasks.labels.parts import LabelData
+from recurra.tasks.labels.splits import LabelData
 
 SHOWN: Final = 12
 """Examples whose steps are recorded, half of them wrong where there are so many."""

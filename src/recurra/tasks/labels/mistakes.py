@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.tasks.labels.truth import Truth
+from recurra.tasks.labels.targets import Targets
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -22,7 +22,7 @@ LONGEST: Final = 200
 """Characters of a text that the report keeps."""
 
 
-def by_class(truth: Truth, predicted: Numbers) -> list[dict[str, Any]]:
+def by_class(truth: Targets, predicted: Numbers) -> list[dict[str, Any]]:
     """Precision, recall and F1 of each class; where tags mark spans, of each type of span."""
     if truth.spans:
         counts = truth.span_counts(predicted)
@@ -46,14 +46,14 @@ def _figures(name: str, right: int, said: int, true: int) -> dict[str, Any]:
     }
 
 
-def _counts(truth: Truth, predicted: Numbers) -> Numbers:
+def _counts(truth: Targets, predicted: Numbers) -> Numbers:
     """How often what is true (rows) was taken for what (columns), (K, K)."""
     kinds = len(truth.classes)
     found: Numbers = np.bincount(truth.targets * kinds + predicted, minlength=kinds**2)
     return found.reshape(kinds, kinds)
 
 
-def confusion(truth: Truth, predicted: Numbers) -> dict[str, Any]:
+def confusion(truth: Targets, predicted: Numbers) -> dict[str, Any]:
     """The matrix of what is true (rows) and said (columns), and its commonest mistakes."""
     matrix = _counts(truth, predicted)
     wrong = matrix - np.diag(np.diag(matrix))
@@ -75,7 +75,7 @@ def confusion(truth: Truth, predicted: Numbers) -> dict[str, Any]:
 
 
 def wrong(
-    truth: Truth, predicted: Numbers, of_true: Floats, of_said: Floats
+    truth: Targets, predicted: Numbers, of_true: Floats, of_said: Floats
 ) -> list[dict[str, Any]]:
     """The examples whose true label it finds least likely, of those that it has wrong.
 
@@ -108,7 +108,7 @@ def wrong(
     return list(found.values())
 
 
-def _shown(truth: Truth, row: int, step: int | None) -> dict[str, Any]:
+def _shown(truth: Targets, row: int, step: int | None) -> dict[str, Any]:
     """What can be shown of an example: a text, or how many numbers there are."""
     content = truth.examples.inputs[row]
     if truth.examples.kind == "numbers":

@@ -33,8 +33,8 @@ class LabelOptions(TrainingOptions):
     pooling: str | None = option(None, "last, mean, max, attention, or several joined by +.")
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
     batch: int | None = option(None, "Examples between updates.", least=1, most=65536)
-    members: int | None = option(
+    ensemble: int | None = option(
         None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
     )
     balanced: bool = option(False, "Every class counts the same, however rare.")
-    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
+    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

@@ -11,30 +11,30 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
 from recurra.data.files import name_of
-from recurra.judge import calibration
-from recurra.tasks.labels import evaluate, terminal
+from recurra.judge import probability_calibration
+from recurra.tasks.labels import evaluate, render
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.evaluate import Answers, Held
-from recurra.tasks.labels.terminal import told
-from recurra.tasks.labels.truth import NAMES, Metric, Truth
+from recurra.tasks.labels.render import summary
+from recurra.tasks.labels.targets import NAMES, Metric, Targets
 from recurra.tasks.render import percent, printable
 
 __all__ = [
+    "baselines_summary",
     "card",
     "examined",
     "read_baselines",
     "result",
     "scored",
-    "told",
-    "told_baselines",
+    "summary",
     "write",
     "write_baselines",
 ]
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
-LOOKED: Final = "traces/looked.json"
+ATTRIBUTION: Final = "traces/attribution.json"
 
 
 def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
@@ -65,9 +65,9 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
     )
 
 
-def told_baselines(data: LabelData, found: Sequence[Baseline]) -> str:
+def baselines_summary(data: LabelData, found: Sequence[Baseline]) -> str:
     """The baselines in one line."""
-    truth = Truth.of(data.examples, data.test, data.classes)
+    truth = Targets.of(data.examples, data.test, data.classes)
     figures = (
         f"{each.name} {100 * truth.exact(truth.metric, each.predicted):.1f} %" for each in found
     )
@@ -90,7 +90,7 @@ def result(
         temperature: of the model's probabilities, fitted on `held`.
         baselines: of the same data.
     """
-    truth = Truth.of(data.examples, data.test, data.classes)
+    truth = Targets.of(data.examples, data.test, data.classes)
     part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
     found = examined(truth, answers, temperature, baselines, name=data.name, part=part)
     found["data"]["found"] = dict(data.found)
@@ -102,7 +102,7 @@ def result(
 
 
 def examined(
-    truth: Truth,
+    truth: Targets,
     answers: Answers,
     temperature: float,
     baselines: Sequence[Baseline] = (),
@@ -168,12 +168,14 @@ def scored(
     data: LabelData, answers: Answers, temperature: float
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """What pictures of the test part are made from: arrays, and the classes' names."""
-    truth = Truth.of(data.examples, data.test, data.classes)
+    truth = Targets.of(data.examples, data.test, data.classes)
     arrays: dict[str, NDArray[Any]] = {
         "rows": truth.rows,
         "targets": truth.targets.astype(np.int32),
         "predicted": answers.predicted.astype(np.int32),
-        "probabilities": calibration.probabilities(answers.logits, temperature).astype(np.float32),
+        "probabilities": probability_calibration.probabilities(answers.logits, temperature).astype(
+            np.float32
+        ),
     }
     if truth.lengths is not None:
         arrays["lengths"] = truth.lengths
@@ -200,7 +202,7 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str
     said = [report["verdict"], report["macro_verdict"]]
     sentences = "\n\n".join(each["sentence"] for each in said if each)
     if report["averaged"]:
-        sentences += f"\n\n{terminal.averaged(report)}"
+        sentences += f"\n\n{render.averaged(report)}"
     text = f"""# {name}
 
 {what} in, {does} out: a recurrent model made by recurra {config["recurra"]} ({network}), trained \
@@ -214,7 +216,7 @@ On {about["examples"]:,} {about["noun"]} that it has never seen:
 |---|{"---|" * len(metrics)}
 {table}
 
-{terminal.calibration(report)}
+{render.calibration(report)}
 
 | {"span" if about["spans"] else "class"} | how many | precision | recall | F1 |
 |---|---|---|---|---|

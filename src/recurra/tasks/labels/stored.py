@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import Run
-from recurra.data.places import Places
+from recurra.data.source_locations import Places
 from recurra.tasks.labels.examples import Examples
 
 TEXTS: Final = "checkpoint/input.jsonl"
@@ -65,16 +65,16 @@ def read(run: Run, facts: dict[str, Any]) -> Examples:
         BundleError: it is damaged.
     """
     if run.has(NUMBERS):
-        arrays, told = run.read_arrays(NUMBERS)
+        arrays, stored = run.read_arrays(NUMBERS)
         with run.intact(NUMBERS):
             stops = np.cumsum(arrays["lengths"])[:-1]
             return Examples(
                 "numbers",
                 np.split(arrays["values"], stops),
-                told["labels"],
-                _places(told["places"], arrays["at"].tolist()),
-                told["groups"],
-                tuple(told["channels"]),
+                stored["labels"],
+                _places(stored["places"], arrays["at"].tolist()),
+                stored["groups"],
+                tuple(stored["channels"]),
             )
     content = run.read_text(TEXTS)
     with run.intact(TEXTS):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import DataError
-from recurra.judge.calibration import probabilities
+from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import LabelNetwork
 from recurra.runtime.streams import StreamState
 
@@ -62,11 +62,11 @@ class LabelStreamed:
         said, state = self.network.step(batch, before.state)
         reach = self.encoder.reach
         kept = [*earlier, x][-reach:] if reach else []
-        return self._told(said), StreamState(state, {"before": kept}, before.steps + 1)
+        return self._answer(said), StreamState(state, {"before": kept}, before.steps + 1)
 
     def predict(self, state: StreamState) -> tuple[Any, float]:
         """The class of what was read so far, and how probable it is."""
-        return self._told(self.network.look(state.state))
+        return self._answer(self.network.look(state.state))
 
     def _values(self, x: Any) -> NDArray[np.float32]:
         """One step of numbers, (1, C)."""
@@ -84,7 +84,7 @@ class LabelStreamed:
             raise DataError(f"a step of {found.tolist()}", expected="finite numbers")
         return found[None]
 
-    def _told(self, said: NDArray[np.float32]) -> tuple[Any, float]:
+    def _answer(self, said: NDArray[np.float32]) -> tuple[Any, float]:
         found = probabilities(said, self.temperature)[0]
         best = int(found.argmax())
         return self.classes[best], float(found[best])

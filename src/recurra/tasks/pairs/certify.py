@@ -12,7 +12,7 @@ from recurra.codecs.tokenizer import BEGIN, END, RESERVED
 from recurra.errors import InputError
 from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_torch, not_shown
 from recurra.runtime.layers import log_softmax
-from recurra.runtime.pairs import LOOKED, Ids, PairNetwork
+from recurra.runtime.pairs import ATTENTION, Ids, PairNetwork
 from recurra.runtime.state import Array
 from recurra.search.beam import Beam, beam
 from recurra.tasks.comparison import by_torch, tolerance
@@ -29,15 +29,15 @@ Trained = Callable[[Sequence[Ids], Sequence[Ids]], list[Array]]
 """Log-probabilities (T - 1, V) by torch after each piece of targets (T,) but the last."""
 
 
-def comparisons(model: PairModel, prepared: Any) -> list[Check]:
+def comparisons(model: PairModel, dataset: Any) -> list[Check]:
     """The comparisons of a model, on the test part of what it was trained on.
 
     Args:
-        prepared: the `recipe.Prepared` of its training, if it is at hand.
+        dataset: the `config.EncodedDataset` of its training, if it is at hand.
     """
     run = model.run
     try:
-        read = data.read_again(run, run.config()["data"]) if prepared is None else prepared.data
+        read = data.read_again(run, run.config()["data"]) if dataset is None else dataset.data
     except InputError as error:
         return [not_shown("whole, steps, strangers, translations, torch", error.got)]
     sides = ids_of(model._sources, model._targets, read.of(read.test[:PIECES]))
@@ -136,14 +136,14 @@ def _written(
         limits=limits,
         options=Beam(3),
         excluded=(BEGIN,),
-        attention=lambda state: state[LOOKED],
+        attention=lambda state: state[ATTENTION],
     )
-    told = []
+    summary = []
     for (one,), source in zip(found, sources, strict=True):
         assert one.attention is not None
         scores = np.array([one.score, one.log_probability])
-        told.append((np.array(one.tokens), scores, one.attention[:, : len(source)]))
-    return told
+        summary.append((np.array(one.tokens), scores, one.attention[:, : len(source)]))
+    return summary
 
 
 def _strangers(network: PairNetwork, chance: np.random.Generator, size: int) -> Ids:

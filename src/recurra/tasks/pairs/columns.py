@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from recurra.errors import DataError, OptionError, did_you_mean
 
 if TYPE_CHECKING:
-    from recurra.tasks.pairs.sources import Reading
+    from recurra.tasks.pairs.from_files import Reading
 
 SOURCES: Final = ("source", "src", "question", "q", "input", "prompt", "original", "query")
 TARGETS: Final = (

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.data.lines import standard_input_lines
+from recurra.data.line_reader import standard_input_lines
 from recurra.errors import OptionError
 from recurra.search.sampling import Sampling
 from recurra.tasks import render
 from recurra.tasks.pairs import report
-from recurra.tasks.pairs.blocks import blocks
+from recurra.tasks.pairs.attention_map import blocks
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.options import PairOptions
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 
 def train(
@@ -33,15 +33,15 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train pairs`."""
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
-    terminal.train(
+    command.train(
         PairModel(**vars(options)),
         sources,
         out,
         Path(sources[0]).stem if sources else "dates",
-        _watcher(quiet),
-        report.told,
+        _callback(quiet),
+        report.summary,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -49,17 +49,17 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
     def fit() -> PairModel:
-        return PairModel.resume(path, watcher=_watcher(quiet))
+        return PairModel.resume(path, callback=_callback(quiet))
 
-    terminal.trained(path, fit, report.told, as_json=as_json)
+    command.trained(path, fit, report.summary, as_json=as_json)
 
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    render.evaluate(PairModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(PairModel.load(path), sources, report.summary, as_json=as_json)
 
 
 def translate(
@@ -77,7 +77,7 @@ def translate(
     An empty line stays empty, so that files stay aligned.
 
     Args:
-        search: options of `PairModel.translations` that were given: beam, best, length_penalty, ...
+        search: options of `PairModel.translations` that were given: beam, n_best, ...
         sampling: options of Sampling that were given; one is enough to draw by chance.
         sample: draw by chance, by the model's own probabilities.
     """
@@ -89,11 +89,11 @@ def translate(
         search = search | {"sample": Sampling(**sampling)}
     model = PairModel.load(path)
     groups = iter([list(texts)]) if texts else standard_input_lines()
-    several = search.get("best", 1) > 1
+    several = search.get("n_best", 1) > 1
     for group in groups:
         for text, found in _translated(model, group, search):
             if as_json:
-                said = [_plain(each, looked=show_attention) for each in found]
+                said = [_plain(each, attention=show_attention) for each in found]
                 line = json.dumps({"source": text, "translations": said}, ensure_ascii=False)
                 sys.stdout.write(line + "\n")
                 continue
@@ -103,7 +103,7 @@ def translate(
             ]
             if show_attention and found:
                 best = found[0]
-                lines += ["", *blocks(best.source, best.pieces, best.looked)]
+                lines += ["", *blocks(best.source, best.pieces, best.attention)]
             # Where there are several lines for a text, an empty one stands between two texts.
             apart = [""] if several or show_attention or not lines else []
             sys.stdout.write("\n".join([*lines, *apart]) + "\n")
@@ -125,7 +125,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-def _plain(each: Any, *, looked: bool) -> dict[str, Any]:
+def _plain(each: Any, *, attention: bool) -> dict[str, Any]:
     """A translation as plain values."""
     found = {
         "text": each.text,
@@ -133,16 +133,16 @@ def _plain(each: Any, *, looked: bool) -> dict[str, Any]:
         "log_probability": round(float(each.log_probability), 6),
         "ended": bool(each.ended),
     }
-    if looked:
+    if attention:
         found |= {
             "source_pieces": list(each.source),
             "pieces": list(each.pieces),
-            "attention": np.round(np.asarray(each.looked, np.float64), 4).tolist(),
+            "attention": np.round(np.asarray(each.attention, np.float64), 4).tolist(),
         }
     return found
 
 
-def _watcher(quiet: bool) -> Watcher:
-    from recurra.tasks import terminal
+def _callback(quiet: bool) -> Callback:
+    from recurra.tasks import command
 
-    return terminal.watcher(quiet, unit="pieces", measure="nats a piece; score of what it writes")
+    return command.callback(quiet, unit="pieces", measure="nats a piece; score of what it writes")

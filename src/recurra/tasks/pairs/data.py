@@ -14,10 +14,10 @@ from recurra.data.files import given_once
 from recurra.errors import DataError, InputError, OptionError
 from recurra.tasks.pairs import stored
 from recurra.tasks.pairs.dates import dates
-from recurra.tasks.pairs.given import pairs_from
+from recurra.tasks.pairs.from_files import Found, Reading, pairs_of
+from recurra.tasks.pairs.from_memory import pairs_from
 from recurra.tasks.pairs.options import PairOptions
-from recurra.tasks.pairs.parts import PairData, Pairs, cut
-from recurra.tasks.pairs.sources import Found, Reading, pairs_of
+from recurra.tasks.pairs.splits import PairData, Pairs, cut
 
 __all__ = [
     "PairData",

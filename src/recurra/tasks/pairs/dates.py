@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from recurra.data.places import Places
+from recurra.data.source_locations import Places
 from recurra.data.splits import Rows
 from recurra.errors import MissingExtra
-from recurra.tasks.pairs.parts import Pairs, checked
+from recurra.tasks.pairs.splits import Pairs, checked
 
 COUNT: Final = 20_000
 """Pairs that are drawn."""

@@ -16,11 +16,11 @@ from recurra.tasks.model import Model
 from recurra.tasks.pairs import data, evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.options import PairOptions
-from recurra.tasks.pairs.parts import Pairs
+from recurra.tasks.pairs.splits import Pairs
 from recurra.tasks.pairs.translate import Limits, Translating, Translation, translate
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 PIECES = "pieces.json"
 
@@ -52,7 +52,7 @@ class PairModel(PairOptions, Model[PairNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        watcher: Watcher | None = None,
+        callback: Callback | None = None,
     ) -> Self:
         """Train on pairs, or on files.
 
@@ -68,7 +68,7 @@ class PairModel(PairOptions, Model[PairNetwork]):
             MissingExtra: torch is not installed, or tokenizers where subwords are asked for.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        self._trainer().fit(X, y, out=out, overwrite=overwrite, watcher=watcher)
+        self._trainer().fit(X, y, out=out, overwrite=overwrite, callback=callback)
         return self
 
     @classmethod

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SHOWN: Final = 5
 """Best sentences, and worst ones, in a report."""
 
-LOOKED: Final = 6
+EXAMPLES: Final = 6
 """Sentences whose attention is kept for pictures."""
 
 MOST_PIECES: Final = 40
@@ -68,7 +68,7 @@ class Said(Protocol):
         """The pieces that were written, T of them."""
 
     @property
-    def looked(self) -> Any:
+    def attention(self) -> Any:
         """Where attention lay: (T, S), or a row more for the end; None where there is none."""
 
 
@@ -323,12 +323,12 @@ def to_look_at(judged: Judged) -> list[int]:
     fit = [
         row
         for row, each in enumerate(judged.said)
-        if each.looked is not None
-        and np.asarray(each.looked).any()
+        if each.attention is not None
+        and np.asarray(each.attention).any()
         and 1 < len(each.source) <= MOST_PIECES
         and 1 < len(each.pieces) <= MOST_PIECES
     ]
     wrong = [row for row in fit if judged.said[row].text != judged.pairs.targets[row]]
     right = [row for row in fit if judged.said[row].text == judged.pairs.targets[row]]
-    chosen = (wrong[: LOOKED // 2] + right)[:LOOKED]
-    return sorted((chosen + wrong[LOOKED // 2 :])[:LOOKED])
+    chosen = (wrong[: EXAMPLES // 2] + right)[:EXAMPLES]
+    return sorted((chosen + wrong[EXAMPLES // 2 :])[:EXAMPLES])

@@ -52,7 +52,7 @@ class PairOptions(TrainingOptions):
         None, "What chooses on the selection part: bleu, chrf or exact; default: by the data."
     )
     batch: int | None = option(None, "Pairs between updates.", least=1, most=65536)
-    members: int | None = option(
+    ensemble: int | None = option(
         None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
     )
-    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
+    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

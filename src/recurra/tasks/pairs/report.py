@@ -11,30 +11,30 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
 from recurra.judge.translation import NAMES, Counted, Metric, deciding
-from recurra.tasks.pairs import evaluate, terminal
+from recurra.tasks.pairs import evaluate, render
 from recurra.tasks.pairs.baselines import Baseline
 from recurra.tasks.pairs.evaluate import Judged
-from recurra.tasks.pairs.parts import called
-from recurra.tasks.pairs.terminal import told
+from recurra.tasks.pairs.render import summary
+from recurra.tasks.pairs.splits import called
 from recurra.tasks.render import printable
 
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
 
 __all__ = [
+    "baselines_summary",
     "card",
     "examined",
     "read_baselines",
     "result",
-    "told",
-    "told_baselines",
+    "summary",
     "write",
     "write_baselines",
 ]
 
 BASELINES: Final = "traces/baselines.json"
 SCORED: Final = "traces/test.json"
-LOOKED: Final = "traces/looked.safetensors"
+ATTENTION: Final = "traces/attention.safetensors"
 
 
 def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
@@ -54,7 +54,7 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
         )
 
 
-def told_baselines(data: PairData, found: Sequence[Baseline]) -> str:
+def baselines_summary(data: PairData, found: Sequence[Baseline]) -> str:
     """The baselines in one line."""
     true = data.of(data.test).targets
     metric = deciding(true)
@@ -127,7 +127,7 @@ def write(
     found = result(data, judged, read_baselines(run))
     found["training"] = dict(training)
     run.write_json(SCORED, scored(judged))
-    write_looked(run, judged)
+    write_attention(run, judged)
     run.write_text(CARD, card(run.path.name, found, config["recurra"], network))
     run.write_json(REPORT, found)
 
@@ -141,7 +141,7 @@ def scored(judged: Judged) -> list[dict[str, Any]]:
     ]
 
 
-def write_looked(run: Run, judged: Judged) -> None:
+def write_attention(run: Run, judged: Judged) -> None:
     """Keep where attention lay in a few sentences, for pictures."""
     rows = evaluate.to_look_at(judged)
     if not rows:
@@ -150,7 +150,7 @@ def write_looked(run: Run, judged: Judged) -> None:
     facts = []
     for number, row in enumerate(rows):
         each = judged.said[row]
-        arrays[str(number)] = np.asarray(each.looked, np.float32)
+        arrays[str(number)] = np.asarray(each.attention, np.float32)
         facts.append(
             {
                 "where": judged.pairs.where[row],
@@ -160,17 +160,17 @@ def write_looked(run: Run, judged: Judged) -> None:
                 "true": judged.pairs.targets[row],
             }
         )
-    run.write_arrays(LOOKED, arrays, {"sentences": facts})
+    run.write_arrays(ATTENTION, arrays, {"sentences": facts})
 
 
 def card(name: str, report: dict[str, Any], version: str, network: str) -> str:
     """The model card, Markdown."""
     about, training = report["data"], report["training"]
-    order: tuple[Metric, ...] = terminal.METRICS[report["metric"]]
+    order: tuple[Metric, ...] = render.METRICS[report["metric"]]
     rows = [("this model", report["model"])]
     rows += [(each["name"], each) for each in report["baselines"]]
     table = "\n".join(
-        f"| {who} | {' | '.join(terminal.figure(m, f[m]['estimate']) for m in order)} |"
+        f"| {who} | {' | '.join(render.figure(m, f[m]['estimate']) for m in order)} |"
         for who, f in rows
     )
     said = [report["verdict"], report["exact_verdict"]]
@@ -188,19 +188,19 @@ A sequence in, another out: a recurrent model with an encoder and a decoder, mad
 more chose the weights).""",
         sentences,
         f"""On {about["pairs"]:,} pairs that it has never seen, written by itself \
-({terminal.search(report["search"])}):
+({render.search(report["search"])}):
 
 | | {" | ".join(NAMES[each] for each in order)} |
 |---|{"---|" * len(order)}
 {table}""",
         f"{report['cut'][0].upper()}{report['cut'][1:]}; cased. As sacrebleu signs it:",
         signatures,
-        terminal.writing(report),
+        render.writing(report),
     ]
     if report["forced"]:
-        blocks.append(terminal.forced(report))
+        blocks.append(render.forced(report))
     blocks += _examples(report["worst"])
-    blocks += [training["sentence"], *terminal.trained(training)]
+    blocks += [training["sentence"], *render.trained(training)]
     blocks.append(
         f"""    recurra translate {name} "..." --beam 5 --show-attention
     recurra evaluate {name} other data

@@ -6,8 +6,8 @@ import json
 from typing import Final
 
 from recurra.bundle import Run
-from recurra.data.places import Places
-from recurra.tasks.pairs.parts import Pairs
+from recurra.data.source_locations import Places
+from recurra.tasks.pairs.splits import Pairs
 
 PAIRS: Final = "checkpoint/input.jsonl"
 

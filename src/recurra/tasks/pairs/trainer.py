@@ -15,20 +15,20 @@ from recurra.bundle import Run
 from recurra.core.ragged import Ragged
 from recurra.networks.pairs import PairNetwork
 from recurra.runtime.pairs import Architecture, Ids
-from recurra.tasks.design import Design
-from recurra.tasks.pairs import baselines, data, recipe, report
+from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.pairs import baselines, config, data, report
+from recurra.tasks.pairs.config import EncodedDataset
 from recurra.tasks.pairs.estimator import PIECES, PairModel
-from recurra.tasks.pairs.recipe import Prepared
-from recurra.tasks.pairs.trainee import PairTrainee
+from recurra.tasks.pairs.training_task import PairTrainingTask
 from recurra.tasks.trainer import Trainer
 from recurra.training import session
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
+from recurra.training.loop import Callback
 from recurra.training.precision import Precision
 
 
 @final
-class PairTrainer(Trainer[PairModel, Prepared, PairNetwork]):
+class PairTrainer(Trainer[PairModel, EncodedDataset, PairNetwork]):
     """Trains a pairs model: see `recurra.tasks.trainer.Trainer`."""
 
     def fit(
@@ -38,81 +38,83 @@ class PairTrainer(Trainer[PairModel, Prepared, PairNetwork]):
         *,
         out: str | PathLike[str] | None,
         overwrite: bool,
-        watcher: Watcher | None,
+        callback: Callback | None,
     ) -> None:
         """See `PairModel.fit`."""
         clock, options = self.start(), self.model
         read = data.given(X, y, options)
-        prepared = Prepared.of(read, options.tokens, options.shared)
+        dataset = EncodedDataset.of(read, options.tokens, options.shared)
         files = (*read.files, *read.test_files, *read.valid_files)
-        self.train(prepared, files, read.told(), out, overwrite, watcher, clock)
+        self.train(dataset, files, read.summary(), out, overwrite, callback, clock)
 
     def precision(self, device: torch.device) -> Precision:
         """As asked, or measured."""
         return session.precision_of(self.model.precision, device)
 
-    def design(self, prepared: Prepared, precision: Precision, device: torch.device) -> Design:
-        """See `recurra.tasks.pairs.recipe`."""
-        return recipe.design(self.model, prepared, precision, device)
+    def plan_model(
+        self, dataset: EncodedDataset, precision: Precision, device: torch.device
+    ) -> ModelPlan:
+        """See `recurra.tasks.pairs.config`."""
+        return config.plan_model(self.model, dataset, precision, device)
 
     def build(self, architecture: dict[str, Any]) -> PairNetwork:
         """The network of an architecture."""
         return PairNetwork(Architecture(**architecture))
 
-    def trainee(
-        self, network: PairNetwork, prepared: Prepared, settings: dict[str, Any]
-    ) -> PairTrainee:
-        """See `recurra.tasks.pairs.trainee`."""
-        return recipe.trainee(network, prepared, settings)
+    def training_task(
+        self, network: PairNetwork, dataset: EncodedDataset, settings: dict[str, Any]
+    ) -> PairTrainingTask:
+        """See `recurra.tasks.pairs.training_task`."""
+        return config.training_task(network, dataset, settings)
 
-    def facts(self, prepared: Prepared) -> dict[str, Any]:
+    def facts(self, dataset: EncodedDataset) -> dict[str, Any]:
         """What the pairs are, and how they were split."""
-        return prepared.data.facts()
+        return dataset.data.facts()
 
-    def inference(self, prepared: Prepared, design: Design) -> dict[str, Any]:
+    def inference(self, dataset: EncodedDataset, model_plan: ModelPlan) -> dict[str, Any]:
         """What the pieces of both sides are, and how long translations may get."""
-        del design
-        limits = asdict(recipe.limits_of(prepared))
-        return {"tokens": prepared.targets.unit, "limits": limits}
+        del model_plan
+        limits = asdict(config.limits_of(dataset))
+        return {"tokens": dataset.targets.unit, "limits": limits}
 
-    def prepare(self, run: Run, prepared: Prepared, watcher: Watcher) -> None:
+    def prepare(self, run: Run, dataset: EncodedDataset, callback: Callback) -> None:
         """Write the pieces, the pairs where they cannot be read twice, and the baselines."""
-        sides = {"sources": prepared.sources, "targets": prepared.targets}
-        if prepared.sources is prepared.targets:
-            sides = {"shared": prepared.sources}
+        sides = {"sources": dataset.sources, "targets": dataset.targets}
+        if dataset.sources is dataset.targets:
+            sides = {"shared": dataset.sources}
         run.write_json(PIECES, {name: pieces.to_json() for name, pieces in sides.items()})
-        data.store_input(run, prepared.data)
+        data.store_input(run, dataset.data)
         most, seconds = baselines.SECONDS, self.model.seconds
         limit = most if seconds is None else min(most, seconds / 5)
-        found = baselines.pair_baselines(prepared.data, seconds=limit)
+        found = baselines.pair_baselines(dataset.data, seconds=limit)
         report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(prepared.data, found))
+        callback.says("to beat: " + report.baselines_summary(dataset.data, found))
 
-    def seconds_needed(self, network: PairNetwork, prepared: Prepared) -> float:
+    def seconds_needed(self, network: PairNetwork, dataset: EncodedDataset) -> float:
         """How long the report takes."""
-        return recipe.seconds_to_judge(network.in_use(), prepared)
+        return config.seconds_to_judge(network.in_use(), dataset)
 
     def judge(
         self,
         run: Run,
         network: PairNetwork,
-        prepared: Prepared,
+        dataset: EncodedDataset,
         progress: Progress,
         epochs: float,
     ) -> None:
         """Translate the test part, and write the report."""
-        read, settings = prepared.data, run.config()["training"]
+        read, settings = dataset.data, run.config()["training"]
         judged = self.model.judged(read.of(read.test))
         training = session.facts(progress, epochs, settings) | {
-            "padding": self.trainee(network, prepared, settings).padding(),
+            "padding": self.training_task(network, dataset, settings).padding(),
             "selected": _selected(run, progress, settings["metric"]),
         }
-        report.write(run, read, judged, network.told(), training)
+        report.write(run, read, judged, network.summary(), training)
 
-    def read_again(self, run: Run, config: dict[str, Any]) -> Prepared:
+    def read_again(self, run: Run, config: dict[str, Any]) -> EncodedDataset:
         """The pairs that a run was begun with, in their pieces."""
         read, options = data.read_again(run, config["data"]), config["options"]
-        return Prepared.of(read, options["tokens"], options["shared"])
+        return EncodedDataset.of(read, options["tokens"], options["shared"])
 
     def log_probabilities(
         self, sources: Sequence[Ids], targets: Sequence[Ids]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import OptionError
-from recurra.runtime.pairs import LOOKED
+from recurra.runtime.pairs import ATTENTION
 from recurra.search.beam import Beam, beam
 from recurra.search.hypotheses import Decoder, Hypothesis, Rows
 from recurra.search.sampling import Sampling, generators, sample_sequences
@@ -103,8 +103,8 @@ class Translating:
 
     Args:
         beam: hypotheses kept alive of each text; 1 is greedy.
-        best: translations told of each text: the best of the beam, or so many draws.
-        length_penalty, coverage_penalty, no_repeat: see `recurra.search.beam.Beam`'s.
+        n_best: translations told of each text: the best of the beam, or so many draws.
+        length_penalty, coverage_penalty, no_repeat_ngram: see `recurra.search.beam.Beam`'s.
         sample: draw by chance instead, in the order drawn; the penalties do nothing then.
         seed: of the draws, which are the same whatever is translated beside them.
         longest: the most pieces of any translation, however long its source is.
@@ -114,10 +114,10 @@ class Translating:
     """
 
     beam: int = 5
-    best: int = 1
+    n_best: int = 1
     length_penalty: float = 1.0
     coverage_penalty: float = 0.0
-    no_repeat: int = 0
+    no_repeat_ngram: int = 0
     sample: Sampling | None = None
     seed: int = 0
     longest: int = 1_000
@@ -132,18 +132,18 @@ class Translating:
     @property
     def places(self) -> int:
         """Rows that a text takes while it is written."""
-        return self.beam if self.sample is None else self.best
+        return self.beam if self.sample is None else self.n_best
 
     def search(self) -> Beam:
         """The beam search that these options describe."""
         # Who asks for several wants those too that are far behind the best.
         return Beam(
             self.places,
-            self.best,
+            self.n_best,
             self.length_penalty,
             self.coverage_penalty,
-            self.no_repeat,
-            prune=PRUNE if self.best == 1 else math.inf,
+            self.no_repeat_ngram,
+            prune=PRUNE if self.n_best == 1 else math.inf,
         )
 
 
@@ -168,7 +168,7 @@ class Translation:
     ended: bool
     source: list[str]
     pieces: list[str]
-    looked: NDArray[np.float32]
+    attention: NDArray[np.float32]
 
 
 def translate(
@@ -201,7 +201,7 @@ def translate(
         written = _written(network, batch, targets, how, drawn)
         for row, each in zip(rows.tolist(), written, strict=True):
             shown = sources.shown(ids[row], texts[row])
-            found[row] = [_told(one, targets, shown) for one in each]
+            found[row] = [_translation(one, targets, shown) for one in each]
     return found
 
 
@@ -231,7 +231,7 @@ def _chance(how: Translating, texts: int) -> list[list[np.random.Generator]]:
     """The sources of chance of each text, one a draw: the first draw is the same for any `best`."""
     if how.sample is None:
         return [[] for _ in range(texts)]
-    draws = [generators((how.seed + k * _NEXT_DRAW) % 2**63, texts) for k in range(how.best)]
+    draws = [generators((how.seed + k * _NEXT_DRAW) % 2**63, texts) for k in range(how.n_best)]
     return [list(each) for each in zip(*draws, strict=True)]
 
 
@@ -256,19 +256,19 @@ def _written(
     lengths = np.array([len(row) for row in batch.ids], np.int64)
     # What every text can be written in has nothing unknown.
     excluded = (BEGIN, UNKNOWN) if targets.unit == "subwords" else (BEGIN,)
-    looked = _places if int(lengths.max()) > MAPPED else _map
+    attention = _places if int(lengths.max()) > MAPPED else _map
     if how.sample is not None:
         return sample_sequences(
             decoder,
-            decoder.begin(how.best),
+            decoder.begin(how.n_best),
             how.sample.sampler(excluded),
             chance,
             begin=BEGIN,
             end=END,
             limits=batch.limits,
             remember=how.sample.remembers,
-            no_repeat_ngram=how.no_repeat,
-            attention=looked,
+            no_repeat_ngram=how.no_repeat_ngram,
+            attention=attention,
         )
     return beam(
         decoder,
@@ -278,30 +278,30 @@ def _written(
         limits=batch.limits,
         options=how.search(),
         excluded=excluded,
-        attention=looked,
+        attention=attention,
         coverage=_map,
         sources=lengths,
     )
 
 
 def _map(state: Looking) -> NDArray[Any]:
-    return state[LOOKED]
+    return state[ATTENTION]
 
 
 def _places(state: Looking) -> NDArray[Any]:
     """The place (R, 1) most looked at, -1 for none: of a long source nothing else is noted."""
-    looked = state[LOOKED]
-    return np.where(looked.any(1), looked.argmax(1), -1)[:, None]
+    attention = state[ATTENTION]
+    return np.where(attention.any(1), attention.argmax(1), -1)[:, None]
 
 
-def _told(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translation:
-    looked = found.attention
-    assert looked is not None
+def _translation(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translation:
+    attention = found.attention
+    assert attention is not None
     if len(source) > MAPPED:
-        places, looked = looked[:, 0], np.zeros((len(looked), 0), np.float32)
+        places, attention = attention[:, 0], np.zeros((len(attention), 0), np.float32)
     else:
-        looked = looked[:, : len(source)].astype(np.float32)
-        places = np.where(looked.any(1), looked.argmax(1), -1)
+        attention = attention[:, : len(source)].astype(np.float32)
+        places = np.where(attention.any(1), attention.argmax(1), -1)
     copied = {
         at: source[place]
         for at, (token, place) in enumerate(zip(found.tokens, places.tolist(), strict=True))
@@ -310,5 +310,5 @@ def _told(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translati
     pieces = [copied.get(at, piece) for at, piece in enumerate(targets.shown(found.tokens))]
     text = targets.decode(found.tokens, copied)
     return Translation(
-        text, found.score, found.log_probability, found.ended, source, pieces, looked
+        text, found.score, found.log_probability, found.ended, source, pieces, attention
     )

@@ -16,7 +16,7 @@ from recurra.tasks.comparison import by_torch, tolerance
 from recurra.tasks.series import data as reading
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.parts import origins
+from recurra.tasks.series.splits import origins
 from recurra.tasks.series.windows import Reader
 
 LOOKED_AT: Final = 16

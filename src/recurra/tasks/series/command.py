@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recurra.data.lines import standard_input_lines
+from recurra.data.line_reader import standard_input_lines
 from recurra.data.sequences import number_of
 from recurra.errors import DataError, OptionError
 from recurra.tasks import render
@@ -18,7 +18,7 @@ from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.tables import write
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 
 def train(
@@ -31,15 +31,15 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train series`."""
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
-    terminal.train(
+    command.train(
         SeriesModel(**vars(options)),
         sources,
         out,
         Path(sources[0]).stem if sources else "co2",
-        _watcher(quiet),
-        report.told,
+        _callback(quiet),
+        report.summary,
         overwrite=overwrite,
         as_json=as_json,
     )
@@ -47,17 +47,17 @@ def train(
 
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
     def fit() -> SeriesModel:
-        return SeriesModel.resume(path, watcher=_watcher(quiet))
+        return SeriesModel.resume(path, callback=_callback(quiet))
 
-    terminal.trained(path, fit, report.told, as_json=as_json)
+    command.trained(path, fit, report.summary, as_json=as_json)
 
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     """`recurra evaluate`."""
-    render.evaluate(SeriesModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(SeriesModel.load(path), sources, report.summary, as_json=as_json)
 
 
 def forecast(
@@ -130,7 +130,7 @@ def _value(line: str, number: int) -> float:
     return value
 
 
-def _watcher(quiet: bool) -> Watcher:
-    from recurra.tasks import terminal
+def _callback(quiet: bool) -> Callback:
+    from recurra.tasks import command
 
-    return terminal.watcher(quiet, unit="windows", measure="scaled CRPS a step")
+    return command.callback(quiet, unit="windows", measure="scaled CRPS a step")

@@ -29,9 +29,9 @@ def read_context(run: Run, form: Form) -> Panel:
     Raises:
         BundleError: it is missing or damaged.
     """
-    told = run.read_json(SERIES)
+    facts = run.read_json(SERIES)
     with run.intact(SERIES):
-        ids = tuple(map(str, told["ids"]))
+        ids = tuple(map(str, facts["ids"]))
     arrays, _ = run.read_arrays(CONTEXT)
     with run.intact(CONTEXT):
         panel = Panel.from_arrays(ids, form.frequency, arrays)
@@ -42,9 +42,9 @@ def read_context(run: Run, form: Form) -> Panel:
             "lengths": (len(ids),),
             "ahead": (len(ids),),
             "values": (steps,),
-            "past": (steps, widths["past"]),
-            "known": (steps + int(panel.ahead.sum()), widths["known"]),
-            "static": (len(ids), widths["static"]),
+            "past": (steps, widths["hist_exog"]),
+            "known": (steps + int(panel.ahead.sum()), widths["futr_exog"]),
+            "static": (len(ids), widths["stat_exog"]),
         }
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
@@ -94,7 +94,7 @@ def joined(context: Panel, newer: Panel) -> Panel:
     values = np.full(int(lengths.sum()), np.nan)
     past = np.zeros((len(values), context.past.shape[1]), np.float32)
     known = np.zeros((int(total.sum()), context.known.shape[1]), np.float32)
-    told = np.zeros(len(known), bool)
+    present = np.zeros(len(known), bool)
     static = np.zeros((len(ids), context.static.shape[1]), np.float32)
     begins, known_begins = np.cumsum(lengths) - lengths, np.cumsum(total) - total
     for panel, place in parts:
@@ -108,9 +108,9 @@ def joined(context: Panel, newer: Panel) -> Panel:
         ahead = stretches(known_begins[place] + shift, panel.lengths + panel.ahead)
         inside, says = stretches(panel.known_begins, panel.lengths), np.ones(len(ahead), bool)
         says[inside] = given | panel.known[inside].any(1)
-        known[ahead[says]], told[ahead] = panel.known[says], True
+        known[ahead[says]], present[ahead] = panel.known[says], True
         static[place] = panel.static
-    follows = _following(told, known_begins + lengths, total - lengths)
+    follows = _following(present, known_begins + lengths, total - lengths)
     return Panel(
         ids,
         context.frequency,
@@ -134,12 +134,12 @@ def check_known(panel: Panel, form: Form, horizon: int) -> None:
         DataError: of some series too few steps are known; the first that lacks is named.
     """
     short = np.flatnonzero(panel.ahead < horizon)
-    if not form.covariates.known or not len(short):
+    if not form.covariates.futr_exog or not len(short):
         return
     at = int(short[0])
     have = int(panel.ahead[at])
     ordinal = np.array([panel.starts[at] + panel.lengths[at] + have])
-    names = ", ".join(repr(each.name) for each in form.covariates.known)
+    names = ", ".join(repr(each.name) for each in form.covariates.futr_exog)
     several = f" (and of {len(short) - 1:,} more series)" if len(short) > 1 else ""
     raise DataError(
         f"{names} of series {panel.ids[at]!r}: known {counted(have, 'step')} ahead{several}",
@@ -181,12 +181,12 @@ def _places(panel: Panel, number: dict[str, int]) -> Counts:
     return np.array([number[each] for each in panel.ids], np.int64)
 
 
-def _following(told: NDArray[np.bool_], at: Counts, most: Counts) -> Counts:
+def _following(present: NDArray[np.bool_], at: Counts, most: Counts) -> Counts:
     """How many steps (S,) from a row on are told without a gap, at most so many (S,)."""
     rows = stretches(at, most)
     series = np.repeat(np.arange(len(most)), most)
     rank = np.arange(len(rows)) - np.repeat(np.cumsum(most) - most, most)
     found = most.copy()
-    gaps = ~told[rows]
+    gaps = ~present[rows]
     np.minimum.at(found, series[gaps], rank[gaps])
     return found

@@ -14,16 +14,16 @@ from recurra.data.files import STANDARD_INPUT, given_once, name_of
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import DataError, MissingExtra, OptionError, counted
 from recurra.runtime.distributions import FAMILIES
-from recurra.tasks.series.options import SeriesOptions
+from recurra.tasks.series.options import EXOGENOUS, SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
-from recurra.tasks.series.parts import cut, horizon_of, origins, season_of, size_of
 from recurra.tasks.series.reading import stored
 from recurra.tasks.series.reading.covariates import Covariates, Encoder
 from recurra.tasks.series.reading.form import Form, more
-from recurra.tasks.series.reading.given import files_of, frame_of
-from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
 from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.splits import cut, horizon_of, origins, season_of, size_of
 
 __all__ = [
     "Form",
@@ -40,7 +40,15 @@ __all__ = [
     "store_input",
 ]
 
-_OPTIONS = ("target", "horizon", "time", "id", "known", "past", "static", "frequency", "season")
+_OPTIONS = (
+    "target",
+    "horizon",
+    "time",
+    "id",
+    *EXOGENOUS,
+    "frequency",
+    "season",
+)
 _PARTS = ("test", "select")
 
 
@@ -52,7 +60,7 @@ def read(sources: Sequence[str | Path], options: SeriesOptions) -> SeriesData:
         OptionError: a column does not exist, or an option does not suit the files.
         MissingExtra: a package that the files need is not installed.
     """
-    return _read(list(sources), _told(options))
+    return _read(list(sources), _asked(options))
 
 
 def from_python(frame: Any, options: SeriesOptions, name: str = "given") -> SeriesData:
@@ -62,12 +70,12 @@ def from_python(frame: Any, options: SeriesOptions, name: str = "given") -> Seri
         DataError: they are none, or cannot be learnt from.
         OptionError: a column does not exist, or `--test` names a file.
     """
-    told = _told(options)
-    if _test_file(told) is not None:
+    asked = _asked(options)
+    if _test_file(asked) is not None:
         raise OptionError(
             f"--test {options.test}", expected="steps or a share where the data are no files"
         )
-    return _of_frame(frame_of(frame, name), told, name)
+    return _of_frame(frame_of(frame, name), asked, name)
 
 
 def default(options: SeriesOptions) -> SeriesData:
@@ -76,7 +84,7 @@ def default(options: SeriesOptions) -> SeriesData:
     Raises:
         MissingExtra: statsmodels is not installed.
     """
-    return _default(_told(options))
+    return _default(_asked(options))
 
 
 def scaled_for(distribution: str, data: SeriesData) -> SeriesData:
@@ -103,28 +111,30 @@ def scaled_for(distribution: str, data: SeriesData) -> SeriesData:
     return replace(data, scale=Scale.of_counts(panel, data.train_ends))
 
 
-def _told(options: SeriesOptions) -> dict[str, Any]:
+def _asked(options: SeriesOptions) -> dict[str, Any]:
     """The options that say how data are read and cut."""
     return {name: getattr(options, name) for name in (*_OPTIONS, *_PARTS)}
 
 
-def _reading(told: dict[str, Any]) -> Reading:
-    return Reading(**{each.name: told[each.name] for each in fields(Reading) if each.name in told})
+def _reading(asked: dict[str, Any]) -> Reading:
+    return Reading(
+        **{each.name: asked[each.name] for each in fields(Reading) if each.name in asked}
+    )
 
 
-def _test_file(told: dict[str, Any]) -> Path | None:
-    test = told["test"]
+def _test_file(asked: dict[str, Any]) -> Path | None:
+    test = asked["test"]
     return Path(test) if test is not None and size_of(test, "test") is None else None
 
 
 def _read(
-    sources: Sequence[str | Path], told: dict[str, Any], name: str | None = None
+    sources: Sequence[str | Path], asked: dict[str, Any], name: str | None = None
 ) -> SeriesData:
-    test = _test_file(told)
+    test = _test_file(asked)
     if not sources:
         if test is not None:
             raise DataError(f"{test}: to report on, but no data to train on")
-        return _default(told)
+        return _default(asked)
     if any(str(each) == STANDARD_INPUT for each in sources):
         raise DataError(
             "series are not read from standard input",
@@ -135,10 +145,10 @@ def _read(
     given_once([*files, *test_files])
     frames = [read_frame(path) for path in (*files, *test_files)]
     held = sum(map(len, frames[: len(files)])) if test_files else None
-    return _of_frame(stacked(frames), told, name or name_of(sources), files, test_files, held)
+    return _of_frame(stacked(frames), asked, name or name_of(sources), files, test_files, held)
 
 
-def _default(told: dict[str, Any]) -> SeriesData:
+def _default(asked: dict[str, Any]) -> SeriesData:
     try:
         from statsmodels.datasets import co2
     except ImportError as error:
@@ -148,13 +158,13 @@ def _default(told: dict[str, Any]) -> SeriesData:
         ) from error
     values = co2.load_pandas().data["co2"]
     columns = {"ds": values.index.to_numpy(), "co2": values.to_numpy()}
-    data = _of_frame(frame_of(columns, "co2"), told, "co2")
+    data = _of_frame(frame_of(columns, "co2"), asked, "co2")
     return replace(data, origin=data.origin | {"default": True})
 
 
 def _of_frame(
     frame: Frame,
-    told: dict[str, Any],
+    asked: dict[str, Any],
     name: str,
     files: tuple[Path, ...] = (),
     test_files: tuple[Path, ...] = (),
@@ -165,15 +175,15 @@ def _of_frame(
     Args:
         held: the first row of a given test part.
     """
-    rows = rows_of(frame, _reading(told))
-    steps = steps_of(rows, told["frequency"])
+    rows = rows_of(frame, _reading(asked))
+    steps = steps_of(rows, asked["frequency"])
     lengths = steps.lengths
-    test = size_of(told["test"], "test") if held is None else _held(steps, held)
-    select = size_of(told["select"], "select")
-    if told["select"] is not None and select is None:
-        raise OptionError(f"--select {told['select']}", expected="steps, or a share below 1")
-    period = season_of(steps.frequency, lengths, told["season"])
-    horizon = horizon_of(lengths, period, told["horizon"], test, select)
+    test = size_of(asked["test"], "test") if held is None else _held(steps, held)
+    select = size_of(asked["select"], "select")
+    if asked["select"] is not None and select is None:
+        raise OptionError(f"--select {asked['select']}", expected="steps, or a share below 1")
+    period = season_of(steps.frequency, lengths, asked["season"])
+    horizon = horizon_of(lengths, period, asked["horizon"], test, select)
     train_ends, select_ends = cut(lengths, horizon, test, select)
     covariates = _fitted(rows, steps, train_ends)
     panel = panel_of(steps, covariates)
@@ -196,7 +206,7 @@ def _of_frame(
         covariates,
         found,
         rows.columns,
-        {"told": told},
+        {"asked": asked},
         test_files,
     )
 
@@ -237,15 +247,15 @@ def _fitted(rows: Rows, steps: Steps, train_ends: Counts) -> Covariates:
     of_training = np.zeros(len(rows.frame), bool)
     of_training[rows.row[steps.order[steps.step < train_ends[steps.series]]]] = True
     trains = np.flatnonzero(of_training)
-    static = rows.columns["static"]
+    static = rows.columns["stat_exog"]
     of_series = static_rows(rows, static)[steps.kept] if static else trains
     return Covariates(
         *(
             tuple(
-                Encoder.of(rows.frame, name, of_series if kind == "static" else trains)
+                Encoder.of(rows.frame, name, of_series if kind == "stat_exog" else trains)
                 for name in rows.columns[kind]
             )
-            for kind in ("known", "past", "static")
+            for kind in EXOGENOUS
         )
     )
 
@@ -281,12 +291,12 @@ def read_again(run: Run, facts: dict[str, Any]) -> SeriesData:
     if stored.is_kept(run):
         data = stored.read(run, facts)
     elif facts["origin"].get("default"):
-        data = _default(facts["origin"]["told"])
+        data = _default(facts["origin"]["asked"])
     elif facts["files"]:
-        told = dict(facts["origin"]["told"])
+        asked = dict(facts["origin"]["asked"])
         if facts["test_files"]:
-            told["test"] = facts["test_files"][0]
-        data = _read(facts["files"], told, facts["name"])
+            asked["test"] = facts["test_files"][0]
+        data = _read(facts["files"], asked, facts["name"])
     else:
         raise DataError(
             f"{facts['name']}: the run's copy of the data is gone",

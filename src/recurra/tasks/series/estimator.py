@@ -22,15 +22,15 @@ from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
-from recurra.tasks.series.parts import JUDGED, origins
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import SeriesStreamed
 from recurra.tasks.series.tables import columns_of, like
 from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 SCALE: Final = "scaler.json"
 WIDTHS: Final = "intervals.json"
@@ -63,7 +63,7 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        watcher: Watcher | None = None,
+        callback: Callback | None = None,
     ) -> Self:
         """Train on a frame or on files.
 
@@ -78,7 +78,7 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        self._trainer().fit(X, out=out, overwrite=overwrite, watcher=watcher)
+        self._trainer().fit(X, out=out, overwrite=overwrite, callback=callback)
         return self
 
     @classmethod

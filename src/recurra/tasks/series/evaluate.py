@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from recurra.errors import DataError
 from recurra.judge.verdict import Verdict, verdict
-from recurra.tasks.series.baselines import NAIVE, NAIVE2, Baseline
+from recurra.tasks.series.baselines.measured import NAIVE, NAIVE2, Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.panel import SeriesData, shown
-from recurra.tasks.series.truth import NAMES, Metric, Truth, plain
+from recurra.tasks.series.targets import NAMES, Metric, Targets, plain
 
 WEIGHTS: Final = tuple(tenths / 10 for tenths in range(11))
 """What the model may weigh in the mean of two."""
@@ -47,7 +47,7 @@ def judge(
     """
     windows = Origins.of(test)
     _check(data, test, held, baselines)
-    truth = Truth.of(data, windows)
+    truth = Targets.of(data, windows)
     others = [each.forecasts(data.scale, windows) for each in baselines]
     naive2 = _naive2(truth, baselines, others)
     metric = truth.metric
@@ -77,7 +77,7 @@ def judge(
 
 
 def _naive2(
-    truth: Truth, baselines: Sequence[Baseline], others: Sequence[Forecasts]
+    truth: Targets, baselines: Sequence[Baseline], others: Sequence[Forecasts]
 ) -> tuple[float, float] | None:
     """sMAPE and MASE of Naive2; without a season that is the naive forecast."""
     names = [each.name for each in baselines]
@@ -93,7 +93,7 @@ def _naive2(
 # -- the verdict --------------------------------------------------------------------------------
 
 
-def _best(truth: Truth, others: Sequence[Forecasts], metric: Metric) -> int | None:
+def _best(truth: Targets, others: Sequence[Forecasts], metric: Metric) -> int | None:
     """The number of the baseline that is best by a metric, the first of equals."""
     costs = [truth.exact(metric, each) for each in others]
     if not costs or np.isnan(costs).any():
@@ -102,7 +102,7 @@ def _best(truth: Truth, others: Sequence[Forecasts], metric: Metric) -> int | No
 
 
 def _against(
-    truth: Truth,
+    truth: Targets,
     metric: Metric,
     test: Forecasts,
     baselines: Sequence[Baseline],
@@ -123,7 +123,7 @@ def _against(
     return found.to_json() | {"baseline": baselines[best].name, "metric": metric, "drawn": drawn}
 
 
-def _better_on(truth: Truth, test: Forecasts, other: Forecasts) -> dict[str, int] | None:
+def _better_on(truth: Targets, test: Forecasts, other: Forecasts) -> dict[str, int] | None:
     """On how many series the model is better, where there are several."""
     numbers, series = np.unique(truth.windows.series, return_inverse=True)
     if len(numbers) == 1:
@@ -148,7 +148,7 @@ class Average:
     weight: float
     said: Forecasts
 
-    def to_json(self, truth: Truth, other: Forecasts) -> dict[str, Any]:
+    def to_json(self, truth: Targets, other: Forecasts) -> dict[str, Any]:
         """Its figures, and by how much they are better than the baseline's."""
         metric = truth.metric
         interval, _ = truth.advantage(metric, self.said, other)
@@ -164,7 +164,7 @@ class Average:
 
 def average(
     data: SeriesData,
-    truth: Truth,
+    truth: Targets,
     test: Forecasts,
     held: Forecasts,
     baseline: Baseline,
@@ -179,7 +179,7 @@ def average(
         baseline: which has its own of both.
         other: the baseline's forecasts of the test part.
     """
-    chooses = Truth.of(data, Origins.of(held))
+    chooses = Targets.of(data, Origins.of(held))
     mine, theirs = held.point.astype(np.float64), baseline.held.astype(np.float64)
     # By the unit of the verdict on the test part, whatever the sizes in the selection part.
     size = np.ones(len(mine)) if truth.metric == "mae" else chooses.scale
@@ -198,7 +198,7 @@ def average(
 
 
 def _wrong(
-    data: SeriesData, truth: Truth, test: Forecasts, other: Forecasts | None
+    data: SeriesData, truth: Targets, test: Forecasts, other: Forecasts | None
 ) -> list[dict[str, Any]]:
     """The windows of the largest mean error, no two of a series overlapping."""
     metric, panel = truth.metric, data.panel

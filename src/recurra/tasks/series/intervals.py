@@ -82,7 +82,7 @@ class Widths:
         ]
         return replace(self, stretch=tuple(stretch))
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was done, in a sentence or two."""
         stretch = max(self.stretch)
         if stretch < 1.005:

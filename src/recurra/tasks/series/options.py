@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from recurra.training.budget import TrainingOptions, option
+
+EXOGENOUS: Final = ("futr_exog", "hist_exog", "stat_exog")
+"""Columns beside the target: known of steps to come, known only afterwards, of whole series."""
 
 
 @dataclass(kw_only=True)
@@ -19,11 +23,15 @@ class SeriesOptions(TrainingOptions):
     )
     time: str | None = option(None, "Column of dates, times or step numbers.")
     id: str | None = option(None, "Column that says which series a row is of.")
-    known: str | None = option(
-        None, "Columns known of steps to come, joined by commas: prices, holidays."
+    futr_exog: str | None = option(
+        None, "Columns known of steps to come, joined by commas: prices, holidays.", flag="futr"
     )
-    past: str | None = option(None, "Columns known only afterwards, joined by commas: weather.")
-    static: str | None = option(None, "Columns that hold for a whole series, joined by commas.")
+    hist_exog: str | None = option(
+        None, "Columns known only afterwards, joined by commas: weather.", flag="hist"
+    )
+    stat_exog: str | None = option(
+        None, "Columns that hold for a whole series, joined by commas.", flag="stat"
+    )
     frequency: str | None = option(
         None, "h, 15min, D, B, W, M, Q, Y ...; default: what most rows say."
     )
@@ -45,10 +53,10 @@ class SeriesOptions(TrainingOptions):
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
     distribution: str = option("student", "Of a step: student, or counts (from 0 on).")
     batch: int | None = option(None, "Windows between updates.", least=1, most=65536)
-    members: int | None = option(
+    ensemble: int | None = option(
         None, "Networks that are averaged; default: what the time allows.", least=1, most=10
     )
-    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
-    finish: float = option(
+    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
+    train_on_validation: float = option(
         0.2, "Share of the steps, at the end, that read the selection part too.", least=0, below=1
     )

@@ -181,34 +181,34 @@ class SeriesData:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What there is, in a sentence."""
         panel, steps = self.panel, int(self.panel.lengths.sum())
         lengths = panel.lengths
         if len(panel) == 1:
-            what = f"{self.name}: {counted(steps, 'step')}, {panel.frequency.told}"
+            what = f"{self.name}: {counted(steps, 'step')}, {panel.frequency.description}"
         else:
             each = f"{lengths.min():,} to {lengths.max():,}"
             if lengths.min() == lengths.max():
                 each = f"{lengths[0]:,} each"
             what = f"{self.name}: {len(panel):,} series, {steps:,} steps ({each}), "
-            what += panel.frequency.told
+            what += panel.frequency.description
         what += f" ({self._span()})"
         named = self.columns.get("target") or []
         if named:
             most = ", ".join(map(repr, named[:5])) + (" ..." if len(named) > 5 else "")
             what += f"; target {most}"
-        for kind, words in (("known", "known ahead"), ("past", "known afterwards")):
+        for kind, words in (("futr_exog", "known ahead"), ("hist_exog", "known afterwards")):
             if self.columns.get(kind):
                 what += f", {words}: {', '.join(map(repr, self.columns[kind]))}"
-        if self.columns.get("static"):
+        if self.columns.get("stat_exog"):
             what += f", of a series: {', '.join(map(repr, self.columns['static']))}"
         season = f"season {self.period}" if self.period > 1 else "no season"
         what += f"; {season}, horizon {self.horizon}"
         whole = self.select_ends < lengths
         tests = np.unique((lengths - self.select_ends)[whole])
-        told = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
-        what += f"; the last {told} steps report, those before them choose"
+        steps_tested = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
+        what += f"; the last {steps_tested} steps report, those before them choose"
         notes = [
             f"{count:,} {words}" for key, words in _FOUND.items() if (count := self.found.get(key))
         ]
@@ -219,7 +219,7 @@ class SeriesData:
                 0, _ZONES.get(self.columns["zone"], f"times kept at {self.columns['zone']}")
             )
         usual = self.period if self.period > 1 else DEFAULT_HORIZON
-        if self.origin["told"]["horizon"] is None and self.horizon < usual:
+        if self.origin["asked"]["horizon"] is None and self.horizon < usual:
             notes.append(f"a horizon of {usual} is more than the data allow")
         if self.columns.get("unused"):
             unused = self.columns["unused"]
@@ -244,7 +244,7 @@ class SeriesData:
             "sha256": self.digest,
             "columns": self.columns,
             "frequency": panel.frequency.to_json(),
-            "frequency_told": panel.frequency.told,
+            "frequency_description": panel.frequency.description,
             "horizon": self.horizon,
             "period": self.period,
             "series": len(panel),

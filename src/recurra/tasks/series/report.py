@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from recurra.bundle import CARD, REPORT, Run
 from recurra.data.files import name_of
 from recurra.tasks.render import percent
-from recurra.tasks.series import evaluate, terminal
-from recurra.tasks.series.baselines import Baseline
+from recurra.tasks.series import evaluate, render
+from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
-from recurra.tasks.series.terminal import told
-from recurra.tasks.series.truth import NAMES, Truth
+from recurra.tasks.series.render import summary
+from recurra.tasks.series.targets import NAMES, Targets
 
 __all__ = [
+    "baselines_summary",
     "card",
     "examined",
     "read_baselines",
     "result",
     "scored",
-    "told",
-    "told_baselines",
+    "summary",
     "write",
     "write_ahead",
     "write_baselines",
@@ -68,16 +68,16 @@ def read_baselines(run: Run) -> tuple[Baseline, ...]:
     )
 
 
-def told_baselines(data: SeriesData, test: Origins, found: Sequence[Baseline]) -> str:
+def baselines_summary(data: SeriesData, test: Origins, found: Sequence[Baseline]) -> str:
     """The baselines in one line.
 
     Args:
         test: the windows of the test part that they are of.
     """
-    truth, figures = Truth.of(data, test), []
+    truth, figures = Targets.of(data, test), []
     for each in found:
         off = truth.exact(truth.metric, each.forecasts(data.scale, test))
-        figures.append(f"{each.name} {terminal.figure(off)}")
+        figures.append(f"{each.name} {render.figure(off)}")
     return f"{NAMES[truth.metric]}: {', '.join(figures)}"
 
 
@@ -133,7 +133,7 @@ def examined(
         "windows": len(test.series),
         "horizon": data.horizon,
         "period": data.period,
-        "frequency": data.panel.frequency.told,
+        "frequency": data.panel.frequency.description,
         "target": ", ".join(data.columns.get("target") or []),
         "found": {},
     }
@@ -182,7 +182,7 @@ def scored(
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """What pictures of the test part are made from: arrays, and what they are of."""
     panel, windows = data.panel, Origins.of(test)
-    pictured = _pictured(Truth.of(data, windows), test)
+    pictured = _pictured(Targets.of(data, windows), test)
     rows = np.arange(len(windows))
     if test.quantiles.nbytes > _MOST:
         rows = np.flatnonzero(np.isin(test.series, pictured))
@@ -234,7 +234,7 @@ def _before(
     }
 
 
-def _pictured(truth: Truth, test: Forecasts) -> list[int]:
+def _pictured(truth: Targets, test: Forecasts) -> list[int]:
     """Series evenly from the best forecast one to the worst."""
     numbers, place = np.unique(test.series, return_inverse=True)
     cells = truth.cells(truth.metric, test)
@@ -257,10 +257,10 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str
     rows = [("this model", report["model"])]
     rows += [(each["name"], each) for each in report["baselines"]]
     table = "\n".join(
-        f"| {who} | {' | '.join(terminal.figure(f[key]) for key in keys)} |" for who, f in rows
+        f"| {who} | {' | '.join(render.figure(f[key]) for key in keys)} |" for who, f in rows
     )
     intervals = "\n".join(
-        f"| {size} % | {percent(each['coverage'])} | {terminal.figure(each['width'])} |"
+        f"| {size} % | {percent(each['coverage'])} | {render.figure(each['width'])} |"
         for size, each in report["model"]["intervals"].items()
     )
     sentences = ""
@@ -268,7 +268,7 @@ def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str
         sentences = report["verdict"]["sentence"]
         sentences += f"\n\nIts intervals: {report['interval_verdict']['sentence']}"
     if report["averaged"]:
-        sentences += f"\n\n{terminal.averaged(report)}"
+        sentences += f"\n\n{render.averaged(report)}"
     extra = "".join(
         f"\n{sentence}\n"
         for sentence in (report["calibrated"], (report["teacher_forced"] or {}).get("sentence"))

@@ -202,8 +202,8 @@ def _grows(series: Counts, block: Counts, values: Floats, size: int) -> bool:
     first[number] = series
     full = 2 * counts > size
     steady = [_variation(first[full], each[full]) for each in (spread, spread / mean)]
-    told = ~np.isnan(steady[0]) & ~np.isnan(steady[1])
-    return bool(told.any()) and 2 * int((steady[1] < steady[0])[told].sum()) > int(told.sum())
+    there = ~np.isnan(steady[0]) & ~np.isnan(steady[1])
+    return bool(there.any()) and 2 * int((steady[1] < steady[0])[there].sum()) > int(there.sum())
 
 
 def _variation(groups: Counts, values: Floats) -> Floats:

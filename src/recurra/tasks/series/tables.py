@@ -99,8 +99,8 @@ def _csv(columns: Columns) -> Iterator[str]:
     yield ",".join(columns) + "\n"
     names, stamps, *numbers = columns.values()
     row = ",".join(["%s", "%s", *[_NUMBER] * len(numbers)]) + "\n"
-    told = _stamps(stamps, "T")
-    yield from _filled(row, _once(names, _quoted), told, numbers)
+    times = _stamps(stamps, "T")
+    yield from _filled(row, _once(names, _quoted), times, numbers)
 
 
 def _quoted(name: str) -> str:
@@ -110,10 +110,10 @@ def _quoted(name: str) -> str:
     return line.getvalue()
 
 
-def _once(names: NDArray[Any], told: Callable[[str], str]) -> Iterator[str]:
+def _once(names: NDArray[Any], write: Callable[[str], str]) -> Iterator[str]:
     """Names, each different one turned into text once."""
     listed = names.tolist()
-    kept = {name: told(name) for name in dict.fromkeys(listed)}
+    kept = {name: write(name) for name in dict.fromkeys(listed)}
     return map(kept.__getitem__, listed)
 
 
@@ -129,8 +129,8 @@ def _stamps(stamps: NDArray[Any], between: str) -> list[Any]:
     if stamps.dtype.kind != "M":
         return list(stamps.tolist())
     once, at = np.unique(stamps, return_inverse=True)
-    told = [str(each).replace("T", between) for each in once]
-    return [told[number] for number in at.tolist()]
+    texts = [str(each).replace("T", between) for each in once]
+    return [texts[number] for number in at.tolist()]
 
 
 def _rows(columns: Columns, end: str) -> Iterator[str]:
@@ -140,8 +140,8 @@ def _rows(columns: Columns, end: str) -> Iterator[str]:
     dated = stamps.dtype.kind == "M"
     kinds = ["%s", '"%s"' if dated else "%s", *[_NUMBER] * len(numbers)]
     row = ",".join(f"{key}:{kind}" for key, kind in zip(keys, kinds, strict=True))
-    told = _once(names, lambda name: json.dumps(name, ensure_ascii=False))
-    return _filled("{" + row + "}" + end, told, _stamps(stamps, " "), numbers)
+    quoted = _once(names, lambda name: json.dumps(name, ensure_ascii=False))
+    return _filled("{" + row + "}" + end, quoted, _stamps(stamps, " "), numbers)
 
 
 def _json(columns: Columns) -> Iterator[str]:

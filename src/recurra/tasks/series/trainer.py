@@ -20,9 +20,10 @@ from recurra.runtime.distributions import NegativeBinomial, StudentT, scaled
 from recurra.runtime.quantiles import LEVELS
 from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
-from recurra.tasks.design import Design
-from recurra.tasks.series import audit, baselines, data, recipe, report
-from recurra.tasks.series.baselines import series_baselines
+from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.series import config, data, leakage, report
+from recurra.tasks.series.baselines import measured
+from recurra.tasks.series.baselines.measured import series_baselines
 from recurra.tasks.series.context import write_context
 from recurra.tasks.series.estimator import SCALE, WIDTHS, SeriesModel
 from recurra.tasks.series.forecast import forecasts, quantiles, restored
@@ -30,11 +31,11 @@ from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import UNSTRETCHED, calibrate
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.reading.form import Form
-from recurra.tasks.series.trainee import SeriesTrainee
+from recurra.tasks.series.training_task import SeriesTrainingTask
 from recurra.tasks.trainer import Trainer
 from recurra.training import checkpoint, session
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
+from recurra.training.loop import Callback
 from recurra.training.precision import Precision
 
 
@@ -48,7 +49,7 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
         *,
         out: str | PathLike[str] | None,
         overwrite: bool,
-        watcher: Watcher | None,
+        callback: Callback | None,
     ) -> None:
         """See `SeriesModel.fit`."""
         clock, options = self.start(), self.model
@@ -60,56 +61,56 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
             read = data.from_python(X, options)
         read = data.scaled_for(options.distribution, read)
         reading = (*read.files, *read.test_files)
-        self.train(read, reading, read.told(), out, overwrite, watcher, clock)
+        self.train(read, reading, read.summary(), out, overwrite, callback, clock)
 
     def precision(self, device: torch.device) -> Precision:
         """As asked, or measured."""
         return session.precision_of(self.model.precision, device, small=True)
 
-    def design(self, read: SeriesData, precision: Precision, device: torch.device) -> Design:
-        """See `recurra.tasks.series.recipe`."""
-        return recipe.design(self.model, read, precision, device)
+    def plan_model(self, read: SeriesData, precision: Precision, device: torch.device) -> ModelPlan:
+        """See `recurra.tasks.series.config`."""
+        return config.plan_model(self.model, read, precision, device)
 
     def build(self, architecture: dict[str, Any]) -> SeriesNetwork:
         """The network of an architecture."""
         return SeriesNetwork(Architecture(**architecture))
 
-    def trainee(
+    def training_task(
         self, network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
-    ) -> SeriesTrainee:
-        """See `recurra.tasks.series.trainee`."""
-        return recipe.trainee(recipe.settled(network, read), read, settings)
+    ) -> SeriesTrainingTask:
+        """See `recurra.tasks.series.training_task`."""
+        return config.training_task(config.settled(network, read), read, settings)
 
     def facts(self, read: SeriesData) -> dict[str, Any]:
         """What the series are, and how they were cut."""
         return read.facts()
 
-    def inference(self, read: SeriesData, design: Design) -> dict[str, Any]:
+    def inference(self, read: SeriesData, model_plan: ModelPlan) -> dict[str, Any]:
         """What newer data must look like."""
-        del design
+        del model_plan
         return {"form": Form.of(read).to_json()}
 
-    def prepare(self, run: Run, read: SeriesData, watcher: Watcher) -> None:
+    def prepare(self, run: Run, read: SeriesData, callback: Callback) -> None:
         """Look for leaks; write the scale, the tail that forecasts go on from, the baselines."""
         with run.intact(CONFIG):
             network = self.build(run.config()["inference"]["architecture"])
-        watcher.says(audit.examine(read, network))
+        callback.says(leakage.examine(read, network))
         if network.architecture.kind == "autoregressive":
-            watcher.says("training is told in nats a step, selection as the CRPS of sample paths")
+            callback.says("training is told in nats a step, selection as the CRPS of sample paths")
         run.write_json(SCALE, read.scale.to_json())
         write_context(run, read, network.architecture.context)
         data.store_input(run, read)
-        limit, asked = baselines.SECONDS, self.model.seconds
+        limit, asked = measured.SECONDS, self.model.seconds
         if asked is not None:
             limit = min(limit, asked / 6)
-        held, test = recipe.judged(read)
+        held, test = config.judged(read)
         found = series_baselines(read, held, test, seconds=limit)
         report.write_baselines(run, found)
-        watcher.says("to beat: " + report.told_baselines(read, test, found))
+        callback.says("to beat: " + report.baselines_summary(read, test, found))
 
     def seconds_needed(self, network: SeriesNetwork, read: SeriesData) -> float:
         """How long the report takes."""
-        return recipe.seconds_to_judge(network.in_use(), read)
+        return config.seconds_to_judge(network.in_use(), read)
 
     def judge(
         self,
@@ -120,8 +121,8 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
         epochs: float,
     ) -> None:
         """Correct the intervals, forecast the test part, write the report."""
-        in_use, (held, test) = self.model.network, recipe.judged(read)
-        reader = recipe.reader(in_use, read)
+        in_use, (held, test) = self.model.network, config.judged(read)
+        reader = config.reader(in_use, read)
         # Once the selection part is trained on, what is said of it is too good and too sure: for
         # the intervals and for the average with a baseline stands what was said before.
         now = quantiles(in_use, reader, held)
@@ -135,8 +136,8 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
         of_test = forecasts(in_use, reader, read.scale, widths, test)
         run.write_json(report.INFLUENCE, recorded(in_use, reader, test))
         facts = session.facts(progress, epochs, run.config()["training"])
-        told, sentence = network.told(), widths.told()
-        report.write(run, read, of_test, of_held, told, facts, calibrated=sentence)
+        summary, sentence = network.summary(), widths.summary()
+        report.write(run, read, of_test, of_held, summary, facts, calibrated=sentence)
 
     def read_again(self, run: Run, config: dict[str, Any]) -> SeriesData:
         """The series that a run was begun with."""

@@ -68,7 +68,7 @@ class Reader:
         spans = panel.lengths[series] + panel.ahead[series]
         known = _rows(around, panel.known_begins[series], spans, len(panel.known))
         days = panel.starts[series][:, None] + around - self._first
-        moments = (panel.starts[series] + origins.origins).astype(np.uint64)
+        datetimes = (panel.starts[series] + origins.origins).astype(np.uint64)
         return Windows(
             self._values[rows],
             self._present[rows],
@@ -76,7 +76,7 @@ class Reader:
             np.concatenate([self._known[known], self._calendar[days]], 2),
             panel.static[series],
             self._units[series],
-            np.stack([self._names[series], moments], 1),
+            np.stack([self._names[series], datetimes], 1),
         )
 
     def targets(self, origins: Origins, ends: Counts) -> Targets:

@@ -13,7 +13,7 @@ from recurra.tasks.text.estimator import TextModel
 
 if TYPE_CHECKING:
     from recurra.tasks.text.options import TextOptions
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
 
 def train(
@@ -27,17 +27,17 @@ def train(
 ) -> None:
     """`recurra train text`."""
     from recurra.data.files import STANDARD_INPUT
-    from recurra.tasks import terminal
+    from recurra.tasks import command
     from recurra.tasks.text import report
 
     named = Path(sources[0]).stem if sources else "python"
-    terminal.train(
+    command.train(
         TextModel(**vars(options)),
         sources,
         out,
         "stdin" if STANDARD_INPUT in sources else named,
-        _watcher(quiet, options.tokens),
-        report.told,
+        _callback(quiet, options.tokens),
+        report.summary,
         None if quiet else _sample,
         overwrite=overwrite,
         as_json=as_json,
@@ -47,16 +47,16 @@ def train(
 def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
     from recurra.bundle import Run
-    from recurra.tasks import terminal
+    from recurra.tasks import command
     from recurra.tasks.text import report
 
     how = Run.open(path, task="text").config()["inference"]["tokens"]
 
     def fit() -> TextModel:
-        return TextModel.resume(path, watcher=_watcher(quiet, str(how)))
+        return TextModel.resume(path, callback=_callback(quiet, str(how)))
 
     shown = None if quiet else _sample
-    terminal.trained(path, fit, report.told, shown, as_json=as_json)
+    command.trained(path, fit, report.summary, shown, as_json=as_json)
 
 
 def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
@@ -64,23 +64,23 @@ def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     from recurra.tasks import render
     from recurra.tasks.text import report
 
-    render.evaluate(TextModel.load(path), sources, report.told, as_json=as_json)
+    render.evaluate(TextModel.load(path), sources, report.summary, as_json=as_json)
 
 
 def lines(path: Path, sources: Sequence[str], *, top: int, as_json: bool) -> None:
     """`recurra evaluate --per-line`."""
-    from recurra.tasks.text import watch
+    from recurra.tasks.text import monitor
 
-    watch.rank(TextModel.load(path), _one(sources, "--per-line"), top=top, as_json=as_json)
+    monitor.rank(TextModel.load(path), _one(sources, "--per-line"), top=top, as_json=as_json)
 
 
 def watched(path: Path, sources: Sequence[str], *, as_json: bool, **how: Any) -> None:
-    """`recurra evaluate --watch`; `how` as in `recurra.tasks.text.watch`."""
+    """`recurra evaluate --watch`; `how` as in `recurra.tasks.text.monitor`."""
     from recurra.data.files import STANDARD_INPUT
-    from recurra.tasks.text import watch
+    from recurra.tasks.text import monitor
 
     source = _one(sources or [STANDARD_INPUT], "--watch")
-    watch.watch(TextModel.load(path), source, as_json=as_json, **how)
+    monitor.watch(TextModel.load(path), source, as_json=as_json, **how)
 
 
 def _one(sources: Sequence[str], option: str) -> str:
@@ -131,16 +131,16 @@ def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     from recurra.tasks.text import report
 
     found = TextModel.load(path).dynamic(list(sources) or None)
-    told = json.dumps(found, indent=2, ensure_ascii=False) if as_json else None
-    print(told or report.told_dynamic(found))
+    summary = json.dumps(found, indent=2, ensure_ascii=False) if as_json else None
+    print(summary or report.dynamic_summary(found))
 
 
-def _watcher(quiet: bool, how: str) -> Watcher:
+def _callback(quiet: bool, how: str) -> Callback:
     from recurra.codecs import grammar
-    from recurra.tasks import terminal
+    from recurra.tasks import command
 
     unit, _ = grammar.parsed(how)
-    return terminal.watcher(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")
+    return command.callback(quiet, unit=unit, measure=f"nats a {unit.removesuffix('s')}")
 
 
 def _sample(model: TextModel) -> None:

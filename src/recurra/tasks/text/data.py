@@ -161,7 +161,7 @@ class TextData:
         counts = counted(self.train, len(self.vocabulary))[1:]
         return min(0.5, max(float((counts == 1).sum()), 0.5) / float(counts.sum()))
 
-    def check_chunk(self, chunk: int) -> None:
+    def check_bptt(self, bptt: int) -> None:
         """Refuse chunks that the training part does not fill, and parts of nothing.
 
         Raises:
@@ -174,14 +174,14 @@ class TextData:
                 expected="at least two",
                 fix="give more text",
             )
-        if length <= chunk:
+        if length <= bptt:
             raise DataError(
                 f"{self.source.name}: the training part has {length:,} {unit}",
-                expected=f"more than one chunk of {chunk}",
-                fix=f"give more text, or a shorter --chunk (below {length})",
+                expected=f"more than --bptt tokens, {bptt}",
+                fix=f"give more text, or a shorter --bptt (below {length})",
             )
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """How much there is of it, in a sentence or two."""
         unit, count = self.vocabulary.unit, len(self.vocabulary) - len(self.vocabulary.silent)
         kinds = f"{count:,} different"

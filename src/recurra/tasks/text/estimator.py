@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from recurra.data.long_text import Text
     from recurra.runtime.pool import Pool
     from recurra.runtime.streams import Stream, StreamState
-    from recurra.tasks.text.lines import Line, Usual
+    from recurra.tasks.text.anomaly import Line, LineStatistics
     from recurra.tasks.text.stream import TextStep
-    from recurra.training.loop import Watcher
+    from recurra.training.loop import Callback
 
     Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
@@ -62,7 +62,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        watcher: Watcher | None = None,
+        callback: Callback | None = None,
     ) -> Self:
         """Train on a text: files, folders, "-", a TextSource, or None for the embedded one.
 
@@ -75,7 +75,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        self._trainer().fit(source, out=out, overwrite=overwrite, watcher=watcher)
+        self._trainer().fit(source, out=out, overwrite=overwrite, callback=callback)
         return self
 
     @classmethod
@@ -236,21 +236,21 @@ class TextModel(TextOptions, Model[TextNetwork]):
         return Pool(self.network, self.run.name)
 
     @property
-    def usual(self) -> Usual:
+    def line_statistics(self) -> LineStatistics:
         """What lines cost that the model was not trained on.
 
         Raises:
             BundleError: its training is not finished, or had no lines.
         """
-        from recurra.tasks.text.lines import Usual
+        from recurra.tasks.text.anomaly import LineStatistics
 
-        return Usual.read(self.run)
+        return LineStatistics.read(self.run)
 
     def lines(self, source: str | PathLike[str]) -> Iterator[Line]:
         """Each line of a file, or of "-", standard input, with how surprising it is.
 
         The state is carried from line to line, as the model was trained; memory does not grow with
-        the file. A line stands out above `usual.threshold(0.99)`.
+        the file. A line stands out above `line_statistics.threshold(0.99)`.
 
         Raises:
             BundleError: the training is not finished, or had no lines.
@@ -260,10 +260,10 @@ class TextModel(TextOptions, Model[TextNetwork]):
 
     def line_groups(self, source: str | PathLike[str]) -> Iterator[list[Line]]:
         """The same, in groups of those that have come since the last."""
-        from recurra.data.lines import raw_lines
-        from recurra.tasks.text.lines import LineReader
+        from recurra.data.line_reader import raw_lines
+        from recurra.tasks.text.anomaly import LineReader
 
-        reader = LineReader(self.network, self.vocabulary, self._unknown_rate, self.usual)
+        reader = LineReader(self.network, self.vocabulary, self._unknown_rate, self.line_statistics)
         return map(reader.read, raw_lines(source if isinstance(source, str) else Path(source)))
 
     def evaluate(self, source: Source) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def telling(
     for unit in np.argsort(-values[cut:].std(0), kind="stable"):
         if len(chosen) < UNITS:
             chosen.setdefault(int(unit), "")
-    told = [
+    summary = [
         {
             "layer": unit // units + 1,
             "unit": unit % units + 1,
@@ -64,7 +64,7 @@ def telling(
         }
         for unit, name in chosen.items()
     ]
-    return values[cut:, list(chosen)], told
+    return values[cut:, list(chosen)], summary
 
 
 def visible(pieces: Sequence[str]) -> dict[str, Features]:

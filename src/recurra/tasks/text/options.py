@@ -23,16 +23,16 @@ class TextOptions(TrainingOptions):
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
     embedding: int | None = option(None, "Size of a token's vector.", least=1, most=16384)
     dropout: float | None = option(None, "Share dropped between layers.", least=0, below=1)
-    members: int | None = option(
+    ensemble: int | None = option(
         None,
         "Networks whose probabilities are averaged; default: what the time allows.",
         least=1,
         most=64,
     )
     batch: int | None = option(None, "Streams read side by side.", least=1, most=65536)
-    chunk: int | None = option(None, "Mean tokens between updates.", least=2, most=65536)
-    rate: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
-    finish: float = option(
+    bptt: int | None = option(None, "Mean tokens between updates.", least=2, most=65536)
+    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
+    train_on_validation: float = option(
         0.5,
         "Share of the steps, at the end, that train on the selection part too.",
         least=0,

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
 from recurra.runtime.text import TextNetwork
-from recurra.tasks.text import evaluate, lines, traces
+from recurra.tasks.text import anomaly, evaluate, traces
+from recurra.tasks.text.anomaly import LineStatistics
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in
 from recurra.tasks.text.estimator import TextModel
-from recurra.tasks.text.lines import Usual
 
 SCORED: Final = "traces/test.safetensors"
 
@@ -42,7 +42,7 @@ def write(
     network: TextNetwork,
     read: TextData,
     training: dict[str, Any],
-    usual: Usual | None,
+    line_statistics: LineStatistics | None,
     gradient: Callable[[traces.Places], NDArray[np.float32]],
 ) -> None:
     """Score a trained network on the test part, and write the report and the model card.
@@ -50,7 +50,7 @@ def write(
     Args:
         training: how the training went, of `training.session.facts`.
         gradient: see `traces.record`.
-        usual: what lines cost; None for a text without.
+        line_statistics: what lines cost; None for a text without.
     """
     found, config = read_baselines(run), run.config()
     before = int(read.ids[read.parts.test.start - 1])
@@ -73,7 +73,8 @@ def write(
         "model": figures.to_json(),
         "baselines": plain(found),
         "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
-        "lines": usual and lines.realised(usual, nats, lines.ends_of(read.vocabulary, ids)),
+        "lines": line_statistics
+        and anomaly.realised(line_statistics, nats, anomaly.ends_of(read.vocabulary, ids)),
         "free_running": evaluate.free_running(network, read),
         "training": training,
     }
@@ -94,7 +95,7 @@ def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
     ]
 
 
-def told_baselines(found: Sequence[Baseline], unit: str) -> str:
+def baselines_summary(found: Sequence[Baseline], unit: str) -> str:
     """The baselines in one line; `unit` is what they are in."""
     return ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
 
@@ -111,7 +112,7 @@ def own(model: dict[str, Any]) -> tuple[float, float, str]:
     return model["nats_a_byte"], model["bits_a_byte"], f"{own}{spelt}."
 
 
-def told(report: dict[str, Any]) -> str:
+def summary(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
     model, rows = report["model"], []
     title = f"{report['data']['name']}: {report['data']['part']}"
@@ -135,7 +136,7 @@ def told(report: dict[str, Any]) -> str:
     if report.get("verdict"):
         rows += ["", f"Verdict: {report['verdict']['sentence']}"]
     if report.get("lines"):
-        rows += ["", told_lines(report["lines"])]
+        rows += ["", lines_summary(report["lines"])]
     free = report.get("free_running")
     if free:
         rows += ["", "Left to write by itself (a different matter: no true text is given to it):"]
@@ -159,7 +160,7 @@ def told(report: dict[str, Any]) -> str:
     return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in rows)
 
 
-def told_dynamic(found: dict[str, Any]) -> str:
+def dynamic_summary(found: dict[str, Any]) -> str:
     """Plain and dynamic evaluation for a terminal of 80 columns."""
     unit = found["unit"].removesuffix("s")
     title = f"{found['data']['name']}: {found['data']['part']}"
@@ -172,7 +173,7 @@ Dynamic: the weights go on learning from what has been scored, at a rate of
 {found["rate"]:g}, chosen on text that they were not trained on. The model stays as it is."""
 
 
-def told_lines(found: dict[str, Any]) -> str:
+def lines_summary(found: dict[str, Any]) -> str:
     """How many lines stand out, in a sentence."""
     rate = 1000 * found["marked"] / max(1, found["lines"])
     return (

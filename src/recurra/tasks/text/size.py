@@ -30,7 +30,7 @@ class Size:
     layers: int
     embedding: int
     batch: int
-    chunk: int
+    bptt: int
     worth: float
     rates: Rates = field(default_factory=Rates)
 

@@ -78,7 +78,7 @@ def record(
     arrays: Arrays = {"passage": nats[start:end].astype(np.float32)}
     # Units are chosen on what stands before the passage.
     stretch = range(max(0, first + start - _STUDIED), first + min(end, start + WATCHED))
-    arrays["units"], told = telling(
+    arrays["units"], summary = telling(
         network,
         read.ids[stretch.start : stretch.stop],
         shown(read, stretch),
@@ -91,7 +91,7 @@ def record(
         "whole": whole,
         "passage": {"start": start, "pieces": pieces},
         "surprises": surprises(nats, read),
-        "units": told,
+        "units": summary,
         "learnt": learnt(network, read),
         "truth": truth(read),
     }

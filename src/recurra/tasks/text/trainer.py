@@ -18,14 +18,14 @@ from recurra.data.streams import Ids
 from recurra.errors import OptionError
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
-from recurra.tasks.design import Design
+from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.text import (
+    anomaly,
     baselines,
+    config,
     data,
     dynamic,
     evaluate,
-    lines,
-    recipe,
     report,
     stored,
     traces,
@@ -33,11 +33,11 @@ from recurra.tasks.text import (
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel, opened
 from recurra.tasks.text.influence import influence
-from recurra.tasks.text.trainee import UNSEEN, TextTrainee
+from recurra.tasks.text.training_task import UNSEEN, TextTrainingTask
 from recurra.tasks.trainer import Trainer
 from recurra.training import checkpoint, processes, session
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Watcher
+from recurra.training.loop import Callback
 from recurra.training.precision import Precision
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TextTrainer(Trainer[TextModel, TextData, TextNetwork]):
         *,
         out: str | PathLike[str] | None,
         overwrite: bool,
-        watcher: Watcher | None,
+        callback: Callback | None,
     ) -> None:
         """See `TextModel.fit`."""
         clock, options = self.start(), self.model
@@ -76,54 +76,57 @@ class TextTrainer(Trainer[TextModel, TextData, TextNetwork]):
                     fix="keep it in a file first",
                 )
             read = data.read(listed, options.tokens, **how)
-        self.train(read, read.source.files, read.told(), out, overwrite, watcher, clock)
+        self.train(read, read.source.files, read.summary(), out, overwrite, callback, clock)
 
     def precision(self, device: torch.device) -> Precision:
         """As asked, or measured."""
         return session.precision_of(self.model.precision, device)
 
-    def design(self, read: TextData, precision: Precision, device: torch.device) -> Design:
-        """See `recurra.tasks.text.recipe`."""
-        found = recipe.design(self.model, read, precision, device)
-        read.check_chunk(found.settings["chunk"])
+    def plan_model(self, read: TextData, precision: Precision, device: torch.device) -> ModelPlan:
+        """See `recurra.tasks.text.config`."""
+        found = config.plan_model(self.model, read, precision, device)
+        read.check_bptt(found.settings["bptt"])
         return found
 
     def build(self, architecture: dict[str, Any]) -> TextNetwork:
         """The network of an architecture."""
         return TextNetwork(Architecture(**architecture))
 
-    def trainee(
+    def training_task(
         self, network: TextNetwork, read: TextData, settings: dict[str, Any]
-    ) -> TextTrainee:
-        """See `recurra.tasks.text.trainee`."""
-        return recipe.trainee(network, read, settings)
+    ) -> TextTrainingTask:
+        """See `recurra.tasks.text.training_task`."""
+        return config.training_task(network, read, settings)
 
     def facts(self, read: TextData) -> dict[str, Any]:
         """What the text is, and how it was cut."""
         return read.facts()
 
-    def inference(self, read: TextData, design: Design) -> dict[str, Any]:
+    def inference(self, read: TextData, model_plan: ModelPlan) -> dict[str, Any]:
         """What its tokens are, whether documents are kept apart, and how likely the unknown is."""
-        del design
+        del model_plan
         return {
             "tokens": self.model.tokens,
             "apart": read.apart,
             "unknown_rate": read.unknown_rate,
         }
 
-    def prepare(self, run: Run, read: TextData, watcher: Watcher) -> None:
+    def prepare(self, run: Run, read: TextData, callback: Callback) -> None:
         """Write the vocabulary, the input where it cannot be read twice, and the baselines."""
         run.write_json(VOCABULARY, read.vocabulary.to_json())
         stored.store_input(run, read)
         found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
         report.write_baselines(run, found)
-        watcher.says(
-            "to beat: " + report.told_baselines(found, evaluate.beside(read.vocabulary.unit))
+        callback.says(
+            "to beat: " + report.baselines_summary(found, evaluate.beside(read.vocabulary.unit))
         )
 
     def seconds_needed(self, network: TextNetwork, read: TextData) -> float:
         """How long the report takes."""
-        in_use, again = network.in_use(), lines.read_again(read, finishing=self.model.finish > 0)
+        in_use, again = (
+            network.in_use(),
+            anomaly.read_again(read, finishing=self.model.train_on_validation > 0),
+        )
         return evaluate.seconds_needed(in_use, read, again) + traces.seconds_needed(in_use, read)
 
     def judge(
@@ -139,15 +142,15 @@ class TextTrainer(Trainer[TextModel, TextData, TextNetwork]):
         in_use, settings = self.model.network, run.config()["training"]
         kept = checkpoint.carried(run).get(UNSEEN)
         unseen = None if kept is None else kept.numpy().astype(np.float64)
-        usual = lines.learn(in_use, read, unseen, settings["spared"])
-        if usual is not None:
-            usual.write(run)
+        line_statistics = anomaly.learn(in_use, read, unseen, settings["spared"])
+        if line_statistics is not None:
+            line_statistics.write(run)
 
         def gradient(breaks: traces.Places) -> NDArray[np.float32]:
             return influence(network, in_use, read.test, read.unknown_rate, breaks)
 
         facts = session.facts(progress, epochs, settings)
-        report.write(run, in_use, read, facts, usual, gradient)
+        report.write(run, in_use, read, facts, line_statistics, gradient)
 
     def read_again(self, run: Run, config: dict[str, Any]) -> TextData:
         """The text that a run was begun with, in its tokens."""

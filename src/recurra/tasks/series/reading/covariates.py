@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recurra.codecs.scaling import Standard
 from recurra.data.frames import Frame
 from recurra.errors import BundleError
+from recurra.tasks.series.options import EXOGENOUS
 
 _MOST: Final = 32  # values of a category that have a place of their own
 _NUMBERS: Final = 0.95  # share of numbers in a text column from which the others are slips
@@ -112,24 +113,21 @@ class Encoder:
 class Covariates:
     """How the columns beside the target become known (N, K), past (N, P) and static (S, D)."""
 
-    known: tuple[Encoder, ...] = ()
-    past: tuple[Encoder, ...] = ()
-    static: tuple[Encoder, ...] = ()
+    futr_exog: tuple[Encoder, ...] = ()
+    hist_exog: tuple[Encoder, ...] = ()
+    stat_exog: tuple[Encoder, ...] = ()
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
         """What each number of known, past and static is called."""
         return {
             kind: tuple(part for encoder in getattr(self, kind) for part in encoder.parts)
-            for kind in ("known", "past", "static")
+            for kind in EXOGENOUS
         }
 
     def to_json(self) -> dict[str, Any]:
         """Its encoders as plain values."""
-        return {
-            kind: [encoder.to_json() for encoder in getattr(self, kind)]
-            for kind in ("known", "past", "static")
-        }
+        return {kind: [encoder.to_json() for encoder in getattr(self, kind)] for kind in EXOGENOUS}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -140,14 +138,11 @@ class Covariates:
         """
         try:
             return cls(
-                *(
-                    tuple(Encoder.from_json(each) for each in value[kind])
-                    for kind in ("known", "past", "static")
-                )
+                *(tuple(Encoder.from_json(each) for each in value[kind]) for kind in EXOGENOUS)
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise BundleError(
-                "the encoders are damaged", expected='"known", "past" and "static"'
+                "the encoders are damaged", expected='"futr_exog", "hist_exog" and "stat_exog"'
             ) from error
 
 

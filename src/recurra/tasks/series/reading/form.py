@@ -10,10 +10,11 @@ from recurra.data.columns import empty
 from recurra.data.files import given_once
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import BundleError, DataError, did_you_mean
+from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Panel, SeriesData, shown
 from recurra.tasks.series.reading.covariates import Covariates
-from recurra.tasks.series.reading.given import files_of, frame_of
-from recurra.tasks.series.reading.sources import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import panel_of, steps_of
 
 _TELLING: Final = 3  # gaps between rows, below which they say nothing of the frequency
@@ -56,7 +57,7 @@ class Form:
         """
         try:
             columns = value["columns"]
-            for kind in ("target", "known", "past", "static"):
+            for kind in ("target", *EXOGENOUS):
                 if not all(isinstance(each, str) for each in columns[kind]):
                     raise TypeError
             if not columns["target"]:
@@ -110,10 +111,10 @@ def _names(given: str | list[str] | None) -> tuple[str, ...]:
 
 def _with_columns(frame: Frame, columns: dict[str, Any]) -> Frame:
     """The frame, if it has the columns of the training."""
-    told = {each: kind for kind in _KINDS for each in _names(columns[kind])}
-    missing = [name for name in told if name not in frame.columns]
-    optional = {name for name in told if told[name] in ("target", "past")}
-    if columns["known"] and missing and not set(columns["target"]) - set(missing):
+    roles = {each: kind for kind in _KINDS for each in _names(columns[kind])}
+    missing = [name for name in roles if name not in frame.columns]
+    optional = {name for name in roles if roles[name] in ("target", "hist_exog")}
+    if columns["futr_exog"] and missing and not set(columns["target"]) - set(missing):
         # Of steps to come there is neither a target nor what is known only afterwards.
         gone = {name: empty(len(frame)) for name in missing if name in optional}
         frame = Frame(frame.name, {**frame.columns, **gone}, frame.where)
@@ -121,15 +122,15 @@ def _with_columns(frame: Frame, columns: dict[str, Any]) -> Frame:
     if missing:
         listed = ", ".join(map(repr, frame.columns))
         raise DataError(
-            f"{frame.name}: no column {missing[0]!r}, the {told[missing[0]]} of the training; it "
+            f"{frame.name}: no column {missing[0]!r}, the {roles[missing[0]]} of the training; it "
             f"has {listed}",
-            expected="the columns of the training: " + ", ".join(map(repr, told)),
+            expected="the columns of the training: " + ", ".join(map(repr, roles)),
             fix=did_you_mean(missing[0], frame.columns),
         )
     return frame
 
 
-_KINDS: Final = ("target", "time", "id", "known", "past", "static")
+_KINDS: Final = ("target", "time", "id", *EXOGENOUS)
 
 
 def _same_frequency(rows: Rows, frequency: Frequency) -> None:
@@ -149,8 +150,8 @@ def _same_frequency(rows: Rows, frequency: Frequency) -> None:
         return
     if frequency.off(rows.stamps).any() or found.step != frequency.step:
         raise DataError(
-            f"{rows.frame.name}: steps that are {found.told}; the model was trained on others, "
-            f"{frequency.told}",
-            expected=f"steps that are {frequency.told}",
+            f"{rows.frame.name}: steps that are {found.description}; the model was trained on "
+            f"others, {frequency.description}",
+            expected=f"steps that are {frequency.description}",
             fix="bring the data to them, or train a model on these",
         )

@@ -12,7 +12,7 @@ from recurra.codecs.frequency import Frequency
 from recurra.errors import DataError, counted
 from recurra.tasks.series.panel import Counts, Panel, shown
 from recurra.tasks.series.reading.covariates import Covariates, encoded
-from recurra.tasks.series.reading.sources import Rows
+from recurra.tasks.series.reading.from_files import Rows
 
 _IRREGULAR: Final = 5  # where more than a fifth of the rows are beside a grid, it is none
 _SPARSE: Final = 20  # steps for each row, beyond which the rows lie on no grid that is one
@@ -59,18 +59,18 @@ def steps_of(rows: Rows, frequency: str | Frequency | None = None, *, empty: boo
     Raises:
         DataError: a row lies beside the grid, two stand for one step, or no row has a target.
     """
-    told = frequency
+    asked = frequency
     if not isinstance(frequency, Frequency):
         frequency = _inferred(rows, frequency)
     off = np.flatnonzero(frequency.off(rows.stamps))
     if len(off):
-        raise _beside(rows, frequency, off, told)
+        raise _beside(rows, frequency, off, asked)
     ordinals = frequency.ordinals(rows.stamps)
     order, found = _ordered(rows, ordinals)
     series, ordinals = rows.series[order], ordinals[order]
     same = np.flatnonzero((np.diff(series) == 0) & (np.diff(ordinals) == 0))
     if len(same):
-        raise _twice(rows, frequency, order[same[0] : same[0] + 2], len(same), told)
+        raise _twice(rows, frequency, order[same[0] : same[0] + 2], len(same), asked)
     given = ~np.isnan(rows.values[order])
     count = len(rows.ids)
     first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
@@ -128,16 +128,16 @@ def panel_of(steps: Steps, covariates: Covariates) -> Panel:
     place = (begins[steps.series] + steps.step)[inside]
     values = np.full(int(lengths.sum()), np.nan)
     values[place] = rows.values[steps.order[inside]]
-    told, _ = encoded(covariates.past, rows.frame)
-    past = np.zeros((len(values), told.shape[1]), np.float32)
-    past[place] = told[at[inside]]
-    told, lacking = encoded(covariates.known, rows.frame)
-    ahead = _ahead(steps, lacking[at]) if covariates.known else np.zeros_like(lengths)
+    covariate, _ = encoded(covariates.hist_exog, rows.frame)
+    past = np.zeros((len(values), covariate.shape[1]), np.float32)
+    past[place] = covariate[at[inside]]
+    covariate, lacking = encoded(covariates.futr_exog, rows.frame)
+    ahead = _ahead(steps, lacking[at]) if covariates.futr_exog else np.zeros_like(lengths)
     total = lengths + ahead
-    known = np.zeros((int(total.sum()), told.shape[1]), np.float32)
+    known = np.zeros((int(total.sum()), covariate.shape[1]), np.float32)
     there = steps.step < total[steps.series]
-    known[((np.cumsum(total) - total)[steps.series] + steps.step)[there]] = told[at[there]]
-    told, _ = encoded(covariates.static, rows.frame)
+    known[((np.cumsum(total) - total)[steps.series] + steps.step)[there]] = covariate[at[there]]
+    covariate, _ = encoded(covariates.stat_exog, rows.frame)
     return Panel(
         tuple(rows.ids[each] for each in steps.kept.tolist()),
         steps.frequency,
@@ -147,8 +147,8 @@ def panel_of(steps: Steps, covariates: Covariates) -> Panel:
         past,
         ahead,
         known,
-        told[static_rows(rows, [each.name for each in covariates.static])[steps.kept]]
-        if covariates.static
+        covariate[static_rows(rows, [each.name for each in covariates.stat_exog])[steps.kept]]
+        if covariates.stat_exog
         else np.empty((len(steps.kept), 0), np.float32),
     )
 
@@ -171,8 +171,8 @@ def static_rows(rows: Rows, names: list[str]) -> Counts:
             raise DataError(
                 f"{rows.where(row)}: column {name!r} is {texts[at]!r}, but "
                 f"{texts[first]!r} in {rows.frame.where(first)}",
-                expected="one value for all rows of a series in a --static column",
-                fix="name it with --known or --past",
+                expected="one value for all rows of a series in a --stat column",
+                fix="name it with --futr or --hist",
             )
     found: Counts = rows.row[firsts]
     return found
@@ -205,9 +205,9 @@ def _ordered(rows: Rows, ordinals: Counts) -> tuple[Counts, dict[str, int]]:
     }
 
 
-def _inferred(rows: Rows, told: str | None) -> Frequency:
+def _inferred(rows: Rows, given: str | None) -> Frequency:
     try:
-        return Frequency.infer(rows.stamps, rows.series, told)
+        return Frequency.infer(rows.stamps, rows.series, given)
     except DataError as error:
         raise DataError(
             f"{rows.frame.name}: {error.got}", expected=error.expected, fix=error.fix
@@ -215,14 +215,14 @@ def _inferred(rows: Rows, told: str | None) -> Frequency:
 
 
 def _twice(
-    rows: Rows, frequency: Frequency, pair: Counts, count: int, told: str | Frequency | None
+    rows: Rows, frequency: Frequency, pair: Counts, count: int, given: str | Frequency | None
 ) -> DataError:
     """What is said of two rows for one step of a series."""
     first, again = sorted(int(row) for row in pair)
     stamps = [shown(rows.stamps[row]) for row in (first, again)]
     more = f" (and {count - 1:,} more such rows)" if count > 1 else ""
     what = "the same time" if stamps[0] == stamps[1] else "the same step"
-    if isinstance(told, str) and stamps[0] != stamps[1]:
+    if isinstance(given, str) and stamps[0] != stamps[1]:
         fix = _without(rows)
     elif rows.columns.get("id") is None:
         fix = "name the column that says the series with --id; or drop or join such rows"
@@ -233,7 +233,7 @@ def _twice(
     return DataError(
         f"{rows.where(again)}: {what} as in {rows.frame.where(int(rows.row[first]))}, "
         f"{stamps[1]}{more}",
-        expected=f"each step once in a series; steps are {frequency.told}",
+        expected=f"each step once in a series; steps are {frequency.description}",
         fix=fix,
     )
 
@@ -241,16 +241,16 @@ def _twice(
 def _without(rows: Rows) -> str:
     """The fix where a frequency was told that the rows do not have."""
     found = Frequency.infer(rows.stamps, rows.series)
-    return f"leave --frequency out: most rows say {found.told}"
+    return f"leave --frequency out: most rows say {found.description}"
 
 
 def _beside(
-    rows: Rows, frequency: Frequency, off: Counts, told: str | Frequency | None
+    rows: Rows, frequency: Frequency, off: Counts, given: str | Frequency | None
 ) -> DataError:
     row = int(off[0])
     more = f" (and {len(off) - 1:,} more rows)" if len(off) > 1 else ""
     stamp = shown(rows.stamps[row])
-    if told is None and _IRREGULAR * len(off) > len(rows.stamps):
+    if given is None and _IRREGULAR * len(off) > len(rows.stamps):
         return DataError(
             f"{rows.where(row)}: {stamp} lies at no even distance from the other rows{more}",
             expected="rows on a grid, every hour or every day; some may be missing",
@@ -259,14 +259,14 @@ def _beside(
     on = np.flatnonzero(~frequency.off(rows.stamps))
     example = f", as {shown(rows.stamps[on[0]])} is one" if len(on) else ""
     fix = "bring these rows to the grid or drop them"
-    if isinstance(told, str):
+    if isinstance(given, str):
         fix = _without(rows)
-    elif told is None and frequency.unit != "step":
+    elif given is None and frequency.unit != "step":
         fix += "; or name a finer one, with gaps: --frequency min"
     return DataError(
         f"{rows.where(row)}: {stamp} lies beside the grid of the other rows, "
-        f"{frequency.told}{more}",
-        expected=f"steps that are {frequency.told}{example}",
+        f"{frequency.description}{more}",
+        expected=f"steps that are {frequency.description}{example}",
         fix=fix,
     )
 
@@ -278,7 +278,7 @@ def _too_sparse(
     widest = int(gaps.argmax())
     return DataError(
         f"{rows.where(int(order[widest + 1]))}: {counted(int(gaps[widest]), 'step')} after the row "
-        f"before it; {len(order):,} rows would be {total:,} steps that are {frequency.told}",
+        f"before it; {len(order):,} rows would be {total:,} steps that are {frequency.description}",
         expected="rows that lie on a grid, most of it there",
         fix="sum them up to longer steps, or name the frequency: --frequency h",
     )

@@ -44,10 +44,10 @@ def read(run: Run, facts: dict[str, Any]) -> SeriesData:
     Raises:
         BundleError: it is damaged.
     """
-    arrays, told = run.read_arrays(INPUT)
+    arrays, stored = run.read_arrays(INPUT)
     with run.intact(INPUT):
         frequency = Frequency.from_json(facts["frequency"])
-        panel = Panel.from_arrays(told["ids"], frequency, arrays)
+        panel = Panel.from_arrays(stored["ids"], frequency, arrays)
         return SeriesData(
             facts["name"],
             (),
@@ -56,8 +56,8 @@ def read(run: Run, facts: dict[str, Any]) -> SeriesData:
             arrays["select_ends"],
             facts["horizon"],
             facts["period"],
-            Scale(arrays["centre"], arrays["spread"], told["log"]),
-            Covariates.from_json(told["covariates"]),
+            Scale(arrays["centre"], arrays["spread"], stored["log"]),
+            Covariates.from_json(stored["covariates"]),
             facts["found"],
             facts["columns"],
             facts["origin"],

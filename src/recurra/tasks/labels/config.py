@@ -1,0 +1,246 @@
+"""What a labels training is made of: its sizes, its members, its training task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recurra.codecs.sequence_encoder import Encoder, Inputs
+from recurra.codecs.words import word_pattern
+from recurra.errors import OptionError
+from recurra.networks.labels import LabelNetwork
+from recurra.runtime import labels as runtime
+from recurra.runtime.labels import Architecture
+from recurra.tasks.labels import classify
+from recurra.tasks.labels.evaluate import Held
+from recurra.tasks.labels.options import LabelOptions
+from recurra.tasks.labels.splits import FOLDS, LabelData
+from recurra.tasks.labels.training_task import Examples, LabelTrainingTask
+from recurra.tasks.model_plan import ModelPlan
+from recurra.training.loop import seeded
+from recurra.training.optimiser import Rates
+from recurra.training.plan import REPORTS
+from recurra.training.precision import Precision
+from recurra.training.time_budget import members_within, step_seconds
+
+MOST_MEMBERS: Final = 5
+"""Members that a time budget is spent on; more gain less than they cost to carry about."""
+
+
+HIDDEN_FEATURES: Final = 0.3
+
+FEW_WORDS: Final = 3.0
+"""Texts of fewer words in the mean, such as names, are read by their characters."""
+
+
+@final
+@dataclass(frozen=True)
+class Size:
+    """What works for a kind of input, chosen on selection parts (docs/tried.md).
+
+    Args:
+        steps: optimiser steps after which more do not help, of small data.
+        epochs: passes after which more do not help, of large data.
+        direct: see `recurra.runtime.labels.Architecture`.
+        finish: the share of the steps, at the end, after which the last weights are kept, whatever
+            the folds say: rare classes are learnt last, when what is said of the others has long
+            become too sure, which costs nats and is put right by the temperature.
+    """
+
+    hidden: int
+    layers: int
+    embedding: int
+    pooling: str
+    dropout: float
+    batch: int
+    steps: int
+    epochs: int
+    rates: Rates
+    direct: float = 0.0
+    finish: float = 0.0
+
+
+TEXT: Final = Size(64, 1, 64, "max", 0.5, 32, 4400, 8, Rates(0.02, 5e-3))
+CHARACTERS: Final = Size(128, 1, 64, "max", 0.4, 32, 8800, 16, Rates(0.02, 5e-3))
+NAMES: Final = Size(128, 1, 64, "max+mean", 0.3, 32, 3300, 6, Rates(0.005, 5e-3), 3.0, 0.3)
+TAGS: Final = Size(64, 1, 64, "last", 0.5, 32, 2200, 4, Rates(0.02, 5e-3))
+NUMBERS: Final = Size(96, 1, 0, "max+mean", 0.3, 32, 2500, 12, Rates(0.02, 2e-3))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class EncodedDataset:
+    """The data of a training, and their encoded form."""
+
+    data: LabelData
+    encoder: Encoder
+    inputs: Inputs
+
+    @classmethod
+    def of(cls, data: LabelData, tokens: str | None) -> EncodedDataset:
+        """Learn the encoder from what trains, and encode everything."""
+        examples = data.examples
+        inputs = [examples.inputs[k] for k in data.learn[data.folds != 0]]
+        if tokens is None:
+            short = examples.kind == "text" and words_of(inputs) < FEW_WORDS
+            tokens = "characters:4" if short else "words"
+        encoder = Encoder.learn(examples.kind, inputs, tokens)
+        return cls(data, encoder, encoder.encode(examples.inputs))
+
+    @cached_property
+    def targets(self) -> Examples:
+        """The encoded examples with their classes; -1 for rows that are in no part."""
+        data, inputs = self.data, self.inputs
+        tagged = data.examples.tagged
+        found = np.full(int(inputs.lengths.sum()) if tagged else len(inputs.lengths), -1)
+        for rows in (data.learn, data.test):
+            if tagged and len(rows):
+                found[inputs.steps_of(rows)] = np.concatenate(data.step_targets(rows))
+            elif not tagged:
+                found[rows] = data.targets(rows)
+        return Examples(inputs, found, tagged)
+
+
+def plan_model(
+    options: LabelOptions, dataset: EncodedDataset, precision: Precision, device: torch.device
+) -> ModelPlan:
+    """The sizes for this kind of data, single options overriding, and what the time allows.
+
+    Raises:
+        OptionError: what is asked for does not go with tags.
+    """
+    data, encoder = dataset.data, dataset.encoder
+    tagged = data.examples.tagged
+    if tagged and options.balanced:
+        raise OptionError(
+            "--balanced with one label a step", expected="classes of whole examples to balance"
+        )
+    size = size_for(encoder, tagged)
+    names = ("hidden", "layers", "embedding", "pooling", "dropout", "batch")
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if options.lr is not None:
+        given["rates"] = Rates(options.lr, options.lr / 10)
+    size = replace(size, **given)
+    numbers = encoder.kind == "numbers"
+    architecture = Architecture(
+        features=0 if numbers else encoder.size,
+        channels=encoder.size if numbers else 0,
+        classes=len(data.classes),
+        tagged=tagged,
+        embedding=size.embedding,
+        cell=options.cell,
+        hidden=size.hidden,
+        layers=size.layers,
+        bidirectional=options.bidirectional,
+        pooling=size.pooling,
+        dropout=size.dropout,
+        noise=noise(len(data.learn)) if numbers else 0.0,
+        hidden_features=HIDDEN_FEATURES if encoder.has_many_features else 0.0,
+        members=1,
+        direct=0.0 if tagged else size.direct,
+    )
+    batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
+    most = max(size.steps, size.epochs * batches)
+    settings = {"batch": size.batch, "most_steps": most, "balanced": options.balanced}
+    if options.ensemble is not None:
+        members, reason = options.ensemble, "as asked"
+    elif options.seconds is None:
+        members, reason = 1, "without a time to spend"
+    else:
+        with seeded(0, 0):
+            trial = LabelNetwork(architecture).to(device).train()
+        tried = training_task(trial, dataset, settings | {"seed": options.seed})
+        step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
+        members, reason = members_within(options.seconds, step, most, share=0.7, most=MOST_MEMBERS)
+    architecture = replace(architecture, members=members)
+    # The plan is short already, and its last steps, at a low rate, are the best.
+    return ModelPlan(
+        architecture.to_json(),
+        settings,
+        size.rates,
+        reason,
+        finish=size.finish,
+        patience=REPORTS,
+    )
+
+
+def size_for(encoder: Encoder, tagged: bool) -> Size:
+    """The size for a kind of input: characters need more units, and more steps, than words.
+
+    Their n-grams are as good as words to some classes: a linear reading beside them learns what is
+    rare from few examples.
+    """
+    if encoder.kind == "numbers":
+        return NUMBERS
+    if tagged:
+        return TAGS
+    if encoder.reach:
+        return NAMES
+    return TEXT if encoder.has_many_features else CHARACTERS
+
+
+def words_of(texts: Sequence[str]) -> float:
+    """How many words these texts have in the mean; a few of them tell."""
+    some = texts[:1000]
+    return sum(len(word_pattern().findall(text)) for text in some) / len(some)
+
+
+def noise(examples: int) -> float:
+    """How much to add to scaled numbers: the fewer examples, the more there is to be told apart.
+
+    Measured (docs/tried.md): 0.3 to 0.6 is right for 270 examples, 0 for 7,000.
+    """
+    return round(min(0.5, 8.0 / examples**0.5), 2) if examples < 4000 else 0.0
+
+
+def training_task(
+    network: LabelNetwork, dataset: EncodedDataset, settings: dict[str, Any]
+) -> LabelTrainingTask:
+    """The training task of a network on examples, as the run's settings say."""
+    data, examples = dataset.data, dataset.targets
+    device = next(network.parameters()).device
+    weights = torch.ones(len(data.classes), device=device)
+    if settings["balanced"]:
+        weights = balanced(examples.targets_of(data.learn), len(data.classes)).to(device)
+    return LabelTrainingTask(
+        network,
+        examples,
+        data.learn,
+        data.folds,
+        batch=settings["batch"],
+        seed=settings["seed"],
+        class_weights=weights,
+        most_steps=settings["most_steps"],
+    )
+
+
+def balanced(targets: Tensor, classes: int) -> Tensor:
+    """Weights (K,) with which every class counts the same (as scikit-learn's "balanced")."""
+    counts = torch.bincount(targets, minlength=classes).clamp(min=1)
+    return len(targets) / (classes * counts.float())
+
+
+def held(network: runtime.LabelNetwork, dataset: EncodedDataset) -> Held:
+    """What each member says of the fold that it never trained on."""
+    data = dataset.data
+    rows = [data.learn[data.folds == m] for m in range(len(network.members))]
+    said = [classify.scores(network, dataset.inputs, each, m) for m, each in enumerate(rows)]
+    return Held(np.concatenate(rows), np.concatenate(said).astype(np.float32))
+
+
+def seconds_to_judge(network: runtime.LabelNetwork, dataset: EncodedDataset) -> float:
+    """How long the report is going to take: scoring, from a piece of it, and what figures take."""
+    data = dataset.data
+    piece = data.learn[:256]
+    start = time.perf_counter()
+    classify.scores(network, dataset.inputs, piece)
+    a_row = (time.perf_counter() - start) / len(piece)
+    # Intervals and figures are drawn from the test part, some microseconds an example.
+    return 2.0 + (a_row + 4e-4) * (len(data.test) + len(data.learn) / FOLDS)

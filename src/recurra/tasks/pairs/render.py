@@ -1,0 +1,189 @@
+"""The report of a pairs run in words and tables, for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from rich.cells import cell_len
+
+from recurra.judge.translation import NAMES, Metric
+from recurra.tasks.pairs.splits import notes
+from recurra.tasks.render import WIDTH, filled, fitted, percent, printable
+
+SHOWN: Final = 3
+"""Best sentences shown, and worst ones."""
+
+METRICS: Final[dict[Metric, tuple[Metric, ...]]] = {
+    "bleu": ("bleu", "chrf", "exact"),
+    "chrf": ("chrf", "exact"),
+}
+"""What is shown in which order, by what decides; of texts too short for it no BLEU."""
+
+
+def summary(report: dict[str, Any]) -> str:
+    """The report for a terminal of 80 columns."""
+    data, training = report["data"], report.get("training")
+    blocks = [
+        [f"{printable(data['name'])}: {data['part']}, {data['pairs']:,} pairs"],
+        _contenders(report),
+        _verdicts(report),
+        [writing(report)] + ([forced(report)] if report["forced"] else []),
+        _lengths(report),
+        list(_sentences("Went best:", report["best"])),
+        list(_worst(report)),
+        [
+            f"{NAMES[metric]}: {report['signatures'][metric]}"
+            for metric in METRICS[report["metric"]]
+            if metric in report["signatures"]
+        ],
+        _found(data["found"]),
+        [training["sentence"], *trained(training)] if training else [],
+    ]
+    found = ["\n".join(filled(block)) for block in blocks if block]
+    return "\n\n".join(found)
+
+
+# -- figures ------------------------------------------------------------------------------------
+
+
+def figure(metric: Metric, value: float) -> str:
+    """A figure as it is usually written: 34.2, or a share."""
+    return percent(value) if metric == "exact" else f"{value:.1f}"
+
+
+def _contenders(report: dict[str, Any]) -> list[str]:
+    """The table of model and baselines."""
+    first, *others = METRICS[report["metric"]]
+    rows = [("this model", report["model"])]
+    rows += [(each["name"], each) for each in report["baselines"]]
+    width = max(len(name) for name, _ in rows) + 1
+    head = f"{'':{width}}{NAMES[first]:>8}{'95 % interval':>16}"
+    lines = [head + "".join(f"{NAMES[each]:>10}" for each in others)]
+    for name, figures in rows:
+        line = f"{name:{width}}{figure(first, figures[first]['estimate']):>8}"
+        line += f"{_interval(figures[first]):>16}"
+        lines.append(line + "".join(f"{figure(m, figures[m]['estimate']):>10}" for m in others))
+    return lines
+
+
+def _interval(found: dict[str, Any]) -> str:
+    if found["low"] is None:
+        return "not known"
+    return f"{found['low']:.1f} to {found['high']:.1f}"
+
+
+def _verdicts(report: dict[str, Any]) -> list[str]:
+    lines = []
+    if verdict := report["verdict"]:
+        line = f"Verdict: {verdict['sentence']}"
+        if verdict["p"] is not None:
+            line += f" By sacrebleu's paired test p = {verdict['p']:.3f}."
+        lines.append(line)
+    if report["exact_verdict"]:
+        lines.append(f"Exact to the letter: {report['exact_verdict']['sentence']}")
+    return lines
+
+
+def search(how: Mapping[str, Any]) -> str:
+    """How texts were looked for, in a few words: "beam of 5"."""
+    beam = how.get("beam")
+    if how.get("sample"):
+        return "drawn by chance"
+    if beam is None:
+        return "the likeliest found"
+    return "the likeliest piece each time" if beam == 1 else f"beam of {beam}"
+
+
+def writing(report: dict[str, Any]) -> str:
+    """How it writes by itself, in sentences."""
+    found = report["writing"]
+    ratio = found["words"] / max(found["reference_words"], 1)
+    sentence = (
+        f"Written by itself ({search(report['search'])}): {percent(found['ended'])} of the texts "
+        f"came to an end; they are {ratio:.2f} times as long as they should be; "
+        f"{percent(found['repeated'])} of their rows of three words stood in the same text before "
+        f"({percent(found['reference_repeated'])} in the references)."
+    )
+    if found["empty"]:
+        sentence += f" {percent(found['empty'])} of them are empty."
+    if found["unknown"] and any(found["unknown"].values()):
+        sentence += (
+            f" Its vocabularies lack {percent(found['unknown']['sources'])} of the pieces of the "
+            f"sources and {percent(found['unknown']['targets'])} of those of the targets."
+        )
+    return sentence
+
+
+def forced(report: dict[str, Any]) -> str:
+    """What it says of true texts piece by piece, in a sentence."""
+    found = report["forced"]
+    return (
+        f"Given the true pieces before (teacher forcing), the next one costs it "
+        f"{found['nats_a_piece']:.3f} nats, {found['nats_a_character']:.3f} a character."
+    )
+
+
+def trained(training: Mapping[str, Any]) -> list[str]:
+    """What else is known of a training: what chose, and how much was padding."""
+    lines = []
+    chosen = training.get("selected")
+    if chosen and chosen["score"] is not None:
+        score = f"{chosen['score']:.1f} {NAMES[chosen['metric']]}"
+        if chosen["metric"] == "exact":
+            score = f"{chosen['score']:.1f} % exact"
+        line = f"They were chosen by what the model writes by itself of the selection part: {score}"
+        if chosen.get("nats_a_piece") is not None:
+            line += f" (there teacher-forced: {chosen['nats_a_piece']:.3f} nats a piece)"
+        lines.append(line + ".")
+    if training.get("padding") is not None:
+        lines.append(f"Of the steps of its batches {percent(training['padding'])} were padding.")
+    return lines
+
+
+def _lengths(report: dict[str, Any]) -> list[str]:
+    """The figures by length of the source, where more than one is told apart."""
+    rows, metrics = report["lengths"]["rows"], METRICS[report["metric"]]
+    if len(rows) < 2:
+        return []
+    unit = f"{report['lengths']['unit']} in the source"
+    lines = [f"{unit:26}{'sentences':>10}" + "".join(f"{NAMES[metric]:>10}" for metric in metrics)]
+    for row in rows:
+        span = f"{row['from']:,}"
+        if row["to"] > row["from"]:
+            span += f" to {row['to']:,}"
+        cells = "".join(f"{figure(metric, row[metric]):>10}" for metric in metrics)
+        lines.append(f"{span:26}{row['sentences']:>10,}{cells}")
+    return lines
+
+
+# -- sentences ----------------------------------------------------------------------------------
+
+
+def _sentences(head: str, shown: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A few sentences: where each stands, what was read, what was said, what is true."""
+    if shown:
+        yield head
+    for each in shown[:SHOWN]:
+        worth = f"chrF {each['chrf']:.1f}"
+        yield f"  {fitted(each['where'], WIDTH - 4 - cell_len(worth), tail=True)}: {worth}"
+        yield f"    source  {fitted(each['source'], WIDTH - 12)}"
+        if each["said"] == each["true"]:
+            yield f"    exact   {fitted(each['said'], WIDTH - 12)}"
+            continue
+        yield f"    said    {fitted(each['said'], WIDTH - 12) or '(nothing)'}"
+        yield f"    true    {fitted(each['true'], WIDTH - 12)}"
+
+
+def _worst(report: dict[str, Any]) -> Iterator[str]:
+    wrong = [each for each in report["worst"] if each["said"] != each["true"]]
+    if not wrong:
+        yield "Not one of them is wrong."
+        return
+    yield from _sentences("Went worst:", wrong)
+
+
+def _found(found: Mapping[str, int]) -> list[str]:
+    """What was found in the data, in a sentence."""
+    summary = notes(found)
+    return [f"In the data: {'; '.join(summary)}."] if summary else []

@@ -1,0 +1,298 @@
+"""Pairs, checked, and cut into what trains, what chooses and what reports."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+
+from recurra.data.files import name_of
+from recurra.data.source_locations import Places, composed
+from recurra.data.splits import Rows, numbered
+from recurra.errors import DataError, counted
+
+LEAST: Final = 10
+"""Pairs, of all parts together."""
+
+MOST: Final = 2_000
+"""Pairs of the part that reports, and of the one that chooses, where they are drawn."""
+
+SELECT: Final = 0.05
+"""The share of what does not report that chooses."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """N sources, each with its target, and where each pair stands; made by `checked`."""
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    where: Places
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of sources and targets, in their order."""
+        digest = hashlib.sha256()
+        for side in (self.sources, self.targets):
+            for text in side:
+                content = text.encode("utf-8")
+                digest.update(len(content).to_bytes(8, "little") + content)
+        return digest.hexdigest()
+
+    @property
+    def reversed(self) -> Pairs:
+        """The targets as sources, the sources as targets."""
+        return Pairs(self.targets, self.sources, self.where)
+
+    def of(self, rows: Iterable[int]) -> Pairs:
+        """The pairs of these rows, in their order."""
+        chosen = [int(row) for row in rows]
+        return Pairs(
+            tuple(self.sources[row] for row in chosen),
+            tuple(self.targets[row] for row in chosen),
+            self.where.of(chosen),
+        )
+
+    def followed_by(self, other: Pairs) -> Pairs:
+        """These pairs, and others after them."""
+        return Pairs(
+            self.sources + other.sources,
+            self.targets + other.targets,
+            Places(self.where.parts + other.where.parts),
+        )
+
+
+def checked(sources: Sequence[str], targets: Sequence[str], where: Places) -> Pairs:
+    """Pairs in Unicode's composed form (NFC).
+
+    Raises:
+        DataError: a side is empty or blank, or no text.
+    """
+    sides = [
+        tuple(composed(text, where, row) for row, text in enumerate(side))
+        for side in (sources, targets)
+    ]
+    empty = [
+        (row, side)
+        for row, both in enumerate(zip(*sides, strict=True))
+        for side, text in zip(("source", "target"), both, strict=True)
+        if not text or text.isspace()
+    ]
+    if empty:
+        shown = "; ".join(f"{where[row]} (no {side})" for row, side in empty[:3])
+        more = f"; and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+        raise DataError(
+            f"{counted(len(empty), 'empty side')}: {shown}{more}",
+            expected="a source and a target in every pair",
+            fix="fill them, or drop these pairs",
+        )
+    return Pairs(sides[0], sides[1], where)
+
+
+def called(files: Sequence[Path]) -> str:
+    """What files are called together; parallel ones "train-en-de"."""
+    if len(files) == 2 and files[0].stem == files[1].stem:
+        return "".join([files[0].stem, *(each.suffix.replace(".", "-") for each in files)])
+    return name_of(files)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class PairData:
+    """Pairs cut into parts: rows of `pairs` that train (`learn`), choose and report, ascending.
+
+    Pairs of one source are in one part, where the parts were drawn. Rows in no part were taken out
+    of a given part, since another part has the same pair. `found` counts what was found on the
+    way; `columns` says what was taken as source and target.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    test_files: tuple[Path, ...]
+    valid_files: tuple[Path, ...]
+    pairs: Pairs
+    learn: Rows
+    select: Rows
+    test: Rows
+    found: dict[str, int]
+    columns: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, rows: Rows) -> Pairs:
+        """The pairs of these rows, in their order."""
+        return self.pairs.of(rows.tolist())
+
+    def summary(self) -> str:
+        """What there is, in a sentence."""
+        used = len(self.learn) + len(self.select) + len(self.test)
+        what = f"{self.name}: {used:,} pairs"
+        if self.columns:
+            what += " (" + ", ".join(f"{k}: {v}" for k, v in self.columns.items()) + ")"
+        for rows, files, does in (
+            (self.test, self.test_files, "report"),
+            (self.select, self.valid_files, "choose"),
+        ):
+            what += f"; {len(rows):,}{f' of {called(files)}' if files else ''} {does}"
+        return "; ".join([what, *notes(self.found)])
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's configuration says of the data; `read_again` reads by it."""
+        return {
+            "name": self.name,
+            "files": [str(file.resolve()) for file in self.files],
+            "test_files": [str(file.resolve()) for file in self.test_files],
+            "valid_files": [str(file.resolve()) for file in self.valid_files],
+            "origin": self.origin,
+            "sha256": self.pairs.digest,
+            "columns": self.columns,
+            "pairs": len(self.pairs),
+            "learn": len(self.learn),
+            "select": len(self.select),
+            "test": len(self.test),
+            "found": self.found,
+        }
+
+
+def notes(found: Mapping[str, int]) -> list[str]:
+    """What was found in the data, a few words each; nothing of what was not."""
+    return [
+        f"{counted(count, noun)} {words}"
+        for key, (noun, words) in _FOUND.items()
+        if (count := found.get(key, 0))
+    ]
+
+
+_FOUND: Final = {
+    "repeats": ("repeated pair", "(kept, in one part)"),
+    "several": ("source", "with several targets"),
+    "test_removed": ("pair", "taken out of the test part: another part has the same"),
+    "valid_removed": ("pair", "taken out of the part that chooses: training has the same"),
+    "shared": ("test source", "with another target in another part"),
+    "blank_lines": ("blank line", "skipped"),
+    "further": ("line", "with further columns, not read"),
+    "trimmed": ("side", "with blanks around, taken off"),
+}
+
+
+def cut(
+    name: str,
+    pairs: Pairs,
+    origin: dict[str, Any],
+    *,
+    keys: Rows | None = None,
+    files: tuple[Path, ...] = (),
+    test_files: tuple[Path, ...] = (),
+    valid_files: tuple[Path, ...] = (),
+    columns: dict[str, str] | None = None,
+    counts: dict[str, int] | None = None,
+) -> PairData:
+    """Draw the parts that are not given, and keep apart what stands in two.
+
+    Args:
+        name: what the data are called.
+        pairs: those to draw from, then those of a given part that chooses, then those of a given
+            part that reports.
+        origin: by what `seed` is drawn and what `share` reports; `valid` and `test`, the first and
+            the last row but one of a given part, or None.
+        keys: (N,); pairs of one key are in one part; None for one of each source.
+        files, test_files, valid_files, columns, counts: where they came from.
+
+    Raises:
+        DataError: there are too few pairs, or too few sources, or nothing is left of a part.
+    """
+    valid, test = origin["valid"], origin["test"]
+    main = min((part[0] for part in (valid, test) if part), default=len(pairs))
+    if main < LEAST:
+        raise DataError(
+            f"{name}: {counted(main, 'pair')}: too few to train, choose and test on",
+            expected=f"at least {LEAST}; a model learns little from fewer than 1,000",
+            fix="give more data",
+        )
+    sources = numbered(pairs.sources)
+    same = numbered(zip(pairs.sources, pairs.targets, strict=True))
+    keys = sources if keys is None else keys
+    random = np.random.PCG64(np.random.SeedSequence((origin["seed"], 0x9A125)))
+    learn = np.arange(main)
+    if test is None:
+        reports = _drawn(keys[learn], origin["share"], random, name)
+        learn, tests = learn[~reports], learn[reports]
+    else:
+        tests = np.arange(*test)
+    if valid is None:
+        chooses = _drawn(keys[learn], SELECT, random, name)
+        learn, selects = learn[~chooses], learn[chooses]
+    else:
+        selects = np.arange(*valid)
+    seen = np.isin(same[selects], same[learn])
+    reported = np.isin(same[tests], same[np.concatenate([learn, selects])])
+    found = {"valid_removed": int(seen.sum()), "test_removed": int(reported.sum())}
+    selects, tests = selects[~seen], tests[~reported]
+    for rows, whose in ((selects, "chooses"), (tests, "reports")):
+        if not len(rows):
+            raise DataError(
+                f"{name}: nothing is left of the part that {whose}: all its pairs stand in another "
+                "part too",
+                expected="pairs that the model has not learnt from",
+                fix="give others, or none: a part is drawn then",
+            )
+    others = sources[np.concatenate([learn, selects])]
+    used = np.concatenate([learn, selects, tests])
+    targets = np.unique(np.stack([sources[used], same[used]], 1), axis=0)
+    found |= {
+        "repeats": len(used) - len(np.unique(same[used])),
+        "several": int((np.bincount(targets[:, 0]) > 1).sum()),
+        "shared": len(np.intersect1d(sources[tests], others)),
+    }
+    return PairData(
+        name,
+        files,
+        test_files,
+        valid_files,
+        pairs,
+        learn,
+        selects,
+        tests,
+        dict(counts or {}) | found,
+        columns or {},
+        origin,
+    )
+
+
+def _drawn(
+    keys: Rows, share: float, random: np.random.PCG64, name: str
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows (N,) are drawn: those of whole groups, about a share of all, at most MOST.
+
+    A function of its arguments on every version of NumPy: of the generator's raw output alone.
+    """
+    groups = np.unique(keys, return_inverse=True)[1].reshape(-1)
+    sizes = np.bincount(groups)
+    if len(sizes) < 2:
+        raise DataError(
+            f"{name}: {counted(len(keys), 'pair')} of {counted(len(sizes), 'source')}: too few "
+            "sources to train, choose and test on",
+            expected="at least 3 different sources: those of one are kept in one part",
+            fix="give more data; look whether the right column was taken as the source",
+        )
+    order = np.argsort(np.atleast_1d(random.random_raw(len(sizes))), kind="stable")
+    left = min(max(1, round(len(keys) * share)), MOST)
+    taken = np.zeros(len(sizes), bool)
+    free = max(1, len(sizes) // 2)  # where one source has most pairs, others train beside it
+    for group in order.tolist():
+        if not left or not free:
+            break
+        if sizes[group] <= left:
+            taken[group] = True
+            left, free = left - int(sizes[group]), free - 1
+    if not taken.any():  # all are too large: the smallest of them
+        taken[order[np.argmin(sizes[order])]] = True
+    return taken[groups]

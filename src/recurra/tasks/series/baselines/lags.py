@@ -1,0 +1,139 @@
+"""Ridge regression of the horizon on the values before it: one line for all series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.tasks.series.baselines.past import Past, pieces
+from recurra.tasks.series.forecasts import Origins
+from recurra.tasks.series.panel import Counts
+
+Floats = NDArray[np.float64]
+
+MOST_LAGS: Final = 512
+PENALTIES: Final = tuple(10.0**power for power in range(-5, 3))
+"""Of the mean variance of the lags: what the fit chooses from."""
+
+_ROWS: Final = 20_000  # windows that the line is fitted to
+_TRIED: Final = 4_000  # windows of the selection part that choose
+_FEWEST: Final = 20  # windows below which there is no line
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The line in words, and what it says of windows (W, H): fitted to less, and to all."""
+
+    note: str
+    early: Callable[[Origins], Floats]
+    late: Callable[[Origins], Floats]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """Weights (L, H) of the lags less their means (L,), on top of the mean targets (H,).
+
+    Args:
+        less: whether lags and targets are taken less the last value.
+    """
+
+    past: Past
+    weights: Floats
+    means: Floats
+    targets: Floats
+    less: bool
+
+    def __call__(self, windows: Origins) -> Floats:
+        """Forecasts (W, H), scaled."""
+        steps, horizon = self.weights.shape
+        found = np.empty((len(windows), horizon))
+        for piece in pieces(len(windows), steps):
+            known = self.past.before(windows.rows(piece), steps)
+            level = known[:, -1:] if self.less else 0.0
+            found[piece] = (known - level - self.means) @ self.weights + self.targets + level
+        return found
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Products of lags and targets, decomposed once for all penalties."""
+
+    past: Past
+    less: bool
+    means: Floats
+    targets: Floats
+    sizes: Floats  # (L,) eigenvalues
+    vectors: Floats  # (L, L)
+    turned: Floats  # (L, H) vectors' products with the targets
+
+    @classmethod
+    def of(cls, past: Past, windows: Origins, steps: int, horizon: int, less: bool) -> _Sums:
+        known, coming = past.before(windows, steps), past.ahead(windows, horizon)
+        level = known[:, -1:] if less else 0.0
+        known = known - level
+        coming = coming - level
+        means, targets = known.mean(0), coming.mean(0)
+        known, coming = known - means, coming - targets
+        sizes, vectors = np.linalg.eigh(known.T @ known / len(known))
+        turned = vectors.T @ (known.T @ coming / len(known))
+        return cls(past, less, means, targets, np.maximum(sizes, 0), vectors, turned)
+
+    def line(self, penalty: float) -> _Line:
+        added = penalty * max(float(self.sizes.mean()), 1e-12)
+        weights = self.vectors @ (self.turned / (self.sizes + added)[:, None])
+        return _Line(self.past, weights, self.means, self.targets, self.less)
+
+
+def fit(
+    past: Past, train_ends: Counts, select_ends: Counts, held: Origins, horizon: int
+) -> Fitted | None:
+    """Fit the line to windows of the training part; penalty and level chosen on `held`.
+
+    For the test part it is fitted once more, with the selection part, to the same choice. The lags
+    are two seasons, at least as many as the horizon has steps. None where there is too little.
+    """
+    steps = int(min(MOST_LAGS, max(2 * past.period, horizon, 2)))
+    early = _windows(past, train_ends, steps, horizon)
+    if len(early) < _FEWEST or not len(held):
+        return None
+    every = max(1, -(-len(held) // _TRIED))
+    tried = held.rows(slice(None, None, every))
+    true = past.ahead(tried, horizon)
+    there = ~np.isnan(true)
+
+    def cost(line: _Line) -> float:
+        return float(np.abs(line(tried) - true)[there].sum())
+
+    sums = {less: _Sums.of(past, early, steps, horizon, less) for less in (False, True)}
+    ways = [(less, penalty) for less in sums for penalty in reversed(PENALTIES)]
+    less, penalty = min(ways, key=lambda way: cost(sums[way[0]].line(way[1])))
+    late = _windows(past, select_ends, steps, horizon)
+    note = (
+        f"{steps:,} lags to all steps at once, one line for all series, "
+        f"{'less the last value' if less else 'scaled'}; penalty {penalty:g}, chosen on the "
+        f"selection part; fitted to {len(late):,} windows"
+    )
+    again = _Sums.of(past, late, steps, horizon, less).line(penalty)
+    return Fitted(note, sums[less].line(penalty), again)
+
+
+def _windows(past: Past, ends: Counts, steps: int, horizon: int) -> Origins:
+    """Origins of windows whose targets are there, and end before `ends` (S,): evenly, so many."""
+    # Short series reach back as far as they can; the rest is filled with their first value.
+    firsts = past.first + np.clip(ends - past.first - 2 * horizon, 1, steps)
+    counts = np.maximum(ends - horizon - firsts + 1, 0)
+    stride = max(1, -(-int(counts.sum()) // _ROWS))
+    # One number for the places of all series, so that those of a single window are not all taken.
+    number = np.arange(0, int(counts.sum()), stride)
+    series = np.searchsorted(np.cumsum(counts), number, "right")
+    origins = firsts[series] + number - (np.cumsum(counts) - counts)[series]
+    found = Origins(series, origins)
+    whole = ~np.isnan(past.ahead(found, horizon)).any(1)
+    return found.rows(np.flatnonzero(whole))
