@@ -58,7 +58,7 @@ def frame(seed: int, days: int = 80) -> Any:
 def use(path: Path) -> dict[str, str]:
     """All that a run says: its verb and its report under "", and what is in each file."""
     model: Any = recurra.load(path)
-    task = model.task
+    task = model.task.name
     if task == "text":
         said: Any = [model.token_nll(small_text(2)).tolist(), *model.generate(seed=1, length=20)]
         said += [model.line_statistics.threshold(0.5)]

@@ -27,10 +27,10 @@ from damage import (
     plain,
     use,
 )
-from recurra import show
 from recurra.bundle import HISTORY, WEIGHTS
 from recurra.errors import RecurraError
-from recurra.tasks import model_class, task_of
+from recurra.tasks import task_of
+from recurra.tasks.show import draw
 from recurra.tasks.text import evaluate
 from recurra.training.progress import Silence
 
@@ -154,7 +154,7 @@ def resume(path: Path) -> dict[str, str]:
     """Go on with a training, and say what became of it; what is wrong is said before a step."""
     callback = Steps()
     try:
-        model = model_class(task_of(path)).resume(path, callback=callback)
+        model = task_of(path).model_class.resume(path, callback=callback)
     except RecurraError as error:
         if callback.count:
             raise AssertionError(f"said only after {callback.count} steps: {error}") from error
@@ -171,7 +171,7 @@ def test_a_damaged_training_goes_on_as_it_would_have_or_says_why_not(
 
 def drawn(path: Path) -> dict[str, str]:
     """Draw a run; the pictures are not compared."""
-    show.draw(path)
+    draw(path)
     return {}
 
 

@@ -25,14 +25,14 @@ HOUSE = ROOT / "docs" / "house.md"
 
 FLOORS = [
     {"errors"},
-    {"codecs", "native"},
+    {"codecs", "console", "native"},
     {"data", "search", "judge", "bundle"},
     {"runtime"},
     {"core"},
     {"networks"},
     {"training"},
-    {"tasks"},
     {"show"},
+    {"tasks"},
     {"labs", "bench", "cli", "doctor", "__main__"},
 ]
 """From the bottom up: a room may use its own floor and those below."""
@@ -214,7 +214,8 @@ NOT_FOR_WRITING = {
     *("torch", "pydantic", "typer", "rich", "asyncio", "concurrent", "logging", "platform"),
     *("importlib.metadata", "statistics", "lzma", "tempfile", "subprocess", "difflib"),
     *("recurra.judge", "recurra.training.loop", "recurra.tasks.text.report"),
-    *("recurra.tasks.text.evaluate", "recurra.tasks.text.data", "recurra.tasks.labels"),
+    *("recurra.tasks.text.evaluate", "recurra.tasks.text.data"),
+    "recurra.tasks.labels.estimator",
 }
 """Modules that a first character does not wait for."""
 

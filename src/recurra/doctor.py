@@ -10,8 +10,8 @@ from typing import Any
 
 from recurra import __version__, native
 from recurra.runtime.threads import available
-from recurra.tasks import CLASSES
-from recurra.tasks.install import INSTALL, missing
+from recurra.tasks import TASKS
+from recurra.tasks.task import INSTALL
 
 _LIBRARIES = ("numpy", "safetensors", "rich", "click", "torch", "matplotlib")
 
@@ -28,7 +28,9 @@ def examine() -> dict[str, Any]:
         "libraries": {name: _installed(name) for name in _LIBRARIES},
         "native": native.instructions(),
         "native_absent": native.absent or None,
-        "tasks": {task: {"use": True, "missing_to_train": missing(task)} for task in CLASSES},
+        "tasks": {
+            name: {"use": True, "missing_to_train": task.missing()} for name, task in TASKS.items()
+        },
         "training": None,
     }
     return found | ({} if _installed("torch") is None else {"training": _training()})

@@ -13,14 +13,14 @@ import pytest
 
 from forecast_judged import written as series_run
 from forecast_toys import MONTHLY, cut, panel_of, seasonal
-from recurra import show
 from recurra.bundle import HISTORY, REPORT, Run
 from recurra.cli import main
 from recurra.data.files import TextSource
 from recurra.errors import BundleError
-from recurra.show import text
 from recurra.show.page import PAGE
+from recurra.tasks.show import draw
 from recurra.tasks.text import config, evaluate
+from recurra.tasks.text import show as text
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.traces import INSIDE
 from small import SMALL
@@ -97,7 +97,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Run:
     found = Run(shutil.copytree(trained, tmp_path / trained.name))
-    show.draw(found.path)
+    draw(found.path)
     return found
 
 
@@ -157,7 +157,7 @@ def test_what_a_run_lacks_is_said(run: Run) -> None:
     (run.path / HISTORY).unlink()
     for line in lines:
         run.append_history(line)
-    show.draw(run.path)
+    draw(run.path)
     reader = parsed(run)
     assert "inside" in reader.ids
     assert not {"surprise", "units", "context"} & set(reader.ids)
@@ -168,7 +168,7 @@ def test_what_a_run_lacks_is_said(run: Run) -> None:
 def test_a_training_that_is_not_done_has_a_page(run: Run) -> None:
     (run.path / REPORT).unlink()
     (run.path / INSIDE).unlink()
-    show.draw(run.path)
+    draw(run.path)
     reader = parsed(run)
     assert "No report yet" in reader.said
     assert "samples" in reader.ids
@@ -179,24 +179,24 @@ def test_damage_is_named(run: Run, name: str) -> None:
     content = (run.path / name).read_bytes()
     (run.path / name).write_bytes(b"x" + content[: len(content) // 2] + b"\n")
     with pytest.raises(BundleError, match=re.escape(name)):
-        show.draw(run.path)
+        draw(run.path)
 
 
 def test_what_is_of_another_run_is_named(run: Run) -> None:
     arrays, facts = run.read_arrays(INSIDE)
     run.write_arrays(INSIDE, arrays, facts | {"whole": facts["whole"] + 0.1})
     with pytest.raises(BundleError, match=r"inside\.safetensors.*nats a token"):
-        show.draw(run.path)
+        draw(run.path)
     run.write_arrays(INSIDE, {**arrays, "passage": arrays["passage"][1:]}, facts)
     with pytest.raises(BundleError, match=r"inside\.safetensors: damaged"):
-        show.draw(run.path)
+        draw(run.path)
 
 
 def test_pictures_of_other_tasks_are_inside(tmp_path: Path) -> None:
     rows = cut(panel_of([seasonal(300, 12, seed=1)], MONTHLY), 6, 12, select=60, test=70)
     run = series_run(tmp_path / "run", rows)
     run.append_history({"step": 1, "train": 1.0, "select": 1.1})
-    found = show.draw(run.path)
+    found = draw(run.path)
     reader = parsed(run)
     inside = [link for link in reader.links if link.startswith("data:image/png;base64,")]
     assert len(inside) == len(found) - 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
@@ -13,23 +14,28 @@ import click
 from click.exceptions import Exit
 
 from recurra import __version__
-from recurra.cli.commands import Group
+from recurra.console.commands import Group
 from recurra.errors import RecurraError
+from recurra.tasks import TASKS
 from recurra.training import processes
 
 _FILES: Final = {
-    **dict.fromkeys(("resume", "evaluate"), "run"),
-    **dict.fromkeys(("generate", "classify", "forecast", "translate"), "verbs"),
-    **dict.fromkeys(("show", "certify"), "run"),
-    **dict.fromkeys(("lab", "bench", "doctor"), "house"),
     "train": "train",
+    **dict.fromkeys(("evaluate", "show", "resume", "certify"), "run"),
+    **dict.fromkeys(("lab", "bench", "doctor"), "house"),
 }
-"""The commands in the order of the help, and the file here that holds each."""
+"""The commands beside the tasks' own, and the file here that holds each."""
 
 
 def _command(name: str) -> click.Command:
     found: click.Command = getattr(import_module(f"recurra.cli.{_FILES[name]}"), name)
     return found
+
+
+def _commands() -> dict[str, Callable[[], click.Command]]:
+    """What makes each command, in the order of the help: training, use, the rest."""
+    first, *others = [(name, partial(_command, name)) for name in _FILES]
+    return dict([first, *((task.verb, task.command) for task in TASKS.values()), *others])
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -39,7 +45,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 
 recurra = Group(
-    {name: partial(_command, name) for name in _FILES},
+    _commands(),
     help="Recurrent sequence models: train, judge, look inside, stream.",
     params=[
         click.Option(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from recurra.cli import arguments
-from recurra.cli.commands import Argument, Command
+from recurra.console import arguments
+from recurra.console.commands import Argument, Command
 
 
 @click.command(cls=Command)

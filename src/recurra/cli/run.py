@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from recurra.cli import arguments
-from recurra.cli.commands import Argument, Command
+from recurra.console import arguments
+from recurra.console.commands import Argument, Command
 from recurra.errors import OptionError
 
 
@@ -18,11 +18,11 @@ from recurra.errors import OptionError
 @arguments.quiet
 def resume(run: Path, as_json: bool, quiet: bool) -> None:
     """Go on with a training that was interrupted, as if it never had been."""
-    from recurra.tasks import command_of, task_of
-    from recurra.tasks.install import check_training
+    from recurra.tasks import command, task_of
 
-    check_training(task_of(run))
-    command_of(run).resume(run, as_json=as_json, quiet=quiet)
+    task = task_of(run)
+    task.check_training()
+    command.resume(task, run, as_json=as_json, quiet=quiet)
 
 
 @click.command(cls=Command)
@@ -80,9 +80,9 @@ def evaluate(
         else:
             text.lines(run, data, top=20 if top is None else top, as_json=as_json)
         return
-    from recurra.tasks import command_of
+    from recurra.tasks import command, task_of
 
-    command_of(run).evaluate(run, list(data), as_json=as_json)
+    command.evaluate(task_of(run), run, list(data), as_json=as_json)
 
 
 @click.command(cls=Command)
@@ -93,11 +93,11 @@ def evaluate(
 @arguments.as_json
 def certify(run: Path, weights: str, as_json: bool) -> int:
     """Show that a model gives the same whatever way it is used, and what torch gives."""
-    from recurra.tasks import load, render
+    from recurra.tasks import command, load
 
     model = load(run, weights=weights)
     found = model.certify()
-    summary = json.dumps(found.to_json(), indent=2) if as_json else render.certificate(found)
+    summary = json.dumps(found.to_json(), indent=2) if as_json else command.certificate(found)
     print(summary)
     return 0 if found.held else 1
 
@@ -106,7 +106,7 @@ def certify(run: Path, weights: str, as_json: bool) -> int:
 @arguments.run
 def show(run: Path) -> None:
     """Make the page of a run, report.html, and the pictures in its figures folder."""
-    from recurra import show as room
+    from recurra.tasks.show import draw
 
-    for path in room.draw(run):
+    for path in draw(run):
         print(path)

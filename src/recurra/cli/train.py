@@ -4,54 +4,25 @@ from __future__ import annotations
 
 from dataclasses import Field, fields
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import click
 
-from recurra.cli import arguments
-from recurra.cli.commands import Argument, Command, Group
+from recurra.console import arguments
+from recurra.console.commands import Argument, Command, Group
+from recurra.tasks import TASKS
+from recurra.tasks.task import Task
 from recurra.training.budget import flag_of
 
-_TASKS: Final = {
-    "text": (
-        "TextOptions",
-        "Train a model that reads and writes text.",
-        "Files, folders, or - for standard input; without any, the language reference that Python "
-        "carries.",
-    ),
-    "labels": (
-        "LabelOptions",
-        "Train a classifier or a tagger on texts or number sequences.",
-        "A table (CSV, TSV, JSON lines, Parquet), a file a class, .ts, .npz or CoNLL; without any, "
-        "handwritten digits.",
-    ),
-    "series": (
-        "SeriesOptions",
-        "Train a forecaster of one time series or of many.",
-        "A table (CSV, Parquet, JSON lines), a row a step; without any, the carbon dioxide of "
-        "Mauna Loa, week by week.",
-    ),
-    "pairs": (
-        "PairOptions",
-        "Train a model that turns one text into another: translation.",
-        "A table of two columns (TSV, CSV, JSON lines, Parquet), or two parallel files; without "
-        "any, dates from English to Korean.",
-    ),
-}
-"""Task -> the class of its options, its help, and that of DATA."""
 
-
-def _training(task: str) -> click.Command:
+def _training(task: Task) -> click.Command:
     """`recurra train TASK`; its options are the fields of the task's options class."""
-    name, says, data_help = _TASKS[task]
-    options_type = getattr(import_module(f"recurra.tasks.{task}.options"), name)
-    listed, hints = fields(options_type), get_type_hints(options_type)
+    listed, hints = fields(task.options_class), get_type_hints(task.options_class)
 
-    @click.command(task, cls=Command, help=says)
-    @click.argument("data", cls=Argument, nargs=-1, help=data_help)
+    @click.command(task.name, cls=Command, help=task.help)
+    @click.argument("data", cls=Argument, nargs=-1, help=task.data)
     @click.option("--out", type=Path, help="The run's folder.")
     @click.option("--overwrite/--no-overwrite", default=False, help="Replace the run at --out.")
     @arguments.as_json
@@ -62,12 +33,11 @@ def _training(task: str) -> click.Command:
         for key, value in given.items():
             if isinstance(value, tuple):
                 given[key] = list(value) or None
-        from recurra.tasks.install import check_training
+        from recurra.tasks import command as shared
 
-        options = options_type(**given)
-        check_training(task)
-        module = import_module(f"recurra.tasks.{task}.command")
-        module.train(options, list(data), out, **values)
+        options = task.options_class(**given)
+        task.check_training()
+        shared.train(task, options, list(data), out, **values)
 
     command.params += [_option(each, hints[each.name]) for each in listed]
     return command
@@ -86,7 +56,7 @@ def _option(field: Field[Any], hint: Any) -> click.Option:
 
 
 train = Group(
-    {task: partial(_training, task) for task in _TASKS},
+    {name: partial(_training, task) for name, task in TASKS.items()},
     name="train",
     help="Train a model on your data.",
 )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from recurra.bundle import CONFIG, HISTORY, REPORT, Run
+from recurra.console.text import printable
 from recurra.errors import MissingExtra
 from recurra.show import curves, figures
 from recurra.show.picture import CHART, svg
-from recurra.tasks.render import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -66,12 +66,20 @@ class Head:
     training: str = ""
 
 
-def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str:
+def write(
+    run: Run,
+    sections: Sequence[Section],
+    pictures: Sequence[str],
+    table: Callable[[dict[str, Any]], figures.Table],
+    summary: Callable[[dict[str, Any]], str],
+) -> str:
     """Write the page of a run; returns its name.
 
     Args:
         sections: the task's own.
         pictures: names of PNG files of the run that are shown as they are.
+        table: the figures of a report.
+        summary: a report as a terminal has it.
     """
     config = run.config()
     report = run.read_json(REPORT) if run.has(REPORT) else None
@@ -82,9 +90,9 @@ def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str
     head = Head(run.path.resolve().name, config["task"], config["recurra"], config.get("created"))
     if report is not None:
         with run.intact(REPORT):
-            head = replace(head, **_judged(config["task"], report))
-            summary = macro("parts", "pre", printed(figures.summary(config["task"], report)))
-            parts.append(Section("report", "The report in full", "", summary))
+            head = replace(head, **_judged(report), table=table(report))
+            body = macro("parts", "pre", printed(summary(report)))
+            parts.append(Section("report", "The report in full", "", body))
     with run.intact(CONFIG):
         parts.append(_settings(config, report))
     content = _templates().get_template("page.html").render(head=head, sections=parts)
@@ -92,11 +100,10 @@ def write(run: Run, sections: Sequence[Section], pictures: Sequence[str]) -> str
     return PAGE
 
 
-def _judged(task: str, report: dict[str, Any]) -> dict[str, Any]:
+def _judged(report: dict[str, Any]) -> dict[str, Any]:
     verdict = report.get("verdict")
     found: dict[str, Any] = {
         "data": f"{report['data']['name']}: {report['data']['part']}",
-        "table": figures.table(task, report),
         "verdict": "No verdict: there is no baseline to compare it with.",
         "training": " ".join(
             str(report[name]["sentence"]) for name in ("training", "certificate") if name in report

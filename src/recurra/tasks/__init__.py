@@ -4,50 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from importlib import import_module
 from os import PathLike
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from recurra import __version__
 from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.tasks.labels.task import LABELS
+from recurra.tasks.pairs.task import PAIRS
+from recurra.tasks.series.task import SERIES
+from recurra.tasks.task import Task
+from recurra.tasks.text.task import TEXT
 
-if TYPE_CHECKING:
-    from recurra.tasks.model import Model
-
-CLASSES: Final[dict[str, str]] = {
-    "text": "TextModel",
-    "labels": "LabelModel",
-    "series": "SeriesModel",
-    "pairs": "PairModel",
-}
-"""The tasks, and the class of each one's models in its `estimator`."""
+TASKS: Final[dict[str, Task]] = {each.name: each for each in (TEXT, LABELS, SERIES, PAIRS)}
+"""Every task, by its name."""
 
 
-def model_class(task: str) -> type[Model[Any]]:
-    """The model class of a task; it is imported only now.
-
-    Raises:
-        OptionError: no such task.
-    """
-    if task not in CLASSES:
-        raise _no_such("task", task, list(CLASSES))
-    found: type[Model[Any]] = getattr(
-        import_module(f"recurra.tasks.{task}.estimator"), CLASSES[task]
-    )
-    return found
-
-
-def command_of(path: str | PathLike[str]) -> ModuleType:
-    """The command-line module of the task that a run is of.
-
-    Raises:
-        BundleError: no run, or one of a task that this version does not know.
-    """
-    return import_module(f"recurra.tasks.{task_of(path)}.command")
-
-
-def task_of(path: str | PathLike[str]) -> str:
+def task_of(path: str | PathLike[str]) -> Task:
     """The task that a run is of.
 
     Raises:
@@ -56,13 +28,13 @@ def task_of(path: str | PathLike[str]) -> str:
     # Imported late, like all that is not needed to list the commands.
     from recurra.bundle import Run
 
-    task = Run.open(path).config()["task"]
-    if task not in CLASSES:
+    name = Run.open(path).config()["task"]
+    if name not in TASKS:
         raise BundleError(
-            f"{path}: a run of task {task!r}",
-            expected=f"a run of a task that recurra {__version__} knows: {', '.join(CLASSES)}",
+            f"{path}: a run of task {name!r}",
+            expected=f"a run of a task that recurra {__version__} knows: {', '.join(TASKS)}",
         )
-    return str(task)
+    return TASKS[name]
 
 
 def train(
@@ -80,12 +52,14 @@ def train(
         DataError: the data cannot be used.
         BundleError: `out` exists already, or cannot be written.
     """
-    kind: Any = model_class(task)
-    known = [each.name for each in fields(kind)]
+    if task not in TASKS:
+        raise _no_such("task", task, list(TASKS))
+    model: Any = TASKS[task].model_class
+    known = [each.name for each in fields(TASKS[task].options_class)]
     for name in options:
         if name not in known:
             raise _no_such("option", name, known)
-    return kind(**options).fit(data, out=out, overwrite=overwrite)
+    return model(**options).fit(data, out=out, overwrite=overwrite)
 
 
 def resume(path: str | PathLike[str]) -> Any:
@@ -94,7 +68,7 @@ def resume(path: str | PathLike[str]) -> Any:
     Raises:
         BundleError: no run, a finished one, or one without a checkpoint.
     """
-    return model_class(task_of(path)).resume(path)
+    return task_of(path).model_class.resume(path)
 
 
 def load(path: str | PathLike[str], *, weights: str = "float32") -> Any:
@@ -108,7 +82,7 @@ def load(path: str | PathLike[str], *, weights: str = "float32") -> Any:
         OptionError: no such weights.
         BundleError: no run, an unfinished one, or a damaged one.
     """
-    return model_class(task_of(path)).load(path, weights=weights)
+    return task_of(path).model_class.load(path, weights=weights)
 
 
 def _no_such(what: str, name: str, known: Sequence[str]) -> OptionError:

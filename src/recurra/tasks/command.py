@@ -1,4 +1,4 @@
-"""What the commands of every task share: who watches a training, how it ends, what is printed."""
+"""What the commands of every task share: a training, its report, figures on other data."""
 
 from __future__ import annotations
 
@@ -6,70 +6,83 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from recurra.console.text import filled
+from recurra.tasks.task import Task
 
-from recurra.bundle import CHECKPOINT, Run, free_path
-from recurra.tasks.model import Model
-from recurra.tasks.render import Summary, filled
-from recurra.training import processes
-from recurra.training.loop import Callback
-from recurra.training.progress import Bar, Silence
-
-M = TypeVar("M", bound=Model[Any])
-
-
-def callback(quiet: bool, *, unit: str, measure: str) -> Callback:
-    """A bar on standard error, or silence."""
-    if quiet:
-        return Silence()
-    return Bar(Console(stderr=True), unit=unit, measure=measure)
+if TYPE_CHECKING:
+    from recurra.runtime.certificate import Certificate
+    from recurra.tasks.model import Model
+    from recurra.training.loop import Callback
 
 
 def train(
-    model: Any,
+    task: Task,
+    options: Any,
     sources: Sequence[str],
     out: Path | None,
-    named: str,
-    sees: Callback,
-    summary: Summary,
-    shown: Callable[[Any], None] | None = None,
     *,
     overwrite: bool,
     as_json: bool,
+    quiet: bool,
 ) -> None:
-    """`recurra train TASK`: the name of the run first, the training, its report.
+    """`recurra train TASK`: the name of the run first, the training, its report."""
+    from recurra.bundle import free_path
+    from recurra.data.files import STANDARD_INPUT
+    from recurra.training import processes
 
-    Args:
-        model: of the task, not fitted.
-        named: what the run is called after where `out` does not name it.
-        sees: who watches.
-        summary, shown: as in `trained`.
-    """
-    path = processes.first(lambda: free_path(model.task, named)) if out is None else out
-    sees.says(f"run: {path}")
+    named = task.sample
+    if sources:
+        named = "stdin" if STANDARD_INPUT in sources else Path(sources[0]).stem
+    path = processes.first(lambda: free_path(task.name, named)) if out is None else out
+    callback = _callback(task, options, quiet)
+    callback.says(f"run: {path}")
+    model: Any = task.model_class(**vars(options))
+    _trained(
+        task,
+        path,
+        lambda: model.fit(list(sources) or None, out=path, overwrite=overwrite, callback=callback),
+        as_json=as_json,
+        quiet=quiet,
+    )
 
-    def fit() -> Any:
-        return model.fit(list(sources) or None, out=path, overwrite=overwrite, callback=sees)
 
-    trained(path, fit, summary, shown, as_json=as_json)
+def resume(task: Task, path: Path, *, as_json: bool, quiet: bool) -> None:
+    """`recurra resume`."""
+    from recurra.bundle import CONFIG, Run
+
+    run = Run.open(path, task=task.name)
+    with run.intact(CONFIG):
+        options = task.options_class(**run.config()["options"])
+    callback = _callback(task, options, quiet)
+    _trained(
+        task,
+        path,
+        lambda: task.model_class.resume(path, callback=callback),
+        as_json=as_json,
+        quiet=quiet,
+    )
 
 
-def trained(
-    path: Path,
-    fit: Callable[[], M],
-    summary: Summary,
-    shown: Callable[[M], None] | None = None,
-    *,
-    as_json: bool,
+def _callback(task: Task, options: Any, quiet: bool) -> Callback:
+    """A bar on standard error, or silence."""
+    from rich.console import Console
+
+    from recurra.training.progress import Bar, Silence
+
+    if quiet:
+        return Silence()
+    unit, measure = task.progress(options)
+    return Bar(Console(stderr=True), unit=unit, measure=measure)
+
+
+def _trained(
+    task: Task, path: Path, fit: Callable[[], Model[Any]], *, as_json: bool, quiet: bool
 ) -> None:
-    """Train, then print the report.
+    """Train, then print the report."""
+    from recurra.bundle import CHECKPOINT, Run
 
-    Args:
-        summary: the report for people.
-        shown: prints what else there is to see, between the report and the run's name.
-    """
     try:
         model = fit()
     except KeyboardInterrupt:
@@ -83,8 +96,27 @@ def trained(
     if as_json:
         print(json.dumps({"run": str(path)} | model.report, indent=2, ensure_ascii=False))
         return
-    print(f"\n{summary(model.report)}\n")
+    print(f"\n{task.summary(model.report)}\n")
     print("\n".join(filled([model.report["certificate"]["sentence"], ""])))
-    if shown is not None:
-        shown(model)
+    if task.after is not None and not quiet:
+        task.after(model)
     print(f"run: {path}")
+
+
+def evaluate(task: Task, path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+    """`recurra evaluate`: the report on other data, or the run's own."""
+    model: Any = task.model_class.load(path)
+    found = model.evaluate(list(sources)) if sources else model.report
+    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else task.summary(found))
+
+
+def certificate(found: Certificate) -> str:
+    """What was shown equal to what, a row each, and what it comes to."""
+    rows = [f"runs on {found.kernels}", ""]
+    for check in found.checks:
+        held = {True: "held", False: "NOT HELD", None: "not shown"}[check.held]
+        off = "" if check.difference is None else f"{check.difference:.1e}"
+        allowed = "the last bit" if check.allowed == 0 else f"{check.allowed:g}"
+        rows.append(f"{held:<10}{off:>9}  of {allowed:<13} {check.name}")
+    notes = dict.fromkeys(check.note for check in found.checks)
+    return "\n".join(filled([*rows, "", *notes, "", found.sentence()]))

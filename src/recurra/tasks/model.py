@@ -6,14 +6,13 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
-from recurra.tasks.install import check_training
+from recurra.tasks.task import Task
 from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class Model(ABC, Generic[Net]):
     `recurra.runtime`; what a training needs beside is in the task's `trainer`.
     """
 
-    task: ClassVar[str]
+    task: ClassVar[Task]
     baselines: ClassVar[str]
     """The file of a run that the baselines are kept in."""
 
@@ -62,8 +61,8 @@ class Model(ABC, Generic[Net]):
         Raises:
             MissingExtra: what training needs is not installed.
         """
-        check_training(self.task)
-        return import_module(f"recurra.tasks.{self.task}.trainer").trainer(self)
+        self.task.check_training()
+        return self.task.part("trainer").trainer(self)
 
     @classmethod
     def resume(cls, path: str | PathLike[str], *, callback: Callback | None = None) -> Self:
@@ -74,7 +73,7 @@ class Model(ABC, Generic[Net]):
             DataError: the data have changed since.
             MissingExtra: what training needs is not installed.
         """
-        run = Run.open(path, task=cls.task)
+        run = Run.open(path, task=cls.task.name)
         if run.has(REPORT):
             raise BundleError(
                 f"{run.path}: this training is finished; there is nothing to resume",
@@ -102,7 +101,7 @@ class Model(ABC, Generic[Net]):
         """
         if weights not in ("float32", "bfloat16"):
             raise OptionError(f"weights={weights!r}", expected="float32 or bfloat16")
-        run = Run.open(path, task=cls.task)
+        run = Run.open(path, task=cls.task.name)
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
         model._stand_on(run, weights)
@@ -173,7 +172,7 @@ class Model(ABC, Generic[Net]):
         """
         from recurra.runtime.certificate import CERTIFICATE, Certificate
 
-        module = import_module(f"recurra.tasks.{self.task}.certify")
+        module = self.task.part("certify")
         found = Certificate.of(module.comparisons(self, data))
         self.run.write_json(CERTIFICATE, found.to_json())
         return found

@@ -106,7 +106,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
         clock = Clock()
         options = self.model._options
         options.check()
-        processes.check(self.model.task, self.several)
+        processes.check(self.model.task.name, self.several)
         if options.threads:
             torch.set_num_threads(options.threads)
         return clock
@@ -157,7 +157,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
         options = self.model._options
         return {
             "format": FORMAT,
-            "task": self.model.task,
+            "task": self.model.task.name,
             "recurra": __version__,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "inference": {"architecture": model_plan.architecture}
@@ -190,7 +190,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
             DataError: the data have changed since.
         """
         callback = callback or Silence()
-        processes.check(self.model.task, self.several)
+        processes.check(self.model.task.name, self.several)
         config = run.config()
         with run.intact(CONFIG):
             settings = config["training"]

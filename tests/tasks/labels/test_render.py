@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from judged import baseline, logits, truth_of
+from recurra.console.text import fitted, printable
 from recurra.tasks.labels import render
 from recurra.tasks.labels.data import LabelData, from_python
 from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.tasks.labels.render import summary
 from recurra.tasks.labels.report import result
-from recurra.tasks.render import fitted, printable
 
 
 def told_of(data: LabelData, skill: float = 1.5, other: float = 1.0, **more: Any) -> str:

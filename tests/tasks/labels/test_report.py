@@ -9,7 +9,7 @@ import pytest
 
 from judged import baseline, logits, truth_of
 from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
-from recurra.tasks.labels import report
+from recurra.tasks.labels import render, report
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData, from_python
 from recurra.tasks.labels.evaluate import Answers, Held
@@ -78,7 +78,7 @@ def test_a_run_has_its_report_its_card_and_its_arrays(tmp_path: Path, make: Any)
     assert found["averaged"]["weight"] is not None
     assert found["training"]["best_step"] == 100
     json.dumps(found, allow_nan=False)
-    text = report.summary(found)
+    text = render.summary(found)
     assert "Trained for 120 steps (3.5 passes over the training part) in 1.5" in text
     arrays, about = run.read_arrays(report.SCORED)
     truth = truth_of(data)
@@ -120,4 +120,4 @@ def test_other_examples_are_examined_without_baselines() -> None:
     )
     assert found["verdict"] is None
     assert found["baselines"] == []
-    assert report.summary(found).startswith("other.tsv: all of it, 50 texts, 3 classes\n")
+    assert render.summary(found).startswith("other.tsv: all of it, 50 texts, 3 classes\n")

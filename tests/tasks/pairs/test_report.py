@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
-from recurra.tasks.pairs import report
+from recurra.tasks.pairs import render, report
 from recurra.tasks.pairs.baselines import pair_baselines
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.training import session
@@ -95,7 +95,7 @@ def test_a_run_has_its_report_its_card_and_its_traces(tmp_path: Path) -> None:
 def test_a_stranger_finds_everything(tmp_path: Path) -> None:
     data = cut(sentences(400), 120)
     found = written(tmp_path / "run", data).read_json(REPORT)
-    text = report.summary(found)
+    text = render.summary(found)
     assert max(map(cell_len, text.split("\n"))) <= 79
     title, table, verdicts, how, lengths, best, worst, signed, end = text.split("\n\n")
     assert title == "pairs: the test part, 120 pairs"
@@ -120,7 +120,7 @@ def test_a_stranger_finds_everything(tmp_path: Path) -> None:
 def test_short_texts_show_no_bleu(tmp_path: Path) -> None:
     run = written(tmp_path / "run", cut(dates(200), 60))
     assert run.read_json(REPORT)["model"]["bleu"]["estimate"] is not None
-    text = report.summary(run.read_json(REPORT))
+    text = render.summary(run.read_json(REPORT))
     table, signed = text.split("\n\n")[1], text.split("\n\n")[-2]
     assert table.split("\n")[0].split() == ["chrF", "95", "%", "interval", "exact"]
     assert "BLEU" not in signed
@@ -130,16 +130,16 @@ def test_short_texts_show_no_bleu(tmp_path: Path) -> None:
 def test_nothing_wrong_is_said(tmp_path: Path) -> None:
     data = cut(dates(100), 30)
     run = written(tmp_path / "run", data, judged(data.of(data.test), 0.0))
-    assert "Not one of them is wrong." in report.summary(run.read_json(REPORT))
+    assert "Not one of them is wrong." in render.summary(run.read_json(REPORT))
     assert "What went worst" not in run.read_text(CARD)
 
 
 def test_other_pairs_are_examined_without_baselines() -> None:
     found = report.examined(judged(sentences(50), 0.2), name="other.tsv", part="all of it")
-    text = report.summary(found)
+    text = render.summary(found)
     assert text.startswith("other.tsv: all of it, 50 pairs\n")
     assert "Verdict" not in text
-    few = report.summary(report.examined(judged(sentences(3), 0.2), name="a", part="all of it"))
+    few = render.summary(report.examined(judged(sentences(3), 0.2), name="a", part="all of it"))
     assert "not known" in few
 
 
@@ -158,16 +158,16 @@ def test_other_pairs_are_examined_without_baselines() -> None:
 )
 def test_what_was_found_in_the_data_is_told_in_words(counts: dict[str, int], words: str) -> None:
     found = report.examined(judged(sentences(20)), name="pairs", part="all of it")
-    assert "In the data" not in report.summary(found)
+    assert "In the data" not in render.summary(found)
     found["data"]["found"] = counts
-    assert words in " ".join(report.summary(found).split())
+    assert words in " ".join(render.summary(found).split())
 
 
 def test_what_is_wrong_with_writing_is_told() -> None:
     given = judged(sentences(40), 0.2, unknown=(0.01, 0.02), forced=None, search={"beam": 1})
     object.__setattr__(given.said[0], "ended", False)
     object.__setattr__(given.said[1], "text", "")
-    text = report.summary(report.examined(given, name="a", part="all of it")).replace("\n", " ")
+    text = render.summary(report.examined(given, name="a", part="all of it")).replace("\n", " ")
     assert "(the likeliest piece each time): 97.5 % of the texts came to an end" in text
     assert "2.5 % of them are empty" in text
     assert "lack 1.0 % of the pieces of the sources and 2.0 %" in text
@@ -189,7 +189,7 @@ def test_texts_of_all_kinds_stay_in_their_line(tmp_path: Path) -> None:
     said = [Summary(t[::-1], list(t[:9]), list(t[:7]), looks(7, 9)) for t in test.targets]
     given: Any = {"pairs": test, "said": said}
     run = written(tmp_path / "run", data, Judged(**given))
-    text = report.summary(run.read_json(REPORT))
+    text = render.summary(run.read_json(REPORT))
     assert max(map(cell_len, text.split("\n"))) <= 79
     found = {unicodedata.category(each) for each in text if each not in "\n\u200d"}
     assert found & {"Cc", "Cf"} == set()
@@ -211,7 +211,7 @@ def test_texts_of_all_kinds_stay_in_their_line(tmp_path: Path) -> None:
 def test_what_chose_is_told(tmp_path: Path, training: dict[str, Any], words: str) -> None:
     run = written(tmp_path / "run", cut(sentences(60), 15), **training)
     assert (
-        report.summary(run.read_json(REPORT))
+        render.summary(run.read_json(REPORT))
         .replace("\n", " ")
         .endswith(
             words + (" Of the steps of its batches 2.1 % were padding." if "exact" in words else "")

@@ -17,7 +17,7 @@ from recurra.codecs import tokenizer as tokens
 from recurra.data import long_text
 from recurra.data.files import TextSource
 from recurra.data.streams import Streams
-from recurra.tasks.text import data, evaluate, report, training_task
+from recurra.tasks.text import data, evaluate, render, report, training_task
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.training_task import TextTrainingTask
@@ -97,7 +97,7 @@ def test_training_on_it_is_the_same(
     np.testing.assert_allclose(long_nats, short_nats[:300], rtol=1e-4, atol=1e-5)
     assert "400 characters before" in other["baselines"][0]["note"]
     assert "first 300 characters" in (tmp_path / "long" / CARD).read_text().replace("\n", " ")
-    assert "first 300 characters" in report.summary(other).replace("\n", " ")
+    assert "first 300 characters" in render.summary(other).replace("\n", " ")
     again = long.evaluate(corpus)
     assert again["model"]["characters"] == 300
     assert f"beginning of its {len(TEXT):,} characters" in again["data"]["part"]

@@ -1,73 +1,41 @@
-"""The labels task on the command line: calls, and what is printed of them."""
+"""`recurra classify`: the command, and what is printed."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recurra.data.line_reader import standard_input_lines
-from recurra.data.sequences import number_of
+import click
+
+from recurra.console import arguments
+from recurra.console.commands import Command
 from recurra.errors import DataError, OptionError
-from recurra.tasks import render
-from recurra.tasks.labels import report
-from recurra.tasks.labels.estimator import LabelModel
-from recurra.tasks.labels.options import LabelOptions
 
+# What a command needs is imported in it: the help lists them all.
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.tasks.labels.estimator import LabelModel
 
 
-def train(
-    options: LabelOptions,
-    sources: Sequence[str],
-    out: Path | None,
-    *,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """`recurra train labels`."""
-    from recurra.tasks import command
+@click.command(cls=Command)
+@arguments.run
+@arguments.texts
+@click.option("--stream", is_flag=True, help="Lines are steps: say a label after each.")
+@arguments.as_json
+def classify(run: Path, text: tuple[str, ...], stream: bool, as_json: bool) -> None:
+    """Say what class each text is of, or tag its tokens."""
+    from recurra.data.line_reader import standard_input_lines
+    from recurra.tasks.labels.estimator import LabelModel
 
-    command.train(
-        LabelModel(**vars(options)),
-        sources,
-        out,
-        Path(sources[0]).stem if sources else "digits",
-        _callback(quiet),
-        report.summary,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
-
-
-def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
-    """`recurra resume`."""
-    from recurra.tasks import command
-
-    def fit() -> LabelModel:
-        return LabelModel.resume(path, callback=_callback(quiet))
-
-    command.trained(path, fit, report.summary, as_json=as_json)
-
-
-def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
-    """`recurra evaluate`."""
-    render.evaluate(LabelModel.load(path), sources, report.summary, as_json=as_json)
-
-
-def classify(path: Path, texts: Sequence[str], *, stream: bool, as_json: bool) -> None:
-    """`recurra classify`: a line for each input, as soon as it is there."""
-    model = LabelModel.load(path)
+    model = LabelModel.load(run)
     kind, tagged = model.run.config()["inference"]["kind"], model.network.architecture.tagged
-    if stream and texts:
+    if stream and text:
         raise OptionError("--stream and texts", expected="steps from standard input")
-    groups = iter([list(texts)]) if texts else standard_input_lines()
+    groups = iter([list(text)]) if text else standard_input_lines()
     if stream:
         _steps(model, groups, numbers=kind == "numbers", as_json=as_json)
     elif kind == "numbers":
@@ -125,6 +93,8 @@ def _steps(model: LabelModel, groups: Iterator[list[str]], *, numbers: bool, as_
 
 def _values(line: str, channels: int, number: int) -> list[float]:
     """The numbers of a line, with commas, semicolons or blanks between them."""
+    from recurra.data.sequences import number_of
+
     parts = line.replace(",", " ").replace(";", " ").split()
     if len(parts) != channels:
         raise DataError(
@@ -141,9 +111,3 @@ def _values(line: str, channels: int, number: int) -> list[float]:
             )
         values.append(value)
     return values
-
-
-def _callback(quiet: bool) -> Callback:
-    from recurra.tasks import command
-
-    return command.callback(quiet, unit="examples", measure="nats an example")

@@ -22,6 +22,7 @@ from recurra.tasks.labels.from_memory import as_given, inputs_from
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.stream import LabelStreamed
 from recurra.tasks.labels.targets import Targets
+from recurra.tasks.labels.task import LABELS
 from recurra.tasks.model import Model
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
         OptionError: an option is out of its range.
     """
 
-    task = "labels"
+    task = LABELS
     baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------

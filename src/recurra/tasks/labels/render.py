@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
+from recurra.console.text import WIDTH, filled, fitted, percent, printable
 from recurra.tasks.labels.targets import NAMES, Metric
-from recurra.tasks.render import WIDTH, filled, fitted, percent, printable
 
 CLASSES: Final = 12
 """Classes in the table of classes, the largest; the others are counted."""

@@ -10,27 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
+from recurra.console.text import percent, printable
 from recurra.data.files import name_of
 from recurra.judge import probability_calibration
 from recurra.tasks.labels import evaluate, render
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.evaluate import Answers, Held
-from recurra.tasks.labels.render import summary
 from recurra.tasks.labels.targets import NAMES, Metric, Targets
-from recurra.tasks.render import percent, printable
-
-__all__ = [
-    "baselines_summary",
-    "card",
-    "examined",
-    "read_baselines",
-    "result",
-    "scored",
-    "summary",
-    "write",
-    "write_baselines",
-]
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"

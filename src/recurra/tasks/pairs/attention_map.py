@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from recurra.tasks.render import WIDTH, fitted, printable
+from recurra.console.text import WIDTH, fitted, printable
 
 SHADES: Final = ((0.75, "██"), (0.5, "▓▓"), (0.25, "▒▒"), (0.05, "░░"), (0.0, " ·"))
 """From which weight on a block is so dark; each is two columns wide, as wide letters are."""

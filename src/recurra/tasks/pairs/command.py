@@ -1,4 +1,4 @@
-"""The pairs task on the command line: calls, and what is printed of them."""
+"""`recurra translate`: the command, and what is printed."""
 
 from __future__ import annotations
 
@@ -8,93 +8,74 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import click
 
-from recurra.data.line_reader import standard_input_lines
+from recurra.console import arguments
+from recurra.console.arguments import given
+from recurra.console.commands import Command
 from recurra.errors import OptionError
-from recurra.search.sampling import Sampling
-from recurra.tasks import render
-from recurra.tasks.pairs import report
-from recurra.tasks.pairs.attention_map import blocks
-from recurra.tasks.pairs.estimator import PairModel
-from recurra.tasks.pairs.options import PairOptions
 
+# What a command needs is imported in it: the help lists them all.
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.tasks.pairs.estimator import PairModel
 
 
-def train(
-    options: PairOptions,
-    sources: Sequence[str],
-    out: Path | None,
-    *,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """`recurra train pairs`."""
-    from recurra.tasks import command
-
-    command.train(
-        PairModel(**vars(options)),
-        sources,
-        out,
-        Path(sources[0]).stem if sources else "dates",
-        _callback(quiet),
-        report.summary,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
-
-
-def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
-    """`recurra resume`."""
-    from recurra.tasks import command
-
-    def fit() -> PairModel:
-        return PairModel.resume(path, callback=_callback(quiet))
-
-    command.trained(path, fit, report.summary, as_json=as_json)
-
-
-def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
-    """`recurra evaluate`."""
-    render.evaluate(PairModel.load(path), sources, report.summary, as_json=as_json)
-
-
+@click.command(cls=Command)
+@arguments.run
+@arguments.texts
+@click.option("--beam", type=int, help="Beginnings kept, else 5; 1 is greedy.")
+@click.option("--n-best", type=int, help="Translations a text, with scores.")
+@click.option("--length-penalty", type=float, help="Else 1; above it, longer.")
+@click.option(
+    "--coverage-penalty", type=float, help="Above 0 prefers what has looked at all of the source."
+)
+@click.option("--no-repeat-ngram", type=int, help="No row of so many pieces twice.")
+@click.option("--sample", is_flag=True, help="Draw by chance.")
+@click.option("--temperature", type=float, help="Of draws; below 1 surer.")
+@click.option("--top-k", type=int, help="Draw from the k likeliest pieces.")
+@click.option("--top-p", type=float, help="Draw from this much probability.")
+@click.option("--seed", type=int, help="For the same draws again.")
+@click.option("--show-attention", is_flag=True, help="Show where each piece looked.")
+@arguments.as_json
 def translate(
-    path: Path,
-    texts: Sequence[str],
-    *,
-    search: dict[str, Any],
-    sampling: dict[str, Any],
+    run: Path,
+    text: tuple[str, ...],
+    beam: int | None,
+    n_best: int | None,
+    length_penalty: float | None,
+    coverage_penalty: float | None,
+    no_repeat_ngram: int | None,
     sample: bool,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int | None,
     show_attention: bool,
     as_json: bool,
 ) -> None:
-    """`recurra translate`: a line for each text, as soon as it is there.
+    """Translate texts with a model of pairs; an empty line stays empty."""
+    from recurra.data.line_reader import standard_input_lines
+    from recurra.search.sampling import Sampling
+    from recurra.tasks.pairs.attention_map import blocks
+    from recurra.tasks.pairs.estimator import PairModel
 
-    An empty line stays empty, so that files stay aligned.
-
-    Args:
-        search: options of `PairModel.translations` that were given: beam, n_best, ...
-        sampling: options of Sampling that were given; one is enough to draw by chance.
-        sample: draw by chance, by the model's own probabilities.
-    """
+    search = given(beam=beam, n_best=n_best, no_repeat_ngram=no_repeat_ngram, seed=seed)
+    search |= given(length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+    sampling = given(temperature=temperature, top_k=top_k, top_p=top_p)
     if sample or sampling:
         if "beam" in search:
             raise OptionError(
                 f"--beam {search['beam']} and --sample", expected="one of them: search, or chance"
             )
         search = search | {"sample": Sampling(**sampling)}
-    model = PairModel.load(path)
-    groups = iter([list(texts)]) if texts else standard_input_lines()
+    model = PairModel.load(run)
+    groups = iter([list(text)]) if text else standard_input_lines()
     several = search.get("n_best", 1) > 1
     for group in groups:
-        for text, found in _translated(model, group, search):
+        for source, found in _translated(model, group, search):
             if as_json:
                 said = [_plain(each, attention=show_attention) for each in found]
-                line = json.dumps({"source": text, "translations": said}, ensure_ascii=False)
+                line = json.dumps({"source": source, "translations": said}, ensure_ascii=False)
                 sys.stdout.write(line + "\n")
                 continue
             lines = [
@@ -127,6 +108,8 @@ def _one_line(text: str) -> str:
 
 def _plain(each: Any, *, attention: bool) -> dict[str, Any]:
     """A translation as plain values."""
+    import numpy as np
+
     found = {
         "text": each.text,
         "score": round(float(each.score), 6),
@@ -140,9 +123,3 @@ def _plain(each: Any, *, attention: bool) -> dict[str, Any]:
             "attention": np.round(np.asarray(each.attention, np.float64), 4).tolist(),
         }
     return found
-
-
-def _callback(quiet: bool) -> Callback:
-    from recurra.tasks import command
-
-    return command.callback(quiet, unit="pieces", measure="nats a piece; score of what it writes")

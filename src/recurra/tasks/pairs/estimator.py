@@ -17,6 +17,7 @@ from recurra.tasks.pairs import data, evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.splits import Pairs
+from recurra.tasks.pairs.task import PAIRS
 from recurra.tasks.pairs.translate import Limits, Translating, Translation, translate
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class PairModel(PairOptions, Model[PairNetwork]):
         OptionError: an option is out of its range.
     """
 
-    task = "pairs"
+    task = PAIRS
     baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------

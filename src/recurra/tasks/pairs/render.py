@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
+from recurra.console.text import WIDTH, filled, fitted, percent, printable
 from recurra.judge.translation import NAMES, Metric
 from recurra.tasks.pairs.splits import notes
-from recurra.tasks.render import WIDTH, filled, fitted, percent, printable
 
 SHOWN: Final = 3
 """Best sentences shown, and worst ones."""

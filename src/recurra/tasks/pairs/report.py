@@ -10,27 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
+from recurra.console.text import printable
 from recurra.judge.translation import NAMES, Counted, Metric, deciding
 from recurra.tasks.pairs import evaluate, render
 from recurra.tasks.pairs.baselines import Baseline
 from recurra.tasks.pairs.evaluate import Judged
-from recurra.tasks.pairs.render import summary
 from recurra.tasks.pairs.splits import called
-from recurra.tasks.render import printable
 
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
-
-__all__ = [
-    "baselines_summary",
-    "card",
-    "examined",
-    "read_baselines",
-    "result",
-    "summary",
-    "write",
-    "write_baselines",
-]
 
 BASELINES: Final = "traces/baselines.json"
 SCORED: Final = "traces/test.json"

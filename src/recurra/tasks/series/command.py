@@ -1,83 +1,51 @@
-"""The series task on the command line: calls, and what is printed of them."""
+"""`recurra forecast`: the command, and what is printed."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recurra.data.line_reader import standard_input_lines
-from recurra.data.sequences import number_of
+import click
+
+from recurra.console import arguments
+from recurra.console.commands import Argument, Command
 from recurra.errors import DataError, OptionError
-from recurra.tasks import render
-from recurra.tasks.series import report
-from recurra.tasks.series.estimator import SeriesModel
-from recurra.tasks.series.options import SeriesOptions
-from recurra.tasks.series.tables import write
 
+# What a command needs is imported in it: the help lists them all.
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.tasks.series.estimator import SeriesModel
 
 
-def train(
-    options: SeriesOptions,
-    sources: Sequence[str],
-    out: Path | None,
-    *,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """`recurra train series`."""
-    from recurra.tasks import command
-
-    command.train(
-        SeriesModel(**vars(options)),
-        sources,
-        out,
-        Path(sources[0]).stem if sources else "co2",
-        _callback(quiet),
-        report.summary,
-        overwrite=overwrite,
-        as_json=as_json,
-    )
-
-
-def resume(path: Path, *, as_json: bool, quiet: bool) -> None:
-    """`recurra resume`."""
-    from recurra.tasks import command
-
-    def fit() -> SeriesModel:
-        return SeriesModel.resume(path, callback=_callback(quiet))
-
-    command.trained(path, fit, report.summary, as_json=as_json)
-
-
-def evaluate(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
-    """`recurra evaluate`."""
-    render.evaluate(SeriesModel.load(path), sources, report.summary, as_json=as_json)
-
-
+@click.command(cls=Command)
+@arguments.run
+@click.argument(
+    "data", cls=Argument, nargs=-1, help="Newer data; without any, what was trained on."
+)
+@click.option("--horizon", type=int, help="Steps, at most those that were trained for.")
+@click.option("--out", type=Path, help="A file: .csv, .parquet, .json or .jsonl.")
+@click.option("--plot", is_flag=True, help="Draw it into the run's figures.")
+@click.option("--stream", is_flag=True, help="Lines are values: forecast the next after each.")
+@arguments.as_json
 def forecast(
-    path: Path,
-    sources: Sequence[str],
-    *,
+    run: Path,
+    data: tuple[str, ...],
     horizon: int | None,
     out: Path | None,
     plot: bool,
     stream: bool,
     as_json: bool,
 ) -> None:
-    """`recurra forecast`: a row for each step to come, or with `stream` after each value.
+    """Say what comes next of each series: a median, and intervals of 50, 80 and 95 %."""
+    from recurra.tasks.series import report
+    from recurra.tasks.series.estimator import SeriesModel
+    from recurra.tasks.series.tables import write
 
-    Args:
-        plot: record what a picture of it is made from.
-    """
-    model = SeriesModel.load(path)
+    model = SeriesModel.load(run)
     if stream:
-        given = {"DATA": sources, "--horizon": horizon, "--out": out, "--plot": plot}
+        given = {"DATA": data, "--horizon": horizon, "--out": out, "--plot": plot}
         if more := [name for name, value in given.items() if value]:
             raise OptionError(
                 f"--stream and {' and '.join(more)}",
@@ -85,7 +53,7 @@ def forecast(
             )
         _stream(model, as_json=as_json)
         return
-    panel, found = model.ahead(list(sources) or None, horizon=horizon)
+    panel, found = model.ahead(list(data) or None, horizon=horizon)
     if plot:
         architecture = model.network.architecture
         target = ", ".join(model.columns["target"])
@@ -93,8 +61,12 @@ def forecast(
     if out is not None:
         write(panel, found, out)
         print(out)
-        return
-    write(panel, found, sys.stdout, form="json" if as_json else "csv")
+    else:
+        write(panel, found, sys.stdout, form="json" if as_json else "csv")
+    if plot:
+        from recurra.tasks.series.show import ahead
+
+        print(ahead(run), file=sys.stderr)
 
 
 def _stream(model: SeriesModel, *, as_json: bool) -> None:
@@ -114,11 +86,15 @@ def _stream(model: SeriesModel, *, as_json: bool) -> None:
 
 
 def _lines() -> Iterator[str]:
+    from recurra.data.line_reader import standard_input_lines
+
     for group in standard_input_lines():
         yield from group
 
 
 def _value(line: str, number: int) -> float:
+    from recurra.data.sequences import number_of
+
     if not line.strip():
         return float("nan")
     value = number_of(line.strip())
@@ -128,9 +104,3 @@ def _value(line: str, number: int) -> float:
             expected="one value a line; an empty line where it is missing",
         )
     return value
-
-
-def _callback(quiet: bool) -> Callback:
-    from recurra.tasks import command
-
-    return command.callback(quiet, unit="windows", measure="scaled CRPS a step")

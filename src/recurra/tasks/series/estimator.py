@@ -27,6 +27,7 @@ from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import SeriesStreamed
 from recurra.tasks.series.tables import columns_of, like
+from recurra.tasks.series.task import SERIES
 from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
         OptionError: an option is out of its range.
     """
 
-    task = "series"
+    task = SERIES
     baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
+from recurra.console.text import WIDTH, filled, fitted, printable
 from recurra.errors import counted
-from recurra.tasks.render import WIDTH, filled, fitted, printable
 from recurra.tasks.series.targets import NAMES
 
 SHOWN: Final = 5

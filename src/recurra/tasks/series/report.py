@@ -10,27 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
+from recurra.console.text import percent
 from recurra.data.files import name_of
-from recurra.tasks.render import percent
 from recurra.tasks.series import evaluate, render
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
-from recurra.tasks.series.render import summary
 from recurra.tasks.series.targets import NAMES, Targets
-
-__all__ = [
-    "baselines_summary",
-    "card",
-    "examined",
-    "read_baselines",
-    "result",
-    "scored",
-    "summary",
-    "write",
-    "write_ahead",
-    "write_baselines",
-]
 
 BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"

@@ -23,6 +23,7 @@ from recurra.tasks.model import Model
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.stopping import stop_at
+from recurra.tasks.text.task import TEXT
 
 # What some uses need is imported in them: a first character should not wait for all of them.
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
         OptionError: an option is out of its range.
     """
 
-    task = "text"
+    task = TEXT
     baselines = "traces/baselines.safetensors"
 
     # -- training ---------------------------------------------------------------------------

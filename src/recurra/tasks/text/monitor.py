@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from recurra.console.text import WIDTH, filled, fitted, printable
 from recurra.errors import OptionError, counted
-from recurra.tasks.render import WIDTH, filled, fitted, printable
 from recurra.tasks.text import anomaly
 from recurra.tasks.text.anomaly import Line
 from recurra.tasks.text.estimator import TextModel

@@ -26,6 +26,7 @@ from recurra.tasks.text import (
     data,
     dynamic,
     evaluate,
+    render,
     report,
     stored,
     traces,
@@ -118,7 +119,7 @@ class TextTrainer(Trainer[TextModel, TextData, TextNetwork]):
         found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
         report.write_baselines(run, found)
         callback.says(
-            "to beat: " + report.baselines_summary(found, evaluate.beside(read.vocabulary.unit))
+            "to beat: " + render.baselines_summary(found, evaluate.beside(read.vocabulary.unit))
         )
 
     def seconds_needed(self, network: TextNetwork, read: TextData) -> float:

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
 from recurra.codecs.frequency import Frequency
+from recurra.show.figures import Table, contenders, table_of
+from recurra.show.page import Section
 from recurra.show.picture import BLUE, GREEN, ORANGE, figure, font_for, write
+from recurra.tasks.series import render
 from recurra.tasks.series.baselines.measured import NAIVE, SEASONAL
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.report import AHEAD, INFLUENCE, SCORED
@@ -47,6 +50,11 @@ def draw(run: Run) -> list[str]:
     if run.has(INFLUENCE):
         names.append(_influence(run, run.read_json(INFLUENCE)))
     return names
+
+
+def sections(run: Run) -> list[Section]:  # noqa: ARG001
+    """No sections: all that is drawn is in files."""
+    return []
 
 
 def ahead(path: str | PathLike[str]) -> Path:
@@ -287,3 +295,15 @@ def _whole(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+
+
+def table(report: dict[str, Any]) -> Table:
+    """The figures of a report."""
+    rows = [figures for _, figures in contenders(report)]
+    names = [name for name in render.COLUMNS if any(each[name] is not None for each in rows)]
+    names.sort(key=lambda name: name != report["metric"])
+    columns = [
+        (render.COLUMNS[name], lambda figures, name=name: render.figure(figures[name]))
+        for name in names
+    ]
+    return table_of(report, columns, lambda figures: figures[report["metric"]], "lower is better")

@@ -1,38 +1,15 @@
-"""What every task prints of its figures: text for 80 columns, and reports on other data."""
+"""Text for a terminal of 80 columns."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from rich.cells import cell_len, set_cell_size
-
-from recurra.runtime.certificate import Certificate
-
-Summary = Callable[[dict[str, Any]], str]
 
 WIDTH: Final = 79
 
 _JOINERS: Final = "\u200c\u200d"  # they belong to words and emoji, and move no text
-
-
-def evaluate(model: Any, sources: Sequence[str], summary: Summary, *, as_json: bool) -> None:
-    """`recurra evaluate`: the report on other data, or the run's own."""
-    found = model.evaluate(list(sources)) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else summary(found))
-
-
-def certificate(found: Certificate) -> str:
-    """What was shown equal to what, a row each, and what it comes to."""
-    rows = [f"runs on {found.kernels}", ""]
-    for check in found.checks:
-        held = {True: "held", False: "NOT HELD", None: "not shown"}[check.held]
-        off = "" if check.difference is None else f"{check.difference:.1e}"
-        allowed = "the last bit" if check.allowed == 0 else f"{check.allowed:g}"
-        rows.append(f"{held:<10}{off:>9}  of {allowed:<13} {check.name}")
-    notes = dict.fromkeys(check.note for check in found.checks)
-    return "\n".join(filled([*rows, "", *notes, "", found.sentence()]))
 
 
 def filled(lines: Sequence[str]) -> Iterator[str]:

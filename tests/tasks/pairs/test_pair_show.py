@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recurra import show
 from recurra.bundle import CONFIG, FORMAT, REPORT, Run
-from recurra.show import curves, pairs, picture
+from recurra.show import curves, picture
 from recurra.tasks.pairs import evaluate, report
+from recurra.tasks.pairs import show as pairs
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.splits import Pairs
+from recurra.tasks.show import draw
 from said_pairs import Summary, cut, dates, judged, looks, pairs_of, sentences
 
 
@@ -61,7 +62,7 @@ def test_the_room_draws_pairs(tmp_path: Path) -> None:
     run.append_history({"step": 1, "train": 3.0, "select": 2.5, "score": 12.5})
     run.append_history({"step": 2, "train": 2.0, "select": 1.5, "score": 30.0})
     run.append_history({"step": 3, "train": 1.0, "select": None})
-    found = [path.relative_to(run.path).as_posix() for path in show.draw(run.path)]
+    found = [path.relative_to(run.path).as_posix() for path in draw(run.path)]
     assert found[:2] == ["report.html", "figures/curves.png"]
     assert len(found) == 6
 

@@ -7,12 +7,12 @@ import pytest
 
 from forecast_judged import written
 from forecast_toys import HOURLY, MONTHLY, STEPS, cut, panel_of, seasonal
-from recurra import show
 from recurra.bundle import Run
 from recurra.codecs.frequency import Frequency
-from recurra.show import series
+from recurra.tasks.series import show as series
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.report import INFLUENCE, SCORED
+from recurra.tasks.show import draw
 
 FIGURES = ["figures/forecast.png", "figures/backtest.png", "figures/horizon.png"]
 
@@ -57,5 +57,5 @@ def test_what_a_run_has_not_recorded_is_not_drawn(tmp_path: Path) -> None:
 def test_the_room_draws_series(tmp_path: Path) -> None:
     run = written(tmp_path / "run", data_of(1, MONTHLY, 6))
     run.append_history({"step": 1, "train": 1.0, "select": 1.1})
-    found = [path.relative_to(run.path).as_posix() for path in show.draw(run.path)]
+    found = [path.relative_to(run.path).as_posix() for path in draw(run.path)]
     assert found == ["report.html", "figures/curves.png", *FIGURES]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import HISTORY, REPORT, Run
+from recurra.console.text import percent
+from recurra.show.figures import Table, table_of
 from recurra.show.page import Section, macro, printed
 from recurra.show.picture import BLUE, CHART, ORANGE, figure, svg
-from recurra.tasks.render import percent
+from recurra.tasks.text import evaluate, render
 from recurra.tasks.text.traces import INSIDE
 
 SAMPLES: Final = 6
@@ -40,6 +42,11 @@ class Cell:
     text: str
     level: int
     title: str
+
+
+def draw(run: Run) -> list[str]:  # noqa: ARG001
+    """No files: all that is drawn is in the page's sections."""
+    return []
 
 
 def sections(run: Run) -> list[Section]:
@@ -297,3 +304,17 @@ def _memory(report: dict[str, Any], facts: dict[str, Any]) -> Section:
     return Section(
         "memory", "What it knows by heart", summary, macro("text", "memory", rows, copied)
     )
+
+
+def table(report: dict[str, Any]) -> Table:
+    """The figures of a report."""
+    # Beside the baselines a model stands in their unit.
+    nats, bits, others = render.own(report["model"])
+    beside = report | {"model": {"nats": nats, "bits": bits}}
+    unit = evaluate.beside(report["model"].get("unit", "characters"))
+    heads = {"nats": unit, "bits": unit.replace("nats", "bits")}
+    columns = [
+        (head, lambda figures, key=key: f"{figures[key]:.4f}") for key, head in heads.items()
+    ]
+    found = table_of(beside, columns, lambda figures: figures["nats"], "lower is better")
+    return replace(found, note=f"This model: {others}" if others else "")

@@ -1,0 +1,1 @@
+"""What every command takes and prints."""

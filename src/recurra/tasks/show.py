@@ -1,0 +1,40 @@
+"""Pictures and the page of a run, made from what it recorded alone."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from recurra.bundle import HISTORY, Run
+from recurra.errors import BundleError
+from recurra.tasks import task_of
+
+
+def draw(path: str | PathLike[str]) -> list[Path]:
+    """Draw what there is to see of a run: its page, and its `figures`.
+
+    A task's `show` has `draw(run)`, which draws pictures and names their files; `sections(run)` of
+    the page; and `table(report)`, its figures.
+
+    Returns:
+        The files, the page first.
+
+    Raises:
+        BundleError: no run, or one that has recorded nothing yet.
+        MissingExtra: matplotlib or Jinja2 is not installed.
+    """
+    from recurra.show import curves, page
+
+    task, run = task_of(path), Run.open(path)
+    if not run.history():
+        raise BundleError(
+            f"{run.path / HISTORY}: nothing is recorded yet",
+            fix="train it to its first report at least",
+        )
+    own = task.part("show")
+    drawn, sections = own.draw(run), own.sections(run)
+    # A section shows what is called like it: attention, say, as tables, in the browser's letters.
+    shown = tuple(f"figures/{section.name}" for section in sections)
+    pictures = [name for name in drawn if name.endswith(".png") and not name.startswith(shown)]
+    written = page.write(run, sections, pictures, own.table, task.summary)
+    return [run.path / name for name in (written, curves.draw(run), *drawn)]
