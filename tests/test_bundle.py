@@ -105,9 +105,20 @@ def test_text_and_json_come_back(tmp_path: Path) -> None:
     assert "é한" in (run.path / "report.json").read_text("utf-8")
 
 
-def test_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_text("")
-    Run(tmp_path).write_text("written", "")
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077, 0o002])
+def test_files_have_the_permissions_of_new_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        (tmp_path / "plain").write_text("")
+        with monkeypatch.context() as patch:
+            # To ask for it is to set it, for all threads.
+            patch.delattr(os, "umask")
+            Run(tmp_path).write_text("written", "")
+            Run(tmp_path).write_text("written", "anew")
+    finally:
+        os.umask(before)
     assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
@@ -119,10 +130,9 @@ class Crash(BaseException):
 
 
 STAGES = {
-    "open": "tempfile.mkstemp",
+    "open": "recurra.bundle.disk.os.open",
     "write": "recurra.bundle.disk.os.fdopen",
     "fsync": "recurra.bundle.disk.os.fsync",
-    "chmod": "pathlib.Path.chmod",
     "rename": "pathlib.Path.replace",
 }
 

@@ -17,22 +17,19 @@ ASIDE: Final = ".aside"
 
 def write(target: Path, parts: Iterable[bytes]) -> None:
     """Replace a file by these parts one after the other, or leave it as it was."""
-    import tempfile  # only where something is written, with what it imports in turn
-
     with errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(ASIDE, f".{target.name}.", target.parent)
+        handle, aside = _open_aside(target)
         try:
             with os.fdopen(handle, "wb") as file:
                 for part in parts:
                     file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(aside).chmod(0o666 & ~_umask())
-            Path(aside).replace(target)
+            aside.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(aside).unlink()
+                aside.unlink()
             raise
         sync_folder(target.parent)
 
@@ -64,7 +61,14 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _open_aside(target: Path) -> tuple[int, Path]:
+    """Open a new file beside a target: what it writes to, and where it is.
+
+    With the permissions of any new file, which the system takes the umask off. tempfile's are for
+    its owner alone, and to look the umask up is to set it, for all threads of the process.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        aside = target.with_name(f".{target.name}.{os.urandom(4).hex()}{ASIDE}")
+        with contextlib.suppress(FileExistsError):
+            return os.open(aside, flags, 0o666), aside

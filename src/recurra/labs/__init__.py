@@ -52,10 +52,10 @@ class Lab:
             )
         context.heading(self.name, self.question)
         script = import_module(f"recurra.labs.{self.name.replace('-', '_')}")
-        from torch.random import fork_rng
+        from recurra.training.loop import chance_put_back
 
         begun = time.perf_counter()
-        with fork_rng(devices=[]):
+        with chance_put_back():
             result = script.run(context)
         context.aside(f"{time.perf_counter() - begun:.1f} s")
         return result

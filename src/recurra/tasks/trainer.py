@@ -107,10 +107,9 @@ class Trainer(ABC, Generic[M, Data, Net]):
         options = self.model._options
         options.check()
         processes.check(self.model.task.name, self.several)
-        if options.threads:
-            torch.set_num_threads(options.threads)
         return clock
 
+    @session.threads_put_back()
     def train(
         self,
         data: Data,
@@ -123,6 +122,8 @@ class Trainer(ABC, Generic[M, Data, Net]):
     ) -> None:
         """Train on data that came from these files."""
         options, callback = self.model._options, callback or Silence()
+        if options.threads:
+            torch.set_num_threads(options.threads)
         device = session.device_of(options.device)
         processes.agree("the data that they read", lambda: self.facts(data))
         precision = processes.first(lambda: self.precision(device))
@@ -182,6 +183,7 @@ class Trainer(ABC, Generic[M, Data, Net]):
             },
         }
 
+    @session.threads_put_back()
     def resume(self, run: Run, callback: Callback | None) -> None:
         """Go on with an interrupted training to its end, as if it had never stopped.
 

@@ -301,14 +301,24 @@ def seeded(seed: int, step: int, process: int = 0) -> Iterator[None]:
     Each process draws its own, for its own rows.
     """
     mixed = int(np.random.SeedSequence((seed, step, process)).generate_state(1, np.uint64)[0])
-    with torch.random.fork_rng():
-        in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    with chance_put_back() as in_use:
         if in_use or torch.backends.mps.is_available():
             torch.manual_seed(mixed)
         else:
             # The same, but for the stack traces that it keeps for devices not yet in use.
             torch.default_generator.manual_seed(mixed)
         yield
+
+
+@contextmanager
+def chance_put_back() -> Iterator[bool]:
+    """Put torch's random state back as it was; say whether GPUs, which have their own, are in use.
+
+    None is brought into use for it.
+    """
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if in_use else ()):
+        yield in_use
 
 
 def _judged(

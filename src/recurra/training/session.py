@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -18,6 +20,16 @@ from recurra.training.precision import Precision, measure
 from recurra.training.time_budget import calibrate
 
 TrainState = TypeVar("TrainState")
+
+
+@contextmanager
+def threads_put_back() -> Iterator[None]:
+    """Let what is inside set torch's threads, which are one number for the whole process."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def device_of(name: str) -> torch.device:

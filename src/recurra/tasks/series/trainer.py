@@ -35,7 +35,7 @@ from recurra.tasks.series.training_task import SeriesTrainingTask
 from recurra.tasks.trainer import Trainer
 from recurra.training import checkpoint, session
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Callback
+from recurra.training.loop import Callback, seeded
 from recurra.training.precision import Precision
 
 
@@ -92,7 +92,7 @@ class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
 
     def prepare(self, run: Run, read: SeriesData, callback: Callback) -> None:
         """Look for leaks; write the scale, the tail that forecasts go on from, the baselines."""
-        with run.intact(CONFIG):
+        with seeded(0, 0), run.intact(CONFIG):
             network = self.build(run.config()["inference"]["architecture"])
         callback.says(leakage.examine(read, network))
         if network.architecture.kind == "autoregressive":
