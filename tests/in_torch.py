@@ -10,12 +10,12 @@ from recurra.bundle import WEIGHTS
 from recurra.tasks.model import Model
 
 
-def in_torch(model: Model[Any]) -> Any:
+def in_torch(model: Model[Any, Any]) -> Any:
     """The network that was trained, in evaluation mode."""
-    return model._trainer().load(model.run)
+    return model._training().load(model.run)
 
 
-def same_weights(one: Model[Any], other: Model[Any]) -> bool:
+def same_weights(one: Model[Any, Any], other: Model[Any, Any]) -> bool:
     """Whether two runs hold the same weights, to the last bit."""
     mine, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (one, other))
     return mine.keys() == theirs.keys() and all(

@@ -11,7 +11,7 @@ from recurra.errors import OptionError
 from recurra.training.budget import TrainingOptions, option
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Options(TrainingOptions):
     files: list[str] | None = option(None, "Some files.")
     words: list[str] = option(None, "Some words.")

@@ -38,7 +38,7 @@ def train(
     path = processes.first(lambda: free_path(task.name, named)) if out is None else out
     callback = _callback(task, options, quiet)
     callback.says(f"run: {path}")
-    model: Any = task.model_class(**vars(options))
+    model: Any = task.model_class(options)
     _trained(
         task,
         path,
@@ -78,7 +78,7 @@ def _callback(task: Task, options: Any, quiet: bool) -> Callback:
 
 
 def _trained(
-    task: Task, path: Path, fit: Callable[[], Model[Any]], *, as_json: bool, quiet: bool
+    task: Task, path: Path, fit: Callable[[], Model[Any, Any]], *, as_json: bool, quiet: bool
 ) -> None:
     """Train, then print the report."""
     from recurra.bundle import CHECKPOINT, Run

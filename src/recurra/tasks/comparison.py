@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from recurra.errors import MissingExtra
@@ -10,15 +11,15 @@ from recurra.runtime.certificate import NARROW, TOLERANCE
 from recurra.tasks.model import Model
 
 
-def by_torch(model: Model[Any], ask: str) -> Callable[..., Any] | str:
-    """The method of a model's trainer that asks its network in torch; or why there is none."""
+def by_torch(model: Model[Any, Any], ask: str) -> Callable[..., Any] | str:
+    """What asks a model's network in torch, of the task's `trainer`; or why there is none."""
     try:
-        found: Callable[..., Any] = getattr(model._trainer(), ask)
+        network = model._training().load(model.run)
     except MissingExtra as error:
         return error.got
-    return found
+    return partial(getattr(model.task.part("trainer"), ask), network)
 
 
-def tolerance(model: Model[Any]) -> float:
+def tolerance(model: Model[Any, Any]) -> float:
     """How far from torch a model may be, by what it keeps its weights in."""
     return TOLERANCE if model._weights == "float32" else NARROW

@@ -5,7 +5,8 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
@@ -19,14 +20,20 @@ if TYPE_CHECKING:
     from recurra.runtime.certificate import Certificate
     from recurra.training.loop import Callback
 
+Options = TypeVar("Options", bound=TrainingOptions)
 Net = TypeVar("Net")
 
 
-class Model(ABC, Generic[Net]):
+class Model(ABC, Generic[Options, Net]):
     """A model of one task, standing on the folder of its run; final classes add `fit` and the verb.
 
-    They are dataclasses of their task's options too. `Net` is the network in use, of
-    `recurra.runtime`; what a training needs beside is in the task's `trainer`.
+    `Net` is the network in use, of `recurra.runtime`.
+
+    Args:
+        options: of the task; others by name: `TextModel(minutes=5)`.
+
+    Raises:
+        OptionError: no such option, or a value out of its range.
     """
 
     task: ClassVar[Task]
@@ -36,6 +43,23 @@ class Model(ABC, Generic[Net]):
     _run: Run | None = None
     _network: Net | None = None
     _weights: str = "float32"
+
+    def __init_subclass__(cls) -> None:
+        # What help and editors show of the constructor.
+        cls.__signature__ = signature(cls.task.options_class)  # type: ignore[attr-defined]
+
+    def __init__(self, options: Options | None = None, /, **given: Any) -> None:
+        kind: Any = self.task.options_class
+        self._check_names(given)
+        self.options: Options = kind(**given) if options is None else replace(options, **given)
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{each.name}={value!r}"
+            for each in fields(self.options)
+            if (value := getattr(self.options, each.name)) != each.default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     # -- what a task says --------------------------------------------------------------------
 
@@ -50,19 +74,27 @@ class Model(ABC, Generic[Net]):
 
     # -- training ----------------------------------------------------------------------------
 
-    @property
-    def _options(self) -> TrainingOptions:
-        assert isinstance(self, TrainingOptions)
-        return self
-
-    def _trainer(self) -> Any:
-        """What trains this model: the task's own `recurra.tasks.trainer.Trainer`.
+    def _training(self) -> Any:
+        """How models of this task are trained: a `recurra.tasks.training.Training`.
 
         Raises:
             MissingExtra: what training needs is not installed.
         """
         self.task.check_training()
-        return self.task.part("trainer").trainer(self)
+        return self.task.part("trainer").TRAINING
+
+    def _fit(
+        self,
+        given: Mapping[str, Any],
+        out: str | PathLike[str] | None,
+        overwrite: bool,
+        callback: Callback | None,
+    ) -> Self:
+        training = self._training()
+        from recurra.tasks import trainer
+
+        trainer.fit(self, training, given, out=out, overwrite=overwrite, callback=callback)
+        return self
 
     @classmethod
     def resume(cls, path: str | PathLike[str], *, callback: Callback | None = None) -> Self:
@@ -81,7 +113,10 @@ class Model(ABC, Generic[Net]):
             )
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
-        model._trainer().resume(run, callback)
+        training = model._training()
+        from recurra.tasks import trainer
+
+        trainer.resume(model, training, run, callback)
         return model
 
     # -- use ---------------------------------------------------------------------------------
@@ -198,7 +233,7 @@ class Model(ABC, Generic[Net]):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """The options, by name; `deep` changes nothing, as no option is an estimator."""
-        return {each.name: getattr(self, each.name) for each in fields(self._options)}
+        return {each.name: getattr(self.options, each.name) for each in fields(self.options)}
 
     def set_params(self, **params: Any) -> Self:
         """Change options.
@@ -206,17 +241,20 @@ class Model(ABC, Generic[Net]):
         Raises:
             OptionError: no such option, or a value out of its range.
         """
-        known = [each.name for each in fields(self._options)]
-        for name, value in params.items():
+        self._check_names(params)
+        self.options = replace(self.options, **params)
+        return self
+
+    @classmethod
+    def _check_names(cls, given: Mapping[str, Any]) -> None:
+        known = [each.name for each in fields(cls.task.options_class)]
+        for name in given:
             if name not in known:
                 raise OptionError(
                     f"no option {name!r}",
                     expected=f"one of {', '.join(known)}",
                     fix=did_you_mean(name, known),
                 )
-            setattr(self, name, value)
-        self._options.check()
-        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._network is not None
@@ -227,7 +265,7 @@ class Model(ABC, Generic[Net]):
         )
 
 
-M = TypeVar("M", bound=Model[Any])
+M = TypeVar("M", bound=Model[Any, Any])
 
 
 def _copied(

@@ -69,9 +69,9 @@ class Task:
         return found
 
     @property
-    def model_class(self) -> type[Model[Any]]:
+    def model_class(self) -> type[Model[Any, Any]]:
         """The class of its models."""
-        found: type[Model[Any]] = getattr(self.part("estimator"), self.model)
+        found: type[Model[Any, Any]] = getattr(self.part("estimator"), self.model)
         return found
 
     def command(self) -> click.Command:

@@ -26,7 +26,7 @@ def flag_of(each: Field[Any]) -> str:
     return f"--{each.metadata['flag'] or each.name.replace('_', '-')}"
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """What every task's training can be told. None leaves the choice to recurra.
 

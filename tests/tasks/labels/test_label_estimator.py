@@ -194,7 +194,7 @@ def test_it_goes_where_classifiers_go() -> None:
     pipe = make_pipeline(shout, LabelModel(**LESS | {"steps": 5})).fit(X, y)
     assert set(pipe.predict(X[:3])) <= {"good", "bad"}
     model.set_params(steps=7)
-    assert model.steps == 7
+    assert model.options.steps == 7
     with pytest.raises(OptionError, match="no option 'stepz'"):
         model.set_params(stepz=7)
 

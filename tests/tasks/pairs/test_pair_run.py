@@ -44,7 +44,7 @@ def test_saved_and_loaded_it_translates_the_same(model: PairModel, tmp_path: Pat
     assert texts(copy) == texts(whole)
     for one, other in zip(whole, copy, strict=True):
         assert [each.score for each in one] == [each.score for each in other]
-    assert again.get_params() | {"device": model.device} == model.get_params()
+    assert again.get_params() | {"device": model.options.device} == model.get_params()
     assert again.report == model.report
     # A model on a graph of its own: the folder of the first is not needed.
     assert Run.open(tmp_path / "copy").path != model.run.path

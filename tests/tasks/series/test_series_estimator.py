@@ -295,7 +295,7 @@ def test_counts_are_forecast_as_counts() -> None:
 def test_its_options_are_told_and_changed_as_scikit_learn_does() -> None:
     model = SeriesModel(**LESS)
     assert model.get_params()["horizon"] == 4
-    assert model.set_params(horizon=9).horizon == 9
+    assert model.set_params(horizon=9).options.horizon == 9
     with pytest.raises(OptionError, match="no option 'horizn'"):
         model.set_params(horizn=3)
     with pytest.raises(OptionError, match="--horizon 0"):

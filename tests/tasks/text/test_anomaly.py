@@ -29,7 +29,8 @@ from recurra.tasks.text.anomaly import USUAL, Line, LineReader, LineStatistics
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.trainer import TextTrainer
+from recurra.tasks.text.trainer import TRAINING
+from recurra.training.session import precision_of
 from small import SMALL, small_text
 
 ODD = "The quick brown fox 3 jumps over the lazy cat."
@@ -142,11 +143,11 @@ def test_what_is_usual_comes_back(tmp_path: Path) -> None:
 def test_a_tenth_of_the_selection_part_is_read_and_never_learnt(trained: Path) -> None:
     read = TextData.from_source(TextSource(small_text(400), "small"))
     options = TextOptions(**SMALL, steps=1)
-    trainer, device = TextTrainer(TextModel(**vars(options))), torch.device("cpu")
-    model_plan = trainer.plan_model(read, trainer.precision(device), device)
+    device = torch.device("cpu")
+    model_plan = TRAINING.plan_model(options, read, precision_of("float32", device), device)
     spared = model_plan.settings["spared"]
     assert spared == len(read.select) // 10 > 0
-    net = trainer.build(model_plan.architecture)
+    net = TRAINING.build(model_plan.architecture)
     streams = config.training_task(net, read, model_plan.settings | {"seed": 0}).finishing
     assert len(streams.ids) == read.split.select.stop
     cursor, unheard, heard = Cursor(), 0, 0

@@ -369,12 +369,15 @@ def test_the_text_of_another_python_is_told(
     assert TextModel.resume(run).report["training"]["reason"] == "completed"
 
 
-def test_resuming_takes_as_many_threads_as_before(tmp_path: Path) -> None:
-    run = begun(tmp_path)
+def test_resuming_takes_as_many_threads_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, seen = begun(tmp_path), set()
+    monkeypatch.setattr(Silence, "stepped", lambda *_: seen.add(torch.get_num_threads()))
     torch.set_num_threads(2)
     try:
         TextModel.resume(run)
-        assert torch.get_num_threads() == 1
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
     finally:
         torch.set_num_threads(1)
 

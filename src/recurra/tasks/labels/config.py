@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -93,6 +94,19 @@ class EncodedDataset:
             tokens = "characters:4" if short else "words"
         encoder = Encoder.learn(examples.kind, inputs, tokens)
         return cls(data, encoder, encoder.encode(examples.inputs))
+
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that it came from."""
+        return (*self.data.files, *self.data.test_files)
+
+    def summary(self) -> str:
+        """What it is, in a line."""
+        return self.data.summary()
+
+    def facts(self) -> dict[str, Any]:
+        """What the examples are, and how they were split."""
+        return self.data.facts()
 
     @cached_property
     def targets(self) -> Examples:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -33,8 +32,7 @@ CALIBRATION = "calibration.json"
 
 
 @final
-@dataclass(kw_only=True, eq=False)
-class LabelModel(LabelOptions, Model[LabelNetwork]):
+class LabelModel(Model[LabelOptions, LabelNetwork]):
     """A classifier of texts and of sequences of numbers, and a tagger of tokens.
 
         model = LabelModel(minutes=5).fit(["good", "bad", ...], ["pos", "neg", ...])
@@ -78,8 +76,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        self._trainer().fit(X, y, groups=groups, out=out, overwrite=overwrite, callback=callback)
-        return self
+        return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callback)
 
     @classmethod
     def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> LabelNetwork:
@@ -181,7 +178,8 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
         inputs = self._inputs([x])
         encoded = self._encoder.encode(inputs)
         label = int(classify.scores(self.network, encoded, np.zeros(1, np.int64)).argmax())
-        shares = self._trainer().influence(encoded, label)
+        network = self._training().load(self.run)
+        shares = self.task.part("trainer").influence(network, encoded, label)
         return self.classes_[label], self._encoder.steps(inputs[0]), tuple(shares.tolist())
 
     def stream(self, state: StreamState | None = None) -> Stream[Any, tuple[Any, float]]:
@@ -209,7 +207,7 @@ class LabelModel(LabelOptions, Model[LabelNetwork]):
         Raises:
             DataError: the data cannot be used, or hold a label that the model does not know.
         """
-        examples, name = data.examples_to_judge(X, y, self)
+        examples, name = data.examples_to_judge(X, y, self.options)
         if examples.kind != self._encoder.kind:
             raise OptionError(
                 f"{name}: {examples.kind} for a model of {self._encoder.kind}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, final
 
 import torch
@@ -95,6 +96,19 @@ class EncodedDataset:
             sources = learn(learnt.sources, how, "the sources", flowing=False, most=most)
             targets = learn(learnt.targets, how, "the targets", flowing=False, most=most)
         return cls(data, sources, targets, encoded(sources, targets, data.pairs))
+
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that it came from."""
+        return (*self.data.files, *self.data.test_files, *self.data.valid_files)
+
+    def summary(self) -> str:
+        """What it is, in a line."""
+        return self.data.summary()
+
+    def facts(self) -> dict[str, Any]:
+        """What the pairs are, and how they were split."""
+        return self.data.facts()
 
 
 def encoded(sources: Tokenizer, targets: Tokenizer, pairs: Pairs) -> Sides:

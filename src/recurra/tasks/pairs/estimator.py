@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -27,8 +26,7 @@ PIECES = "pieces.json"
 
 
 @final
-@dataclass(kw_only=True, eq=False)
-class PairModel(PairOptions, Model[PairNetwork]):
+class PairModel(Model[PairOptions, PairNetwork]):
     """A translator from one sequence to another: sentences, spellings, dates, answers.
 
         model = PairModel(minutes=5).fit([("two dogs", "zwei Hunde"), ...])
@@ -69,8 +67,7 @@ class PairModel(PairOptions, Model[PairNetwork]):
             MissingExtra: torch is not installed, or tokenizers where subwords are asked for.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        self._trainer().fit(X, y, out=out, overwrite=overwrite, callback=callback)
-        return self
+        return self._fit({"X": X, "y": y}, out, overwrite, callback)
 
     @classmethod
     def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> PairNetwork:
@@ -129,7 +126,7 @@ class PairModel(PairOptions, Model[PairNetwork]):
             DataError: the data cannot be used.
         """
         network = self.network
-        pairs, name = data.pairs_to_judge(X, y, self)
+        pairs, name = data.pairs_to_judge(X, y, self.options)
         assert network is not None
         return report.examined(self.judged(pairs), name=name, part="all of it")
 

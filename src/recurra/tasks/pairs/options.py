@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recurra.training.budget import TrainingOptions, option
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PairOptions(TrainingOptions):
     """What a pairs training can be told; columns that are None are found by their names."""
 

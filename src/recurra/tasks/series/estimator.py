@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -38,8 +37,7 @@ WIDTHS: Final = "intervals.json"
 
 
 @final
-@dataclass(kw_only=True, eq=False)
-class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
+class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
     """Forecasts of one series, or of thousands by one model, with intervals.
 
         model = SeriesModel(horizon=14, minutes=3).fit(frame)
@@ -79,8 +77,7 @@ class SeriesModel(SeriesOptions, Model[SeriesNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        self._trainer().fit(X, out=out, overwrite=overwrite, callback=callback)
-        return self
+        return self._fit({"X": X}, out, overwrite, callback)
 
     @classmethod
     def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> SeriesNetwork:

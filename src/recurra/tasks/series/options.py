@@ -11,7 +11,7 @@ EXOGENOUS: Final = ("futr_exog", "hist_exog", "stat_exog")
 """Columns beside the target: known of steps to come, known only afterwards, of whole series."""
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SeriesOptions(TrainingOptions):
     """What a series training can be told; columns that are None are found by their names."""
 

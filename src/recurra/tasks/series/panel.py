@@ -233,6 +233,11 @@ class SeriesData:
         last = int((self.panel.starts + self.panel.lengths).max()) - 1
         return " to ".join(map(shown, self.panel.frequency.stamps(np.array([first, last]))))
 
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that it came from."""
+        return (*self.files, *self.test_files)
+
     def facts(self) -> dict[str, Any]:
         """What the run's configuration says of the data; `read_again` reads by it."""
         panel = self.panel

@@ -1,10 +1,11 @@
-"""What trains a model of series."""
+"""How models of series are trained, and what torch is asked of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from os import PathLike
-from typing import Any, final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -20,145 +21,119 @@ from recurra.runtime.distributions import NegativeBinomial, StudentT, scaled
 from recurra.runtime.quantiles import LEVELS
 from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
-from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.series import config, data, leakage, report
 from recurra.tasks.series.baselines import measured
 from recurra.tasks.series.baselines.measured import series_baselines
 from recurra.tasks.series.context import write_context
 from recurra.tasks.series.estimator import SCALE, WIDTHS, SeriesModel
-from recurra.tasks.series.forecast import forecasts, quantiles, restored
+from recurra.tasks.series.forecast import forecasts, restored
+from recurra.tasks.series.forecast import quantiles as quantiles_of
 from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import UNSTRETCHED, calibrate
+from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.training_task import SeriesTrainingTask
-from recurra.tasks.trainer import Trainer
-from recurra.training import checkpoint, session
-from recurra.training.checkpoint import Progress
+from recurra.tasks.training import Training
+from recurra.training import checkpoint
 from recurra.training.loop import Callback, seeded
-from recurra.training.precision import Precision
 
 
-@final
-class SeriesTrainer(Trainer[SeriesModel, SeriesData, SeriesNetwork]):
-    """Trains a model of series: see `recurra.tasks.trainer.Trainer`."""
+def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> SeriesData:
+    X = given["X"]
+    if X is None:
+        read = data.default(options)
+    elif files := data.files_of(X):
+        read = data.read(files, options)
+    else:
+        read = data.from_python(X, options)
+    return data.scaled_for(options.distribution, read)
 
-    def fit(
-        self,
-        X: Any,
-        *,
-        out: str | PathLike[str] | None,
-        overwrite: bool,
-        callback: Callback | None,
-    ) -> None:
-        """See `SeriesModel.fit`."""
-        clock, options = self.start(), self.model
-        if X is None:
-            read = data.default(options)
-        elif files := data.files_of(X):
-            read = data.read(files, options)
-        else:
-            read = data.from_python(X, options)
-        read = data.scaled_for(options.distribution, read)
-        reading = (*read.files, *read.test_files)
-        self.train(read, reading, read.summary(), out, overwrite, callback, clock)
 
-    def precision(self, device: torch.device) -> Precision:
-        """As asked, or measured."""
-        return session.precision_of(self.model.precision, device, small=True)
+def _read_again(run: Run, config: dict[str, Any]) -> SeriesData:
+    read = data.read_again(run, config["data"])
+    return data.scaled_for(config["options"]["distribution"], read)
 
-    def plan_model(self, read: SeriesData, precision: Precision, device: torch.device) -> ModelPlan:
-        """See `recurra.tasks.series.config`."""
-        return config.plan_model(self.model, read, precision, device)
 
-    def build(self, architecture: dict[str, Any]) -> SeriesNetwork:
-        """The network of an architecture."""
-        return SeriesNetwork(Architecture(**architecture))
+def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callback) -> None:
+    """Look for leaks; write the scale, the tail that forecasts go on from, the baselines."""
+    with seeded(0, 0), run.intact(CONFIG):
+        network = TRAINING.build(run.config()["inference"]["architecture"])
+    callback.says(leakage.examine(read, network))
+    if network.architecture.kind == "autoregressive":
+        callback.says("training is told in nats a step, selection as the CRPS of sample paths")
+    run.write_json(SCALE, read.scale.to_json())
+    write_context(run, read, network.architecture.context)
+    data.store_input(run, read)
+    limit, asked = measured.SECONDS, options.seconds
+    if asked is not None:
+        limit = min(limit, asked / 6)
+    held, test = config.judged(read)
+    found = series_baselines(read, held, test, seconds=limit)
+    report.write_baselines(run, found)
+    callback.says("to beat: " + report.baselines_summary(read, test, found))
 
-    def training_task(
-        self, network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
-    ) -> SeriesTrainingTask:
-        """See `recurra.tasks.series.training_task`."""
-        return config.training_task(config.settled(network, read), read, settings)
 
-    def facts(self, read: SeriesData) -> dict[str, Any]:
-        """What the series are, and how they were cut."""
-        return read.facts()
+def _training_task(
+    network: SeriesNetwork, read: SeriesData, settings: dict[str, Any]
+) -> SeriesTrainingTask:
+    return config.training_task(config.settled(network, read), read, settings)
 
-    def inference(self, read: SeriesData, model_plan: ModelPlan) -> dict[str, Any]:
-        """What newer data must look like."""
-        del model_plan
-        return {"form": Form.of(read).to_json()}
 
-    def prepare(self, run: Run, read: SeriesData, callback: Callback) -> None:
-        """Look for leaks; write the scale, the tail that forecasts go on from, the baselines."""
-        with seeded(0, 0), run.intact(CONFIG):
-            network = self.build(run.config()["inference"]["architecture"])
-        callback.says(leakage.examine(read, network))
-        if network.architecture.kind == "autoregressive":
-            callback.says("training is told in nats a step, selection as the CRPS of sample paths")
-        run.write_json(SCALE, read.scale.to_json())
-        write_context(run, read, network.architecture.context)
-        data.store_input(run, read)
-        limit, asked = measured.SECONDS, self.model.seconds
-        if asked is not None:
-            limit = min(limit, asked / 6)
-        held, test = config.judged(read)
-        found = series_baselines(read, held, test, seconds=limit)
-        report.write_baselines(run, found)
-        callback.says("to beat: " + report.baselines_summary(read, test, found))
+def _judge(
+    model: SeriesModel, network: SeriesNetwork, read: SeriesData, facts: dict[str, Any]
+) -> None:
+    """Correct the intervals, forecast the test part, write the report."""
+    run, in_use, (held, test) = model.run, model.network, config.judged(read)
+    reader = config.reader(in_use, read)
+    # Once the selection part is trained on, what is said of it is too good and too sure: for
+    # the intervals and for the average with a baseline stands what was said before.
+    now = quantiles_of(in_use, reader, held)
+    said = checkpoint.carried(run)["said"].numpy()
+    said = said if len(said) else now
+    came = reader.came(held, read.select_ends)
+    widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
+    run.write_json(WIDTHS, widths.to_json())
+    model.widths = widths
+    of_held = restored(in_use, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
+    of_test = forecasts(in_use, reader, read.scale, widths, test)
+    run.write_json(report.INFLUENCE, recorded(in_use, reader, test))
+    summary, sentence = network.summary(), widths.summary()
+    report.write(run, read, of_test, of_held, summary, facts, calibrated=sentence)
 
-    def seconds_needed(self, network: SeriesNetwork, read: SeriesData) -> float:
-        """How long the report takes."""
-        return config.seconds_to_judge(network.in_use(), read)
 
-    def judge(
-        self,
-        run: Run,
-        network: SeriesNetwork,
-        read: SeriesData,
-        progress: Progress,
-        epochs: float,
-    ) -> None:
-        """Correct the intervals, forecast the test part, write the report."""
-        in_use, (held, test) = self.model.network, config.judged(read)
-        reader = config.reader(in_use, read)
-        # Once the selection part is trained on, what is said of it is too good and too sure: for
-        # the intervals and for the average with a baseline stands what was said before.
-        now = quantiles(in_use, reader, held)
-        said = checkpoint.carried(run)["said"].numpy()
-        said = said if len(said) else now
-        came = reader.came(held, read.select_ends)
-        widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
-        run.write_json(WIDTHS, widths.to_json())
-        self.model.widths = widths
-        of_held = restored(in_use, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
-        of_test = forecasts(in_use, reader, read.scale, widths, test)
-        run.write_json(report.INFLUENCE, recorded(in_use, reader, test))
-        facts = session.facts(progress, epochs, run.config()["training"])
-        summary, sentence = network.summary(), widths.summary()
-        report.write(run, read, of_test, of_held, summary, facts, calibrated=sentence)
+TRAINING: Final = Training(
+    architecture=Architecture,
+    network=SeriesNetwork,
+    read=_read,
+    read_again=_read_again,
+    plan_model=config.plan_model,
+    inference=lambda _, read: {"form": Form.of(read).to_json()},
+    prepare=_prepare,
+    training_task=_training_task,
+    seconds_to_judge=lambda network, read, _: config.seconds_to_judge(network.in_use(), read),
+    judge=_judge,
+    small=True,
+)
 
-    def read_again(self, run: Run, config: dict[str, Any]) -> SeriesData:
-        """The series that a run was begun with."""
-        read = data.read_again(run, config["data"])
-        return data.scaled_for(config["options"]["distribution"], read)
 
-    def quantiles(self, windows: Windows) -> NDArray[np.float32]:
-        """What torch says of windows, scaled: (B, H, Q), or (B, 1, Q) where it steps."""
-        network, read = self.load(self.model.run), TorchWindows.of(windows)
-        said = []
-        with torch.inference_mode():
-            for number in range(network.architecture.members):
-                member = network.member(number)
-                if isinstance(member, Autoregressive):
-                    nothing = torch.zeros(len(windows), network.architecture.horizon)
-                    found = member.distributions(read, nothing, nothing > 0)
-                    said.append(_quantiles(found, windows)[:, None])
-                else:
-                    said.append(member(read).numpy())
-        mean: NDArray[np.float32] = np.mean(said, 0, dtype=np.float32)
-        return mean
+# -- what torch is asked --------------------------------------------------------------------------
+
+
+def quantiles(network: SeriesNetwork, windows: Windows) -> NDArray[np.float32]:
+    """What it says of windows, scaled: (B, H, Q), or (B, 1, Q) where it steps."""
+    read, said = TorchWindows.of(windows), []
+    with torch.inference_mode():
+        for number in range(network.architecture.members):
+            member = network.member(number)
+            if isinstance(member, Autoregressive):
+                nothing = torch.zeros(len(windows), network.architecture.horizon)
+                found = member.distributions(read, nothing, nothing > 0)
+                said.append(_quantiles(found, windows)[:, None])
+            else:
+                said.append(member(read).numpy())
+    mean: NDArray[np.float32] = np.mean(said, 0, dtype=np.float32)
+    return mean
 
 
 def _quantiles(said: Distribution, windows: Windows) -> NDArray[np.float32]:
@@ -167,7 +142,3 @@ def _quantiles(said: Distribution, windows: Windows) -> NDArray[np.float32]:
     found = kind(*(each[:, windows.values.shape[1]].numpy() for each in vars(said).values()))
     quantiles: NDArray[np.float32] = scaled(found, found.quantile(LEVELS), windows.unit[:, None])
     return quantiles
-
-
-trainer = SeriesTrainer
-"""What `recurra.tasks.model` asks for."""

@@ -209,6 +209,11 @@ class TextData:
             "is compared with these"
         )
 
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that it came from."""
+        return tuple(self.source.files)
+
     def facts(self) -> dict[str, Any]:
         """What the run's configuration says of the data."""
         found = {

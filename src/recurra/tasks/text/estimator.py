@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(kw_only=True, eq=False)
-class TextModel(TextOptions, Model[TextNetwork]):
+class TextModel(Model[TextOptions, TextNetwork]):
     """A text model: reads characters, bytes, subwords or words, says what comes next.
 
         model = TextModel(minutes=5).fit("corpus.txt", out="runs/mine")
@@ -76,8 +74,7 @@ class TextModel(TextOptions, Model[TextNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        self._trainer().fit(source, out=out, overwrite=overwrite, callback=callback)
-        return self
+        return self._fit({"source": source}, out, overwrite, callback)
 
     @classmethod
     def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> TextNetwork:
@@ -308,8 +305,10 @@ class TextModel(TextOptions, Model[TextNetwork]):
             DataError: the text cannot be read, or that of the training is gone: the rate is
                 chosen on its selection part.
         """
-        found: dict[str, Any] = self._trainer().dynamic(source)
-        return found
+        network = self._training().load(self.run)
+        from recurra.tasks.text.trainer import dynamic_evaluation
+
+        return dynamic_evaluation(self, network, source)
 
 
 def opened(source: Source) -> Text:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recurra.training.budget import TrainingOptions, option
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TextOptions(TrainingOptions):
     """What a text training can be told; sizes that are None follow from the time."""
 

@@ -17,7 +17,7 @@ def _progress(options: Any) -> tuple[str, str]:
 def _sample(model: Any) -> None:
     print("A sample, at temperature 0.8:\n")
     length = 400 if model.vocabulary.unit in ("characters", "bytes") else 120
-    for piece in model.generate(length=length, seed=model.seed):
+    for piece in model.generate(length=length, seed=model.options.seed):
         print(piece, end="", flush=True)
     print("\n")
 

@@ -1,0 +1,99 @@
+"""How a task's models are trained: the record that shared code trains, resumes and judges by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, final
+
+import torch
+
+from recurra.bundle import CONFIG, WEIGHTS, Run
+from recurra.errors import BundleError
+from recurra.networks.network import Network
+from recurra.tasks.model_plan import ModelPlan
+from recurra.training.budget import TrainingOptions
+from recurra.training.loop import Callback, TrainingTask, seeded
+from recurra.training.precision import Precision
+
+
+class TrainingData(Protocol):
+    """What a task trains on, read and checked."""
+
+    @property
+    def read_files(self) -> Sequence[Path]:
+        """The files that it came from."""
+        ...
+
+    def summary(self) -> str:
+        """What it is, in a line or two."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's configuration says of it."""
+        ...
+
+
+Options = TypeVar("Options", bound=TrainingOptions)
+Data = TypeVar("Data", bound=TrainingData)
+Net = TypeVar("Net", bound=Network)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Training(Generic[Options, Data, Net]):
+    """What is a task's own of the training of its models.
+
+    Args:
+        architecture: the class of its networks' sizes.
+        network: the class of its networks; makes one of an architecture, its weights drawn.
+        read: (options, what `fit` was given by name, the run's folder or None) -> the data.
+        read_again: (run, its configuration) -> the data that the run was begun with.
+        plan_model: (options, data, precision, device) -> what these and the time allow.
+        inference: (options, data) -> what use needs beside the architecture, the weights and the
+            files of `prepare`, as plain values.
+        prepare: (run, data, options, callback): write what the run needs beside its weights, and
+            the baselines.
+        training_task: (network, data, settings) -> what the loop trains.
+        seconds_to_judge: (network, data, options) -> how long the report is going to take.
+        judge: (model, network, data, facts): write the report and the model card of a model that
+            stands on its run; the facts are of how the training went.
+        small: whether its products are small: bfloat16 has to be faster for these.
+        several: whether several processes can train one model, each on its share of every batch.
+    """
+
+    architecture: Callable[..., Any]
+    network: Callable[[Any], Net]
+    read: Callable[[Options, Mapping[str, Any], Path | None], Data]
+    read_again: Callable[[Run, dict[str, Any]], Data]
+    plan_model: Callable[[Options, Data, Precision, torch.device], ModelPlan]
+    inference: Callable[[Options, Data], dict[str, Any]]
+    prepare: Callable[[Run, Data, Options, Callback], None]
+    training_task: Callable[[Net, Data, dict[str, Any]], TrainingTask[Any]]
+    seconds_to_judge: Callable[[Net, Data, Options], float]
+    judge: Callable[[Any, Net, Data, dict[str, Any]], None]
+    small: bool = False
+    several: bool = False
+
+    def build(self, sizes: Mapping[str, Any]) -> Net:
+        """The network of an architecture's sizes."""
+        return self.network(self.architecture(**sizes))
+
+    def load(self, run: Run) -> Net:
+        """The network that a run holds the weights of, as torch has it, in evaluation mode.
+
+        Raises:
+            BundleError: the weights do not fit, or are damaged.
+        """
+        arrays, _ = run.read_arrays(WEIGHTS)
+        try:
+            with run.intact(CONFIG), seeded(0, 0):  # the weights that it draws are replaced at once
+                network = self.build(run.config()["inference"]["architecture"])
+            network.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({str(error).splitlines()[0]})",
+                fix="restore both from one copy of the run, or train again",
+            ) from error
+        return network.eval()
