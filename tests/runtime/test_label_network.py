@@ -153,7 +153,7 @@ def test_parts_of_many_rows_change_nothing(
 
 def last_steps(inputs: list[Inputs]) -> Batch:
     """The last step of each of these inputs, as rows of one step."""
-    each, one = [some.last_step() for some in inputs], np.ones(len(inputs), np.int64)
+    each, one = [some.last_steps() for some in inputs], np.ones(len(inputs), np.int64)
     if each[0].values is not None:
         return Batch(one, values=np.concatenate([e.values for e in each if e.values is not None]))
     ids = np.concatenate([e.ids for e in each if e.ids is not None])

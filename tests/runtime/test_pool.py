@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from recurra.errors import BundleError, OptionError
 from recurra.runtime.pool import Pool
 from recurra.runtime.state import State
-from recurra.runtime.stepper import gathered_step
 from recurra.runtime.streams import StreamState
-from toy_runtime import Array, begun, same, same_state
+from recurra.tasks.text.stream import TextPooled
+from toy_runtime import Array, same, same_state
 from toy_stream import KNOWN, NETWORK, stream
 
 V = len(KNOWN)
 
 
-def pool(count: int = 0) -> Pool:
-    found = Pool(NETWORK, "one")
+def pool(count: int = 0) -> Pool[Any, Array]:
+    found = Pool(TextPooled(NETWORK), "one")
     if count:
         found.open(count)
     return found
@@ -187,12 +187,3 @@ def test_states_of_others_are_refused_and_nothing_moves() -> None:
     for count in (0, -1):
         with pytest.raises(OptionError, match=f"count = {count}"):
             live.open(count)
-
-
-def test_a_network_without_a_way_of_its_own_is_stepped_by_taking_rows_out() -> None:
-    start = begun(NETWORK.begin(7).arrays)
-    one, other = ({k: v.copy() for k, v in start.arrays.items()} for _ in range(2))
-    rows, ids = np.array([5, 0, 3]), np.array([1, 2, 3])
-    found = NETWORK.advance(ids, one, rows)
-    same(gathered_step(NETWORK, ids, other, rows), found)
-    same_state(State(other), State(one))

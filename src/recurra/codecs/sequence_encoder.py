@@ -62,14 +62,14 @@ class Inputs:
         assert self.values is not None
         return Batch(self.lengths[rows], values=self.values[self.steps_of(rows)])
 
-    def last_step(self) -> Batch:
-        """The last step of the only example that there is, as a row of its own."""
-        one = np.ones(1, np.int64)
+    def last_steps(self) -> Batch:
+        """The last step of each example, as a row of its own."""
+        one, last = np.ones_like(self.lengths), np.cumsum(self.lengths) - 1
         if self.bags is None:
             assert self.values is not None
-            return Batch(one, values=self.values[-1:])
-        ids, counts = self.bags.ids, self.bags.counts[-1:]
-        return Batch(one, ids[len(ids) - int(counts[0]) :], counts)
+            return Batch(one, values=self.values[last])
+        counts = self.bags.counts[last]
+        return Batch(one, self.bags.ids[positions(starts(self.bags.counts)[last], counts)], counts)
 
     def steps_of(self, rows: Rows) -> Rows:
         """Where the steps of rows (K,) stand among those of all, end to end."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
@@ -115,32 +117,35 @@ class Autoregressive:
             self.recent: np.zeros((batch, RECENT), np.float32),
         } | self.recurrent.begin(batch)
 
-    def step(
+    def advance(
         self,
         value: Array,
         present: Array,
         beside: Beside,
-        before: dict[str, Array],
-        after: dict[str, Array],
+        arrays: dict[str, Array],
+        rows: Array,
         threads: int,
     ) -> Distribution:
-        """One value of each stream in, (B,), the distribution of the next out.
+        """One value of each stream in, (B,), the distribution of the next out; in place.
 
         Args:
             present: (B,) bool; before the first value none is.
             beside: what is read beside the values at the next step.
-            before: the state, which is not changed.
-            after: where the new state is put.
+            arrays: the state (S, ...), whose `rows` (B,) the streams are.
         """
-        turns = before[self.phases]
-        phase, recent = turns[:, 0].T.copy(), before[self.recent].T.copy()
+        turns = arrays[self.phases][rows]
+        phase, recent = turns[:, 0].T.copy(), arrays[self.recent][rows].T.copy()
         look = history.look(phase, recent, self.size, self.begun)
         phase, recent = history.push(phase, recent, value, present, look)
-        after[self.phases] = np.concatenate([turns[:, 1:], phase.T[:, None]], 1)
-        after[self.recent] = np.ascontiguousarray(recent.T)
-        phase = np.ascontiguousarray(after[self.phases][:, 0].T)
-        look = history.look(phase, recent, self.size, self.begun)
-        return self._said(look, beside, before, after, threads)
+        turns = np.concatenate([turns[:, 1:], phase.T[:, None]], 1)
+        arrays[self.phases][rows], arrays[self.recent][rows] = turns, recent.T
+        look = history.look(np.ascontiguousarray(turns[:, 0].T), recent, self.size, self.begun)
+        return self._said(
+            look,
+            beside,
+            lambda x: self.recurrent.advance(x, arrays, rows, threads=threads)[rows],
+            threads,
+        )
 
     # -- whole windows --------------------------------------------------------------------------
 
@@ -173,7 +178,8 @@ class Autoregressive:
         phases, recent, inputs = self._read(windows, beside)
         layers = self.recurrent.run(inputs, threads=threads)[1]
         look = history.look(phases[steps % self.sizes.period], recent, self.size, self.begun)
-        return self._said(look, beside.at(steps), layers, {}, threads)
+        read = partial(self.recurrent.step, before=layers, after={}, threads=threads)
+        return self._said(look, beside.at(steps), read, threads)
 
     def _read(self, windows: Windows, beside: Beside) -> tuple[Array, Array, Array]:
         """Phases (m, KEPT, B), the t-th step's at t % m, recent (RECENT, B), and what layers read.
@@ -222,13 +228,14 @@ class Autoregressive:
             for number, generator in enumerate(chance):
                 uniforms[:, :, number] = generator.random((horizon, 2, each), np.float32)
         found = np.empty((horizon, len(forked)), np.float32)
+        read = partial(self.recurrent.step, before=layers, after=layers, threads=threads)
         kept: dict[int, Array] = {}
         for h in range(horizon):
             # Phases are looked up one by one: to fork and to turn them all would take longer than
             # all else, and most are never met again.
             phase = phases[(steps + h) % period][:, forked] if h < period else kept.pop(h)
             look = history.look(phase, recent, self.size, self.begun)
-            said = self._said(look, ahead.at(h).select(forked), layers, layers, threads)
+            said = self._said(look, ahead.at(h).select(forked), read, threads)
             if isinstance(said, StudentT):
                 drawn = said.sample(uniforms[h, 0].reshape(-1), uniforms[h, 1].reshape(-1))
             else:
@@ -260,16 +267,15 @@ class Autoregressive:
         self,
         look: Look,
         beside: Beside,
-        before: dict[str, Array],
-        after: dict[str, Array],
+        layers: Callable[[Array], Array],
         threads: int,
     ) -> Distribution:
-        """The distribution of a step (R,), and the layers' state after what they read of it."""
+        """The distribution of a step (R,), once the layers have read it, (R, F) -> (R, H)."""
         hidden, rows = self.sizes.hidden, len(look.reference)
         inputs = np.empty((rows, self.sizes.features), np.float32)
         self._inputs(look.features, beside, inputs)
         read = np.empty((rows, hidden + FEATURES + self.sizes.known), np.float32)
-        read[:, :hidden] = self.recurrent.step(inputs, before, after, threads=threads)
+        read[:, :hidden] = layers(inputs)
         read[:, hidden : hidden + FEATURES] = look.features.T
         read[:, hidden + FEATURES :] = beside.known
         raw = np.ascontiguousarray(self.head(read, threads=threads).T)

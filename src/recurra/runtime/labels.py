@@ -18,7 +18,6 @@ from recurra.runtime.layers import CELLS, Recurrent, linear
 from recurra.runtime.pooling import Pool
 from recurra.runtime.ragged import Rows
 from recurra.runtime.state import Array, State
-from recurra.runtime.stepper import gathered_step
 from recurra.runtime.weights import Weights
 
 _AT_ONCE: Final = 2048
@@ -138,6 +137,30 @@ class _Member:
             found.append(self.head(read, threads=threads))
         return np.concatenate(found)
 
+    def advance(
+        self,
+        steps: Array,
+        places: Rows | None,
+        arrays: dict[str, Array],
+        rows: Rows,
+        tagged: bool,
+        threads: int,
+    ) -> Array:
+        """One more step, in place, of the streams that are `rows` (B,) of a state: scores (B, K).
+
+        Args:
+            steps: (B, F), or (U, F) of distinct units, where `places` (B,) says which each is.
+        """
+        hidden = self.recurrent.advance(steps, arrays, rows, x_rows=places, threads=threads)
+        if tagged:
+            return self.head(hidden, rows=rows, threads=threads)
+        last, count = hidden[rows], arrays[_STEPS][rows] + 1
+        so_far = {name: arrays[name][rows] for name in self.pool.names.values()}
+        self.pool.add(last, so_far, threads=threads)
+        for name, each in so_far.items():
+            arrays[name][rows] = each
+        return self.head(self.pool.read(last, count, so_far), threads=threads)
+
     def look(self, arrays: Mapping[str, Array], tagged: bool, threads: int) -> Array:
         """Scores (B, K) where streams stand."""
         last = arrays[self.recurrent.names[-1][0]]
@@ -245,26 +268,27 @@ class LabelNetwork:
 
     def step(self, inputs: Batch, state: State) -> tuple[Array, State]:
         """One more step of each of B streams, a batch of rows of one step: scores (B, K), state."""
-        asked = range(len(self.members))
-        after: dict[str, Array] = {_STEPS: state[_STEPS] + 1}
-        for member, x in zip(self.members, self._steps(inputs, asked), strict=True):
-            units = x if inputs.places is None else x[inputs.places]
-            last = member.recurrent.step(units, state.arrays, after, threads=self.threads)
-            if not self._tagged:
-                for name in member.pool.names.values():
-                    after[name] = state[name].copy()
-                member.pool.add(last, after, threads=self.threads)
-        if self._direct is not None:
-            said, many = self._said(inputs, asked)
-            if inputs.places is not None:
-                said, many = said[inputs.places], many[inputs.places]
-            after[_SAID], after[_MANY] = state[_SAID] + said, state[_MANY] + many
-        found = State(after)
-        return self.look(found), found
+        after = {name: array.copy() for name, array in state.arrays.items()}
+        return self.advance(inputs, after, np.arange(state.batch)), State(after)
 
     def advance(self, inputs: Batch, arrays: dict[str, Array], rows: Rows) -> Array:
         """The same in place, of the streams that are `rows` (B,) of a state's arrays (S, ...)."""
-        return gathered_step(self, inputs, arrays, rows)
+        asked, places = range(len(self.members)), inputs.places
+        mean = _mean(
+            [
+                member.advance(x, places, arrays, rows, self._tagged, self.threads)
+                for member, x in zip(self.members, self._steps(inputs, asked), strict=True)
+            ]
+        )
+        arrays[_STEPS][rows] += 1
+        if self._direct is None:
+            return mean
+        said, many = self._said(inputs, asked)
+        if places is not None:
+            said, many = said[places], many[places]
+        arrays[_SAID][rows] += said
+        arrays[_MANY][rows] += many
+        return mean + self._directly(arrays[_SAID][rows], arrays[_MANY][rows])
 
     def look(self, state: State) -> Array:
         """Scores (B, K) where streams stand."""

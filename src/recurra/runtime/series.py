@@ -17,7 +17,6 @@ from recurra.runtime.distributions import Distribution, scaled
 from recurra.runtime.quantiles import LEVELS, path_quantiles
 from recurra.runtime.segments import Segments
 from recurra.runtime.state import Array, State
-from recurra.runtime.stepper import gathered_step
 from recurra.runtime.weights import Weights
 from recurra.runtime.windows import Beside, Windows
 
@@ -188,8 +187,7 @@ class SeriesNetwork:
                 state and the network have, or a value that is present and not finite.
         """
         after, said = self._stepped(inputs, state)
-        unit = inputs.beside.unit[:, None]
-        return _mean([scaled(each, each.quantile(LEVELS), unit) for each in said]), State(after)
+        return self._quantiles(inputs, said), State(after)
 
     def read(self, inputs: Step, state: State) -> State:
         """The state that `step` leaves, for those who do not ask what comes next."""
@@ -197,17 +195,27 @@ class SeriesNetwork:
 
     def advance(self, inputs: Step, arrays: dict[str, Array], rows: npt.NDArray[np.int64]) -> Array:
         """`step` in place, of the streams that are `rows` (B,) of a state's arrays (S, ...)."""
-        return gathered_step(self, inputs, arrays, rows)
+        return self._quantiles(inputs, self._advanced(inputs, arrays, rows))
 
     def _stepped(self, inputs: Step, state: State) -> tuple[dict[str, Array], list[Distribution]]:
-        members, after = self._stepping(), dict[str, Array]()
-        self._check(inputs, state.batch)
-        values, before = inputs.values.astype(np.float32), dict(state.arrays)
-        said = [
-            each.step(values, inputs.present, inputs.beside, before, after, self.threads)
+        after = {name: array.copy() for name, array in state.arrays.items()}
+        return after, self._advanced(inputs, after, np.arange(state.batch))
+
+    def _advanced(
+        self, inputs: Step, arrays: dict[str, Array], rows: npt.NDArray[np.int64]
+    ) -> list[Distribution]:
+        members = self._stepping()
+        self._check(inputs, len(rows))
+        values = inputs.values.astype(np.float32)
+        return [
+            each.advance(values, inputs.present, inputs.beside, arrays, rows, self.threads)
             for each in members
         ]
-        return after, said
+
+    @staticmethod
+    def _quantiles(inputs: Step, said: list[Distribution]) -> Array:
+        unit = inputs.beside.unit[:, None]
+        return _mean([scaled(each, each.quantile(LEVELS), unit) for each in said])
 
     def _stepping(self) -> list[Autoregressive]:
         found = [each for each in self.members if isinstance(each, Autoregressive)]

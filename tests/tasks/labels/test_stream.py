@@ -11,11 +11,15 @@ import torch
 from bits import check_same
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.judge.probability_calibration import probabilities
+from recurra.runtime.labels import LabelNetwork
+from recurra.runtime.pool import Pool
+from recurra.runtime.pooling import KINDS as POOLING_KINDS
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.config import EncodedDataset
 from recurra.tasks.labels.stream import LabelStreamed
-from toy_labels import KINDS, dataset, label_data, network
+from toy_labels import BAD, GOOD, KINDS, NOISE, dataset, label_data, network
+from toy_stream import check_pool, check_same_place
 
 
 def streamed(kind: str, temperature: float = 1.0, **sizes: Any) -> LabelStreamed:
@@ -89,6 +93,58 @@ def test_a_state_is_gone_on_from() -> None:
     assert again.state.steps == 6
     with pytest.raises(BundleError, match="of the run a"):
         Stream(how, "b", StreamState.from_bytes(kept))
+
+
+@pytest.mark.parametrize("weights", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_of_a_pool_is_a_stream(kind: str, weights: str) -> None:
+    direct = 3.0 if kind in ("text", "tokens") else 0.0
+    every = "+".join(POOLING_KINDS)
+    net = network(kind, members=2, bidirectional=False, layers=2, direct=direct, pooling=every)
+    of = dataset(kind)
+    encoder = of.encoder
+    if kind == "text":  # what it reads reaches back over steps
+        encoder = EncodedDataset.of(label_data("text"), "characters:3").encoder
+        net = network(kind, members=2, bidirectional=False, direct=3.0, features=encoder.size)
+    in_use = LabelNetwork(net.architecture, net.weights(), weights=weights, threads=2)
+    how = LabelStreamed(in_use, encoder, np.array(of.data.classes), 1.5)
+
+    def drawn(draw: np.random.Generator) -> Any:
+        if kind == "numbers":
+            return draw.normal(0.0, 30.0, 2).tolist()
+        return str(draw.choice([*NOISE, *GOOD, *BAD, "", "g"]))
+
+    for seed in range(6):
+        check_pool(
+            Pool(how, "a"),
+            lambda: Stream(how, "a"),
+            drawn,
+            lambda said: list(zip(*said, strict=True)),
+            seed,
+        )
+
+
+def test_a_pool_refuses_a_step_that_is_none_and_nothing_moves() -> None:
+    for kind, steps in (
+        ("numbers", [[1.0, 2.0], [float("nan"), 1.0]]),
+        ("numbers", [[1.0, 2.0], [1.0]]),
+        ("numbers", [[1.0], [1.0]]),
+        ("tokens", ["good", 3]),
+    ):
+        live = Pool(streamed(kind), "a")
+        rows = live.open(2)
+        live.push(rows, [[1.0, 2.0]] * 2 if kind == "numbers" else ["good", "film"])
+        before = [live.state(row) for row in rows]
+        with pytest.raises(DataError):
+            live.push(rows, steps)
+        with pytest.raises(OptionError, match="2 inputs"):
+            live.push(rows[:1], steps)
+        for row, state in zip(rows, before, strict=True):
+            check_same_place(live.state(row), state)
+    labels, sure = live.push([], [])
+    assert labels.shape == sure.shape == (0,)
+    with pytest.raises(OptionError, match="both ends"):
+        Pool(streamed("text", bidirectional=True), "a")
 
 
 def test_a_network_that_reads_from_both_ends_has_no_stream() -> None:

@@ -14,6 +14,7 @@ from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError, OptionError
 from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import Architecture, LabelNetwork
+from recurra.runtime.pool import Pool
 from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.labels import classify, data, evaluate, report
@@ -198,8 +199,24 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
             OptionError: the model reads from both ends.
             BundleError: a state of another model.
         """
-        streamed = LabelStreamed(self.network, self._encoder, self.classes_, self._temperature)
-        return Stream(streamed, self.run.name, state)
+        return Stream(self._streamed(), self.run.name, state)
+
+    def pool(self) -> Pool[Sequence[Any], tuple[NDArray[Any], NDArray[np.float64]]]:
+        """Room for many streams, stepped together: the class of each, and how probable it is.
+
+            pool = model.pool()
+            rows = pool.open(1000)
+            labels, probabilities = pool.push(rows[:500], steps)
+
+        A step is (B, C), the channels' values of each, or B tokens; labels and probabilities (B,).
+
+        Raises:
+            OptionError: the model reads from both ends.
+        """
+        return Pool(self._streamed(), self.run.name)
+
+    def _streamed(self) -> LabelStreamed:
+        return LabelStreamed(self.network, self._encoder, self.classes_, self._temperature)
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
         """The report on other data: files, or inputs and their labels.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from recurra.bundle import CONFIG, Arrays, Run
 from recurra.codecs import tokenizer
+from recurra.codecs.tokenizer import END, Tokenizer
 from recurra.errors import BundleError, DataError
 from recurra.runtime.pairs import Architecture, PairNetwork
+from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.model import Model
 from recurra.tasks.pairs import data, evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.splits import Pairs
+from recurra.tasks.pairs.stream import PairStep, PairStreamed
 from recurra.tasks.pairs.task import PAIRS
 from recurra.tasks.pairs.translate import Limits, Translating, Translation, translate
 
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from recurra.training.loop import Callback
 
 PIECES = "pieces.json"
+
+_NAMED: Final = 60
+"""Characters of a source that its streams' states are known by; of a longer one a digest too."""
 
 
 @final
@@ -118,6 +125,47 @@ class PairModel(Model[PairOptions, PairNetwork]):
         return translate(
             network, self._sources, self._targets, list(texts), asked, limit=self._limits
         )
+
+    @property
+    def vocabulary(self) -> Tokenizer:
+        """The pieces that translations are written in."""
+        assert self.network is not None
+        return self._targets
+
+    @property
+    def end(self) -> int:
+        """The id of the piece that ends a translation."""
+        return END
+
+    def stream(self, source: str, state: StreamState | None = None) -> Stream[int | str, PairStep]:
+        """A live stream of the decoder: a source read once, a translation written piece by piece.
+
+            stream, written = model.stream("two dogs"), []
+            while (piece := stream.predict().log_probabilities.argmax()) != model.end:
+                stream.push(piece)
+                written.append(piece)
+            model.vocabulary.decode(written)
+
+        Pieces are ids of `vocabulary`, or texts, which are cut as a translation that they begin.
+        Memory does not grow with the steps.
+
+        Args:
+            source: what is translated.
+            state: where to go on, of a stream of this source and this model.
+
+        Raises:
+            DataError: a source without pieces.
+            BundleError: a state of another model or another source.
+        """
+        network = self.network
+        ids = self._sources.encode_batch([source])[0] if isinstance(source, str) else ()
+        if not len(ids):
+            raise DataError(f"a source of {source!r}", expected="a text that holds something")
+        name = source
+        if len(name) > _NAMED:
+            name = f"{name[:_NAMED]}... ({hashlib.sha256(name.encode()).hexdigest()[:16]})"
+        decoder = network.decoder(network.encode([ids]))
+        return Stream(PairStreamed(decoder, self._targets), f"{self.run.name}/{name}", state)
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
         """The report on other data: files, pairs, or sources and their targets.

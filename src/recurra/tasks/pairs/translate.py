@@ -205,6 +205,12 @@ def translate(
     return found
 
 
+def excluded(targets: Tokenizer) -> tuple[int, ...]:
+    """The ids that no translation holds."""
+    # What every text can be written in has nothing unknown.
+    return (BEGIN, UNKNOWN) if targets.unit == "subwords" else (BEGIN,)
+
+
 def _batches(sizes: Numbers, limits: Numbers, places: int) -> Iterator[Numbers]:
     """Rows (k,) of like lengths, those without pieces left out, within what a batch may hold."""
     order = np.argsort(sizes, kind="stable")
@@ -254,14 +260,13 @@ def _written(
     """The hypotheses of each source, with the map of where they looked, or places if it is long."""
     decoder = network.decoder(network.encode(batch.ids))
     lengths = np.array([len(row) for row in batch.ids], np.int64)
-    # What every text can be written in has nothing unknown.
-    excluded = (BEGIN, UNKNOWN) if targets.unit == "subwords" else (BEGIN,)
+    never = excluded(targets)
     attention = _places if int(lengths.max()) > MAPPED else _map
     if how.sample is not None:
         return sample_sequences(
             decoder,
             decoder.begin(how.n_best),
-            how.sample.sampler(excluded),
+            how.sample.sampler(never),
             chance,
             begin=BEGIN,
             end=END,
@@ -277,7 +282,7 @@ def _written(
         end=END,
         limits=batch.limits,
         options=how.search(),
-        excluded=excluded,
+        excluded=never,
         attention=attention,
         coverage=_map,
         sources=lengths,

@@ -74,6 +74,12 @@ def _stream(model: SeriesModel, *, as_json: bool) -> None:
 
     A line has the stamp, the median, and the ends of the interval of 80 %.
     """
+    if len(model.ids) > 1:
+        raise OptionError(
+            f"--stream of {len(model.ids):,} series",
+            expected="a model of one",
+            fix='several are streamed from Python: model.stream().push({"name": value, ...})',
+        )
     stream = model.stream()
     for number, line in enumerate(_lines(), 1):
         said = stream.push(_value(line, number))

@@ -10,7 +10,9 @@ import numpy as np
 
 from recurra.bundle import CONFIG, REPORT, Arrays, Run
 from recurra.errors import DataError, OptionError, counted, did_you_mean
+from recurra.runtime.pool import Pool
 from recurra.runtime.series import Architecture, SeriesNetwork
+from recurra.runtime.state import Array
 from recurra.runtime.streams import Stream, StreamState
 from recurra.runtime.threads import available
 from recurra.tasks.model import Model
@@ -24,7 +26,7 @@ from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import JUDGED, origins
-from recurra.tasks.series.stream import SeriesStreamed
+from recurra.tasks.series.stream import PanelStreamed, SeriesPooled, SeriesStreamed, Values
 from recurra.tasks.series.tables import columns_of, like
 from recurra.tasks.series.task import SERIES
 from recurra.tasks.series.windows import Reader
@@ -206,44 +208,80 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
 
     def stream(
         self, state: StreamState | None = None, *, series: str | None = None
-    ) -> Stream[float, dict[str, Any]]:
-        """A live stream of one series, which goes on from where the training's data ended.
+    ) -> Stream[Any, Any]:
+        """A live stream, which goes on from where the training's data ended.
 
             stream = model.stream()
             stream.predict()        # of the first step after the data
             stream.push(21.5)       # that step's value in, the forecast of the one after it out
 
-        A value of NaN says that it is missing.
+        A value of NaN says that it is missing. A forecast has the stamp `ds`, the median `recurra`,
+        and the ends of the intervals, `recurra-lo-80` and so on. Of a model of several series that
+        is a stream of them all, a forecast by the name of each:
+
+            stream.push({"north": 21.5, "south": 3.0})["north"]
+
+        Those not named stay where they are; an array has the values of all, in the order of `ids`.
 
         Args:
-            state: where to go on, of a stream of this series of this model.
+            state: where to go on, of a stream of the same series of this model.
+            series: the name of one of several, to be streamed alone.
+
+        Raises:
+            OptionError: the model reads the past in pieces or columns beside the target, or there
+                is no such series.
+            BundleError: a state of another model.
+        """
+        pooled, name = self._pooled(series)
+        one = len(pooled.panel) == 1
+        return Stream(SeriesStreamed(pooled) if one else PanelStreamed(pooled), name, state)
+
+    def pool(self, *, series: str | None = None) -> Pool[Values, dict[str, Array]]:
+        """Room for many streams of one series, stepped together, as `stream` steps one.
+
+            pool = model.pool()
+            rows = pool.open(1000)
+            pool.push(rows[:500], values)["recurra"]
+
+        Values (B,) in, the columns of the forecasts out, (B,) each. Different series are stepped
+        together by `stream`.
+
+        Args:
             series: its name, where the model is of several.
 
         Raises:
-            OptionError: the model reads the past in pieces or columns beside the target, or is of
-                several series and none of them is named.
-            BundleError: a state of another model.
+            OptionError: as `stream`, or the model is of several series and none of them is named.
         """
-        network, panel, at = self.network, self._context, 0
-        if series is not None and series not in panel.ids:
+        pooled, name = self._pooled(series)
+        if len(pooled.panel) > 1:
             raise OptionError(
-                f"no series {series!r}",
-                expected=f"one of the {len(panel):,} series of the training",
-                fix=did_you_mean(series, panel.ids),
+                f"a pool of {len(pooled.panel):,} series",
+                expected="a model of one, or the name of a series: model.pool(series=...)",
             )
-        network.begin()  # which refuses a network that reads pieces
+        return Pool(pooled, name)
+
+    def _pooled(self, series: str | None) -> tuple[SeriesPooled, str | None]:
+        """How one series or all are fed, and what states of them are known by."""
+        network, panel, name = self.network, self._context, self.run.name
+        scale = self._scale
         if series is not None:
-            at = panel.ids.index(series)
-        elif len(panel) > 1:
-            raise OptionError(
-                f"a stream of {len(panel):,} series",
-                expected="a model of one, or the name of a series: model.stream(series=...)",
-            )
-        whole, one = self._scale, slice(at, at + 1)
-        scale = Scale(whole.centre[one], whole.spread[one], whole.log)
-        streamed = SeriesStreamed(network, scale, panel.chosen([panel.ids[at]]), self.widths)
-        name = self.run.name if series is None else f"{self.run.name}/{series}"
-        return Stream(streamed, name, state)
+            if series not in panel.ids:
+                raise OptionError(
+                    f"no series {series!r}",
+                    expected=f"one of the {len(panel):,} series of the training",
+                    fix=did_you_mean(series, panel.ids),
+                )
+            at, name = panel.ids.index(series), f"{name}/{series}"
+            one = slice(at, at + 1)
+            scale = Scale(scale.centre[one], scale.spread[one], scale.log)
+            panel = panel.chosen([series])
+        return SeriesPooled(network, scale, panel, self.widths), name
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names of the series of the training, (S,)."""
+        assert self.network is not None
+        return self._context.ids
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -28,7 +28,9 @@ from recurra.tasks.text.task import TEXT
 if TYPE_CHECKING:
     from recurra.data.long_text import Text
     from recurra.runtime.pool import Pool
+    from recurra.runtime.state import Array
     from recurra.runtime.streams import Stream, StreamState
+    from recurra.runtime.text import Ids
     from recurra.tasks.text.anomaly import Line, LineStatistics
     from recurra.tasks.text.stream import TextStep
     from recurra.training.loop import Callback
@@ -223,15 +225,20 @@ class TextModel(Model[TextOptions, TextNetwork]):
         streamed = TextStreamed(self.network, self.vocabulary, self._unknown_rate, first)
         return Stream(streamed, self.run.name, state)
 
-    def pool(self) -> Pool:
+    def pool(self) -> Pool[Ids, Array]:
         """Room for many streams, stepped together: ids (B,) in, scores (B, V) out.
+
+            pool = model.pool()
+            rows = pool.open(1000)
+            scores = pool.push(rows[:500], ids)
 
         Ids are those of `vocabulary.encode`; what `softmax` makes of scores are the probabilities
         of the tokens to come, but for the unknown one.
         """
         from recurra.runtime.pool import Pool
+        from recurra.tasks.text.stream import TextPooled
 
-        return Pool(self.network, self.run.name)
+        return Pool(TextPooled(self.network), self.run.name)
 
     @property
     def line_statistics(self) -> LineStatistics:

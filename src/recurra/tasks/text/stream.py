@@ -1,4 +1,4 @@
-"""A text model fed piece by piece: what each token costs, and what may come next."""
+"""A text model fed piece by piece: what each token costs, what may come next; many at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
 from recurra.errors import DataError
 from recurra.runtime.layers import log_softmax
-from recurra.runtime.state import State
+from recurra.runtime.pool import Facts, Rows
+from recurra.runtime.state import Array, State
 from recurra.runtime.streams import StreamState
-from recurra.runtime.text import TextNetwork
+from recurra.runtime.text import Ids, TextNetwork
 
 
 @final
@@ -81,3 +82,24 @@ class TextStreamed:
         with np.errstate(divide="ignore"):
             found[UNKNOWN] = np.log(self.unknown_rate)
         return found
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TextPooled:
+    """How a text model is fed many streams, a token each: see `recurra.runtime.pool.Pooled`."""
+
+    network: TextNetwork
+
+    def begin(self) -> StreamState:
+        """Before anything was read."""
+        return StreamState(self.network.begin())
+
+    def advance(self, inputs: Ids, arrays: dict[str, Array], facts: Facts, rows: Rows) -> Array:
+        """Ids (B,) in, scores (B, V) out.
+
+        Raises:
+            OptionError: ids that are none of the vocabulary's.
+        """
+        del facts
+        return self.network.advance(inputs, arrays, rows)
