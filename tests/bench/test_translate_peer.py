@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from recurra.bench.translate_peer import (
+from benchmarks.translate_peer import (
     PAIRS,
     SIZES,
     Seconds,
