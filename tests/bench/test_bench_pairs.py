@@ -16,10 +16,10 @@ from benchmarks import BenchOptions
 from benchmarks import pairs as bench
 from benchmarks.trained import Trained
 from recurra.errors import OptionError
+from recurra.labs.training.one_sentence import one_thread
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.options import PairOptions
-from recurra.training.one_sentence import one_thread
 
 MANY = {"one": "ein", "this": "dieser", "every": "jeder", "no": "kein"}
 WHO = {"man": "Mann", "dog": "Hund", "boy": "Junge", "baker": "Bäcker"}
