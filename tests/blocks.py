@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.__main__ import bench
 from recurra.cli import recurra
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,8 @@ def _check_command(words: list[str]) -> bool:
     """Check a line that runs recurra, or a file of this repository; whether it runs recurra."""
     if words[0].startswith("./"):
         assert (ROOT / words[0]).exists(), words
+    if words[:2] == ["./dev", "bench"]:
+        _parse(bench, words[2:])
     start = next((n for n, word in enumerate(words) if Path(word).name == "recurra"), None)
     if start is None:
         return False

@@ -20,6 +20,7 @@ from recurra import cli
 from recurra.cli.train import train
 
 SOURCE = ROOT / "src" / "recurra"
+BENCHMARKS = ROOT / "benchmarks"
 README = ROOT / "README.md"
 HOUSE = ROOT / "docs" / "house.md"
 
@@ -33,21 +34,21 @@ FLOORS = [
     {"training"},
     {"show"},
     {"tasks"},
-    {"labs", "bench", "cli", "doctor", "__main__"},
+    {"labs", "cli", "doctor", "__main__"},
 ]
 """From the bottom up: a room may use its own floor and those below."""
 
 BESIDE = {"": 0, "nn": 4}
 """The package itself, whose names are resolved late, and the door to core.layers."""
 
-LATE = {("cli", "doctor"), ("cli", "labs"), ("cli", "bench"), ("__main__", "cli")}
+LATE = {("cli", "doctor"), ("cli", "labs"), ("__main__", "cli")}
 """What stands on one floor and may use its neighbours: the command line calls all."""
 
 EMPTY = {"__init__.py"}
 
 
-def modules() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
+def modules(root: Path = SOURCE) -> list[Path]:
+    return sorted(root.rglob("*.py"))
 
 
 def room(path: Path) -> str:
@@ -123,6 +124,12 @@ def test_a_task_does_not_use_another() -> None:
                 assert f"recurra.tasks.{other}" not in text, path
 
 
+def test_the_package_knows_no_measurements() -> None:
+    for path in modules():
+        found = re.search(r"^ *(import|from) benchmarks\b", path.read_text("utf-8"), re.M)
+        assert not found, path
+
+
 def test_what_runs_without_torch_asks_for_none() -> None:
     for name in ("errors", "native", "codecs", "bundle", "judge", "cli", "data", "__init__"):
         for path in [SOURCE / f"{name}.py", *(SOURCE / name).rglob("*.py")]:
@@ -131,14 +138,14 @@ def test_what_runs_without_torch_asks_for_none() -> None:
 
 
 def test_no_file_is_named_for_nothing() -> None:
-    for path in [*modules(), *(ROOT / "tests").rglob("*.py")]:
+    for path in [*modules(), *modules(BENCHMARKS), *(ROOT / "tests").rglob("*.py")]:
         assert not re.fullmatch(r"_?(utils?|helpers?|common|misc)", path.stem), path
 
 
 def test_files_are_short() -> None:
     long = {
         str(path.relative_to(ROOT)): count
-        for path in modules()
+        for path in [*modules(), *modules(BENCHMARKS)]
         if (count := len(path.read_text("utf-8").splitlines())) > 400
     }
     assert long == {}
@@ -234,9 +241,10 @@ def test_generate_loads_what_writes_and_nothing_else(trained: Path) -> None:
 # -- README -------------------------------------------------------------------------------------
 
 
-def drawn_tree() -> dict[str, str]:
-    """Path -> its words, of the block that begins with `src/recurra/`."""
-    block = next(b.body for b in blocks(HOUSE) if b.body.startswith("src/recurra/"))
+def drawn_tree(root: Path) -> dict[str, str]:
+    """Path -> its words, of the block that begins with the root."""
+    first = f"{root.relative_to(ROOT).as_posix()}/"
+    block = next(b.body for b in blocks(HOUSE) if b.body.startswith(first))
     entries: dict[str, str] = {}
     folders: list[tuple[int, str]] = []
     for line in block.split("\n")[1:]:
@@ -254,14 +262,15 @@ def drawn_tree() -> dict[str, str]:
     return entries
 
 
-def test_the_tree_of_the_house_is_true() -> None:
+@pytest.mark.parametrize("root", [SOURCE, BENCHMARKS], ids=lambda root: root.name)
+def test_the_tree_of_the_house_is_true(root: Path) -> None:
     real = {
-        path.relative_to(SOURCE).as_posix()
-        for path in modules()
-        if path.name not in EMPTY or path.parent == SOURCE
+        path.relative_to(root).as_posix()
+        for path in modules(root)
+        if path.name not in EMPTY or path.parent == root
     }
-    real |= {f"{path.parent.relative_to(SOURCE).as_posix()}/" for path in modules()} - {"./"}
-    drawn = drawn_tree()
+    real |= {f"{path.parent.relative_to(root).as_posix()}/" for path in modules(root)} - {"./"}
+    drawn = drawn_tree(root)
     assert set(drawn) == real
     assert [path for path, words in drawn.items() if not words] == []
 

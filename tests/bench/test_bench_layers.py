@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import recurra.nn
-from recurra.bench import layers
-from recurra.bench import onnx as onnx_peer
+from benchmarks import layers
+from benchmarks import onnx as onnx_peer
 from recurra.core.options import DEFAULTS
 from recurra.native import absent
 

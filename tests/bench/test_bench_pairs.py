@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from recurra.bench import BenchOptions
-from recurra.bench import pairs as bench
-from recurra.bench.trained import Trained
+from benchmarks import BenchOptions
+from benchmarks import pairs as bench
+from benchmarks.trained import Trained
 from recurra.errors import OptionError
+from recurra.labs.training.one_sentence import one_thread
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.options import PairOptions
-from recurra.training.one_sentence import one_thread
 
 MANY = {"one": "ein", "this": "dieser", "every": "jeder", "no": "kein"}
 WHO = {"man": "Mann", "dog": "Hund", "boy": "Junge", "baker": "Bäcker"}
@@ -163,9 +163,9 @@ def test_both_are_timed_on_the_same_network(
         ("speed", []),
     ],
 )
-def test_a_family_or_some_of_it_is_asked_for(only: str, names: list[str]) -> None:
-    options = BenchOptions(only=only)
-    assert [name for name in bench.SETS if bench.asked(name, options)] == names
+def test_a_family_or_some_of_it_is_asked_for(only: str, names: list[str], folder: Path) -> None:
+    selected = BenchOptions(folder, only=only).select("pairs", bench.PARTS)
+    assert [name for name in selected if name in bench.SETS] == names
 
 
 @pytest.mark.parametrize("only", ["speed", "multi30k en-de"])

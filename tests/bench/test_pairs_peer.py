@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recurra.bench.pairs_peer import TorchMember, beam_search, step
+from benchmarks.pairs_peer import TorchMember, beam_search, step
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.networks.pairs import Member, PairNetwork

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recurra.bench.series_peer import Seconds, stock_seconds
+from benchmarks.series_peer import Seconds, stock_seconds
 
 
 def test_both_trainings_end_with_the_same_network() -> None:

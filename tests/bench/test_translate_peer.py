@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from recurra.bench.translate_peer import (
+from benchmarks.translate_peer import (
     PAIRS,
     SIZES,
     Seconds,
@@ -12,7 +12,7 @@ from recurra.bench.translate_peer import (
     translate_seconds,
 )
 from recurra.labs import translate
-from recurra.training.one_sentence import BEGIN, Translator
+from recurra.labs.training.one_sentence import BEGIN, Translator
 
 
 def test_both_trainings_lose_the_same_at_every_step() -> None:

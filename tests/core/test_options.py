@@ -18,7 +18,6 @@ import laws
 from recurra.core.initial import reset_orthogonal
 from recurra.core.options import DEFAULTS, Options
 from recurra.core.recurrent import Recurrent
-from recurra.core.vjp import again
 from recurra.errors import OptionError
 from recurra.native import absent
 from recurra.nn import GRU, LSTM, RNN, LockedDropout, LSTMState, Ragged
@@ -419,20 +418,3 @@ def test_a_projected_state_is_a_value_like_others() -> None:
     with torch.no_grad():
         output, _ = layer.step(x, state)
     assert output.shape == (3, 2)
-
-
-# -- in the house ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"learn_state": True}, {"layer_norm": True}, {"zoneout": 0.2}, {"proj_size": 2}],
-)
-def test_rows_walked_again_and_again_know_the_options(options: Any) -> None:
-    layer, x, slope = made("LSTM", 3, 4, **options).eval(), noise(5, 4, 3), noise(5, 4, seed=1)
-    slope = slope[:, : layer.state_size]
-    hidden = layer(x)[1].hidden[:, -1]
-    found = torch.autograd.grad(hidden, list(layer.parameters()), slope)
-    rows = again(layer, x)
-    torch.testing.assert_close(rows.forward(), hidden)
-    torch.testing.assert_close(rows.vjp(slope), torch.cat([each.flatten() for each in found]))

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from recurra import labs
 from recurra.labs import LabContext, translate
+from recurra.labs.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 from recurra.nn import Ragged
-from recurra.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 
 TARGETS = tuple(target for _, target in translate.PAIRS)
 

@@ -22,7 +22,7 @@ from recurra.training import processes
 _FILES: Final = {
     "train": "train",
     **dict.fromkeys(("evaluate", "show", "resume", "certify"), "run"),
-    **dict.fromkeys(("lab", "bench", "doctor"), "house"),
+    **dict.fromkeys(("lab", "doctor"), "house"),
 }
 """The commands beside the tasks' own, and the file here that holds each."""
 
@@ -65,7 +65,7 @@ recurra = Group(
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int:
     """Run a command and return its exit code: 0, 1 failed, 2 bad input or usage, 130 Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
     if "OMP_WAIT_POLICY" not in os.environ:
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         with processes.one_voice():
-            return _run(words)
+            return _run(of, words)
     except RecurraError as error:
         if debug:
             raise
@@ -109,11 +109,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _run(words: list[str]) -> int:
+def _run(of: click.Command, words: list[str]) -> int:
     """Parse and call. Not click's own `main`: it ends the process at a broken pipe."""
     try:
-        with recurra.make_context("recurra", words) as context:
-            code: Any = recurra.invoke(context)
+        with of.make_context(of.name or "recurra", words) as context:
+            code: Any = of.invoke(context)
         return code if isinstance(code, int) else 0
     except Exit as done:  # --help, --version
         return done.exit_code

@@ -1,4 +1,4 @@
-"""Labs, measurements, and what the machine has."""
+"""Labs, and what the machine has."""
 
 from __future__ import annotations
 
@@ -28,31 +28,6 @@ def lab(
     from recurra.labs import command
 
     command.run(name, path, run_all=run_all, quick=quick, seed=seed, out=out)
-
-
-@click.command(cls=Command)
-@click.argument("name", cls=Argument, help="labels, layers, pairs, series, text or use.")
-@click.argument(
-    "data", cls=Argument, type=Path, required=False, help="A file or folder, where it takes one."
-)
-@click.option("--minutes", default=3.0, help="Time of each training.")
-@click.option("--repeats", default=3, help="Seeds, or timings.")
-@click.option(
-    "--only",
-    default="",
-    show_default=False,
-    help='Of layers, cases with all of these words: "train GRU small"; of labels these sets, '
-    '"steps" or "lines"; of series these sets, "stock" or "many"; of pairs "translate", "dates", '
-    '"multi30k", "reverse" or "speed".',
-)
-@click.option("--seconds", default=1.0, help="Time of each way of a case of layers.")
-def bench(
-    name: str, data: Path | None, minutes: float, repeats: int, only: str, seconds: float
-) -> None:
-    """Measure speed or quality; the last line printed is JSON."""
-    from recurra import bench as benches
-
-    benches.run(name, benches.BenchOptions(data, minutes, repeats, only, seconds))
 
 
 @click.command(cls=Command)

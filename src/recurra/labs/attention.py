@@ -16,8 +16,8 @@ from torch.nn.functional import cross_entropy
 from recurra.core.attention import KINDS, Attention, Memory
 from recurra.labs.context import LabContext
 from recurra.labs.render import attention as render
+from recurra.labs.training.one_sentence import one_thread
 from recurra.nn import GRU, HiddenState, Ragged
-from recurra.training.one_sentence import one_thread
 
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 BEGIN: Final = len(LETTERS)

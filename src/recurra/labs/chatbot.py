@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple, final
 
 from recurra.labs.context import LabContext
 from recurra.labs.render import chatbot as render
+from recurra.labs.training.one_sentence import one_thread
 from recurra.tasks.pairs.estimator import PairModel
-from recurra.training.one_sentence import one_thread
 
 TALK: Final = (
     (

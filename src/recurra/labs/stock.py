@@ -17,8 +17,8 @@ from recurra.judge.verdict import Verdict, verdict
 from recurra.labs.context import LabContext
 from recurra.labs.prices import CLOSE, VOLUME, Days, Prices, read, walk
 from recurra.labs.render import stock as render
+from recurra.labs.training.full_batch import Regressor, descend
 from recurra.nn import LSTM
-from recurra.training.full_batch import Regressor, descend
 
 WINDOW = 7
 HIDDEN = 10

@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy
 
 from recurra.labs.context import LabContext
 from recurra.labs.render import translate as render
+from recurra.labs.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 from recurra.nn import Ragged
-from recurra.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 
 PAIRS: Final = (
     ("we like apples.", "우리는 사과를 좋아한다."),

@@ -20,16 +20,16 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
-from recurra.bench import BenchOptions
-from recurra.bench.layers import interleaved
-from recurra.bench.machine import described
-from recurra.bench.pairs_peer import TorchMember, beam_search, step
-from recurra.bench.trained import train
-from recurra.bench.translate_peer import translate_seconds
+from benchmarks import BenchOptions
+from benchmarks.machine import described
+from benchmarks.pairs_peer import TorchMember, beam_search, step
+from benchmarks.timing import interleaved
+from benchmarks.trained import train
+from benchmarks.translate_peer import translate_seconds
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
-from recurra.errors import OptionError, counted
+from recurra.errors import counted
 from recurra.judge.translation import NAMES, Metric
 from recurra.networks.pairs import Member, PairNetwork
 from recurra.runtime import pairs as runtime
@@ -119,41 +119,34 @@ SETS: Final[dict[str, Set]] = {
 """
 
 
-def run(options: BenchOptions) -> None:
-    """Measure what `--only` names ("translate", "speed", or sets), or everything there are data of.
+PARTS: Final = {
+    "translate": "",
+    "speed": "multi30k",
+    **{name: each.needs for name, each in SETS.items()},
+}
+"""What is measured, in this order, and what it needs in the folder of data."""
 
-    A family's name alone is all of it; with others of its words, those: "multi30k de-en".
+
+def run(options: BenchOptions) -> None:
+    """Measure what `--only` names, or everything there are data of.
 
     Raises:
-        OptionError: `speed` or Multi30k is asked for by name, and is not there.
+        OptionError: nothing is named by `--only`, or its data are not there.
         TrainingError: a training failed.
     """
-    needed = {"speed", "multi30k"} & set(options.only.split())
-    if needed and not (options.folder("pairs", ["multi30k"]) / "multi30k").is_dir():
-        raise OptionError(
-            f"bench pairs --only {options.only!r} without data: {options.data} has no multi30k",
-            expected="a folder with multi30k in it",
-        )
+    selected = options.select("pairs", PARTS)
     data = Path() if options.data is None else options.data
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
         made = Path(folder)
-        if options.asks("translate"):
-            rows += _translate(options)
-        if options.asks("speed") and (data / "multi30k").is_dir():
-            rows += _speed(options, made)
-        for name, each in SETS.items():
-            if asked(name, options) and (not each.needs or (data / each.needs).is_dir()):
-                rows.append(_quality(name, each, options, data, made))
+        for name in selected:
+            if name == "translate":
+                rows += _translate(options)
+            elif name == "speed":
+                rows += _speed(options, data, made)
+            else:
+                rows.append(_quality(name, SETS[name], options, data, made))
     print(json.dumps({"bench": "pairs", "rows": rows, "machine": described()}))
-
-
-def asked(name: str, options: BenchOptions) -> bool:
-    """Whether `--only` names a set: its family, and it or nothing else of its family."""
-    family, _, which = name.partition(" ")
-    others = {other.partition(" ")[2] for other in SETS if other.partition(" ")[0] == family}
-    narrower = others & set(options.only.split())
-    return options.asks(family) and (not narrower or which in narrower)
 
 
 def _quality(name: str, each: Set, options: BenchOptions, data: Path, made: Path) -> dict[str, Any]:
@@ -224,9 +217,9 @@ def _translate(options: BenchOptions) -> Iterator[dict[str, Any]]:
     }
 
 
-def _speed(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
+def _speed(options: BenchOptions, data: Path, made: Path) -> Iterator[dict[str, Any]]:
     """A member's training step, and what it writes, and its peer's, interleaved."""
-    sources, _ = _multi30k("en", "de")(options.folder("pairs", ["multi30k"]), made)
+    sources, _ = _multi30k("en", "de")(data, made)
     settings = PairOptions(ensemble=1, steps=1)
     dataset = EncodedDataset.of(read(sources, settings), settings.tokens, settings.shared)
     found = plan_model(settings, dataset, Precision(False, "as asked"), torch.device("cpu"))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from recurra.core.layers import GRU, LSTM, RNN
-from recurra.core.vjp import again
+from recurra.labs.training.vjp import again
 
 BETAS: Final = (0.9, 0.999)
 EPSILON: Final = 1e-8
@@ -38,8 +38,8 @@ def descend(
 
     Every step is one of Adam (Kingma & Ba 2015) with torch's defaults, on all of x; its number
     from 1 is yielded after it. At such sizes torch's own loop spends most of its time between the
-    products: here the gradient comes without a graph (core/again.py), and Adam moves all weights as
-    one vector.
+    products: here the gradient comes without a graph (`vjp.py`), and Adam moves all weights as one
+    vector.
     """
     learnt = [*model.layer.parameters(), *model.head.parameters()]
     weights = parameters_to_vector(learnt).detach()

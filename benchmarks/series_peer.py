@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
+from recurra.labs.training.full_batch import Regressor, descend
 from recurra.nn import LSTM
-from recurra.training.full_batch import Regressor, descend
 
 ROWS, WINDOW, FEATURES, HIDDEN = 505, 7, 5, 10
 RATE, STEPS = 0.01, 500

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,8 +11,8 @@ from torch.nn.utils import parameters_to_vector
 from torch.nn.utils.parametrizations import weight_norm
 
 from laws import path
-from recurra.core.vjp import again
 from recurra.errors import OptionError
+from recurra.labs.training.vjp import again
 from recurra.nn import GRU, LSTM, RNN
 
 KINDS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
@@ -63,6 +65,23 @@ def test_layers_that_the_kernels_do_not_take_whole(layer: RNN | GRU | LSTM) -> N
     x, slope = problem()
     rows = again(layer, x)
     hidden, gradient = by_autograd(layer, x, slope)
+    torch.testing.assert_close(rows.forward(), hidden)
+    torch.testing.assert_close(rows.vjp(slope), gradient)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"learn_state": True}, {"layer_norm": True}, {"zoneout": 0.2}, {"proj_size": 2}],
+)
+def test_the_options_of_a_layer_count(options: Any) -> None:
+    layer = LSTM(3, 5, dtype=torch.float64, **options).eval()
+    with torch.no_grad():  # some begin as 0 or 1
+        for each in layer.parameters():
+            each.copy_(0.5 * torch.randn_like(each))
+    x, slope = problem()
+    slope = slope[:, : layer.state_size]
+    hidden, gradient = by_autograd(layer, x, slope)
+    rows = again(layer, x)
     torch.testing.assert_close(rows.forward(), hidden)
     torch.testing.assert_close(rows.vjp(slope), gradient)
 

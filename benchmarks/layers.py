@@ -8,9 +8,7 @@ on one thread: by `recurra.native.Prepared` on arrays, and by the layer on tenso
 from __future__ import annotations
 
 import json
-import math
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -22,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import recurra.nn
+from benchmarks import BenchOptions
+from benchmarks import onnx as onnx_peer
+from benchmarks.machine import described
+from benchmarks.timing import Step, interleaved, product_rate
 from recurra import native
-from recurra.bench import BenchOptions
-from recurra.bench import onnx as onnx_peer
-from recurra.bench.machine import described
 from recurra.core.ragged import Ragged
-
-Step = Callable[[], object]
+from recurra.errors import OptionError
 
 TRAIN: Final[dict[str, tuple[tuple[int, int, int, int], ...]]] = {
     "small": ((1, 64, 35, 35), (8, 7, 5, 10), (512, 7, 5, 10), (1, 200, 70, 100), (1, 16, 16, 16)),
@@ -63,9 +61,6 @@ GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
 ROWS: Final = 32
 """Rows of a ragged batch."""
 
-REST: Final = 0.5
-"""Products between timed steps take at most so long beside them, in shares of a step."""
-
 
 @final
 @dataclass(frozen=True)
@@ -92,7 +87,12 @@ class Case:
 
 
 def run(options: BenchOptions) -> None:
-    """Print a line for each peer of each case, geometric means of the small shapes, and JSON."""
+    """Print a line for each peer of each case, geometric means of the small shapes, and JSON.
+
+    Raises:
+        OptionError: no case's description has all words of `--only`.
+    """
+    _check(options.only)
     machine = described() | {"native": native.instructions(), "onnxruntime": onnx_peer.version()}
     print(json.dumps(machine))
     rate = product_rate()
@@ -166,39 +166,6 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def interleaved(ways: list[Step], seconds: float) -> list[list[float]]:
-    """Return milliseconds of each way, one after the other in turn, in about `seconds` for each."""
-    # Repeated where one step is too short for the clock; what runs between is not counted.
-    repeats = []
-    for way in ways:
-        way()
-        start = time.perf_counter()
-        way()
-        repeats.append(max(1, min(50, round(2e-3 / max(time.perf_counter() - start, 1e-6)))))
-    between = torch.randn(256, 256)
-    times: list[list[float]] = [[] for _ in ways]
-    end = time.perf_counter() + seconds * len(ways)
-    while time.perf_counter() < end or len(times[0]) < 3:
-        for way, repeat, found in zip(ways, repeats, times, strict=True):
-            torch.mm(between, between)
-            start = time.perf_counter()
-            for _ in range(repeat):
-                way()
-            found.append((time.perf_counter() - start) / repeat * 1e3)
-    return times
-
-
-def product_rate() -> float:
-    """The machine's own float32 rate, GFLOP/s: the best of some large products."""
-    a = torch.randn(1024, 1024)
-    best = math.inf
-    for _ in range(10):
-        start = time.perf_counter()
-        torch.mm(a, a)
-        best = min(best, time.perf_counter() - start)
-    return 2 * 1024**3 / best / 1e9
-
-
 def _made(kind: str, cell: str) -> Iterator[tuple[str, Callable[[], Case]]]:
     """Yield the cases of a kind: words that describe each, and what makes it."""
     if kind == "stream":
@@ -219,6 +186,17 @@ def _made(kind: str, cell: str) -> Iterator[tuple[str, Callable[[], Case]]]:
             for shape in shapes:
                 words = f"{kind} {cell} {' '.join(map(str, shape))} {group}"
                 yield words, _later(make, cell, *shape)
+
+
+def _check(only: str) -> None:
+    described = [text for kind in KINDS for cell in CELLS for text, _ in _made(kind, cell)]
+    if not any(set(only.split()) <= set(text.split()) for text in described):
+        each = [next(text for text in described if text.startswith(kind)) for kind in KINDS]
+        raise OptionError(
+            f"bench layers --only {only!r}: no case has all of these words",
+            expected=f"words of cases such as {', '.join(map(repr, each))}; "
+            f"cells {', '.join(CELLS)}; groups {', '.join(TRAIN)}; options {', '.join(OPTIONS)}",
+        )
 
 
 def _later(make: Callable[..., Case], *arguments: object) -> Callable[[], Case]:

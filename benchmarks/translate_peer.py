@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
-from recurra.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
+from recurra.labs.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 
 SIZES: Final = (17, 13, 16)
 """Numbers of source words and of target words, units: those of lab translate."""

@@ -20,10 +20,10 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from recurra.bench import BenchOptions
-from recurra.bench.machine import described
-from recurra.bench.series_peer import stock_seconds
-from recurra.bench.trained import train
+from benchmarks import BenchOptions
+from benchmarks.machine import described
+from benchmarks.series_peer import stock_seconds
+from benchmarks.trained import train
 from recurra.tasks.series.baselines.measured import SEASONAL
 
 MANY: Final = (10_000, 200)
@@ -151,24 +151,28 @@ SETS: Final[dict[str, Set]] = {
 }
 
 
+PARTS: Final = {"stock": "", "many": "", **{name: each.needs for name, each in SETS.items()}}
+"""What is measured, in this order, and what it needs in the folder of data."""
+
+
 def run(options: BenchOptions) -> None:
-    """Measure what `--only` names (sets, "stock", "many"), or everything.
+    """Measure what `--only` names, or everything there are data of.
 
     Raises:
-        OptionError: no folder was given.
+        OptionError: nothing is named by `--only`, or its data are not there.
         TrainingError: a training failed.
     """
-    data = options.folder("series", SETS)
+    selected = options.select("series", PARTS)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
         made = Path(folder)
-        if options.asks("stock"):
-            rows += _stock(options)
-        if options.asks("many"):
-            rows += _many(made)
-        for name, each in SETS.items():
-            if options.asks(name) and (data / each.needs).exists():
-                rows += _quality(name, each, options, made)
+        for name in selected:
+            if name == "stock":
+                rows += _stock(options)
+            elif name == "many":
+                rows += _many(made)
+            else:
+                rows += _quality(name, SETS[name], options, made)
     print(json.dumps({"bench": "series", "rows": rows, "machine": described()}))
 
 

@@ -7,9 +7,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from recurra.bench import BenchOptions
-from recurra.bench.machine import described
-from recurra.bench.trained import train
+from benchmarks import BenchOptions
+from benchmarks.machine import described
+from benchmarks.trained import train
 from recurra.errors import OptionError
 
 
@@ -21,7 +21,7 @@ def run(options: BenchOptions) -> None:
         TrainingError: a training failed.
     """
     if options.data is None:
-        raise OptionError("bench text without a file", expected="recurra bench text FILE")
+        raise OptionError("bench text without a file", expected="./dev bench text FILE")
     print(f"{'seed':>5}{'nats':>9}{'bits':>9}{'baseline':>10}{'seconds':>9}   model", flush=True)
     rows = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from recurra.bench import BenchOptions
-from recurra.bench.machine import described
+from benchmarks import BenchOptions
+from benchmarks.machine import described
 from recurra.data.files import TextSource
 from recurra.tasks.text.estimator import TextModel
 

@@ -21,11 +21,11 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
-from recurra.bench import BenchOptions
-from recurra.bench.labels_peer import TorchMember, step
-from recurra.bench.layers import interleaved
-from recurra.bench.machine import described
-from recurra.bench.trained import train
+from benchmarks import BenchOptions
+from benchmarks.labels_peer import TorchMember, step
+from benchmarks.machine import described
+from benchmarks.timing import interleaved
+from benchmarks.trained import train
 from recurra.data.batches import Batches
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import Member
@@ -118,24 +118,32 @@ SETS: Final[dict[str, Set]] = {
 }
 
 
+PARTS: Final = {
+    "steps": "nsmc-sample",
+    **{name: each.needs for name, each in SETS.items()},
+    "lines": SETS["trec"].needs,
+}
+"""What is measured, in this order, and what it needs in the folder of data."""
+
+
 def run(options: BenchOptions) -> None:
-    """Measure what `--only` names ("steps", "lines", or sets), or everything.
+    """Measure what `--only` names, or everything there are data of.
 
     Raises:
-        OptionError: no folder was given.
+        OptionError: nothing is named by `--only`, or its data are not there.
         TrainingError: a training failed.
     """
-    data = options.folder("labels", SETS)
+    selected = options.select("labels", PARTS)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="recurra-bench-") as folder:
         made = Path(folder)
-        if options.asks("steps"):
-            rows += _steps(options)
-        for name, each in SETS.items():
-            if options.asks(name) and (data / each.needs).exists():
-                rows += _quality(name, each, options, made)
-        if options.asks("lines"):
-            rows += _lines(options, made)
+        for name in selected:
+            if name == "steps":
+                rows += _steps(options)
+            elif name == "lines":
+                rows += _lines(options, made)
+            else:
+                rows += _quality(name, SETS[name], options, made)
     print(json.dumps({"bench": "labels", "rows": rows, "machine": described()}))
 
 
@@ -185,10 +193,7 @@ def _best(report: dict[str, Any], metric: str) -> dict[str, Any]:
 def _lines(options: BenchOptions, made: Path) -> Iterator[dict[str, Any]]:
     """Lines a second from standard input, after start: the test part over and over."""
     assert options.data is not None
-    trec = SETS["trec"]
-    if not (options.data / trec.needs).exists():
-        return
-    sources, given = trec.given(options.data, made)
+    sources, given = SETS["trec"].given(options.data, made)
     out = made / "lines"
     train("labels", sources, out, **given, minutes=options.minutes)
     texts = [
@@ -217,8 +222,6 @@ def _steps(options: BenchOptions) -> Iterator[dict[str, Any]]:
     """A training step of one member on NSMC, and of its peers, interleaved."""
     assert options.data is not None
     file = options.data / "nsmc-sample" / "train.tsv"
-    if not file.exists():
-        return
     settings = LabelOptions(ensemble=1, steps=1)
     dataset = EncodedDataset.of(read([file], settings), settings.tokens)
     found = plan_model(settings, dataset, Precision(False, "as asked"), torch.device("cpu"))

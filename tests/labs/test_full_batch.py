@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from laws import path
+from recurra.labs.training.full_batch import Regressor, descend
 from recurra.nn import GRU, LSTM, RNN
-from recurra.training.full_batch import Regressor, descend
 
 
 def problem() -> tuple[Tensor, Tensor]:
