@@ -1,4 +1,4 @@
-// The Python face. Addresses and sizes come checked by the callers (core/native_path.py, core/again.py); arrays are
+// The Python face. Addresses and sizes come checked by the callers (core/native_path.py, core/vjp.py); arrays are
 // checked here, where that takes no time, and a call whose arrays do not fit returns false: arrays.py says why.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>

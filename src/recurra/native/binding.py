@@ -1,6 +1,6 @@
 """The compiled kernels, or why there are none; and what runs inference, they or NumPy.
 
-Their callers are the modules beside this one (NumPy), `core/native_path.py` and `core/again.py`.
+Their callers are the modules beside this one (NumPy), `core/native_path.py` and `core/vjp.py`.
 RECURRA_NATIVE=off does without them, as if they were not built.
 """
 
