@@ -11,7 +11,7 @@ import click
 
 from benchmarks import BenchOptions
 from recurra.cli import main
-from recurra.cli.commands import Argument, Command
+from recurra.console.commands import Argument, Command
 from recurra.errors import OptionError
 
 BENCHES: Final = {

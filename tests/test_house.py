@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from token import NAME
 
@@ -61,18 +61,22 @@ def floor(name: str) -> int:
     return next(number for number, names in enumerate(FLOORS) if name in names)
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Rooms of recurra that a module imports, anywhere in it, but where only types are checked."""
+def running(path: Path) -> Iterator[ast.AST]:
+    """All that a module consists of, but what only type checkers read."""
     tree = ast.parse(path.read_text("utf-8"))
     typing_only = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
+        for each in node.body
+        for inner in ast.walk(each)
     }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
+    return (node for node in ast.walk(tree) if id(node) not in typing_only)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Rooms of recurra that a module imports, anywhere in it, but where only types are checked."""
+    for node in running(path):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -113,6 +117,59 @@ def test_arrows_point_down(path: Path) -> None:
         # On the floor of data, search, judge and bundle each stands for itself.
         if used not in BESIDE and own not in BESIDE and low == high:
             pytest.fail(f"{where}, its neighbour")
+
+
+# -- circles ------------------------------------------------------------------------------------
+
+
+def names() -> dict[str, Path]:
+    """Dotted name -> file of every module, the compiled one by the file of its types."""
+    found = {}
+    for path in [*modules(), *SOURCE.rglob("*.pyi")]:
+        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path: Path, known: Collection[str]) -> set[str]:
+    """The modules that a module imports, at its top or later, but where only types are checked.
+
+    A package that a module is in is loaded before it and is no use of it, unless it is named. A
+    name that is made while the program runs (`f"recurra.tasks.{task}.trainer"`) names no module:
+    whoever asks knows none of those that may come.
+    """
+    found: set[str] = set()
+    for node in running(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            each = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= each & set(known) or {str(node.module)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            name = node.args[0]
+            found |= {str(name.value)} if isinstance(name, ast.Constant) else set()
+    return found & set(known)
+
+
+def circles(uses: Mapping[str, set[str]]) -> list[set[str]]:
+    """The modules that reach themselves, with those that they reach on the way and back."""
+    reach = {name: set(used) for name, used in uses.items()}
+    for middle in uses:  # Warshall 1962
+        for found in reach.values():
+            if middle in found:
+                found |= reach[middle]
+    loops = {frozenset(b for b in reach[a] if a in reach[b]) for a in uses if a in reach[a]}
+    return sorted(map(set, loops), key=min)
+
+
+def test_imports_run_in_no_circle() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [{"b", "c"}]
+    known = names()
+    # The package itself resolves its public names when they are first used.
+    uses = {name: imported(path, known) - {name} for name, path in known.items()}
+    assert "recurra.core.loop" in uses["recurra.core.scan"]
+    found = circles(uses)
+    assert found == [], [{name: uses[name] & each for name in each} for each in found]
 
 
 def test_a_task_does_not_use_another() -> None:

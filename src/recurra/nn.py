@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from recurra.core.arguments import Path, Traced
 from recurra.core.attention import Attention, Looked, Memory
 from recurra.core.dropout import LockedDropout
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.options import Options
 from recurra.core.ragged import Ragged
-from recurra.core.scan import Path, Traced
 from recurra.core.state import HiddenState, LSTMState, State, stack_layers
 
 __all__ = [

@@ -11,7 +11,7 @@ from benchmarks.translate_peer import (
     TorchTranslator,
     translate_seconds,
 )
-from recurra.labs import translate
+from recurra.labs import four_sentences
 from recurra.labs.training.one_sentence import BEGIN, Translator
 
 
@@ -43,9 +43,9 @@ def test_word_by_word_says_what_one_call_does() -> None:
 
 
 def test_the_sentences_are_those_of_the_lab() -> None:
-    assert (len(translate.ENGLISH), len(translate.KOREAN), translate.HIDDEN) == SIZES
+    assert (len(four_sentences.ENGLISH), len(four_sentences.KOREAN), four_sentences.HIDDEN) == SIZES
     for pair, source, target in zip(
-        PAIRS, translate.ENGLISH.rows, translate.KOREAN.rows, strict=True
+        PAIRS, four_sentences.ENGLISH.rows, four_sentences.KOREAN.rows, strict=True
     ):
         assert torch.equal(pair.source, source)
         assert torch.equal(pair.target, target)

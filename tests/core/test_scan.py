@@ -10,9 +10,11 @@ from torch import Tensor
 
 import laws
 from recurra.core import native_path, torch_path
+from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
+from recurra.core.loop import loop
 from recurra.core.ragged import Ragged
-from recurra.core.scan import choose, loop, scan, scan_states
+from recurra.core.scan import choose, scan, scan_states
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.errors import OptionError
 from recurra.native import absent
@@ -60,11 +62,11 @@ def steps_of(*values: float) -> Tensor:
 def test_the_loop_told_by_heart() -> None:
     x = steps_of(1, 10, 100, 1000)
     first = HiddenState(torch.tensor([[5.0]]))
-    traced = loop(Sum(), x, ONE, first)
+    traced = loop(ScanArguments(Sum(), x, ONE, first))
     assert traced.output.flatten().tolist() == [6, 16, 116, 1116]
     assert traced.states.hidden.flatten().tolist() == [6, 16, 116, 1116]
     assert traced.state.hidden.item() == 1116
-    backwards = loop(Sum(), x, ONE, first, reverse=True)
+    backwards = loop(ScanArguments(Sum(), x, ONE, first, reverse=True))
     assert backwards.output.flatten().tolist() == [1116, 1115, 1105, 1005]
     assert backwards.state.hidden.item() == 1116
 
@@ -73,20 +75,29 @@ def test_the_loop_with_cuts_told_by_heart() -> None:
     x = steps_of(1, 10, 100, 1000)
     first = HiddenState(torch.tensor([[5.0]]))
     cut = torch.tensor([[False, False, True, False]])
-    assert loop(Sum(), x, ONE, first, resets=cut).output.flatten().tolist() == [6, 16, 100, 1100]
-    backwards = loop(Sum(), x, ONE, first, resets=cut, reverse=True)
+    assert loop(ScanArguments(Sum(), x, ONE, first, resets=cut)).output.flatten().tolist() == [
+        6,
+        16,
+        100,
+        1100,
+    ]
+    backwards = loop(ScanArguments(Sum(), x, ONE, first, resets=cut, reverse=True))
     assert backwards.output.flatten().tolist() == [11, 10, 1105, 1005]
     assert backwards.state.hidden.item() == 11
     at_start = torch.tensor([[True, False, False, False]])
-    assert loop(Sum(), x, ONE, first, resets=at_start).output.flatten().tolist()[0] == 1
-    left = loop(Sum(), x, ONE, first, resets=at_start, reverse=True)
+    assert (
+        loop(ScanArguments(Sum(), x, ONE, first, resets=at_start)).output.flatten().tolist()[0] == 1
+    )
+    left = loop(ScanArguments(Sum(), x, ONE, first, resets=at_start, reverse=True))
     assert left.output.flatten().tolist()[0] == 1116
     assert left.state.hidden.item() == 0
 
 
 def test_the_loop_stops_at_the_end_of_each_row() -> None:
     rows = Ragged.from_list([torch.tensor([[1.0], [2.0]]), torch.zeros(0, 1), torch.ones(3, 1)])
-    traced = loop(Sum(), rows, ONE, HiddenState(torch.tensor([[10.0], [20.0], [30.0]])))
+    traced = loop(
+        ScanArguments(Sum(), rows, ONE, HiddenState(torch.tensor([[10.0], [20.0], [30.0]])))
+    )
     assert traced.output.values.flatten().tolist() == [11, 13, 31, 32, 33]
     assert traced.state.hidden.flatten().tolist() == [13, 20, 33]
     assert traced.states.hidden.squeeze(-1).tolist() == [[11, 13, 0], [0, 0, 0], [31, 32, 33]]

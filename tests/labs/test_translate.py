@@ -11,11 +11,11 @@ import torch
 from rich.console import Console
 
 from recurra import labs
-from recurra.labs import LabContext, translate
+from recurra.labs import LabContext, four_sentences, translate
 from recurra.labs.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 from recurra.nn import Ragged
 
-TARGETS = tuple(target for _, target in translate.PAIRS)
+TARGETS = tuple(target for _, target in four_sentences.PAIRS)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_batch_of_all_four_gets_there_in_under_a_second(done: Done) -> None:
 def test_what_breaks_without_teacher_forcing_and_with_it_alone(done: Done) -> None:
     result, out, folder = done
     truth, half, own = result.fed.values()
-    early = translate.EARLY - 1
+    early = four_sentences.EARLY - 1
     assert truth.exact < own.exact < math.inf
     assert truth.forced[early] > truth.free[early] + 0.1
     assert abs(own.forced[early] - own.free[early]) < 0.1
@@ -61,13 +61,13 @@ def test_what_breaks_without_teacher_forcing_and_with_it_alone(done: Done) -> No
 
 
 def test_words_are_numbered_behind_begin_and_end_and_come_back() -> None:
-    for side, given in ((translate.ENGLISH, 15), (translate.KOREAN, 11)):
+    for side, given in ((four_sentences.ENGLISH, 15), (four_sentences.KOREAN, 11)):
         assert len(side.words) == given == len(set(side.words))
         for row, sentence in zip(side.rows, side.sentences, strict=True):
-            assert row[-1] == translate.END
-            assert int(row[:-1].min()) >= translate.FIRST
+            assert row[-1] == four_sentences.END
+            assert int(row[:-1].min()) >= four_sentences.FIRST
             assert side.text(row.tolist()) == sentence
-    assert translate.KOREAN.text([0, 2]) == "<begin> 우리는"
+    assert four_sentences.KOREAN.text([0, 2]) == "<begin> 우리는"
 
 
 def test_before_each_word_stands_the_one_before_it() -> None:
@@ -76,20 +76,22 @@ def test_before_each_word_stands_the_one_before_it() -> None:
 
 
 def test_fed_the_truth_word_by_word_is_one_call() -> None:
-    model, targets = translate.translator(1), translate.KOREAN.ragged
+    model, targets = translate.translator(1), four_sentences.KOREAN.ragged
     truth = targets.padded()
     own = torch.zeros_like(truth, dtype=torch.bool)
-    walked = torch.stack(translate.walk(model, translate.ENGLISH.ragged, truth, own), 1)
-    together = model.forced(translate.ENGLISH.ragged, translate.shifted(targets))
+    walked = torch.stack(translate.walk(model, four_sentences.ENGLISH.ragged, truth, own), 1)
+    together = model.forced(four_sentences.ENGLISH.ragged, translate.shifted(targets))
     torch.testing.assert_close(walked[targets.mask()], together)
 
 
 def test_fed_itself_it_says_what_it_does_in_use() -> None:
-    model, truth = translate.translator(2), translate.KOREAN.ragged.padded()
-    own = torch.ones(len(truth), translate.MOST, dtype=torch.bool)
-    longer = torch.nn.functional.pad(truth, (0, translate.MOST - truth.shape[1]))
-    said = torch.stack(translate.walk(model, translate.ENGLISH.ragged, longer, own), 1).argmax(2)
-    texts = tuple(translate.KOREAN.text(row.tolist()) for row in said)
+    model, truth = translate.translator(2), four_sentences.KOREAN.ragged.padded()
+    own = torch.ones(len(truth), four_sentences.MOST, dtype=torch.bool)
+    longer = torch.nn.functional.pad(truth, (0, four_sentences.MOST - truth.shape[1]))
+    said = torch.stack(translate.walk(model, four_sentences.ENGLISH.ragged, longer, own), 1).argmax(
+        2
+    )
+    texts = tuple(four_sentences.KOREAN.text(row.tolist()) for row in said)
     assert texts == translate.translate(model)
 
 
@@ -97,13 +99,16 @@ def test_what_is_right_behind_an_error_is_counted_one_by_one() -> None:
     model, right, count = translate.translator(0), 0.0, 0
     for _ in descend(
         model,
-        [Pair(translate.ENGLISH.rows[k % 4], translate.KOREAN.rows[k % 4]) for k in range(800)],
+        [
+            Pair(four_sentences.ENGLISH.rows[k % 4], four_sentences.KOREAN.rows[k % 4])
+            for k in range(800)
+        ],
         rate=0.05,
     ):
         pass
     with torch.no_grad():
-        for k, row in enumerate(translate.KOREAN.rows):
-            first = model.read(translate.ENGLISH.ragged.select([k]))
+        for k, row in enumerate(four_sentences.KOREAN.rows):
+            first = model.read(four_sentences.ENGLISH.ragged.select([k]))
             for place in range(len(row) - 1):
                 for other in set(range(2, 13)) - {int(row[place])}:
                     state, word, good = first, torch.tensor([BEGIN]), 0

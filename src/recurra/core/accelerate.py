@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.core import cells
+from recurra.core.arguments import Scanned
 from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop
 from recurra.core.projection import SAVED
 from recurra.core.ragged import Ragged, inverse, take, unpacking
-from recurra.core.scan import Scanned, choose, scan
+from recurra.core.scan import choose, scan
 from recurra.core.stacked import forward
 from recurra.core.variants import Projected
 from recurra.native.binding import absent

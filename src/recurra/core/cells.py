@@ -1,4 +1,4 @@
-"""One step of each cell, written as its equations: the oracle of every faster path.
+"""One step of each cell, written as its equations; over time it is the oracle, see loop.py.
 
 A cell knows no time, padding, direction or stacking. `projected` is the input's share of the gates,
 W_x x_t + b_x, which for all steps is one matrix product and is made before time is walked.

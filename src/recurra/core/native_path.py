@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from recurra.core import torch_path
+from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
+from recurra.core.loop import loop
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.native.binding import BATCH_FIRST, CELLS, RAGGED, absent, kernels
@@ -70,19 +72,15 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     return ""
 
 
-def walk(
-    cell: Cell[S], x: X, weights: Weights, first: S | None, reverse: bool, resets: Tensor | None
-) -> tuple[X, S]:
-    """Return output and last state; all arguments are checked already."""
-    output, last, _ = _walk(cell, x, weights, first, reverse, resets, False)
+def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:
+    """Return output and last state; all is checked already, and what rows begin with is zeros."""
+    output, last, _ = _walk(arguments, every=False)
     return output, last
 
 
-def walk_states(
-    cell: Cell[S], x: X, weights: Weights, first: S | None, reverse: bool, resets: Tensor | None
-) -> tuple[X, S, S]:
+def walk_states(arguments: ScanArguments[X, S]) -> tuple[X, S, S]:
     """Return output, last state, and the state after each step, leaves (B, T, H)."""
-    output, last, cells = _walk(cell, x, weights, first, reverse, resets, True)
+    output, last, cells = _walk(arguments, every=True)
     shown: dict[str, Tensor] = {}
     for name, values in (("hidden", output), ("cell", cells)):
         if values is not None:
@@ -110,15 +108,10 @@ class _Call(NamedTuple):
     sizes: tuple[bool, int, int, int, int, int, int, int, int, bool, int]
 
 
-def _walk(
-    cell: Cell[S],
-    x: X,
-    weights: Weights,
-    first: S | None,
-    reverse: bool,
-    resets: Tensor | None,
-    every: bool,
-) -> tuple[X, S, X | None]:
+def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | None]:
+    cell, x, first, resets = arguments.cell, arguments.x, arguments.state, arguments.resets
+    weights: Weights = arguments.weights
+    reverse = arguments.reverse
     if isinstance(x, Ragged):
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
@@ -283,8 +276,6 @@ def _by_loop(
     call: _Call, sources: list[Tensor | None], slopes: tuple[Tensor | None, ...], needs: Any
 ) -> list[Tensor | None]:
     """Return gradients that can be differentiated again: those of the oracle."""
-    from recurra.core.scan import loop  # there the paths are chosen, this one among them
-
     again = torch.is_grad_enabled()
     with torch.enable_grad():
         # Views keep the graph of the sources, and are leaves of this one.
@@ -300,15 +291,9 @@ def _by_loop(
         first: State | None = None
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
-        rows = x if call.lengths is None else Ragged(x, call.lengths)
-        traced = loop(
-            call.cell,
-            rows,  # type: ignore[type-var]
-            Weights(w_ih, w_hh, b_ih, b_hh),
-            first,
-            reverse=call.reverse,
-            resets=call.resets,
-        )
+        rows: Any = x if call.lengths is None else Ragged(x, call.lengths)
+        weights = Weights(w_ih, w_hh, b_ih, b_hh)
+        traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
         results: list[Tensor | None] = [output, traced.state.hidden, None, None]
         if isinstance(traced.state, LSTMState):

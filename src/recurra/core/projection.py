@@ -15,45 +15,40 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear, pad
 
-from recurra.core.cells import Weights
+from recurra.core.arguments import ScanArguments, first_state
+from recurra.core.cells import LSTM
 from recurra.core.ragged import Ragged
 from recurra.core.state import LSTMState
+from recurra.core.variants import Projected
 
 SAVED = 320
 """H - P up to which it is faster to fold; from there on torch's steps are, which project each."""
 
 X = TypeVar("X", Tensor, Ragged)
 
-Walk = Callable[[X, Weights, LSTMState | None], tuple[X, LSTMState, LSTMState | None]]
-
 
 def walk(
-    x: X,
-    weights: Weights,
-    weight_hr: Tensor,
-    first: LSTMState | None,
-    reverse: bool,
-    resets: Tensor | None,
-    plain: Walk[X],
+    arguments: ScanArguments[X, LSTMState],
+    plain: Callable[[ScanArguments[X, LSTMState]], tuple[X, LSTMState, LSTMState | None]],
 ) -> tuple[X, LSTMState, LSTMState | None]:
     """Return output (B, T, P), last state, and the state after each step where `plain` gives it.
 
     Args:
-        x: (B, T, F), or Ragged with values (N, F).
-        weights: of the projected LSTM, hidden (4*H, P).
-        weight_hr: (P, H).
-        first: hidden (B, P), cell (B, H); zeros where None.
-        reverse: rows are read from their last step on.
-        resets: where rows are cut, (B, T), see scan.
+        arguments: of the projected LSTM: weights.hidden (4*H, P), weight_hr (P, H); the first
+            state's hidden (B, P), cell (B, H).
         plain: walks an LSTM without a projection.
     """
+    cell, x, weights, reverse = arguments.cell, arguments.x, arguments.weights, arguments.reverse
+    assert type(cell) is Projected
+    weight_hr = cell.weight
+    first = None if arguments.state is None else first_state(arguments)
     wide = weights._replace(hidden=weights.hidden @ weight_hr)
     begun = None
     if first is not None:
         begun = LSTMState(torch.zeros_like(first.cell), first.cell)
-        x = _with_first(x, first.hidden, reverse, resets)
+        x = _with_first(x, first.hidden, reverse, arguments.resets)
         wide = wide._replace(input=torch.cat([weights.input, weights.hidden], 1))
-    output, last, every = plain(x, wide, begun)
+    output, last, every = plain(ScanArguments(LSTM, x, wide, begun, reverse, arguments.resets))
     hidden = linear(last.hidden, weight_hr)
     if first is not None:
         hidden = torch.where(_steps(x).to(hidden.device)[:, None] > 0, hidden, first.hidden)

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from recurra.core.arguments import Path, ScanArguments, Scanned, Traced
 from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop, drop_locked, dropout
 from recurra.core.options import DEFAULTS, Options, complete, spelled_out
 from recurra.core.parameters import Parts, Shapes, assemble, reset, shapes
 from recurra.core.ragged import Ragged, check_lengths
-from recurra.core.scan import Path, Scanned, Traced, choose, walk, walk_states
+from recurra.core.scan import choose, walk, walk_states
 from recurra.core.stacked import forward
 from recurra.core.state import State, stack, stack_layers
 from recurra.core.validation import check_input, check_state
@@ -273,7 +274,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def _forward(self, x: X, state: S | None, resets: Tensor | None) -> tuple[X, S]:
         def scan(below: X, parts: Parts[S], first: S | None, reverse: bool) -> Scanned[X, S]:
             cell, weights, fresh = parts
-            return walk(cell, below, weights, first, reverse, resets, fresh)
+            return walk(ScanArguments(cell, below, weights, first, reverse, resets, fresh))
 
         top, results = self._climb(x, state, scan)
         return top, stack_layers([result.state for result in results])
@@ -281,7 +282,8 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def _trace(self, x: X, state: S | None, resets: Tensor | None) -> Traced[X, S]:
         def scan(below: X, parts: Parts[S], first: S | None, reverse: bool) -> Traced[X, S]:
             cell, weights, fresh = parts
-            return walk_states(cell, below, weights, first, reverse, resets, fresh)
+            arguments = ScanArguments(cell, below, weights, first, reverse, resets, fresh)
+            return walk_states(arguments)
 
         top, results = self._climb(x, state, scan)
         last = stack_layers([result.state for result in results])

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from recurra.core.arguments import ScanArguments
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 
@@ -60,25 +61,20 @@ class Pieces(NamedTuple):
 
 
 def in_pieces(
-    x: X,
-    first: S,
-    fresh: S | None,
-    reverse: bool,
-    resets: Tensor,
-    walk: Callable[[Ragged, S], tuple[Ragged, S, S | None]],
+    arguments: ScanArguments[X, S],
+    walk: Callable[[ScanArguments[Ragged, S]], tuple[Ragged, S, S | None]],
 ) -> tuple[X, S, S | None]:
     """Return output, last state and, where `walk` gives it, the state after each step.
 
     For what can walk rows, but knows no cuts, or no state other than zeros after one.
 
     Args:
-        x: (B, T, F), or Ragged with values (N, F).
-        first: state at the beginning of each row, leaves (B, H).
-        fresh: state after a cut, leaves (H,); zeros without.
-        reverse: rows are read from their last step on.
-        resets: where rows are cut, (B, T).
+        arguments: with a state and resets.
         walk: walks rows without cuts from first states.
     """
+    x, first, resets, reverse = arguments.x, arguments.state, arguments.resets, arguments.reverse
+    assert first is not None
+    assert resets is not None
     if isinstance(x, Ragged):
         rows = x
     else:
@@ -86,7 +82,10 @@ def in_pieces(
         rows = Ragged(x.reshape(batch * steps, -1), torch.full((batch,), steps))
     pieces = Pieces.of(rows.lengths, resets.cpu())
     cut = Ragged(rows.values, pieces.lengths)
-    output, lasts, states = walk(cut, pieces.enter(first, fresh, reverse))
+    begun = pieces.enter(first, arguments.fresh, reverse)
+    output, lasts, states = walk(
+        ScanArguments(arguments.cell, cut, arguments.weights, begun, reverse)
+    )
     whole = rows.beside(output.values)
     if states is not None:
         inside = cut.mask()

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from recurra.core.arguments import Scanned, Traced
 from recurra.core.ragged import Ragged, beside
-from recurra.core.scan import Scanned, Traced
 
 X = TypeVar("X", Tensor, Ragged)
 R = TypeVar("R", Scanned[Any, Any], Traced[Any, Any])

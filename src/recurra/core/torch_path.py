@@ -2,7 +2,7 @@
 
 Below it, oneDNN runs an LSTM on a CPU and cuDNN everything on a GPU. Rows of unequal length are
 packed as torch packs them; an LSTM's on a CPU are padded in buckets of similar length, since oneDNN
-takes no packed rows and is twice as fast. Rows that are reset come in pieces (see cuts.py).
+takes no packed rows and is twice as fast. Rows that are reset come in pieces (see resets.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from recurra.core.arguments import ScanArguments, first_state
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.ragged import (
     Ragged,
@@ -71,8 +72,10 @@ def engine(cell: Cell[Any], like: Tensor) -> str:
     return "torch"
 
 
-def walk(cell: Cell[S], x: X, weights: Weights, first: S, reverse: bool) -> tuple[X, S]:
-    """Return output and last state; all arguments are checked already."""
+def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:
+    """Return output and last state; all arguments are checked already, resets none."""
+    cell, x, weights, reverse = arguments.cell, arguments.x, arguments.weights, arguments.reverse
+    first = first_state(arguments)
     if not isinstance(x, Ragged):
         return _even(cell, x, weights, first, reverse)
     values, last = _uneven(cell, x.values, x.lengths, weights, first, reverse)

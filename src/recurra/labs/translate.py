@@ -6,76 +6,36 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, NamedTuple, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from recurra.labs.context import LabContext
+from recurra.labs.four_sentences import (
+    BATCHED_RATE,
+    BATCHES,
+    CURVE,
+    ENGLISH,
+    EVERY,
+    FED,
+    FED_RATE,
+    FIRST,
+    GOAL,
+    HIDDEN,
+    KOREAN,
+    MOST,
+    PAIRS,
+    RATE,
+    SEEDS,
+    SHARES,
+    STEPS,
+)
 from recurra.labs.render import translate as render
 from recurra.labs.training.one_sentence import BEGIN, Pair, Translator, descend, one_thread
 from recurra.nn import Ragged
-
-PAIRS: Final = (
-    ("we like apples.", "우리는 사과를 좋아한다."),
-    ("seoul is quite big.", "서울은 꽤 크다."),
-    ("seoul is a city beside wide rivers.", "서울은 넓은 강가의 도시이다."),
-    ("seoul is quite easy to love.", "서울은 사랑하기 꽤 쉽다."),
-)
-END, FIRST = 1, 2
-"""A number that no word has (as `BEGIN`), and the first that one has."""
-HIDDEN, RATE, STEPS, EVERY = 16, 0.01, 5000, 1000
-MOST = 12
-"""Words after which a translation is cut off."""
-BATCHED_RATE, GOAL, BATCHES = 0.05, 0.0125, 500
-SHARES: Final = (0.0, 0.5, 1.0)
-"""Of a decoder's own words among those that it is fed to learn."""
-FED_RATE, FED, SEEDS = 0.02, 150, 7
-CURVE, EARLY = 60, 10
-"""Batches after each of which words are counted; that whose counts are told."""
-
-
-@final
-@dataclass(frozen=True)
-class Words:
-    """One side of the pairs: the words, numbered as they first come, and its sentences."""
-
-    sentences: tuple[str, ...]
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """Every word once."""
-        return tuple(dict.fromkeys(" ".join(self.sentences).split()))
-
-    def __len__(self) -> int:
-        """Numbers there are, those of begin and end too."""
-        return FIRST + len(self.words)
-
-    @cached_property
-    def rows(self) -> tuple[Tensor, ...]:
-        """Each sentence as its numbers and end, (T,)."""
-        return tuple(
-            torch.tensor([*(FIRST + self.words.index(word) for word in each.split()), END])
-            for each in self.sentences
-        )
-
-    @property
-    def ragged(self) -> Ragged:
-        """All sentences as one batch, values (N,)."""
-        return Ragged.from_list(self.rows)
-
-    def text(self, ids: Sequence[int]) -> str:
-        """The words of numbers, up to the end."""
-        before = list(ids[: ids.index(END)] if END in ids else ids)
-        return " ".join(self.words[k - FIRST] if k >= FIRST else "<begin>" for k in before)
-
-
-ENGLISH: Final = Words(tuple(source for source, _ in PAIRS))
-KOREAN: Final = Words(tuple(target for _, target in PAIRS))
 
 
 def translator(seed: int) -> Translator:

@@ -37,8 +37,6 @@ class Model(ABC, Generic[Options, Net]):
     """
 
     task: ClassVar[Task]
-    baselines: ClassVar[str]
-    """The file of a run that the baselines are kept in."""
 
     _run: Run | None = None
     _network: Net | None = None

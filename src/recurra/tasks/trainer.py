@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, TrainingError
 from recurra.networks.network import Network
 from recurra.runtime.certificate import CERTIFICATE, Certificate
-from recurra.tasks.model import Model
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.training import Training, TrainingData
 from recurra.training import processes, session
@@ -28,6 +27,9 @@ from recurra.training.optimiser import Rates
 from recurra.training.plan import Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
+
+if TYPE_CHECKING:
+    from recurra.tasks.model import Model
 
 Data = TypeVar("Data", bound=TrainingData)
 Net = TypeVar("Net", bound=Network)
@@ -165,7 +167,7 @@ def resume(
         network = training.build(config["inference"]["architecture"]).to(device)
     # What is missing or damaged is told now, not when hours of training have passed.
     model._load_parts(run, config["inference"])
-    run.check(model.baselines, *([WEIGHTS] if run.history() else []))
+    run.check(training.baselines, *([WEIGHTS] if run.history() else []))
     _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
 
 

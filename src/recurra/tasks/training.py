@@ -59,6 +59,7 @@ class Training(Generic[Options, Data, Net]):
         seconds_to_judge: (network, data, options) -> how long the report is going to take.
         judge: (model, network, data, facts): write the report and the model card of a model that
             stands on its run; the facts are of how the training went.
+        baselines: the file of a run that `prepare` keeps the baselines in.
         small: whether its products are small: bfloat16 has to be faster for these.
         several: whether several processes can train one model, each on its share of every batch.
     """
@@ -73,6 +74,7 @@ class Training(Generic[Options, Data, Net]):
     training_task: Callable[[Net, Data, dict[str, Any]], TrainingTask[Any]]
     seconds_to_judge: Callable[[Net, Data, Options], float]
     judge: Callable[[Any, Net, Data, dict[str, Any]], None]
+    baselines: str
     small: bool = False
     several: bool = False
 

@@ -5,6 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recurra.labs.context import LabContext
+from recurra.labs.four_sentences import (
+    EARLY,
+    ENGLISH,
+    EVERY,
+    FED,
+    HIDDEN,
+    KOREAN,
+    PAIRS,
+    RATE,
+    STEPS,
+)
 from recurra.show.picture import BLUE, ORANGE
 
 if TYPE_CHECKING:
@@ -17,8 +28,6 @@ WAYS = ("the truth", "half and half", "its own words")
 
 def begin(context: LabContext) -> None:
     """Say what is learnt, from what."""
-    from recurra.labs.translate import ENGLISH, HIDDEN, KOREAN, PAIRS, RATE, STEPS
-
     context.say(
         f"{len(PAIRS)} pairs, {len(ENGLISH.words)} English and {len(KOREAN.words)} Korean words, "
         f"GRUs of {HIDDEN} units. One sentence a step, {STEPS:,} steps of SGD {RATE}; the decoder "
@@ -28,8 +37,6 @@ def begin(context: LabContext) -> None:
 
 def tell(context: LabContext, r: Translate) -> None:
     """Print the losses, the translations, what each way of feeding gives, and the answer."""
-    from recurra.labs.translate import EARLY, EVERY, FED, PAIRS
-
     context.table(
         ("steps", "mean loss a word"),
         [

@@ -48,7 +48,6 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
     """
 
     task = LABELS
-    baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------
 

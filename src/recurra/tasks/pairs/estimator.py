@@ -47,7 +47,6 @@ class PairModel(Model[PairOptions, PairNetwork]):
     """
 
     task = PAIRS
-    baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------
 

@@ -54,7 +54,6 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
     """
 
     task = SERIES
-    baselines = report.BASELINES
 
     # -- training ---------------------------------------------------------------------------
 

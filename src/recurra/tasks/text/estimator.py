@@ -53,7 +53,6 @@ class TextModel(Model[TextOptions, TextNetwork]):
     """
 
     task = TEXT
-    baselines = "traces/baselines.safetensors"
 
     # -- training ---------------------------------------------------------------------------
 
@@ -313,9 +312,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
                 chosen on its selection part.
         """
         network = self._training().load(self.run)
-        from recurra.tasks.text.trainer import dynamic_evaluation
-
-        return dynamic_evaluation(self, network, source)
+        found: dict[str, Any] = self.task.part("trainer").dynamic_evaluation(self, network, source)
+        return found
 
 
 def opened(source: Source) -> Text:

@@ -16,8 +16,8 @@ from recurra.tasks.text import anomaly, evaluate, render, traces
 from recurra.tasks.text.anomaly import LineStatistics
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in
-from recurra.tasks.text.estimator import TextModel
 
+BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
 
 
@@ -25,12 +25,12 @@ def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
     """Keep the baselines' figures, and what each character or byte of the test part cost them."""
     arrays = {str(n): b.each.astype(np.float32) for n, b in enumerate(found) if b.each is not None}
     facts = [{"name": b.name, "nats": b.nats, "note": b.note} for b in found]
-    run.write_arrays(TextModel.baselines, arrays, {"baselines": facts})
+    run.write_arrays(BASELINES, arrays, {"baselines": facts})
 
 
 def read_baselines(run: Run) -> tuple[Baseline, ...]:
     """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(TextModel.baselines)
+    arrays, facts = run.read_arrays(BASELINES)
     return tuple(
         Baseline(each["name"], each["nats"], each["note"], arrays.get(str(number)))
         for number, each in enumerate(facts["baselines"])

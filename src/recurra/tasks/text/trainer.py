@@ -120,6 +120,7 @@ TRAINING: Final = Training(
     training_task=config.training_task,
     seconds_to_judge=_seconds_to_judge,
     judge=_judge,
+    baselines=report.BASELINES,
     several=True,
 )
 
