@@ -72,7 +72,7 @@ class PairStreamed:
 
     def _pieces(self, x: int | str) -> list[int]:
         if isinstance(x, str) and x:
-            return self.vocabulary.encode(x).tolist()
+            return [int(each) for each in self.vocabulary.encode(x)]
         known = isinstance(x, int | np.integer) and not isinstance(x, bool)
         if not known or not 0 <= int(x) < len(self.vocabulary) or x in (BEGIN, END):
             raise DataError(
@@ -87,7 +87,8 @@ class PairStreamed:
         return State({**after.arrays, _SAID: said})
 
     def _log_probabilities(self, state: State) -> NDArray[np.float64]:
-        return log_softmax(self.decoder.logits(state[_SAID]))[0]
+        found: NDArray[np.float64] = log_softmax(self.decoder.logits(state[_SAID]))[0]
+        return found
 
     def _said(self, costs: Sequence[float], state: State) -> PairStep:
         found = self._log_probabilities(state)
