@@ -60,7 +60,7 @@ def check_pool(
                 assert len(said) == len(rows)
                 for row, x, one in zip(rows.tolist(), inputs, said, strict=True):
                     alone = streams[row].push(x)
-                    assert list(one) == list(alone)
+                    assert not isinstance(one, dict) or list(one) == list(alone)
                     for own, other in zip(_plain(one), _plain(alone), strict=True):
                         if isinstance(own, str):
                             assert own == other
