@@ -60,9 +60,12 @@ def check_pool(
                 assert len(said) == len(rows)
                 for row, x, one in zip(rows.tolist(), inputs, said, strict=True):
                     alone = streams[row].push(x)
-                    assert list(one) == list(alone)
+                    assert not isinstance(one, dict) or list(one) == list(alone)
                     for own, other in zip(_plain(one), _plain(alone), strict=True):
-                        same(own, other)
+                        if isinstance(own, str):
+                            assert own == other
+                        else:
+                            same(own, other)
     assert len(live) == len(streams) > 0
     for row, each in streams.items():
         check_same_place(live.state(row), each.state)

@@ -96,6 +96,22 @@ class Linear:
         self, x: _Array, rows: _Rows | None, targets: _Rows, out: _Array, threads: int, /
     ) -> bool: ...
 
+class Stack:
+    def __init__(
+        self,
+        layers: list[Prepared],
+        head: Linear,
+        x: int,
+        projected: int,
+        h: list[int],
+        c: list[int],
+        logits: int,
+        /,
+    ) -> None: ...
+    def write(
+        self, uniform: _Array, excluded: _Rows, divisor: float, tokens: _Rows, threads: int, /
+    ) -> bool: ...
+
 def attend(
     query: _Array | None,
     keys: _Array | None,

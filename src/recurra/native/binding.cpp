@@ -13,6 +13,7 @@
 #include "fold.h"
 #include "inference.h"
 #include "scan.h"
+#include "stack.h"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -273,6 +274,28 @@ bool linear_log_likelihood(const Linear& l, nb::handle x, nb::handle rows, nb::h
   return true;
 }
 
+// From addresses of what stack.py has checked, and keeps.
+Stack* stack_of(const std::vector<const Handle*>& layers, const Linear* head, Address x, Address projected,
+                const std::vector<Address>& h, const std::vector<Address>& c, Address logits) {
+  auto* stack = new Stack{{}, head, at<float>(x), at<float>(projected), {}, {}, at<float>(logits)};
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    stack->layers.push_back(layers[l]->single);
+    stack->h.push_back(at<float>(h[l])), stack->c.push_back(at<float>(c[l]));
+  }
+  return stack;
+}
+
+bool stack_write(Stack& stack, nb::handle uniform, nb::handle excluded, double divisor, nb::handle tokens, int threads) {
+  const Lent uniform_(uniform), excluded_(excluded), tokens_(tokens, true);
+  const std::int64_t count = uniform_.size(0);
+  if (!uniform_.is<double>({count}) || !excluded_.numbers_below(-1, stack.head->outputs) || !tokens_.is<std::int64_t>({count}))
+    return false;
+  nb::gil_scoped_release free;
+  stack.write(count, uniform_.at<double>(), excluded_.at<std::int64_t>(), excluded_.size(0), divisor,
+              tokens_.at<std::int64_t>(), threads);
+  return true;
+}
+
 bool py_attend(nb::handle query, nb::handle keys, nb::handle scores, nb::handle values, nb::handle lengths,
                nb::handle owners, float scale, nb::handle context, nb::handle weights, int threads) {
   const Lent query_(query), keys_(keys), scores_(scores), values_(values), lengths_(lengths), owners_(owners),
@@ -394,6 +417,7 @@ NB_MODULE(_native, m) {
       .def("product", &linear_product, none, none, none, nb::arg())
       .def("top", &linear_top, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
       .def("log_likelihood", &linear_log_likelihood, none, none, none, nb::arg(), nb::arg());
+  nb::class_<Stack>(m, "Stack").def(nb::new_(&stack_of)).def("write", &stack_write);
   m.def("fold", &py_fold);
   m.def("attend", &py_attend, none, none, none, none, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }

@@ -2,11 +2,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <vector>
 
-#include "inference.h"
+#include "stack.h"
 
 using namespace recurra;
 
@@ -145,6 +146,29 @@ void attention() {
          R, between(1, 4));
 }
 
+void writing() {
+  const int cell = between(0, 3), H = between(1, 120), F = between(1, 60), O = between(2, 300), layers = between(1, 3);
+  const int wide = gates(cell) * H;
+  const bool narrow = between(0, 1), projected = between(0, 1);
+  std::vector<std::unique_ptr<Prepared<float>>> kept;
+  std::vector<std::vector<float>> states;
+  std::vector<float> logits = numbers<float>(O), table = numbers<float>(std::size_t(O) * (projected ? wide : F));
+  auto w = numbers<float>(std::size_t(O) * H), b = numbers<float>(O);
+  const Linear head(w.data(), b.data(), O, H, narrow);
+  Stack stack{{}, &head, projected ? nullptr : table.data(), projected ? table.data() : nullptr, {}, {}, logits.data()};
+  for (int l = 0; l < layers; ++l) {
+    const int in = l ? H : F;
+    auto w_ih = numbers<float>(std::size_t(wide) * in), w_hh = numbers<float>(std::size_t(wide) * H);
+    kept.push_back(std::make_unique<Prepared<float>>(cell, in, H, w_ih.data(), w_hh.data(), nullptr, nullptr, narrow));
+    stack.layers.push_back(kept.back().get());
+    states.push_back(numbers<float>(H)), states.push_back(numbers<float>(cell == kLstm ? H : 0));
+  }
+  for (int l = 0; l < layers; ++l) stack.h.push_back(states[2 * l].data()), stack.c.push_back(states[2 * l + 1].data());
+  const std::vector<double> uniform{0.0, 0.3, 0.999};
+  std::vector<std::int64_t> tokens(3), excluded{0};
+  stack.write(3, uniform.data(), excluded.data(), 1, 0.8, tokens.data(), between(1, 4));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -156,6 +180,7 @@ int main(int argc, char** argv) {
       i % 2 ? gathered<float>() : gathered<double>();
       products();
       attention();
+      writing();
     }
     std::printf("%s: %d calls each way, and of inference\n", name, rounds);
   }

@@ -133,6 +133,8 @@ template <class T> struct Kernels {
   void (*outer)(const Outer<T>&, void* room);
   void (*curve)(int which, const T* x, T* y, long n);  // exp, logistic, tanh: for the tests
   std::uint64_t (*digest)(const void* array, std::size_t bytes);
+  // One row's step, once what its gates have of the input (x) and of the state (g) is there; h and c in place.
+  void (*cell_step)(int cell, int hidden, const T* x, const T* g, T* h, T* c);
 };
 
 // What only inference asks for, in single precision.

@@ -175,6 +175,25 @@ class TextNetwork:
             scores.append(member.head(top, rows=rows, threads=self.threads))
         return _mean(scores)
 
+    def stack(self, logits: Array, state: State) -> native.Stack | None:
+        """What writes one stream on from its logits (1, V) and state, by itself.
+
+        None where the logits are those of several members, or the kernels are missing.
+        """
+        if len(self.members) > 1 or not native.compiled:
+            return None
+        (member,) = self.members
+        layers = member.recurrent
+        return native.Stack(
+            layers.cells,
+            member.head,
+            logits,
+            hidden=[state[hidden] for hidden, _ in layers.names],
+            memory=[state[memory] for _, memory in layers.names] if layers.has_cell else (),
+            table=member.table,
+            projected=member.projected,
+        )
+
     def look(self, state: State) -> Array:
         """Scores (B, V), as of `step`, of what follows where streams stand."""
         return _mean(

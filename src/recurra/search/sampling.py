@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, final
+from time import perf_counter
+from typing import Any, Final, Protocol, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,10 @@ from recurra.search.logits_processors import (
     top_k,
     top_p,
 )
+
+_AHEAD: Final = 64
+_SOON: Final = 0.003
+"""Tokens that a stream writes ahead of its reader at most, and seconds, about."""
 
 Logits = NDArray[np.floating[Any]]
 
@@ -152,6 +157,12 @@ class Sampling:
         self._processors(())
 
     @property
+    def plain(self) -> bool:
+        """Whether a token is drawn by the logits over the temperature, and nothing else."""
+        alone = self.top_k is None and self.top_p == 1 and self.repetition_penalty == 1
+        return alone and self.temperature > 0
+
+    @property
     def remembers(self) -> int:
         """How many of the last tokens the sampler looks at: what `sample` is to keep."""
         return self.repetition_window if self.repetition_penalty != 1 else 0
@@ -161,7 +172,7 @@ class Sampling:
         before, after = self._processors(excluded)
         if self.temperature == 0:
             return greedy(*before)
-        if self.top_k is None and self.top_p == 1 and self.repetition_penalty == 1:
+        if self.plain:
             return _draw_plainly(self.temperature, excluded)
         return draw(*before, *after)
 
@@ -232,6 +243,45 @@ def sample(
         if remember:
             recent = np.concatenate([recent, tokens[:, None]], 1)[:, -remember:]
         logits, state = stepper.step(tokens, state)
+
+
+class Written(Protocol):
+    """A stream that chooses tokens by chance and reads them: see `recurra.native.Stack`."""
+
+    def write(
+        self, uniform: Numbers, *, excluded: Integers, divisor: float, threads: int
+    ) -> Integers:
+        """Tokens (N,) at uniform (N,); -1 from where no token can be chosen."""
+        ...
+
+
+def written(
+    stack: Written,
+    value: float,
+    excluded: Sequence[int],
+    chance: np.random.Generator,
+    threads: int = 1,
+) -> Iterator[Integers]:
+    """What `sample` yields of one row by the temperature alone, tokens (1,) without end.
+
+    They are written some milliseconds ahead: one at first, then more by a call.
+
+    Raises:
+        RecurraError: the scores are not numbers.
+    """
+    divisor, count = checked_temperature(value), 1
+    left_out = np.array(sorted(set(excluded)), np.int64)
+    while True:
+        begun = perf_counter()
+        # Many uniform numbers at a time are the same numbers.
+        uniform = chance.random(count)
+        tokens = stack.write(uniform, excluded=left_out, divisor=divisor, threads=threads)
+        took = perf_counter() - begun
+        for token in tokens[:, None]:
+            if token < 0:
+                raise not_numbers()
+            yield token
+        count = min(2 * count, _AHEAD) if took < _SOON else max(count // 2, 1)
 
 
 # -- whole sequences ------------------------------------------------------------------------------

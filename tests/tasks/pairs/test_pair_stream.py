@@ -24,8 +24,8 @@ def test_choosing_the_likeliest_writes_what_a_beam_of_one_writes(
     model: PairModel, source: str
 ) -> None:
     ((wanted,),) = model.translations([source], beam=1, longest=12)
-    written: list[int] = []
     stream, total = model.stream(source), 0.0
+    written: list[int] = []
     step, looked = stream.predict(), []
     while len(written) < 12 and (piece := int(step.log_probabilities.argmax())) != model.end:
         looked.append(step.attention)
@@ -86,9 +86,9 @@ def test_a_state_of_another_source_or_model_is_refused_by_name(
     speller: PairModel, turner: PairModel
 ) -> None:
     state = speller.stream("4 0 7").state
-    for model, source in ((speller, "4 0 8"), (turner, "4 0 7")):
+    for other, source in ((speller, "4 0 8"), (turner, "4 0 7")):
         with pytest.raises(BundleError, match=r"of the run \w+/4 0 7"):
-            model.stream(source, state)
+            other.stream(source, state)
     long = "4 " * 500
     state = speller.stream(long + "7").state
     assert len(state.model) < 150

@@ -72,7 +72,7 @@ class PairStreamed:
 
     def _pieces(self, x: int | str) -> list[int]:
         if isinstance(x, str) and x:
-            return list(map(int, self.vocabulary.encode(x)))
+            return [int(each) for each in self.vocabulary.encode(x)]
         known = isinstance(x, int | np.integer) and not isinstance(x, bool)
         if not known or not 0 <= int(x) < len(self.vocabulary) or x in (BEGIN, END):
             raise DataError(

@@ -9,7 +9,7 @@ import numpy as np
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer, Writer
 from recurra.errors import DataError, OptionError
 from recurra.runtime.text import TextNetwork
-from recurra.search.sampling import Sampling, generators, sample
+from recurra.search.sampling import Sampling, generators, sample, written
 
 _CHUNK = 1024
 """Tokens of a prompt read at a time."""
@@ -83,15 +83,20 @@ def _written(
     seen = ids[apart:] if prompt else ids[:0]
     recent = seen[None, -max(1, sampling.remembers) :][rows]
     writers = [Writer(vocabulary) for _ in range(count)]
-    stream = sample(
-        network,
-        logits[rows],
-        state.select(rows),
-        sampling.sampler(vocabulary.silent),
-        generators(seed, count),
-        recent=recent,
-        remember=sampling.remembers,
-    )
+    chance = generators(seed, count)
+    stack = network.stack(logits, state) if count == 1 and sampling.plain else None
+    if stack is not None:
+        stream = written(stack, sampling.temperature, vocabulary.silent, chance[0], network.threads)
+    else:
+        stream = sample(
+            network,
+            logits[rows],
+            state.select(rows),
+            sampling.sampler(vocabulary.silent),
+            chance,
+            recent=recent,
+            remember=sampling.remembers,
+        )
     for tokens in stream:
         chosen = zip(writers, tokens.tolist(), strict=True)
         yield tuple(writer.write(token) for writer, token in chosen)
