@@ -1,4 +1,4 @@
-// The Python face. Addresses and sizes come checked by the callers (core/native_path.py, core/vjp.py); arrays are
+// The Python face. Tensors, addresses and sizes come checked by the callers (core/native_path.py, core/vjp.py); arrays are
 // checked here, where that takes no time, and a call whose arrays do not fit returns false: arrays.py says why.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
@@ -19,15 +19,35 @@ using namespace recurra;
 
 namespace {
 
+// Where a tensor's numbers are, which lie side by side; nowhere where there is none.
+struct Pointer {
+  void* at = nullptr;
+  template <class T> T* as() const { return static_cast<T*>(at); }
+};
+
+}  // namespace
+
+template <> struct nanobind::detail::type_caster<Pointer> {
+  NB_TYPE_CASTER(Pointer, const_name("torch.Tensor | None"))
+  bool from_python(handle tensor, std::uint8_t, cleanup_list*) noexcept {
+    value.at = nullptr;
+    if (tensor.is_none()) return true;
+    static PyObject* const ask = PyUnicode_InternFromString("data_ptr");
+    PyObject* given[] = {nullptr, tensor.ptr()};
+    PyObject* const found = PyObject_VectorcallMethod(ask, given + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+    if (found) value.at = PyLong_AsVoidPtr(found);
+    Py_XDECREF(found);
+    const bool failed = PyErr_Occurred() != nullptr;
+    PyErr_Clear();
+    return !failed;
+  }
+};
+
+namespace {
+
 using Address = std::uintptr_t;  // 0: not given
 
 template <class T> T* at(Address a) { return reinterpret_cast<T*>(a); }
-
-Shape shape(int cell, int kind, std::int64_t batch, std::int64_t steps, std::int64_t features, std::int64_t hidden,
-            Address lengths, Address resets, bool reverse, int threads) {
-  return {cell,    kind,    batch, steps, features, hidden, at<const std::int64_t>(lengths), at<const std::uint8_t>(resets),
-          reverse, threads};
-}
 
 // An array as Python lends it out; nothing where it is not contiguous, or of no plain numbers.
 struct Lent {
@@ -290,54 +310,81 @@ bool py_attend(nb::handle query, nb::handle keys, nb::handle scores, nb::handle 
   return true;
 }
 
-template <class T>
-void run_forward(const Shape& s, const Prepared<T>* prepared, Address x, Address projected, Address w_ih, Address w_hh,
-                 Address b_ih, Address b_hh, Address h0, Address c0, Address out, std::int64_t out_stride,
-                 Address cells, Address saved, Address hn, Address cn) {
-  forward<T>(s, {at<T>(x), at<T>(projected), at<T>(w_ih), at<T>(w_hh), at<T>(b_ih), at<T>(b_hh), at<T>(h0), at<T>(c0),
-                 at<T>(out), out_stride, at<T>(cells), at<T>(saved), at<T>(hn), at<T>(cn), prepared, nullptr, 0, nullptr, 0});
+// Training's calls: what is walked, once for both directions, and tensors by the names that ForwardCall and
+// BackwardCall in scan.h give them. Three structs: a call by many keywords takes the square of their number.
+struct Problem {
+  bool wide, reverse;
+  int cell, threads;
+  std::int64_t batch, steps, features, hidden;
+  Pointer lengths, resets;
+  Shape shape() const {
+    return {cell, lengths.at ? kRagged : kBatchFirst, batch, steps, features, hidden, lengths.as<const std::int64_t>(),
+            resets.as<const std::uint8_t>(), reverse, threads};
+  }
+};
+
+struct Tensors {
+  Pointer x, w_ih, w_hh, b_ih, b_hh, h0, c0, out, cells, saved, hn, cn;
+};
+
+struct Gradients {
+  Pointer dout, dcells, dhn, dcn, grads, dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0;
+};
+
+template <class T> void forward_of(const Problem& p, const Tensors& t, const Prepared<T>* prepared) {
+  ForwardCall<T> call{};
+  call.x = t.x.as<T>(), call.w_ih = t.w_ih.as<T>(), call.w_hh = t.w_hh.as<T>(), call.b_ih = t.b_ih.as<T>(), call.b_hh = t.b_hh.as<T>();
+  call.h0 = t.h0.as<T>(), call.c0 = t.c0.as<T>();
+  call.out = t.out.as<T>(), call.out_stride = p.hidden, call.cells = t.cells.as<T>(), call.saved = t.saved.as<T>();
+  call.hn = t.hn.as<T>(), call.cn = t.cn.as<T>(), call.prepared = prepared;
+  forward<T>(p.shape(), call);
 }
 
-void py_forward(bool wide, int cell, int kind, std::int64_t batch, std::int64_t steps, std::int64_t features,
-                std::int64_t hidden, Address lengths, Address resets, bool reverse, int threads, const Handle* handle,
-                Address x, Address projected, Address w_ih, Address w_hh, Address b_ih, Address b_hh, Address h0,
-                Address c0, Address out, std::int64_t out_stride, Address cells, Address saved, Address hn,
-                Address cn) {
-  const Shape s = shape(cell, kind, batch, steps, features, hidden, lengths, resets, reverse, threads);
+void py_forward(const Problem& p, const Tensors& t, const Handle* handle) {
   nb::gil_scoped_release free;
-  if (wide) {
-    run_forward<double>(s, handle ? handle->wide : nullptr, x, projected, w_ih, w_hh, b_ih, b_hh, h0, c0, out,
-                        out_stride, cells, saved, hn, cn);
+  if (p.wide) {
+    forward_of<double>(p, t, handle ? handle->wide : nullptr);
   } else {
-    run_forward<float>(s, handle ? handle->single : nullptr, x, projected, w_ih, w_hh, b_ih, b_hh, h0, c0, out,
-                       out_stride, cells, saved, hn, cn);
+    forward_of<float>(p, t, handle ? handle->single : nullptr);
   }
 }
 
-template <class T>
-void run_backward(const Shape& s, Address x, Address w_ih, Address w_hh, Address h0, Address c0, Address out,
-                  std::int64_t out_stride, Address cells, Address saved, Address dout, Address dcells, Address dhn,
-                  Address dcn, Address grads, Address dx, Address dw_ih, Address dw_hh, Address db_ih, Address db_hh,
-                  Address dh0, Address dc0) {
-  backward<T>(s, {at<T>(x), at<T>(w_ih), at<T>(w_hh), at<T>(h0), at<T>(c0), at<T>(out), out_stride, at<T>(cells),
-                  at<T>(saved), at<T>(dout), at<T>(dcells), at<T>(dhn), at<T>(dcn), at<T>(grads), at<T>(dx),
-                  at<T>(dw_ih), at<T>(dw_hh), at<T>(db_ih), at<T>(db_hh), at<T>(dh0), at<T>(dc0)});
+template <class T> void backward_of(const Problem& p, const Tensors& t, const Gradients& g) {
+  BackwardCall<T> call{};
+  call.x = t.x.as<T>(), call.w_ih = t.w_ih.as<T>(), call.w_hh = t.w_hh.as<T>(), call.h0 = t.h0.as<T>(), call.c0 = t.c0.as<T>();
+  call.out = t.out.as<T>(), call.out_stride = p.hidden, call.cells = t.cells.as<T>(), call.saved = t.saved.as<T>();
+  call.dout = g.dout.as<T>(), call.dcells = g.dcells.as<T>(), call.dhn = g.dhn.as<T>(), call.dcn = g.dcn.as<T>();
+  call.grads = g.grads.as<T>(), call.dx = g.dx.as<T>(), call.dw_ih = g.dw_ih.as<T>(), call.dw_hh = g.dw_hh.as<T>();
+  call.db_ih = g.db_ih.as<T>(), call.db_hh = g.db_hh.as<T>(), call.dh0 = g.dh0.as<T>(), call.dc0 = g.dc0.as<T>();
+  backward<T>(p.shape(), call);
 }
 
-void py_backward(bool wide, int cell, int kind, std::int64_t batch, std::int64_t steps, std::int64_t features,
-                 std::int64_t hidden, Address lengths, Address resets, bool reverse, int threads, Address x,
-                 Address w_ih, Address w_hh, Address h0, Address c0, Address out, std::int64_t out_stride,
-                 Address cells, Address saved, Address dout, Address dcells, Address dhn, Address dcn, Address grads,
-                 Address dx, Address dw_ih, Address dw_hh, Address db_ih, Address db_hh, Address dh0, Address dc0) {
-  const Shape s = shape(cell, kind, batch, steps, features, hidden, lengths, resets, reverse, threads);
+void py_backward(const Problem& p, const Tensors& t, const Gradients& g) {
   nb::gil_scoped_release free;
-  if (wide) {
-    run_backward<double>(s, x, w_ih, w_hh, h0, c0, out, out_stride, cells, saved, dout, dcells, dhn, dcn, grads, dx,
-                         dw_ih, dw_hh, db_ih, db_hh, dh0, dc0);
+  if (p.wide) {
+    backward_of<double>(p, t, g);
   } else {
-    run_backward<float>(s, x, w_ih, w_hh, h0, c0, out, out_stride, cells, saved, dout, dcells, dhn, dcn, grads, dx,
-                        dw_ih, dw_hh, db_ih, db_hh, dh0, dc0);
+    backward_of<float>(p, t, g);
   }
+}
+
+// A struct as Python makes it, by keyword; tensors alone may be left out.
+template <class Struct, class Type> struct Field {
+  const char* name;
+  Type Struct::*member;
+};
+template <class Struct, class Type> Field(const char*, Type Struct::*) -> Field<Struct, Type>;
+
+template <class Struct, class... Types>
+void describe(nb::module_& m, const char* name, Field<Struct, Types>... fields) {
+  nb::class_<Struct> made(m, name);
+  made.def(
+      "__init__",
+      [fields...](Struct* self, Types... values) {
+        new (self) Struct{};
+        ((self->*fields.member = values), ...);
+      },
+      nb::kw_only(), (nb::arg(fields.name) = nb::none())...);
 }
 
 void py_fold(Address values, std::int64_t stride, Address ids, Address lengths, std::int64_t rows, std::int64_t width,
@@ -364,10 +411,6 @@ NB_MODULE(_native, m) {
   if (forced && *forced && !use_isa(forced))
     throw std::runtime_error(std::string("RECURRA_ISA names an instruction set that cannot run here: ") + forced);
   const auto none = nb::arg().none();
-  m.def("forward", &py_forward, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-        nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-        nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
-  m.def("backward", &py_backward);
   m.def("curve", &py_curve);
   m.def("isa", [] { return std::string(isa().name); });
   m.def("isas", [] {
@@ -376,6 +419,21 @@ NB_MODULE(_native, m) {
     return names;
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
+  describe(m, "Problem",
+           Field{"wide", &Problem::wide}, Field{"reverse", &Problem::reverse}, Field{"cell", &Problem::cell},
+           Field{"threads", &Problem::threads}, Field{"batch", &Problem::batch}, Field{"steps", &Problem::steps},
+           Field{"features", &Problem::features}, Field{"hidden", &Problem::hidden}, Field{"lengths", &Problem::lengths},
+           Field{"resets", &Problem::resets});
+  describe(m, "Tensors",
+           Field{"x", &Tensors::x}, Field{"w_ih", &Tensors::w_ih}, Field{"w_hh", &Tensors::w_hh},
+           Field{"b_ih", &Tensors::b_ih}, Field{"b_hh", &Tensors::b_hh}, Field{"h0", &Tensors::h0},
+           Field{"c0", &Tensors::c0}, Field{"out", &Tensors::out}, Field{"cells", &Tensors::cells},
+           Field{"saved", &Tensors::saved}, Field{"hn", &Tensors::hn}, Field{"cn", &Tensors::cn});
+  describe(m, "Gradients",
+           Field{"dout", &Gradients::dout}, Field{"dcells", &Gradients::dcells}, Field{"dhn", &Gradients::dhn},
+           Field{"dcn", &Gradients::dcn}, Field{"grads", &Gradients::grads}, Field{"dx", &Gradients::dx},
+           Field{"dw_ih", &Gradients::dw_ih}, Field{"dw_hh", &Gradients::dw_hh}, Field{"db_ih", &Gradients::db_ih},
+           Field{"db_hh", &Gradients::db_hh}, Field{"dh0", &Gradients::dh0}, Field{"dc0", &Gradients::dc0});
   nb::class_<Handle>(m, "Prepared")
       // Both by __new__: it is asked first, and would refuse what an __init__ beside it takes.
       .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
@@ -394,6 +452,8 @@ NB_MODULE(_native, m) {
       .def("product", &linear_product, none, none, none, nb::arg())
       .def("top", &linear_top, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
       .def("log_likelihood", &linear_log_likelihood, none, none, none, nb::arg(), nb::arg());
+  m.def("forward", &py_forward, nb::arg(), nb::arg(), none);
+  m.def("backward", &py_backward);
   m.def("fold", &py_fold);
   m.def("attend", &py_attend, none, none, none, none, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }
