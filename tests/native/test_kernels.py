@@ -385,3 +385,40 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
             # By bytes: torch's own pool does not survive a fork.
             os._exit(0 if found == expected else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_what_the_kernels_are_told_has_names() -> None:
+    sizes: dict[str, Any] = {
+        "wide": False, "reverse": False, "cell": 2, "threads": 1,
+        "batch": 1, "steps": 2, "features": 3, "hidden": 4,
+    }  # fmt: skip
+    kernels.Problem(**sizes)
+    for wrong in ({"steps": None}, {"stepz": 2}, {"lengths": 140_000_000}, {"resets": "none"}):
+        with pytest.raises(TypeError):
+            kernels.Problem(**{**sizes, **wrong})
+    with pytest.raises(TypeError):
+        kernels.Problem(**{name: value for name, value in sizes.items() if name != "threads"})
+    kernels.Tensors(x=torch.ones(2), cells=None)
+    with pytest.raises(TypeError):
+        kernels.Tensors(x=[1.0, 2.0])  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        kernels.Gradients(dy=torch.ones(2))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("cell", [GRU, LSTM])
+def test_saved_tensors_may_be_moved(cell: Cell[Any]) -> None:
+    made = call(cell, 3, 5, 4, 6)
+    weights = [weight.clone().requires_grad_() for weight in made.weights]
+
+    def slopes() -> list[bytes]:
+        output = scan_states(cell, made.x, Weights(*weights)).output
+        loss = output.sum()
+        output.data.fill_(torch.nan)  # what was saved lies elsewhere by now
+        return [each.numpy().tobytes() for each in torch.autograd.grad(loss, weights)]
+
+    with laws.path("native"):
+        with torch.autograd.graph.saved_tensors_hooks(torch.clone, torch.clone):
+            moved = slopes()
+        loss = scan_states(cell, made.x, Weights(*weights)).output.sum()
+        still = [each.numpy().tobytes() for each in torch.autograd.grad(loss, weights)]
+    assert moved == still

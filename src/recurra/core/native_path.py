@@ -19,11 +19,11 @@ from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.loop import loop
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState, State
-from recurra.native.binding import BATCH_FIRST, CELLS, RAGGED, absent, kernels
+from recurra.native.binding import CELLS, absent, kernels
 from recurra.native.binding import LSTM as WITH_CELL
 
 if TYPE_CHECKING:
-    from recurra.native._native import Prepared
+    from recurra.native._native import Prepared, Problem
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
@@ -92,12 +92,12 @@ def walk_states(arguments: ScanArguments[X, S]) -> tuple[X, S, S]:
 class _Call(NamedTuple):
     """What does not change between forward and backward.
 
-    `sizes` are the kernels' first eleven arguments, see scan.h; `lengths` and `cuts` are kept since
-    their addresses are among them.
+    Lengths and cuts are kept here as the kernels read them, to whom `problem` points them out.
     """
 
     cell: Cell[Any]
     number: int
+    problem: Problem
     batch: int
     hidden: int
     lengths: Tensor | None
@@ -105,7 +105,6 @@ class _Call(NamedTuple):
     reverse: bool
     resets: Tensor | None
     every: bool
-    sizes: tuple[bool, int, int, int, int, int, int, int, int, bool, int]
 
 
 def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | None]:
@@ -125,13 +124,13 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else _cuts(x, where, reverse)
+    problem = kernels.Problem(
+        wide=dtype == torch.float64, reverse=reverse, cell=number, threads=torch.get_num_threads(),
+        batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
+        resets=cuts,
+    )  # fmt: skip
     call = _Call(
-        cell, number, batch, hidden, lengths, cuts, reverse, where, every and lstm,
-        (
-            dtype == torch.float64, number, BATCH_FIRST if lengths is None else RAGGED, batch,
-            steps, values.shape[-1], hidden, _at(lengths), _at(cuts), reverse,
-            torch.get_num_threads(),
-        ),
+        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else _dense(t) for t in (values, *weights, h0, c0)])
@@ -191,10 +190,11 @@ def _forward(
     cn = new(state) if lstm else None
     cells = new((*shape, hidden)) if lstm and (save or call.every) else None
     saved = new((*shape, 4 * hidden)) if save and call.number >= 2 else None
-    kernels.forward(
-        *call.sizes, prepared, _at(x), 0, _at(w_ih), _at(w_hh), _at(b_ih), _at(b_hh), _at(h0),
-        _at(c0), _at(out), hidden, _at(cells), _at(saved), _at(hn), _at(cn),
+    tensors = kernels.Tensors(
+        x=x, w_ih=w_ih, w_hh=w_hh, b_ih=b_ih, b_hh=b_hh, h0=h0, c0=c0,
+        out=out, cells=cells, saved=saved, hn=hn, cn=cn,
     )  # fmt: skip
+    kernels.forward(call.problem, tensors, prepared)
     return out, hn, cn, cells, saved
 
 
@@ -231,8 +231,8 @@ def _packed(call: _Call, sources: _Sources) -> Prepared | None:
         and kept.handle.same(*places)
     ):
         return kept.handle
-    wide, number, _, _, _, features, hidden = call.sizes[:7]
-    handle = kernels.Prepared(wide, number, features, hidden, *places)
+    wide, features = owner.dtype == torch.float64, weights[0].shape[1]
+    handle = kernels.Prepared(wide, call.number, features, call.hidden, *places)
     _kept[key] = _Kept(weakref.ref(owner, lambda _: _kept.pop(key, None)), marks, handle)
     return handle
 
@@ -263,12 +263,16 @@ class _Node(torch.autograd.Function):
             for source, need in zip(sources, needs, strict=True)
         ]
         dout, dhn, dcn, dcells = (None if slope is None else _dense(slope) for slope in slopes)
-        dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = (_at(each) for each in found)
-        kernels.backward(
-            *call.sizes, _at(x), _at(w_ih), _at(w_hh), _at(h0), _at(c0), _at(out), call.hidden,
-            _at(cells), _at(saved), _at(dout), _at(dcells), _at(dhn), _at(dcn), _at(grads),
-            dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0,
+        dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = found
+        # Anew: hooks on saved tensors may have moved them.
+        tensors = kernels.Tensors(
+            x=x, w_ih=w_ih, w_hh=w_hh, h0=h0, c0=c0, out=out, cells=cells, saved=saved
         )  # fmt: skip
+        gradients = kernels.Gradients(
+            dout=dout, dcells=dcells, dhn=dhn, dcn=dcn, grads=grads,
+            dx=dx, dw_ih=dw_ih, dw_hh=dw_hh, db_ih=db_ih, db_hh=db_hh, dh0=dh0, dc0=dc0,
+        )  # fmt: skip
+        kernels.backward(call.problem, tensors, gradients)
         return None, *found
 
 

@@ -1,13 +1,66 @@
-# Arrays are checked, and a call returns whether they fit. Addresses (0: not given) and sizes are
-# not; see scan.h.
+# Arrays are checked, and a call returns whether they fit. Addresses (0: not given), tensors and
+# sizes are not; what those of Problem, Tensors and Gradients are is said in scan.h.
 
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 _Array = NDArray[Any]
 _Rows = NDArray[np.int64]
+
+class Problem:
+    def __init__(
+        self,
+        *,
+        wide: bool,
+        reverse: bool,
+        cell: int,
+        threads: int,
+        batch: int,
+        steps: int,
+        features: int,
+        hidden: int,
+        lengths: Tensor | None = None,
+        resets: Tensor | None = None,
+    ) -> None: ...
+
+class Tensors:
+    def __init__(
+        self,
+        *,
+        x: Tensor | None = None,
+        w_ih: Tensor | None = None,
+        w_hh: Tensor | None = None,
+        b_ih: Tensor | None = None,
+        b_hh: Tensor | None = None,
+        h0: Tensor | None = None,
+        c0: Tensor | None = None,
+        out: Tensor | None = None,
+        cells: Tensor | None = None,
+        saved: Tensor | None = None,
+        hn: Tensor | None = None,
+        cn: Tensor | None = None,
+    ) -> None: ...
+
+class Gradients:
+    def __init__(
+        self,
+        *,
+        dout: Tensor | None = None,
+        dcells: Tensor | None = None,
+        dhn: Tensor | None = None,
+        dcn: Tensor | None = None,
+        grads: Tensor | None = None,
+        dx: Tensor | None = None,
+        dw_ih: Tensor | None = None,
+        dw_hh: Tensor | None = None,
+        db_ih: Tensor | None = None,
+        db_hh: Tensor | None = None,
+        dh0: Tensor | None = None,
+        dc0: Tensor | None = None,
+    ) -> None: ...
 
 class Prepared:
     @overload
@@ -125,70 +178,8 @@ def attend(
     threads: int,
     /,
 ) -> bool: ...
-def forward(
-    wide: bool,
-    cell: int,
-    kind: int,
-    batch: int,
-    steps: int,
-    features: int,
-    hidden: int,
-    lengths: int,
-    resets: int,
-    reverse: bool,
-    threads: int,
-    prepared: Prepared | None,
-    x: int,
-    projected: int,
-    w_ih: int,
-    w_hh: int,
-    b_ih: int,
-    b_hh: int,
-    h0: int,
-    c0: int,
-    out: int,
-    out_stride: int,
-    cells: int,
-    saved: int,
-    hn: int,
-    cn: int,
-    /,
-) -> None: ...
-def backward(
-    wide: bool,
-    cell: int,
-    kind: int,
-    batch: int,
-    steps: int,
-    features: int,
-    hidden: int,
-    lengths: int,
-    resets: int,
-    reverse: bool,
-    threads: int,
-    x: int,
-    w_ih: int,
-    w_hh: int,
-    h0: int,
-    c0: int,
-    out: int,
-    out_stride: int,
-    cells: int,
-    saved: int,
-    dout: int,
-    dcells: int,
-    dhn: int,
-    dcn: int,
-    grads: int,
-    dx: int,
-    dw_ih: int,
-    dw_hh: int,
-    db_ih: int,
-    db_hh: int,
-    dh0: int,
-    dc0: int,
-    /,
-) -> None: ...
+def forward(problem: Problem, tensors: Tensors, prepared: Prepared | None, /) -> None: ...
+def backward(problem: Problem, tensors: Tensors, gradients: Gradients, /) -> None: ...
 def fold(
     values: int,
     stride: int,

@@ -1,4 +1,5 @@
-// The Python face. Addresses and sizes come checked by the callers (core/native_path.py, labs/training/vjp.py); arrays are
+// The Python face. Tensors, addresses and sizes come checked by the callers (core/native_path.py,
+// labs/training/vjp.py); arrays are
 // checked here, where that takes no time, and a call whose arrays do not fit returns false: arrays.py says why.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
@@ -14,6 +15,7 @@
 #include "inference.h"
 #include "scan.h"
 #include "stack.h"
+#include "training.h"
 
 namespace nb = nanobind;
 using namespace recurra;
@@ -23,12 +25,6 @@ namespace {
 using Address = std::uintptr_t;  // 0: not given
 
 template <class T> T* at(Address a) { return reinterpret_cast<T*>(a); }
-
-Shape shape(int cell, int kind, std::int64_t batch, std::int64_t steps, std::int64_t features, std::int64_t hidden,
-            Address lengths, Address resets, bool reverse, int threads) {
-  return {cell,    kind,    batch, steps, features, hidden, at<const std::int64_t>(lengths), at<const std::uint8_t>(resets),
-          reverse, threads};
-}
 
 // An array as Python lends it out; nothing where it is not contiguous, or of no plain numbers.
 struct Lent {
@@ -313,53 +309,21 @@ bool py_attend(nb::handle query, nb::handle keys, nb::handle scores, nb::handle 
   return true;
 }
 
-template <class T>
-void run_forward(const Shape& s, const Prepared<T>* prepared, Address x, Address projected, Address w_ih, Address w_hh,
-                 Address b_ih, Address b_hh, Address h0, Address c0, Address out, std::int64_t out_stride,
-                 Address cells, Address saved, Address hn, Address cn) {
-  forward<T>(s, {at<T>(x), at<T>(projected), at<T>(w_ih), at<T>(w_hh), at<T>(b_ih), at<T>(b_hh), at<T>(h0), at<T>(c0),
-                 at<T>(out), out_stride, at<T>(cells), at<T>(saved), at<T>(hn), at<T>(cn), prepared, nullptr, 0, nullptr, 0});
-}
-
-void py_forward(bool wide, int cell, int kind, std::int64_t batch, std::int64_t steps, std::int64_t features,
-                std::int64_t hidden, Address lengths, Address resets, bool reverse, int threads, const Handle* handle,
-                Address x, Address projected, Address w_ih, Address w_hh, Address b_ih, Address b_hh, Address h0,
-                Address c0, Address out, std::int64_t out_stride, Address cells, Address saved, Address hn,
-                Address cn) {
-  const Shape s = shape(cell, kind, batch, steps, features, hidden, lengths, resets, reverse, threads);
+void py_forward(const Problem& p, const Tensors& t, const Handle* handle) {
   nb::gil_scoped_release free;
-  if (wide) {
-    run_forward<double>(s, handle ? handle->wide : nullptr, x, projected, w_ih, w_hh, b_ih, b_hh, h0, c0, out,
-                        out_stride, cells, saved, hn, cn);
+  if (p.wide) {
+    forward_of<double>(p, t, handle ? handle->wide : nullptr);
   } else {
-    run_forward<float>(s, handle ? handle->single : nullptr, x, projected, w_ih, w_hh, b_ih, b_hh, h0, c0, out,
-                       out_stride, cells, saved, hn, cn);
+    forward_of<float>(p, t, handle ? handle->single : nullptr);
   }
 }
 
-template <class T>
-void run_backward(const Shape& s, Address x, Address w_ih, Address w_hh, Address h0, Address c0, Address out,
-                  std::int64_t out_stride, Address cells, Address saved, Address dout, Address dcells, Address dhn,
-                  Address dcn, Address grads, Address dx, Address dw_ih, Address dw_hh, Address db_ih, Address db_hh,
-                  Address dh0, Address dc0) {
-  backward<T>(s, {at<T>(x), at<T>(w_ih), at<T>(w_hh), at<T>(h0), at<T>(c0), at<T>(out), out_stride, at<T>(cells),
-                  at<T>(saved), at<T>(dout), at<T>(dcells), at<T>(dhn), at<T>(dcn), at<T>(grads), at<T>(dx),
-                  at<T>(dw_ih), at<T>(dw_hh), at<T>(db_ih), at<T>(db_hh), at<T>(dh0), at<T>(dc0)});
-}
-
-void py_backward(bool wide, int cell, int kind, std::int64_t batch, std::int64_t steps, std::int64_t features,
-                 std::int64_t hidden, Address lengths, Address resets, bool reverse, int threads, Address x,
-                 Address w_ih, Address w_hh, Address h0, Address c0, Address out, std::int64_t out_stride,
-                 Address cells, Address saved, Address dout, Address dcells, Address dhn, Address dcn, Address grads,
-                 Address dx, Address dw_ih, Address dw_hh, Address db_ih, Address db_hh, Address dh0, Address dc0) {
-  const Shape s = shape(cell, kind, batch, steps, features, hidden, lengths, resets, reverse, threads);
+void py_backward(const Problem& p, const Tensors& t, const Gradients& g) {
   nb::gil_scoped_release free;
-  if (wide) {
-    run_backward<double>(s, x, w_ih, w_hh, h0, c0, out, out_stride, cells, saved, dout, dcells, dhn, dcn, grads, dx,
-                         dw_ih, dw_hh, db_ih, db_hh, dh0, dc0);
+  if (p.wide) {
+    backward_of<double>(p, t, g);
   } else {
-    run_backward<float>(s, x, w_ih, w_hh, h0, c0, out, out_stride, cells, saved, dout, dcells, dhn, dcn, grads, dx,
-                        dw_ih, dw_hh, db_ih, db_hh, dh0, dc0);
+    backward_of<float>(p, t, g);
   }
 }
 
@@ -387,10 +351,6 @@ NB_MODULE(_native, m) {
   if (forced && *forced && !use_isa(forced))
     throw std::runtime_error(std::string("RECURRA_ISA names an instruction set that cannot run here: ") + forced);
   const auto none = nb::arg().none();
-  m.def("forward", &py_forward, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-        nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
-        nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
-  m.def("backward", &py_backward);
   m.def("curve", &py_curve);
   m.def("isa", [] { return std::string(isa().name); });
   m.def("isas", [] {
@@ -399,6 +359,7 @@ NB_MODULE(_native, m) {
     return names;
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
+  describe_training(m);
   nb::class_<Handle>(m, "Prepared")
       // Both by __new__: it is asked first, and would refuse what an __init__ beside it takes.
       .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
@@ -418,6 +379,8 @@ NB_MODULE(_native, m) {
       .def("top", &linear_top, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg())
       .def("log_likelihood", &linear_log_likelihood, none, none, none, nb::arg(), nb::arg());
   nb::class_<Stack>(m, "Stack").def(nb::new_(&stack_of)).def("write", &stack_write);
+  m.def("forward", &py_forward, nb::arg(), nb::arg(), none);
+  m.def("backward", &py_backward);
   m.def("fold", &py_fold);
   m.def("attend", &py_attend, none, none, none, none, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }

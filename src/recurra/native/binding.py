@@ -41,12 +41,6 @@ CELLS: Final = {"rnn_tanh": 0, "rnn_relu": 1, "gru": 2, "lstm": 3}
 GATES: Final = (1, 1, 3, 4)
 """Gates by a cell's number."""
 
-BATCH_FIRST: Final = 0
-"""Rows lie as (B, T, ...)."""
-
-RAGGED: Final = 2
-"""Rows lie end to end, (N, ...)."""
-
 LSTM: Final = CELLS["lstm"]
 """The cell with two states."""
 

@@ -20,8 +20,8 @@ from recurra.core.native_path import NUMBERS
 from recurra.core.scan import choose
 from recurra.core.validation import check_input
 from recurra.errors import OptionError
-from recurra.native.binding import BATCH_FIRST, kernels
 from recurra.native.binding import LSTM as WITH_CELL
+from recurra.native.binding import kernels
 
 
 class VectorJacobian(ABC):
@@ -79,29 +79,29 @@ class _Native(VectorJacobian):
         saved = x.new_empty(batch, steps, 4 * hidden) if number >= 2 else None
         pieces = iter(torch.split(self.gradient, [each.numel() for each in given]))
         gradients = [None if each is None else next(pieces) for each in weights]
-        self.kept = (x, weights, out, cells, cell, saved)  # what the addresses below are those of
-        sizes = (
-            x.dtype == torch.float64, number, BATCH_FIRST, batch, steps, features, hidden, 0, 0,
-            False, torch.get_num_threads(),
+        self.kept = (x, weights, out, cells, cell, saved)  # whose numbers the kernels go to
+        self.problem = kernels.Problem(
+            wide=x.dtype == torch.float64, reverse=False, cell=number, batch=batch, steps=steps,
+            features=features, hidden=hidden, threads=torch.get_num_threads(),
         )  # fmt: skip
-        self.ahead: Any = (
-            *sizes, None, _at(x), 0, *map(_at, weights), 0, 0, _at(out), hidden, _at(cells),
-            _at(saved), _at(self.state), _at(cell),
+        self.tensors = kernels.Tensors(
+            x=x, w_ih=weights.input, w_hh=weights.hidden, b_ih=weights.input_bias,
+            b_hh=weights.hidden_bias, out=out, cells=cells, saved=saved, hn=self.state, cn=cell,
         )  # fmt: skip
-        self.before = (
-            *sizes, _at(x), _at(weights.input), _at(weights.hidden), 0, 0, _at(out), hidden,
-            _at(cells), _at(saved), 0, 0,
-        )  # fmt: skip
-        self.behind = (0, 0, 0, *map(_at, gradients), 0, 0)
+        self.gradients = gradients
 
     def forward(self) -> Tensor:
-        kernels.forward(*self.ahead)
+        kernels.forward(self.problem, self.tensors, None)
         return self.state
 
     def vjp(self, slope: Tensor) -> Tensor:
         _check(slope, self.state)
         slope = slope.detach().resolve_neg().contiguous()
-        kernels.backward(*self.before, slope.data_ptr(), *self.behind)
+        dw_ih, dw_hh, db_ih, db_hh = self.gradients
+        gradients = kernels.Gradients(
+            dhn=slope, dw_ih=dw_ih, dw_hh=dw_hh, db_ih=db_ih, db_hh=db_hh
+        )  # fmt: skip
+        kernels.backward(self.problem, self.tensors, gradients)
         return self.gradient
 
 
@@ -130,7 +130,3 @@ def _check(slope: Tensor, state: Tensor) -> None:
             f"a slope of shape {tuple(slope.shape)}, {slope.dtype}, on {slope.device}",
             expected=f"{tuple(state.shape)}, {state.dtype}, on {state.device}: the state's",
         )
-
-
-def _at(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
