@@ -115,7 +115,7 @@ def _every_window(run: Path, _: dict[str, Any]) -> dict[str, float]:
     from recurra.tasks.series.forecast import forecasts
 
     model = SeriesModel.load(run)
-    read = series_data.read_again(model.run, model.run.config()["data"])
+    read = series_data.INPUT.read_again(model.run, model.run.config()["data"])
     windows = series_data.origins(read, "test", stride=1)
     reader = config.reader(model.network, read)
     found = forecasts(model.network, reader, read.scale, model.widths, windows)

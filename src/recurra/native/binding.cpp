@@ -1,6 +1,6 @@
 // The Python face. Tensors, addresses and sizes come checked by the callers (core/native_path.py,
-// labs/training/vjp.py); arrays are
-// checked here, where that takes no time, and a call whose arrays do not fit returns false: arrays.py says why.
+// labs/training/vjp.py); arrays are checked here, where that takes no time, and a call whose arrays do not fit returns
+// false: arrays.py says why.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>

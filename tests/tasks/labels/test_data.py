@@ -14,12 +14,11 @@ from recurra.bundle import Run
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.data import (
+    INPUT,
     LabelData,
     digits,
     from_python,
     read,
-    read_again,
-    store_input,
 )
 from recurra.tasks.labels.options import LabelOptions
 
@@ -107,7 +106,7 @@ def test_python_values() -> None:
 
 def begun(tmp_path: Path, data: LabelData) -> tuple[Run, dict[str, Any]]:
     run = Run.create(tmp_path / "run", overwrite=False)
-    store_input(run, data)
+    INPUT.store(run, data)
     return run, json.loads(json.dumps(data.facts()))
 
 
@@ -127,9 +126,9 @@ def test_files_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     table(tmp_path / "b.csv", 10, first=35)
     data = read(["a.csv"], LabelOptions(test="b.csv", group="film", seed=5))
     run, facts = begun(tmp_path, data)
-    assert not stored.is_kept(run)
+    assert not INPUT.is_kept(run)
     monkeypatch.chdir("/")
-    again = read_again(run, facts)
+    again = INPUT.read_again(run, facts)
     monkeypatch.chdir(tmp_path)
     assert same(again, data)
 
@@ -141,8 +140,8 @@ def test_a_folder_is_read_again(tmp_path: Path) -> None:
         (folder / f"{each}.txt").write_text("".join(f"{each} {n}\n\n" for n in range(20)))
     data = read([folder], LabelOptions())
     run, facts = begun(tmp_path, data)
-    assert not stored.is_kept(run)
-    assert same(read_again(run, facts), data)
+    assert not INPUT.is_kept(run)
+    assert same(INPUT.read_again(run, facts), data)
     assert data.name == "moods"
 
 
@@ -150,8 +149,8 @@ def test_digits_are_made_again(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     data = digits(3)
     run, facts = begun(tmp_path, data)
-    assert not stored.is_kept(run)
-    assert same(read_again(run, facts), data)
+    assert not INPUT.is_kept(run)
+    assert same(INPUT.read_again(run, facts), data)
 
 
 def some(kind: str) -> LabelData:
@@ -173,8 +172,8 @@ def some(kind: str) -> LabelData:
 def test_python_values_are_kept(tmp_path: Path, kind: str) -> None:
     data = some(kind)
     run, facts = begun(tmp_path, data)
-    assert stored.is_kept(run)
-    again = read_again(run, facts)
+    assert INPUT.is_kept(run)
+    again = INPUT.read_again(run, facts)
     assert same(again, data)
     assert again.given_classes.tolist() == [0, 1]
     # A copy that is damaged, or another one, is told.
@@ -182,13 +181,13 @@ def test_python_values_are_kept(tmp_path: Path, kind: str) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises((BundleError, DataError)):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
     file.write_bytes(whole)
     with pytest.raises(DataError, match="have changed"):
-        read_again(run, facts | {"sha256": "0" * 64})
+        INPUT.read_again(run, facts | {"sha256": "0" * 64})
     file.unlink()
     with pytest.raises(DataError, match="copy of the data is gone"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes")
@@ -200,7 +199,7 @@ def test_a_pipe_is_kept(tmp_path: Path) -> None:
     data = read([tmp_path / "pipe.csv"], LabelOptions())
     writer.join()
     run, facts = begun(tmp_path, data)
-    assert same(read_again(run, facts), data)
+    assert same(INPUT.read_again(run, facts), data)
 
 
 def test_what_changed_before_the_run_was_begun_is_kept(tmp_path: Path) -> None:
@@ -209,7 +208,7 @@ def test_what_changed_before_the_run_was_begun_is_kept(tmp_path: Path) -> None:
     data = read(paths, LabelOptions())
     paths[0].unlink()
     run, facts = begun(tmp_path, data)
-    again = read_again(run, facts)
+    again = INPUT.read_again(run, facts)
     assert same(again, data)
     assert again.examples.where[41] == "b.csv, line 4"
 
@@ -219,7 +218,7 @@ def test_a_column_that_is_gone_when_the_run_is_begun(tmp_path: Path) -> None:
     data = read([path], LabelOptions(label="film"))
     path.write_text(path.read_text().replace("film", "movie", 1))
     run, facts = begun(tmp_path, data)
-    assert same(read_again(run, facts), data)
+    assert same(INPUT.read_again(run, facts), data)
 
 
 def test_changed_data_are_told(tmp_path: Path) -> None:
@@ -227,11 +226,11 @@ def test_changed_data_are_told(tmp_path: Path) -> None:
     run, facts = begun(tmp_path, read([path], LabelOptions()))
     table(path, 41)
     with pytest.raises(DataError, match="a: the data have changed") as caught:
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
     assert caught.value.fix
     path.unlink()
     with pytest.raises(DataError, match=r"a\.csv: no such file"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
 
 
 def test_a_row_that_moves_to_the_test_file_is_a_change(tmp_path: Path) -> None:
@@ -246,7 +245,7 @@ def test_a_row_that_moves_to_the_test_file_is_a_change(tmp_path: Path) -> None:
     run, facts = begun(tmp_path, read(paths[:1], LabelOptions(test=str(paths[1]))))
     split(31)
     with pytest.raises(DataError, match="have changed"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
 
 
 # -- real data ----------------------------------------------------------------------------------

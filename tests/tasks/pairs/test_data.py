@@ -17,14 +17,13 @@ from recurra.bundle import Run
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
 from recurra.tasks.pairs import stored
 from recurra.tasks.pairs.data import (
+    INPUT,
     PairData,
     from_python,
     given,
     listed,
     pairs_to_judge,
     read,
-    read_again,
-    store_input,
 )
 from recurra.tasks.pairs.dates import dates
 from recurra.tasks.pairs.options import PairOptions
@@ -250,7 +249,7 @@ def test_without_babel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def begun(tmp_path: Path, data: PairData) -> tuple[Run, dict[str, Any]]:
     run = Run.create(tmp_path / "run", overwrite=False)
-    store_input(run, data)
+    INPUT.store(run, data)
     return run, json.loads(json.dumps(data.facts()))
 
 
@@ -260,14 +259,14 @@ def test_files_are_read_again(tmp_path: Path) -> None:
     )
     data = read(parallel(tmp_path, "train"), options)
     run, facts = begun(tmp_path, data)
-    assert not stored.is_kept(run)
-    assert same(read_again(run, facts), data)
+    assert not INPUT.is_kept(run)
+    assert same(INPUT.read_again(run, facts), data)
     (tmp_path / "test.de").write_text("".join(f"de {n}\n" for n in range(8)))
     with pytest.raises(DataError, match="have changed since"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
     (tmp_path / "val.en").unlink()
     with pytest.raises(DataError, match="no such file"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
 
 
 def test_values_are_kept(tmp_path: Path) -> None:
@@ -275,13 +274,13 @@ def test_values_are_kept(tmp_path: Path) -> None:
     held = table(tmp_path / "a.tsv", 12)
     for number, data in enumerate((from_python(odd), from_python(odd, test_files=[held]))):
         run, facts = begun(tmp_path / str(number), data)
-        assert stored.is_kept(run)
-        again = read_again(run, facts)
+        assert INPUT.is_kept(run)
+        again = INPUT.read_again(run, facts)
         assert same(again, data)
         assert again.pairs.sources == data.pairs.sources
     (run.path / stored.PAIRS).unlink()
     with pytest.raises(DataError, match="copy of the data is gone"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
 
 
 def test_a_damaged_copy_is_told(tmp_path: Path) -> None:
@@ -291,10 +290,10 @@ def test_a_damaged_copy_is_told(tmp_path: Path) -> None:
     for content in ("", "{}\n", whole[:200], whole.replace('"source"', '"sauce"')):
         path.write_text(content)
         with pytest.raises(BundleError, match="damaged"):
-            read_again(run, facts)
+            INPUT.read_again(run, facts)
     path.write_text(whole.replace("source 7", "source 8"))
     with pytest.raises(DataError, match="have changed"):
-        read_again(run, facts)
+        INPUT.read_again(run, facts)
 
 
 def test_a_pipe_is_kept(tmp_path: Path) -> None:
@@ -306,13 +305,13 @@ def test_a_pipe_is_kept(tmp_path: Path) -> None:
     data = read([pipe], PairOptions())
     writer.join()
     run, facts = begun(tmp_path, data)
-    assert stored.is_kept(run)
-    assert same(read_again(run, facts), data)
+    assert INPUT.is_kept(run)
+    assert same(INPUT.read_again(run, facts), data)
 
 
 def test_dates_are_written_again(tmp_path: Path) -> None:
     pytest.importorskip("babel")
     data = read([], PairOptions(seed=3, reverse=True))
     run, facts = begun(tmp_path, data)
-    assert not stored.is_kept(run)
-    assert same(read_again(run, facts), data)
+    assert not INPUT.is_kept(run)
+    assert same(INPUT.read_again(run, facts), data)

@@ -21,13 +21,12 @@ from recurra.tasks.series.context import (
     write_context,
 )
 from recurra.tasks.series.data import (
+    INPUT,
     default,
     from_python,
     more,
     origins,
     read,
-    read_again,
-    store_input,
 )
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Part, SeriesData
@@ -329,19 +328,19 @@ def test_data_are_read_again(tmp_path: Path) -> None:
     options = SeriesOptions(horizon=7, futr_exog="price", stat_exog="region")
     data = from_python(frame, options)
     run = run_of(tmp_path, data)
-    store_input(run, data)
-    again = read_again(run, data.facts())
+    INPUT.store(run, data)
+    again = INPUT.read_again(run, data.facts())
     assert again.facts() == data.facts()
     np.testing.assert_array_equal(again.scale.spread, data.scale.spread)
     path = tmp_path / "a.csv"
     frame.write_csv(path)
     other = Run.create(tmp_path / "other")
     data = read([path], options)
-    store_input(other, data)
-    assert read_again(other, data.facts()).facts() == data.facts()
+    INPUT.store(other, data)
+    assert INPUT.read_again(other, data.facts()).facts() == data.facts()
     frame.with_columns(y=polars.col("y") + 1).write_csv(path)
     with pytest.raises(DataError, match="have changed"):
-        read_again(other, data.facts())
+        INPUT.read_again(other, data.facts())
 
 
 def test_a_test_file_follows(tmp_path: Path) -> None:
@@ -356,7 +355,7 @@ def test_a_test_file_follows(tmp_path: Path) -> None:
     assert data.train_ends.tolist() == [20, 30]
     facts = data.facts()
     run = run_of(tmp_path, data)
-    assert read_again(run, facts).facts() == facts
+    assert INPUT.read_again(run, facts).facts() == facts
     with pytest.raises(DataError, match="lies before"):
         read([then], SeriesOptions(horizon=7, test=str(first)))
 
@@ -490,17 +489,17 @@ def test_the_copy_is_needed_where_there_is_no_file(tmp_path: Path) -> None:
     data = from_python(panel_frame({"a": 60}), SeriesOptions(horizon=7))
     run = run_of(tmp_path, data)
     with pytest.raises(DataError, match="copy of the data is gone"):
-        read_again(run, data.facts())
+        INPUT.read_again(run, data.facts())
     path = tmp_path / "a.csv"
     panel_frame({"a": 60}).write_csv(path)
     data = read([path], SeriesOptions(horizon=7))
-    store_input(run, data)
+    INPUT.store(run, data)
     assert not list(run.path.rglob("*"))
     path.unlink()
     with pytest.raises(DataError, match="no such file"):
-        read_again(run, data.facts())
+        INPUT.read_again(run, data.facts())
     default_ = default(SeriesOptions(horizon=20))
-    assert read_again(run, default_.facts()).facts() == default_.facts()
+    assert INPUT.read_again(run, default_.facts()).facts() == default_.facts()
 
 
 def test_zones_of_newer_data() -> None:

@@ -34,7 +34,9 @@ def comparisons(model: LabelModel, data: EncodedDataset | None) -> list[Check]:
     """The comparisons of a model, on the test part of what it was trained on."""
     try:
         read = (
-            reading.read_again(model.run, model.run.config()["data"]) if data is None else data.data
+            reading.INPUT.read_again(model.run, model.run.config()["data"])
+            if data is None
+            else data.data
         )
     except (InputError, MissingExtra) as error:
         return [not_shown("alone, among strangers, step by step, torch", error.got)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from recurra.bundle import Run
 from recurra.codecs.sequence_encoder import Kind
 from recurra.data.files import given_once, name_of
 from recurra.data.source_locations import Places
-from recurra.errors import DataError, InputError, MissingExtra
+from recurra.errors import DataError, MissingExtra
+from recurra.tasks.input import Input
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.examples import Examples, numbers
 from recurra.tasks.labels.from_files import Reading, examples_of
@@ -33,8 +34,6 @@ __all__ = [
     "from_python",
     "listed",
     "read",
-    "read_again",
-    "store_input",
 ]
 
 
@@ -161,66 +160,30 @@ def _read(
 # -- resuming --------------------------------------------------------------------------------------
 
 
-def store_input(run: Run, data: LabelData) -> None:
-    """Keep a copy of what cannot be read again, so that the run can be resumed.
-
-    That is what came from Python, and from files that have changed or gone since, as pipes do.
-    """
-    files = (*data.files, *data.test_files)
-    try:
-        again = data.origin.get("default") or (
-            bool(files)
-            and all(file.is_file() for file in files)
-            and _is_of(_again(data.facts()), data.facts())
-        )
-    except InputError:
-        again = False
-    if not again:
-        stored.write(run, data.examples)
+def _from_copy(run: Run, facts: dict[str, Any]) -> LabelData:
+    return cut(
+        facts["name"],
+        stored.read(run, facts),
+        facts["origin"],
+        label_type=facts["label_type"],
+        files=tuple(map(Path, facts["files"])),
+        test_files=tuple(map(Path, facts["test_files"])),
+        columns=facts["columns"],
+        counts=facts["found"],
+    )
 
 
-def read_again(run: Run, facts: dict[str, Any]) -> LabelData:
-    """The data that a run was begun with.
-
-    Raises:
-        DataError: a file is missing or has changed since.
-        BundleError: the copy in the run is damaged.
-    """
-    if stored.is_kept(run):
-        data = cut(
-            facts["name"],
-            stored.read(run, facts),
-            facts["origin"],
-            label_type=facts["label_type"],
-            files=tuple(map(Path, facts["files"])),
-            test_files=tuple(map(Path, facts["test_files"])),
-            columns=facts["columns"],
-            counts=facts["found"],
-        )
-    else:
-        data = _again(facts)
-    if not _is_of(data, facts):
-        raise DataError(
-            f"{facts['name']}: the data have changed since the training began",
-            expected=f"the same {facts['examples']:,} examples",
-            fix="put the old files back, or train a new run",
-        )
-    return data
+def _from_files(facts: dict[str, Any]) -> LabelData:
+    origin = facts["origin"]
+    reading = Reading(**origin["reading"])
+    return _read(facts["files"], facts["test_files"], reading, origin["seed"], facts["name"])
 
 
-def _again(facts: dict[str, Any]) -> LabelData:
-    if facts["origin"].get("default"):
-        return digits(facts["origin"]["seed"])
-    if not facts["files"]:
-        raise DataError(
-            f"{facts['name']}: the run's copy of the data is gone",
-            expected=f"{stored.TEXTS} or {stored.NUMBERS}, since the data came from no file",
-            fix="restore the run from a copy, or train again",
-        )
-    reading = Reading(**facts["origin"]["reading"])
-    seed, name = facts["origin"]["seed"], facts["name"]
-    return _read(facts["files"], facts["test_files"], reading, seed, name)
-
-
-def _is_of(data: LabelData, facts: dict[str, Any]) -> bool:
-    return (data.examples.digest, data.origin) == (facts["sha256"], facts["origin"])
+INPUT: Final = Input(
+    copies=(stored.TEXTS, stored.NUMBERS),
+    write=lambda run, data: stored.write(run, data.examples),
+    from_copy=_from_copy,
+    from_files=_from_files,
+    default=lambda facts: digits(facts["origin"]["seed"]),
+    unit="examples",
+)

@@ -86,6 +86,16 @@ class LabelData:
         counts = np.bincount(self.targets(rows), minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that it came from."""
+        return (*self.files, *self.test_files)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the examples."""
+        return self.examples.digest
+
     def summary(self) -> str:
         """What there is, in a sentence."""
         examples = self.examples

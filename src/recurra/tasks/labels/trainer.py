@@ -35,7 +35,7 @@ def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> En
 
 
 def _read_again(run: Run, config: dict[str, Any]) -> EncodedDataset:
-    read = data.read_again(run, config["data"])
+    read = data.INPUT.read_again(run, config["data"])
     return EncodedDataset.of(read, config["options"]["tokens"])
 
 
@@ -52,7 +52,7 @@ def _inference(_: LabelOptions, dataset: EncodedDataset) -> dict[str, Any]:
 def _prepare(run: Run, dataset: EncodedDataset, options: LabelOptions, callback: Callback) -> None:
     """Write the encoder, the examples where they cannot be read twice, and the baselines."""
     run.write_json(ENCODER, dataset.encoder.to_json())
-    data.store_input(run, dataset.data)
+    data.INPUT.store(run, dataset.data)
     most, seconds = baselines.SECONDS, options.seconds
     limit = most if seconds is None else min(most, seconds / 5)
     found = baselines.label_baselines(dataset.data, seconds=limit)

@@ -37,7 +37,7 @@ def comparisons(model: PairModel, dataset: Any) -> list[Check]:
     """
     run = model.run
     try:
-        read = data.read_again(run, run.config()["data"]) if dataset is None else dataset.data
+        read = data.INPUT.read_again(run, run.config()["data"]) if dataset is None else dataset.data
     except InputError as error:
         return [not_shown("whole, steps, strangers, translations, torch", error.got)]
     sides = ids_of(model._sources, model._targets, read.of(read.test[:PIECES]))

@@ -100,7 +100,7 @@ class EncodedDataset:
     @property
     def read_files(self) -> tuple[Path, ...]:
         """The files that it came from."""
-        return (*self.data.files, *self.data.test_files, *self.data.valid_files)
+        return self.data.read_files
 
     def summary(self) -> str:
         """What it is, in a line."""

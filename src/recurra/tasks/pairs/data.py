@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from recurra.bundle import Run
 from recurra.data.files import given_once
-from recurra.errors import DataError, InputError, OptionError
+from recurra.errors import DataError, OptionError
+from recurra.tasks.input import Input
 from recurra.tasks.pairs import stored
 from recurra.tasks.pairs.dates import dates
 from recurra.tasks.pairs.from_files import Found, Reading, pairs_of
@@ -27,8 +28,6 @@ __all__ = [
     "listed",
     "pairs_to_judge",
     "read",
-    "read_again",
-    "store_input",
 ]
 
 SHARE: Final = 0.1
@@ -212,68 +211,37 @@ def _part(name: str, files: Sequence[str | Path], reading: Reading) -> Found:
 # -- resuming ------------------------------------------------------------------------------------
 
 
-def store_input(run: Run, data: PairData) -> None:
-    """Keep a copy of what cannot be read again, so that the run can be resumed.
-
-    That is what came from Python, and from files that have changed or gone since, as pipes do.
-    """
-    files = (*data.files, *data.test_files, *data.valid_files)
-    try:
-        again = data.origin.get("default") or (
-            bool(data.files)
-            and all(file.is_file() for file in files)
-            and _is_of(_again(data.facts()), data.facts())
-        )
-    except InputError:
-        again = False
-    if not again:
-        stored.write(run, data.pairs)
+def _from_copy(run: Run, facts: dict[str, Any]) -> PairData:
+    return cut(
+        facts["name"],
+        stored.read(run),
+        facts["origin"],
+        files=tuple(map(Path, facts["files"])),
+        test_files=tuple(map(Path, facts["test_files"])),
+        valid_files=tuple(map(Path, facts["valid_files"])),
+        columns=facts["columns"],
+        counts=facts["found"],
+    )
 
 
-def read_again(run: Run, facts: dict[str, Any]) -> PairData:
-    """The data that a run was begun with.
-
-    Raises:
-        DataError: a file is missing or has changed since.
-        BundleError: the copy in the run is damaged.
-    """
-    if stored.is_kept(run):
-        data = cut(
-            facts["name"],
-            stored.read(run),
-            facts["origin"],
-            files=tuple(map(Path, facts["files"])),
-            test_files=tuple(map(Path, facts["test_files"])),
-            valid_files=tuple(map(Path, facts["valid_files"])),
-            columns=facts["columns"],
-            counts=facts["found"],
-        )
-    else:
-        data = _again(facts)
-    if not _is_of(data, facts):
-        raise DataError(
-            f"{facts['name']}: the data have changed since the training began",
-            expected=f"the same {facts['pairs']:,} pairs",
-            fix="put the old files back, or train a new run",
-        )
-    return data
-
-
-def _again(facts: dict[str, Any]) -> PairData:
+def _from_files(facts: dict[str, Any]) -> PairData:
     origin = facts["origin"]
     reading = Reading(**origin["reading"])
-    if origin.get("default"):
-        return _dates(reading, origin["seed"])
-    if not facts["files"]:
-        raise DataError(
-            f"{facts['name']}: the run's copy of the data is gone",
-            expected=f"{stored.PAIRS}, since the data came from no file",
-            fix="restore the run from a copy, or train again",
-        )
-    main = pairs_of(facts["files"], reading)
     parts = (facts["valid_files"], facts["test_files"])
-    return _with_parts(main, parts, reading, origin["seed"], origin["share"])
+    return _with_parts(
+        pairs_of(facts["files"], reading), parts, reading, origin["seed"], origin["share"]
+    )
 
 
-def _is_of(data: PairData, facts: dict[str, Any]) -> bool:
-    return (data.pairs.digest, data.origin) == (facts["sha256"], facts["origin"])
+def _default(facts: dict[str, Any]) -> PairData:
+    return _dates(Reading(**facts["origin"]["reading"]), facts["origin"]["seed"])
+
+
+INPUT: Final = Input(
+    copies=(stored.PAIRS,),
+    write=lambda run, data: stored.write(run, data.pairs),
+    from_copy=_from_copy,
+    from_files=_from_files,
+    default=_default,
+    unit="pairs",
+)

@@ -131,6 +131,16 @@ class PairData:
         """The pairs of these rows, in their order."""
         return self.pairs.of(rows.tolist())
 
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files that it came from."""
+        return (*self.files, *self.test_files, *self.valid_files)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the pairs."""
+        return self.pairs.digest
+
     def summary(self) -> str:
         """What there is, in a sentence."""
         used = len(self.learn) + len(self.select) + len(self.test)

@@ -29,7 +29,7 @@ def _read(options: PairOptions, given: Mapping[str, Any], _: Path | None) -> Enc
 
 
 def _read_again(run: Run, config: dict[str, Any]) -> EncodedDataset:
-    read, options = data.read_again(run, config["data"]), config["options"]
+    read, options = data.INPUT.read_again(run, config["data"]), config["options"]
     return EncodedDataset.of(read, options["tokens"], options["shared"])
 
 
@@ -44,7 +44,7 @@ def _prepare(run: Run, dataset: EncodedDataset, options: PairOptions, callback: 
     if dataset.sources is dataset.targets:
         sides = {"shared": dataset.sources}
     run.write_json(PIECES, {name: pieces.to_json() for name, pieces in sides.items()})
-    data.store_input(run, dataset.data)
+    data.INPUT.store(run, dataset.data)
     most, seconds = baselines.SECONDS, options.seconds
     limit = most if seconds is None else min(most, seconds / 5)
     found = baselines.pair_baselines(dataset.data, seconds=limit)

@@ -32,7 +32,7 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
     try:
         read = data
         if read is None:
-            read = reading.read_again(model.run, config["data"])
+            read = reading.INPUT.read_again(model.run, config["data"])
             read = reading.scaled_for(config["options"]["distribution"], read)
         windows = origins(read, "test")
     except (InputError, MissingExtra) as error:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from recurra.bundle import Run
 from recurra.data.files import STANDARD_INPUT, given_once, name_of
 from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import DataError, MissingExtra, OptionError, counted
 from recurra.runtime.distributions import FAMILIES
+from recurra.tasks.input import Input
 from recurra.tasks.series.options import EXOGENOUS, SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.reading import stored
@@ -35,9 +35,7 @@ __all__ = [
     "more",
     "origins",
     "read",
-    "read_again",
     "scaled_for",
-    "store_input",
 ]
 
 _OPTIONS = (
@@ -274,39 +272,18 @@ def _constant(panel: Panel, ends: Counts) -> int:
 # -- resuming --------------------------------------------------------------------------------------
 
 
-def store_input(run: Run, data: SeriesData) -> None:
-    """Keep a copy of what cannot be read again: what came from Python, or through a pipe."""
-    files = (*data.files, *data.test_files)
-    if not data.origin.get("default") and not (files and all(map(Path.is_file, files))):
-        stored.write(run, data)
+def _from_files(facts: dict[str, Any]) -> SeriesData:
+    asked = dict(facts["origin"]["asked"])
+    if facts["test_files"]:
+        asked["test"] = facts["test_files"][0]
+    return replace(_read(facts["files"], asked, facts["name"]), origin=facts["origin"])
 
 
-def read_again(run: Run, facts: dict[str, Any]) -> SeriesData:
-    """The data that a run was begun with.
-
-    Raises:
-        DataError: a file is missing or has changed since.
-        BundleError: the copy in the run is damaged.
-    """
-    if stored.is_kept(run):
-        data = stored.read(run, facts)
-    elif facts["origin"].get("default"):
-        data = _default(facts["origin"]["asked"])
-    elif facts["files"]:
-        asked = dict(facts["origin"]["asked"])
-        if facts["test_files"]:
-            asked["test"] = facts["test_files"][0]
-        data = _read(facts["files"], asked, facts["name"])
-    else:
-        raise DataError(
-            f"{facts['name']}: the run's copy of the data is gone",
-            expected=f"{stored.INPUT}, since the data came from no file",
-            fix="restore the run from a copy, or train again",
-        )
-    if data.digest != facts["sha256"]:
-        raise DataError(
-            f"{facts['name']}: the data have changed since the training began",
-            expected=f"the same {facts['steps']:,} steps",
-            fix="put the old files back, or train a new run",
-        )
-    return replace(data, origin=facts["origin"])
+INPUT: Final = Input(
+    copies=(stored.INPUT,),
+    write=stored.write,
+    from_copy=lambda run, facts: replace(stored.read(run, facts), origin=facts["origin"]),
+    from_files=_from_files,
+    default=lambda facts: _default(facts["origin"]["asked"]),
+    unit="steps",
+)

@@ -51,7 +51,7 @@ def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> S
 
 
 def _read_again(run: Run, config: dict[str, Any]) -> SeriesData:
-    read = data.read_again(run, config["data"])
+    read = data.INPUT.read_again(run, config["data"])
     return data.scaled_for(config["options"]["distribution"], read)
 
 
@@ -64,7 +64,7 @@ def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callb
         callback.says("training is told in nats a step, selection as the CRPS of sample paths")
     run.write_json(SCALE, read.scale.to_json())
     write_context(run, read, network.architecture.context)
-    data.store_input(run, read)
+    data.INPUT.store(run, read)
     limit, asked = measured.SECONDS, options.seconds
     if asked is not None:
         limit = min(limit, asked / 6)
