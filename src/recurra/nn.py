@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recurra.core.arguments import Path, Traced
-from recurra.core.attention import Attention, Looked, Memory
+from recurra.core.attention import Attention, AttentionOutput, Memory
 from recurra.core.dropout import LockedDropout
 from recurra.core.layers import GRU, LSTM, RNN
 from recurra.core.options import Options
@@ -15,10 +15,10 @@ __all__ = [
     "LSTM",
     "RNN",
     "Attention",
+    "AttentionOutput",
     "HiddenState",
     "LSTMState",
     "LockedDropout",
-    "Looked",
     "Memory",
     "Options",
     "Path",

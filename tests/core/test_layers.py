@@ -313,8 +313,8 @@ def test_mistakes_are_named() -> None:
 
 def test_public_names() -> None:
     assert sorted(recurra.nn.__all__) == [
-        "Attention", "GRU", "HiddenState", "LSTM", "LSTMState", "LockedDropout", "Looked", "Memory",
-        "Options", "Path", "RNN", "Ragged", "State", "Traced", "stack_layers",
+        "Attention", "AttentionOutput", "GRU", "HiddenState", "LSTM", "LSTMState", "LockedDropout",
+        "Memory", "Options", "Path", "RNN", "Ragged", "State", "Traced", "stack_layers",
     ]  # fmt: skip
     for name in recurra.nn.__all__:
         assert getattr(recurra.nn, name).__doc__

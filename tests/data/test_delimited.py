@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recurra.data.delimited import Rows, read_csv, read_tsv
+from recurra.data.delimited import HEAD, Rows, delimiter_of, read_csv, read_tsv
 from recurra.errors import DataError
 
 TEXT = st.text(st.sampled_from('ab"\t,;\n\r é\u2028\x1c'), max_size=8)
@@ -168,3 +168,20 @@ def test_any_text_is_rows_or_an_error(text: str) -> None:
         assert len(names) == len(columns)
         assert {len(column) for column in columns} <= {len(lines)}
         assert sorted(set(lines)) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("Datum;Umsatz, netto\n2024-01-01;1,5\n2024-01-02;2,5\n", ";"),
+        ("day\tnote, if any\n1\ta;b\n2\tc\n", "\t"),
+        ("text,label; good or bad\nso so,bad\nfine,good\n", ","),
+        ('a,b\n"x;y",2\n', ","),
+        ('a;b\n"x\n,y";2\n', ";"),
+        ("one\n1\n", ","),
+        ("a;b,c\n", ","),
+        ("a;b\n" + "1;2\n" * HEAD, ";"),
+    ],
+)
+def test_what_stands_between_fields(text: str, delimiter: str) -> None:
+    assert delimiter_of(text) == delimiter

@@ -39,7 +39,7 @@ class Memory(State):
 
 @final
 @dataclass(frozen=True, eq=False)
-class Looked:
+class AttentionOutput:
     """What was found, context (B, T, F), and where: weights (B, T, S), each row's sum 1."""
 
     context: Tensor
@@ -122,7 +122,7 @@ class Attention(nn.Module):
         keys = self.key(values) if self.kind in ("general", "concat") else values
         return Memory(keys, values, mask)
 
-    def forward(self, query: Tensor, memory: Memory) -> Looked:
+    def forward(self, query: Tensor, memory: Memory) -> AttentionOutput:
         """Look for each of the queries (B, T, Q), of whichever step or hypothesis they are.
 
         A row with nothing to look at has weights and context of zeros.
@@ -138,7 +138,7 @@ class Attention(nn.Module):
             )
         mask = memory.mask[:, None, :]
         weights = masked_softmax(self._scores(query, memory), self._reached(mask))
-        return Looked(torch.bmm(weights.to(memory.values.dtype), memory.values), weights)
+        return AttentionOutput(torch.bmm(weights.to(memory.values.dtype), memory.values), weights)
 
     def _scores(self, query: Tensor, memory: Memory) -> Tensor:
         match self.kind:

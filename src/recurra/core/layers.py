@@ -5,7 +5,7 @@ Parameters have torch.nn's names and shapes, so that state_dicts load both ways.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Unpack, final
+from typing import Any, ClassVar, Final, Literal, Unpack, final
 
 import torch
 
@@ -114,3 +114,7 @@ class LSTM(Recurrent[LSTMState]):
     def cell(self) -> Cell[LSTMState]:
         """One step of the recurrence, without what options add to it."""
         return cells.LSTM
+
+
+BY_NAME: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+"""The layers by the names that options and configurations have for them."""

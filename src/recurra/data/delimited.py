@@ -20,6 +20,9 @@ Row = tuple[int, list[str]]
 
 _AT_ONCE: Final = 256  # rows turned into columns at a time: before Python's collector looks at them
 
+HEAD: Final = 1 << 16
+"""Characters of a table that say what is between its fields."""
+
 
 def read_csv(text: str, name: str) -> Rows:
     """Read comma-separated values (RFC 4180), or semicolons or tabs where the header has those.
@@ -30,7 +33,7 @@ def read_csv(text: str, name: str) -> Rows:
         DataError: a row has too few or too many fields, or quotes are out of place; the line is
             named.
     """
-    return _quoted(text, name, _delimiter(text))
+    return _quoted(text, name, delimiter_of(text))
 
 
 def csv_rows(text: str, name: str) -> list[Row]:
@@ -40,14 +43,36 @@ def csv_rows(text: str, name: str) -> list[Row]:
         DataError: quotes are out of place; the line is named.
     """
     with _any_length():
-        return list(_csv_rows(text, name, _delimiter(text)))
+        return list(_csv_rows(text, name, delimiter_of(text)))
 
 
-def _delimiter(text: str) -> str:
-    # Where commas are decimal marks, spreadsheets write semicolons: they show in the header.
-    head = text.lstrip("\r\n")
-    head = head[: head.find("\n") + 1] or head
-    return next((each for each in ",;\t" if each in head), ",")
+def delimiter_of(text: str) -> str:
+    """What stands between the fields of a table that begins with its header: `,`, `;` or a tab.
+
+    Where commas are decimal marks, spreadsheets write semicolons, and names may hold commas then:
+    what cuts the header and the rows after it into the same number of fields is taken, else the
+    first of them in the header.
+    """
+    text = text.lstrip("\r\n")
+    header = text[: text.find("\n") + 1] or text
+    inside = [each for each in "\t;," if each in header]
+    if len(inside) > 1:
+        for each in inside:
+            widths = _widths(text[:HEAD], each)
+            if widths[0] > 1 and len(widths) > 1 and len(set(widths)) == 1:
+                return each
+    return next((each for each in ",;\t" if each in header), ",")
+
+
+def _widths(text: str, delimiter: str) -> list[int]:
+    """The fields of each row of a table's beginning, whose last row may be cut."""
+    whole = len(text) < HEAD
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        widths = [len(row) for row in reader if row]
+    except csv.Error:  # which is told when all of it is read
+        return [0]
+    return widths if whole else widths[:-1] or [0]
 
 
 def _quoted(text: str, name: str, delimiter: str) -> Rows:

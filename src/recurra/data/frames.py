@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.columns import MISSING, WIDEST, Column, Fields, Places, Texts
+from recurra.data.delimited import HEAD, delimiter_of
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded
 from recurra.data.frame_columns import column_of
@@ -256,19 +257,19 @@ def _slowly(data: bytes, path: Path) -> Table:
 
 def _head(data: bytes, path: Path) -> tuple[int, list[str], str]:
     """How many lines stand before the first row, the column names, and what is between them."""
-    skipped, comment, at = 0, "", 0
+    skipped, comment, at, begins = 0, "", 0, 0
     while at < len(data):
         end = data.find(b"\n", at) + 1 or len(data)
         line = data[at:end].decode("utf-8", "replace").strip("\r\n")
-        skipped, at = skipped + 1, end
+        skipped, at, begins = skipped + 1, end, at
         if line.strip() and not line.startswith("#"):
             break
         comment = line.lstrip("# ") or comment
     else:
         line = ""
-    delimiter = next((each for each in ",;\t" if each in line), ",")
-    if path.suffix.lower() != ".csv":
-        delimiter = "\t"
+    delimiter = "\t"
+    if path.suffix.lower() == ".csv":
+        delimiter = delimiter_of(data[begins : begins + HEAD].decode("utf-8", "replace"))
     names = _fields(line, delimiter)
     if any(any(map(str.isalpha, name)) for name in names) or not line:
         return skipped, names, delimiter

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recurra.core.initial import reset_orthogonal
-from recurra.core.layers import GRU, LSTM, RNN, Recurrent
+from recurra.core.layers import BY_NAME, Recurrent
 from recurra.core.pooling import Pool
 from recurra.core.ragged import Ragged
 from recurra.networks.label_batch import TensorBatch
@@ -18,8 +18,6 @@ from recurra.networks.tag_chain import Chain
 from recurra.runtime import labels as runtime
 from recurra.runtime.labels import Architecture
 from recurra.runtime.threads import available
-
-CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 @final
@@ -35,7 +33,7 @@ class Member(nn.Module):
             self.embedding = nn.EmbeddingBag(
                 a.features, a.embedding, mode="mean", padding_idx=0, sparse=True
             )
-        self.recurrent: Recurrent[Any] = CELLS[a.cell](
+        self.recurrent: Recurrent[Any] = BY_NAME[a.cell](
             a.embedding if a.features else a.channels,
             a.hidden,
             a.layers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self, final
+from typing import Any, Self, final
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from recurra.core.dropout import dropout
 from recurra.core.initial import reset_orthogonal
-from recurra.core.layers import GRU, LSTM, RNN, Recurrent
+from recurra.core.layers import BY_NAME, Recurrent
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.networks.network import Network
@@ -21,8 +21,6 @@ from recurra.networks.pairs_decoder import Decoder, DecoderState, Memories, in_f
 from recurra.runtime import pairs as runtime
 from recurra.runtime.pairs import ATTENTION, Architecture, Ids
 from recurra.search.hypotheses import Top
-
-CELLS: Final = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 @final
@@ -73,7 +71,7 @@ class Member(nn.Module):
         self.source_vectors = (
             self.target_vectors if a.shared else nn.Embedding(a.sources, a.embedding)
         )
-        self.encoder: Recurrent[Any] = CELLS[a.cell](
+        self.encoder: Recurrent[Any] = BY_NAME[a.cell](
             a.embedding,
             a.hidden // 2 if a.bidirectional else a.hidden,
             a.layers,
@@ -81,7 +79,7 @@ class Member(nn.Module):
             dropout=a.dropout,
         )
         self.decoder = Decoder(
-            CELLS[a.cell],
+            BY_NAME[a.cell],
             vectors=self.target_vectors,
             hidden=a.hidden,
             layers=a.layers,

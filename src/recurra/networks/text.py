@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from recurra.codecs.tokenizer import UNKNOWN
 from recurra.core.dropout import drop
 from recurra.core.initial import reset_orthogonal
-from recurra.core.layers import GRU, LSTM, RNN
+from recurra.core.layers import BY_NAME, GRU, LSTM, RNN
 from recurra.core.state import State, join_layers
 from recurra.networks.network import Network
 from recurra.runtime import text as runtime
@@ -41,15 +41,9 @@ class TextNetwork(Network):
         super().__init__()
         a = self.architecture = architecture
         self.embedding = nn.Embedding(a.symbols, a.embedding, padding_idx=0)
-        match a.cell:
-            case "lstm":
-                self.recurrent: LSTM | GRU | RNN = LSTM(
-                    a.embedding, a.hidden, a.layers, dropout=a.dropout
-                )
-            case "gru":
-                self.recurrent = GRU(a.embedding, a.hidden, a.layers, dropout=a.dropout)
-            case _:
-                self.recurrent = RNN(a.embedding, a.hidden, a.layers, dropout=a.dropout)
+        self.recurrent: LSTM | GRU | RNN = BY_NAME[a.cell](
+            a.embedding, a.hidden, a.layers, dropout=a.dropout
+        )
         self.dropout = a.dropout
         self.head = nn.Linear(a.hidden, a.symbols - 1)
         self.others = nn.ModuleList(

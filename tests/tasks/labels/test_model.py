@@ -12,8 +12,9 @@ from torch import Tensor
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
 from recurra.networks.label_batch import TensorBatch
-from recurra.networks.labels import CELLS, LabelNetwork, Member
+from recurra.networks.labels import LabelNetwork, Member
 from recurra.runtime.labels import Architecture
+from recurra.runtime.layers import CELLS
 from recurra.tasks.labels.influence import influence
 from recurra.training.loop import seeded
 from toy_labels import KINDS, dataset, network

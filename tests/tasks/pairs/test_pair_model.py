@@ -13,9 +13,10 @@ from recurra.codecs.tokenizer import BEGIN, END
 from recurra.core import attention
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
-from recurra.networks.pairs import CELLS, OnDevice, PairNetwork
+from recurra.networks.pairs import OnDevice, PairNetwork
 from recurra.runtime import pairs as runtime
 from recurra.runtime.attention import KINDS as SCORES
+from recurra.runtime.layers import CELLS
 from recurra.runtime.pairs import ATTENTION, Architecture, Ids
 from recurra.search.beam import Beam, beam
 from recurra.search.hypotheses import top
