@@ -39,6 +39,11 @@ def drawn_from(seed: int) -> Iterator[None]:
         _GENERATOR.reset(before)
 
 
+def chance(device: torch.device) -> torch.Generator | None:
+    """What is drawn from here: of `drawn_from` on a CPU, else torch's own."""
+    return _GENERATOR.get() if device.type == "cpu" else None
+
+
 def dropout(x: Tensor, share: float) -> Tensor:
     """Return x with this share of its numbers dropped, the others grown to make up for them.
 

@@ -347,6 +347,8 @@ void py_curve(bool wide, int which, Address x, Address y, std::int64_t n) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  // What a graph still holds as the interpreter ends is no fault of whoever holds it.
+  nb::set_leak_warnings(false);
   const char* forced = std::getenv("RECURRA_ISA");
   if (forced && *forced && !use_isa(forced))
     throw std::runtime_error(std::string("RECURRA_ISA names an instruction set that cannot run here: ") + forced);

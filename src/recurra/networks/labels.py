@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recurra.core.dropout import chance
 from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import BY_NAME, Recurrent
 from recurra.core.pooling import Pool
@@ -69,13 +70,13 @@ class Member(nn.Module):
         if self.embedding is None:
             assert batch.values is not None
             if self.training and self.noise:
-                return batch.values + self.noise * torch.randn_like(batch.values)
+                return batch.values + self.noise * _normal(batch.values)
             return batch.values
         assert batch.ids is not None
         assert batch.counts is not None
         ids = batch.ids
         if self.training and self.hidden_features:
-            ids = ids * (torch.rand(ids.shape, device=ids.device) >= self.hidden_features)
+            ids = ids * (_uniform(ids) >= self.hidden_features)
         offsets = batch.counts.cumsum(0) - batch.counts
         units: Tensor = self.embedding(ids, offsets)
         if batch.places is not None:
@@ -161,3 +162,13 @@ class LabelNetwork(Network):
         """Mean scores of all members: (B, K), or where steps are tagged (N, K)."""
         scores = [self.member(m)(batch) for m in range(len(self.members))]
         return torch.stack(scores).mean(0)
+
+
+def _normal(like: Tensor) -> Tensor:
+    """Drawn from the standard normal distribution, as many numbers."""
+    return torch.empty_like(like).normal_(generator=chance(like.device))
+
+
+def _uniform(like: Tensor) -> Tensor:
+    """Drawn from 0 to 1, as many numbers."""
+    return torch.rand(like.shape, generator=chance(like.device), device=like.device)

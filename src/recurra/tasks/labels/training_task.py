@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import log
 from typing import Final, final
 
@@ -21,6 +22,7 @@ from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork, Member
 from recurra.tasks.labels.classify import pieces
 from recurra.training.loop import Loss
+from recurra.training.together import together
 
 AT_ONCE: Final = 512
 """Examples scored together by the network that is trained."""
@@ -105,20 +107,25 @@ class LabelTrainingTask:
     def loss(self, network: nn.Module, train_state: TrainState) -> Loss[TrainState]:
         """The members' losses on a batch each, in nats an example, or a step where tagged."""
         assert isinstance(network, LabelNetwork)
-        mean, total = torch.zeros((), device=self.device), LossSum()
-        for m, batches in enumerate(self.batches):
-            summed, weight = self._loss(
-                network.member(m), batches.read(train_state.epoch, train_state.batch)
+        works = [
+            partial(
+                self._mean, network.member(m), batches.read(train_state.epoch, train_state.batch)
             )
-            mean = mean + summed / weight
-            total = total + LossSum(summed.item(), weight)
+            for m, batches in enumerate(self.batches)
+        ]
+        means, totals = zip(*together(works, self.device, drops=True), strict=True)
         end = train_state.batch + 1 >= self.steps
         after = (
             TrainState(train_state.epoch + 1, 0)
             if end
             else TrainState(train_state.epoch, train_state.batch + 1)
         )
-        return Loss((mean,), total, after)
+        return Loss(means, sum(totals, LossSum()), after)
+
+    def _mean(self, member: Member, rows: Rows) -> tuple[Tensor, LossSum]:
+        """A member's mean loss on these rows, and what they cost."""
+        summed, count = self._loss(member, rows)
+        return summed / count, LossSum(summed.item(), count)
 
     def _loss(self, member: Member, rows: Rows) -> tuple[Tensor, int]:
         """Summed nats of these rows, and how many examples or steps they are."""
