@@ -15,6 +15,7 @@ from recurra.errors import OptionError
 from recurra.native import folds
 from recurra.runtime.chain import Chain
 from recurra.runtime.layers import CELLS, Recurrent, linear
+from recurra.runtime.network import Network
 from recurra.runtime.pooling import Pool
 from recurra.runtime.ragged import Rows
 from recurra.runtime.state import Array, State
@@ -169,7 +170,7 @@ class _Member:
 
 
 @final
-class LabelNetwork:
+class LabelNetwork(Network[Architecture]):
     """A labels network on arrays, as it was trained: members whose scores are averaged.
 
         network = LabelNetwork(architecture, arrays)
@@ -178,37 +179,20 @@ class LabelNetwork:
     `size` is the number of its weights. A row's scores are the same to the last bit alone and in
     any company, and where it reads in one direction those of a stream.
 
-    Args:
-        architecture: its sizes.
-        arrays: its weights, as `networks.labels.LabelNetwork` names them.
-        weights: what they are kept in, "float32" or "bfloat16".
-        threads: at most so many; no figure depends on it.
-
     Raises:
-        BundleError: weights that do not fit, or are not finite.
         OptionError: pooling that there is not.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        arrays: Mapping[str, Array],
-        *,
-        weights: str = "float32",
-        threads: int = 1,
-    ) -> None:
-        a = self.architecture = architecture
-        self.threads = threads
-        self.size = sum(array.size for array in arrays.values())
-        held, numbers = Weights(arrays, weights), range(a.members)
+    def _take(self, weights: Weights) -> None:
+        a = self.architecture
+        numbers = range(a.members)
         # Side by side, so that a unit's features are looked up once for all members.
         self._table = self._direct = None
         if a.features:
-            self._table = _tables(held, numbers, "embedding", a.features, a.embedding)
+            self._table = _tables(weights, numbers, "embedding", a.features, a.embedding)
         if a.direct:
-            self._direct = _tables(held, numbers, "direct", a.features, a.classes)
-        self.members = [_Member(a, held, number) for number in numbers]
-        held.finish()
+            self._direct = _tables(weights, numbers, "direct", a.features, a.classes)
+        self.members = [_Member(a, weights, number) for number in numbers]
         chains = [each.chain for each in self.members if each.chain is not None]
         self.chain = Chain.mean(chains) if chains else None
 

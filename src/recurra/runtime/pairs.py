@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra import native
+from recurra.runtime.network import Network
 from recurra.runtime.pair_member import Architecture, Ids, Member, Reading
 from recurra.runtime.state import Array, State
 from recurra.runtime.weights import Weights
@@ -45,7 +46,7 @@ class Encoded:
 
 
 @final
-class PairNetwork:
+class PairNetwork(Network[Architecture]):
     """A network that translates, on arrays, as it was trained.
 
         network = PairNetwork(architecture, arrays)
@@ -54,29 +55,11 @@ class PairNetwork:
         decoder.logits(outputs)
 
     `size` is the number of its weights.
-
-    Args:
-        architecture: its sizes.
-        arrays: its weights, as `networks.pairs.PairNetwork` names them.
-        weights: what they are kept in, "float32" or "bfloat16".
-        threads: at most so many; no figure depends on it.
-
-    Raises:
-        BundleError: weights that do not fit, or are not finite.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        arrays: Mapping[str, Array],
-        *,
-        weights: str = "float32",
-        threads: int = 1,
-    ) -> None:
-        self.architecture, self.threads = architecture, threads
-        held = Weights(arrays, weights)
-        self.members = [Member(architecture, held, m) for m in range(architecture.members)]
-        held.finish()
+    def _take(self, weights: Weights) -> None:
+        a = self.architecture
+        self.members = [Member(a, weights, m) for m in range(a.members)]
         count = len(self.members)
         # The mean of scores, which is the geometric mean of probabilities made to sum to one, is
         # one product with what all members found side by side.
@@ -87,8 +70,10 @@ class PairNetwork:
         if count > 1:
             vectors /= np.float32(count)
             bias /= np.float32(count)
-        self.head = native.Linear(vectors, bias, weights=held.kept)
-        self.size = sum(array.size for array in _once(architecture, arrays))
+        self.head = native.Linear(vectors, bias, weights=weights.kept)
+
+    def _count(self, arrays: Mapping[str, Array]) -> int:
+        return sum(array.size for array in _once(self.architecture, arrays))
 
     def encode(self, sources: Sequence[Ids]) -> Encoded:
         """Read B sources, ids (S,) each."""

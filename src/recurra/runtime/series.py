@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, NamedTuple, TypeVar, final
 
@@ -14,6 +13,7 @@ from recurra.runtime import autoregressive
 from recurra.runtime import segments as pieces
 from recurra.runtime.autoregressive import Autoregressive
 from recurra.runtime.distributions import Distribution, scaled
+from recurra.runtime.network import Network
 from recurra.runtime.quantiles import LEVELS, path_quantiles
 from recurra.runtime.segments import Segments
 from recurra.runtime.state import Array, State
@@ -101,7 +101,7 @@ class Step(NamedTuple):
 
 
 @final
-class SeriesNetwork:
+class SeriesNetwork(Network[Architecture]):
     """A network for series on arrays, as it was trained.
 
         network = SeriesNetwork(architecture, arrays)
@@ -110,37 +110,17 @@ class SeriesNetwork:
 
     A window's forecast is the same to the last bit among whatever windows it stands: paths are
     drawn by its own key. `size` is the number of weights.
-
-    Args:
-        architecture: its sizes.
-        arrays: its weights, as `networks.series.SeriesNetwork` names them.
-        weights: what they are kept in, "float32" or "bfloat16".
-        threads: at most so many; no figure depends on it.
-
-    Raises:
-        BundleError: weights that do not fit, or are not finite.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        arrays: Mapping[str, Array],
-        *,
-        weights: str = "float32",
-        threads: int = 1,
-    ) -> None:
-        self.architecture, self.threads = architecture, threads
-        self.size = sum(array.size for array in arrays.values())
-        held = Weights(arrays, weights)
+    def _take(self, weights: Weights) -> None:
         self.members: list[Segments | Autoregressive] = []
-        for number in range(architecture.members):
-            sizes, prefix = architecture.sizes(number), f"members.{number}."
+        for number in range(self.architecture.members):
+            sizes, prefix = self.architecture.sizes(number), f"members.{number}."
             if isinstance(sizes, pieces.Sizes):
-                self.members.append(Segments(sizes, held, prefix))
+                self.members.append(Segments(sizes, weights, prefix))
             else:
                 name = f"{number}." if number else ""
-                self.members.append(Autoregressive(sizes, held, prefix, name, number))
-        held.finish()
+                self.members.append(Autoregressive(sizes, weights, prefix, name, number))
 
     def __call__(self, windows: Windows, *, paths: int = PATHS) -> Array:
         """Quantiles (B, H, Q) at LEVELS, scaled: the members' mean, or those of all their paths.

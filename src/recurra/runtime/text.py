@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
@@ -14,6 +13,7 @@ from recurra import native
 from recurra.codecs.tokenizer import UNKNOWN
 from recurra.errors import OptionError
 from recurra.runtime.layers import CELLS, Recurrent
+from recurra.runtime.network import Network
 from recurra.runtime.state import Array, State
 from recurra.runtime.weights import Weights
 
@@ -93,45 +93,25 @@ class _Member:
 
 
 @final
-class TextNetwork:
+class TextNetwork(Network[Architecture]):
     """A text network on arrays, as it was trained.
 
         network = TextNetwork(architecture, arrays)
         logits, state = network.step(np.array([5]), network.begin())
 
     `size` is the number of its weights.
-
-    Args:
-        architecture: its sizes.
-        arrays: its weights, as `networks.text.TextNetwork` names them.
-        weights: what they are kept in, "float32" or "bfloat16".
-        threads: at most so many; no figure depends on it.
-
-    Raises:
-        BundleError: weights that do not fit, or are not finite.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        arrays: Mapping[str, Array],
-        *,
-        weights: str = "float32",
-        threads: int = 1,
-    ) -> None:
-        self.architecture, self.threads = architecture, threads
-        self.size = sum(array.size for array in arrays.values())
-        held = Weights(arrays, weights)
+    def _take(self, weights: Weights) -> None:
         self.members = [
             _Member(
-                architecture,
-                held,
+                self.architecture,
+                weights,
                 f"others.{number - 1}." if number else "",
                 f"{number}." if number else "",
             )
-            for number in range(architecture.members)
+            for number in range(self.architecture.members)
         ]
-        held.finish()
 
     def begin(self, batch: int = 1) -> State:
         """The state of B streams that have read nothing."""

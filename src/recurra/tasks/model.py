@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from inspect import signature
 from os import PathLike
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.runtime.threads import available
 from recurra.tasks.task import Task
 from recurra.training.budget import TrainingOptions
 
@@ -37,6 +38,8 @@ class Model(ABC, Generic[Options, Net]):
     """
 
     task: ClassVar[Task]
+    _architecture: ClassVar[Callable[..., Any]]
+    _runtime: ClassVar[Callable[..., Any]]
 
     _run: Run | None = None
     _network: Net | None = None
@@ -62,9 +65,11 @@ class Model(ABC, Generic[Options, Net]):
     # -- what a task says --------------------------------------------------------------------
 
     @classmethod
-    @abstractmethod
     def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> Net:
         """The network in use, of the configuration's `inference` and the run's weights."""
+        sizes = cls._architecture(**inference["architecture"])
+        found: Net = cls._runtime(sizes, arrays, weights=weights, threads=available())
+        return found
 
     @abstractmethod
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:

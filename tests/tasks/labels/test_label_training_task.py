@@ -19,7 +19,8 @@ from recurra.judge.loss import LossSum
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork
 from recurra.tasks.labels.classify import pieces
-from recurra.tasks.labels.training_task import AT_ONCE, LabelTrainingTask, TrainState
+from recurra.tasks.labels.training_task import AT_ONCE, LabelTrainingTask
+from recurra.training.epochs import TrainState
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates, build
 from toy_labels import KINDS, dataset, network

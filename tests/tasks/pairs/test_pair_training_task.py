@@ -22,11 +22,11 @@ from recurra.tasks.pairs.training_task import (
     RISING,
     PairTrainingTask,
     Sides,
-    TrainState,
     forced,
     own,
     zigzag,
 )
+from recurra.training.epochs import TrainState
 from recurra.training.optimiser import Rates, build
 from toy_pairs import dataset, network
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import CONFIG, REPORT, Arrays, Run
+from recurra.bundle import CONFIG, REPORT, Run
 from recurra.codecs.sequence_encoder import Encoder
 from recurra.errors import BundleError, OptionError
 from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import Architecture, LabelNetwork
 from recurra.runtime.pool import Pool
 from recurra.runtime.streams import Stream, StreamState
-from recurra.runtime.threads import available
 from recurra.tasks.labels import classify, data, evaluate, report
 from recurra.tasks.labels.from_memory import as_given, inputs_from
 from recurra.tasks.labels.options import LabelOptions
@@ -48,6 +47,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
     """
 
     task = LABELS
+    _architecture, _runtime = Architecture, LabelNetwork
 
     # -- training ---------------------------------------------------------------------------
 
@@ -77,11 +77,6 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callback)
-
-    @classmethod
-    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> LabelNetwork:
-        sizes = Architecture(**inference["architecture"])
-        return LabelNetwork(sizes, arrays, weights=weights, threads=available())
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import log
@@ -21,6 +20,7 @@ from recurra.judge.loss import LossSum
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork, Member
 from recurra.tasks.labels.classify import pieces
+from recurra.training.epochs import Epochs, TrainState
 from recurra.training.loop import Loss
 from recurra.training.together import together
 
@@ -45,16 +45,7 @@ class Examples:
 
 
 @final
-@dataclass(frozen=True)
-class TrainState:
-    """Where a training stands: the pass over the examples, and the batch in it."""
-
-    epoch: int = 0
-    batch: int = 0
-
-
-@final
-class LabelTrainingTask:
+class LabelTrainingTask(Epochs):
     """Cross entropy of classes, or of whole rows of tags; each member leaves one fold out.
 
     Args:
@@ -100,10 +91,6 @@ class LabelTrainingTask:
         """Batches in a pass over a member's examples."""
         return float(self.steps)
 
-    def first(self) -> TrainState:
-        """The first batch of the first pass."""
-        return TrainState()
-
     def loss(self, network: nn.Module, train_state: TrainState) -> Loss[TrainState]:
         """The members' losses on a batch each, in nats an example, or a step where tagged."""
         assert isinstance(network, LabelNetwork)
@@ -114,12 +101,7 @@ class LabelTrainingTask:
             for m, batches in enumerate(self.batches)
         ]
         means, totals = zip(*together(works, self.device, drops=True), strict=True)
-        end = train_state.batch + 1 >= self.steps
-        after = (
-            TrainState(train_state.epoch + 1, 0)
-            if end
-            else TrainState(train_state.epoch, train_state.batch + 1)
-        )
+        after = train_state.after(self.steps)
         return Loss(means, sum(totals, LossSum()), after)
 
     def _mean(self, member: Member, rows: Rows) -> tuple[Tensor, LossSum]:
@@ -155,19 +137,3 @@ class LabelTrainingTask:
 
     def score(self, network: nn.Module) -> None:
         """Nothing: the loss chooses."""
-
-    def sample(self, network: nn.Module) -> None:
-        """Nothing to read."""
-
-    def finish(self, train_state: TrainState) -> TrainState:
-        """Nothing changes: each fold is trained on by all members but one."""
-        return train_state
-
-    def pack(self, train_state: TrainState) -> Mapping[str, Tensor]:
-        """The carry as named arrays."""
-        return {"place": torch.tensor([train_state.epoch, train_state.batch])}
-
-    def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
-        """The carry that `pack` took apart."""
-        epoch, batch = (int(value) for value in arrays["place"])
-        return TrainState(epoch, batch)

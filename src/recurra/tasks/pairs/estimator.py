@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
-from recurra.bundle import CONFIG, Arrays, Run
+from recurra.bundle import CONFIG, Run
 from recurra.codecs import tokenizer
 from recurra.codecs.tokenizer import END, Tokenizer
 from recurra.errors import BundleError, DataError
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.streams import Stream, StreamState
-from recurra.runtime.threads import available
 from recurra.tasks.model import Model
 from recurra.tasks.pairs import data, evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
@@ -47,6 +46,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
     """
 
     task = PAIRS
+    _architecture, _runtime = Architecture, PairNetwork
 
     # -- training ---------------------------------------------------------------------------
 
@@ -74,11 +74,6 @@ class PairModel(Model[PairOptions, PairNetwork]):
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         return self._fit({"X": X, "y": y}, out, overwrite, callback)
-
-    @classmethod
-    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> PairNetwork:
-        sizes = Architecture(**inference["architecture"])
-        return PairNetwork(sizes, arrays, weights=weights, threads=available())
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):

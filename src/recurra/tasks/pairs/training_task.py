@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import log
@@ -19,6 +19,7 @@ from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches, Rows
 from recurra.judge.loss import LossSum
 from recurra.networks.pairs import Member, PairNetwork
+from recurra.training.epochs import Epochs, TrainState
 from recurra.training.loop import Loss
 from recurra.training.together import together
 
@@ -69,16 +70,7 @@ class Sides:
 
 
 @final
-@dataclass(frozen=True)
-class TrainState:
-    """Where a training stands: the pass over the pairs, and the batch in it."""
-
-    epoch: int = 0
-    batch: int = 0
-
-
-@final
-class PairTrainingTask:
+class PairTrainingTask(Epochs):
     """Cross entropy of true targets, each piece given the true ones before it.
 
     Every member has its own order of the pairs. With `sampling` some of what is fed are the
@@ -125,10 +117,6 @@ class PairTrainingTask:
         """Batches in a pass over the pairs."""
         return float(self.batches[0].count)
 
-    def first(self) -> TrainState:
-        """The first batch of the first pass."""
-        return TrainState()
-
     def loss(self, network: nn.Module, train_state: TrainState) -> Loss[TrainState]:
         """The members' losses on a batch each, in nats a piece."""
         assert isinstance(network, PairNetwork)
@@ -142,12 +130,7 @@ class PairTrainingTask:
             for m, batches in enumerate(self.batches)
         ]
         means, totals = zip(*together(works, self.device, drops=True), strict=True)
-        end = train_state.batch + 1 >= self.batches[0].count
-        after = (
-            TrainState(train_state.epoch + 1, 0)
-            if end
-            else TrainState(train_state.epoch, train_state.batch + 1)
-        )
+        after = train_state.after(self.batches[0].count)
         return Loss(means, sum(totals, LossSum()), after)
 
     def _loss(self, member: Member, rows: Rows, train_state: TrainState) -> tuple[Tensor, LossSum]:
@@ -176,22 +159,6 @@ class PairTrainingTask:
         found = self.written(network)
         network.train(training)
         return found
-
-    def sample(self, network: nn.Module) -> None:
-        """Nothing to read."""
-
-    def finish(self, train_state: TrainState) -> TrainState:
-        """Nothing changes."""
-        return train_state
-
-    def pack(self, train_state: TrainState) -> Mapping[str, Tensor]:
-        """The carry as named arrays."""
-        return {"place": torch.tensor([train_state.epoch, train_state.batch])}
-
-    def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
-        """The carry that `pack` took apart."""
-        epoch, batch = (int(value) for value in arrays["place"])
-        return TrainState(epoch, batch)
 
     def padding(self) -> float:
         """The share of padding in the batches of a first pass, both sides laid out in full."""

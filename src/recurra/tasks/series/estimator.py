@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 
 import numpy as np
 
-from recurra.bundle import CONFIG, REPORT, Arrays, Run
+from recurra.bundle import CONFIG, REPORT, Run
 from recurra.errors import DataError, OptionError, counted, did_you_mean
 from recurra.runtime.pool import Pool
 from recurra.runtime.series import Architecture, SeriesNetwork
 from recurra.runtime.state import Array
 from recurra.runtime.streams import Stream, StreamState
-from recurra.runtime.threads import available
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
 from recurra.tasks.series.context import check_begun, check_known, joined, read_context, tail
@@ -54,6 +53,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
     """
 
     task = SERIES
+    _architecture, _runtime = Architecture, SeriesNetwork
 
     # -- training ---------------------------------------------------------------------------
 
@@ -79,11 +79,6 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
         return self._fit({"X": X}, out, overwrite, callback)
-
-    @classmethod
-    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> SeriesNetwork:
-        sizes = Architecture(**inference["architecture"])
-        return SeriesNetwork(sizes, arrays, weights=weights, threads=available())
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
-from recurra.bundle import CONFIG, VOCABULARY, Arrays, Run
+from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.codecs import grammar, tokenizer
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.runtime.text import Architecture, TextNetwork
-from recurra.runtime.threads import available
 from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
 from recurra.tasks.text.generate import write
@@ -53,6 +52,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
     """
 
     task = TEXT
+    _architecture, _runtime = Architecture, TextNetwork
 
     # -- training ---------------------------------------------------------------------------
 
@@ -76,11 +76,6 @@ class TextModel(Model[TextOptions, TextNetwork]):
             TrainingError: the loss exploded; the best weights before that are kept.
         """
         return self._fit({"source": source}, out, overwrite, callback)
-
-    @classmethod
-    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> TextNetwork:
-        sizes = Architecture(**inference["architecture"])
-        return TextNetwork(sizes, arrays, weights=weights, threads=available())
 
     def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
         with run.intact(CONFIG):
