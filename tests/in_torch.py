@@ -12,7 +12,7 @@ from recurra.tasks.model import Model
 
 def in_torch(model: Model[Any, Any]) -> Any:
     """The network that was trained, in evaluation mode."""
-    return model._training().load(model.run)
+    return model._trained()
 
 
 def same_weights(one: Model[Any, Any], other: Model[Any, Any]) -> bool:

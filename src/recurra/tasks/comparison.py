@@ -14,7 +14,7 @@ from recurra.tasks.model import Model
 def by_torch(model: Model[Any, Any], ask: str) -> Callable[..., Any] | str:
     """What asks a model's network in torch, of the task's `trainer`; or why there is none."""
     try:
-        network = model._training().load(model.run)
+        network = model._trained()
     except MissingExtra as error:
         return error.got
     return partial(getattr(model.task.part("trainer"), ask), network)

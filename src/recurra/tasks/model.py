@@ -6,15 +6,16 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from importlib.util import find_spec
 from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
-from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.errors import BundleError, MissingExtra, OptionError, did_you_mean
 from recurra.runtime.threads import available
-from recurra.tasks.task import Task
+from recurra.tasks.task import INSTALL, Task
 from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
@@ -51,8 +52,21 @@ class Model(ABC, Generic[Options, Net]):
 
     def __init__(self, options: Options | None = None, /, **given: Any) -> None:
         kind: Any = self.task.options_class
+        if options is not None and not isinstance(options, kind):
+            raise OptionError(
+                f"{type(self).__name__}({options!r})",
+                expected=f"options by name: {type(self).__name__}(minutes=5)",
+            )
         self._check_names(given)
         self.options: Options = kind(**given) if options is None else replace(options, **given)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # scikit-learn, and its users, look for options on the estimator.
+            if name in {each.name for each in fields(self.task.options_class)}:
+                return getattr(self.options, name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         changed = [
@@ -85,6 +99,16 @@ class Model(ABC, Generic[Options, Net]):
         """
         self.task.check_training()
         return self.task.part("trainer").TRAINING
+
+    def _trained(self) -> Any:
+        """The network that was trained, in torch, in evaluation mode.
+
+        Raises:
+            MissingExtra: torch is not installed.
+        """
+        if find_spec("torch") is None:
+            raise MissingExtra("torch, which this needs, is not installed", fix=INSTALL)
+        return self.task.part("trainer").TRAINING.load(self.run)
 
     def _fit(
         self,

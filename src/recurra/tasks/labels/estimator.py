@@ -173,7 +173,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         inputs = self._inputs([x])
         encoded = self._encoder.encode(inputs)
         label = int(classify.scores(self.network, encoded, np.zeros(1, np.int64)).argmax())
-        network = self._training().load(self.run)
+        network = self._trained()
         shares = self.task.part("trainer").influence(network, encoded, label)
         return self.classes_[label], self._encoder.steps(inputs[0]), tuple(shares.tolist())
 

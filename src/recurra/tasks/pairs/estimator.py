@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from recurra.bundle import CONFIG, Run
 from recurra.codecs import tokenizer
 from recurra.codecs.tokenizer import END, Tokenizer
-from recurra.errors import BundleError, DataError
+from recurra.errors import BundleError, DataError, OptionError, did_you_mean
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.model import Model
@@ -103,6 +104,12 @@ class PairModel(Model[PairOptions, PairNetwork]):
             DataError: these are no texts.
             OptionError: an option is out of its range.
         """
+        if how.get("n_best", 1) != 1:
+            raise OptionError(
+                f"translate with n_best={how['n_best']}",
+                expected="one translation of each text",
+                fix="model.translations(texts, n_best=...) gives several, with their scores",
+            )
         return [found[0].text for found in self.translations(texts, **how)]
 
     def translations(self, texts: Sequence[str], **how: Any) -> list[list[Translation]]:
@@ -115,6 +122,14 @@ class PairModel(Model[PairOptions, PairNetwork]):
         network = self.network
         if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
             raise DataError("no list of texts", expected='a list: ["a dog", ...]')
+        known = [each.name for each in fields(Translating)]
+        for name in how:
+            if name not in known:
+                raise OptionError(
+                    f"no option {name!r}",
+                    expected=f"one of {', '.join(known)}",
+                    fix=did_you_mean(name, known),
+                )
         asked = Translating(**how)
         return translate(
             network, self._sources, self._targets, list(texts), asked, limit=self._limits

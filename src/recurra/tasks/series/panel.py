@@ -202,7 +202,7 @@ class SeriesData:
             if self.columns.get(kind):
                 what += f", {words}: {', '.join(map(repr, self.columns[kind]))}"
         if self.columns.get("stat_exog"):
-            what += f", of a series: {', '.join(map(repr, self.columns['static']))}"
+            what += f", of a series: {', '.join(map(repr, self.columns['stat_exog']))}"
         season = f"season {self.period}" if self.period > 1 else "no season"
         what += f"; {season}, horizon {self.horizon}"
         whole = self.select_ends < lengths

@@ -306,7 +306,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
             DataError: the text cannot be read, or that of the training is gone: the rate is
                 chosen on its selection part.
         """
-        network = self._training().load(self.run)
+        network = self._trained()
         found: dict[str, Any] = self.task.part("trainer").dynamic_evaluation(self, network, source)
         return found
 
