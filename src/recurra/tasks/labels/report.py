@@ -13,43 +13,15 @@ from recurra.bundle import CARD, REPORT, Run
 from recurra.console.text import percent, printable
 from recurra.data.files import name_of
 from recurra.judge import probability_calibration
+from recurra.tasks import stored_baselines
 from recurra.tasks.labels import evaluate, render
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.evaluate import Answers, Held
 from recurra.tasks.labels.targets import NAMES, Metric, Targets
 
-BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
 ATTRIBUTION: Final = "traces/attribution.json"
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep what the baselines say of the test part and of fold 0."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for number, each in enumerate(found):
-        arrays[f"{number}.predicted"] = each.predicted.astype(np.int32)
-        if each.probabilities is not None:
-            arrays[f"{number}.probabilities"] = each.probabilities
-        if each.held is not None:
-            arrays[f"{number}.held"] = each.held
-    facts = [{"name": each.name, "note": each.note} for each in found]
-    run.write_arrays(BASELINES, arrays, {"baselines": facts})
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(BASELINES)
-    return tuple(
-        Baseline(
-            each["name"],
-            each["note"],
-            arrays[f"{number}.predicted"].astype(np.int64),
-            arrays.get(f"{number}.probabilities"),
-            arrays.get(f"{number}.held"),
-        )
-        for number, each in enumerate(facts["baselines"])
-    )
 
 
 def baselines_summary(data: LabelData, found: Sequence[Baseline]) -> str:
@@ -135,7 +107,7 @@ def write(
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
-        run: which has the configuration, and the baselines by `write_baselines`.
+        run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         answers: of the rows `data.test`.
         held: of rows of `data.learn`, each by a member that did not train on it.
@@ -144,7 +116,7 @@ def write(
         training: what there is to say of how it was trained.
     """
     config = run.config()
-    found = result(data, answers, held, temperature, read_baselines(run))
+    found = result(data, answers, held, temperature, stored_baselines.read(run, Baseline))
     found["training"] = training
     run.write_arrays(SCORED, *scored(data, answers, temperature))
     run.write_text(CARD, card(run.path.name, found, config, network))

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from recurra.bundle import CARD, REPORT, Run
 from recurra.console.text import percent
 from recurra.data.files import name_of
+from recurra.tasks import stored_baselines
 from recurra.tasks.series import evaluate, render
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.targets import NAMES, Targets
 
-BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
 AHEAD: Final = "traces/ahead.safetensors"
 INFLUENCE: Final = "traces/influence.json"
@@ -28,30 +28,6 @@ PICTURED: Final = 4
 """Series that pictures are drawn of: from the best forecast one to the worst."""
 
 _MOST: Final = 1 << 25  # bytes of forecasts, beyond which only those of pictured series are kept
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep what the baselines say of the test and of the selection part."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for number, each in enumerate(found):
-        arrays[f"{number}.point"] = each.point
-        arrays[f"{number}.held"] = each.held
-        arrays[f"{number}.moves"] = each.moves
-    facts = [{"name": each.name, "note": each.note} for each in found]
-    run.write_arrays(BASELINES, arrays, {"baselines": facts})
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(BASELINES)
-    return tuple(
-        Baseline(
-            each["name"],
-            each["note"],
-            *(arrays[f"{number}.{name}"] for name in ("point", "held", "moves")),
-        )
-        for number, each in enumerate(facts["baselines"])
-    )
 
 
 def baselines_summary(data: SeriesData, test: Origins, found: Sequence[Baseline]) -> str:
@@ -141,7 +117,7 @@ def write(
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
-        run: which has the configuration, and the baselines by `write_baselines`.
+        run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         test: its forecasts of the windows of the test part that the baselines have.
         held: its forecasts of the windows of the selection part that the baselines have.
@@ -150,7 +126,7 @@ def write(
         calibrated: how the intervals were corrected, in a sentence.
         teacher_forced: figures of one step at a time, with a "sentence".
     """
-    config, baselines = run.config(), read_baselines(run)
+    config, baselines = run.config(), stored_baselines.read(run, Baseline)
     found = result(
         data, test, held, baselines, calibrated=calibrated, teacher_forced=teacher_forced
     )

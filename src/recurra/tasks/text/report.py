@@ -12,29 +12,13 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CARD, REPORT, Run
 from recurra.runtime.text import TextNetwork
+from recurra.tasks import stored_baselines
 from recurra.tasks.text import anomaly, evaluate, render, traces
 from recurra.tasks.text.anomaly import LineStatistics
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in
 
-BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep the baselines' figures, and what each character or byte of the test part cost them."""
-    arrays = {str(n): b.each.astype(np.float32) for n, b in enumerate(found) if b.each is not None}
-    facts = [{"name": b.name, "nats": b.nats, "note": b.note} for b in found]
-    run.write_arrays(BASELINES, arrays, {"baselines": facts})
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(BASELINES)
-    return tuple(
-        Baseline(each["name"], each["nats"], each["note"], arrays.get(str(number)))
-        for number, each in enumerate(facts["baselines"])
-    )
 
 
 def write(
@@ -52,7 +36,7 @@ def write(
         gradient: see `traces.record`.
         line_statistics: what lines cost; None for a text without.
     """
-    found, config = read_baselines(run), run.config()
+    found, config = stored_baselines.read(run, Baseline), run.config()
     before = int(read.ids[read.parts.test.start - 1])
     starts = read.starts_in(read.parts.test)
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
