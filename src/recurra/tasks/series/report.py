@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import CARD, REPORT, Run
+from recurra.bundle import Run
 from recurra.console.text import percent
 from recurra.data.files import name_of
-from recurra.tasks import stored_baselines
+from recurra.tasks import card, stored_baselines
 from recurra.tasks.series import evaluate, render
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
@@ -126,14 +125,47 @@ def write(
         calibrated: how the intervals were corrected, in a sentence.
         teacher_forced: figures of one step at a time, with a "sentence".
     """
-    config, baselines = run.config(), stored_baselines.read(run, Baseline)
+    baselines = stored_baselines.read(run, Baseline)
     found = result(
         data, test, held, baselines, calibrated=calibrated, teacher_forced=teacher_forced
     )
     found["training"] = training
     run.write_arrays(SCORED, *scored(data, test, baselines, found))
-    run.write_text(CARD, card(run.path.name, found, config, network))
-    run.write_json(REPORT, found)
+    about = found["data"]
+    season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"
+    card.write(
+        run,
+        found,
+        what=f"The past of a series in, its next {about['horizon']:,} steps with intervals out: a "
+        "recurrent model",
+        network=network,
+        trained_on=f"{about['frequency']}, {season}",
+        blocks=_card(found),
+        commands=[f"forecast {run.path.name}", f"evaluate {run.path.name} newer data"],
+        limits="Its intervals say how far it was off before. They know of no change that the past "
+        "has not had.",
+    )
+
+
+def _card(report: dict[str, Any]) -> list[str]:
+    """What the model card says of a report."""
+    about = report["data"]
+    series = f"{about['series']:,} series" if about["series"] > 1 else "one series"
+    intervals = (
+        (f"{size} %", percent(each["coverage"]), render.figure(each["width"]))
+        for size, each in report["model"]["intervals"].items()
+    )
+    return [
+        *render.verdicts(report),
+        f"On {about['windows']:,} windows of {about['horizon']:,} steps, of {series}, after all "
+        "that it was trained on or chosen by; MAE, RMSE and CRPS in the unit of the data, sMAPE in "
+        "percent:",
+        card.comparison(report, render.columns(report)),
+        card.table(["interval", "holds", "mean width"], intervals),
+        report["calibrated"],
+        (report["teacher_forced"] or {}).get("sentence", ""),
+        report["training"]["sentence"],
+    ]
 
 
 # -- what pictures are made from ----------------------------------------------------------------
@@ -207,62 +239,3 @@ def _pictured(truth: Targets, test: Forecasts) -> list[int]:
     ranked = usable[np.argsort(sums[usable] / counts[usable], kind="stable")]
     chosen = np.linspace(0, len(ranked) - 1, min(PICTURED, len(ranked))).round().astype(int)
     return [int(number) for number in numbers[ranked[chosen]]]
-
-
-# -- the model card -----------------------------------------------------------------------------
-
-
-def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str) -> str:
-    """The model card, Markdown."""
-    about = report["data"]
-    keys = ["mae", "rmse", "mase", "smape", "crps", "owa"]
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    table = "\n".join(
-        f"| {who} | {' | '.join(render.figure(f[key]) for key in keys)} |" for who, f in rows
-    )
-    intervals = "\n".join(
-        f"| {size} % | {percent(each['coverage'])} | {render.figure(each['width'])} |"
-        for size, each in report["model"]["intervals"].items()
-    )
-    sentences = ""
-    if report["verdict"]:
-        sentences = report["verdict"]["sentence"]
-        sentences += f"\n\nIts intervals: {report['interval_verdict']['sentence']}"
-    if report["averaged"]:
-        sentences += f"\n\n{render.averaged(report)}"
-    extra = "".join(
-        f"\n{sentence}\n"
-        for sentence in (report["calibrated"], (report["teacher_forced"] or {}).get("sentence"))
-        if sentence
-    )
-    series = f"{about['series']:,} series" if about["series"] > 1 else "one series"
-    season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"
-    text = f"""# {name}
-
-The past of a series in, its next {about["horizon"]:,} steps with intervals out: a recurrent model \
-made by recurra {config["recurra"]} ({network}), trained on {about["name"]} ({about["frequency"]}, \
-{season}).
-
-{sentences}
-
-On {about["windows"]:,} windows of {about["horizon"]:,} steps, of {series}, after all that it was \
-trained on or chosen by; MAE, RMSE and CRPS in the unit of the data, sMAPE in percent:
-
-| | MAE | RMSE | MASE | sMAPE | CRPS | OWA |
-|---|---|---|---|---|---|---|
-{table}
-
-| interval | holds | mean width |
-|---|---|---|
-{intervals}
-{extra}
-{report["training"]["sentence"]}
-
-    recurra forecast {name}
-    recurra evaluate {name} newer data
-
-Its intervals say how far it was off before. They know of no change that the past has not had.
-"""
-    lines = (textwrap.fill(line, 99) if line[:1].isalnum() else line for line in text.split("\n"))
-    return "\n".join(lines)
