@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import Run
 from recurra.judge.translation import NAMES, Counted, deciding
-from recurra.tasks import card
+from recurra.tasks import card, stored_baselines
 from recurra.tasks.pairs import evaluate, render
 from recurra.tasks.pairs.baselines import Baseline
 from recurra.tasks.pairs.evaluate import Judged
@@ -19,26 +19,8 @@ from recurra.tasks.pairs.splits import called
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
 
-BASELINES: Final = "traces/baselines.json"
 SCORED: Final = "traces/test.json"
 ATTENTION: Final = "traces/attention.safetensors"
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep what the baselines say of the test part."""
-    kept = [
-        {"name": each.name, "note": each.note, "predicted": list(each.predicted)} for each in found
-    ]
-    run.write_json(BASELINES, kept)
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    with run.intact(BASELINES):
-        return tuple(
-            Baseline(each["name"], each["note"], tuple(each["predicted"]))
-            for each in run.read_json(BASELINES)
-        )
 
 
 def baselines_summary(data: PairData, found: Sequence[Baseline]) -> str:
@@ -101,7 +83,7 @@ def write(
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
-        run: which has the configuration, and the baselines by `write_baselines`.
+        run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         judged: of the rows `data.test`, in their order.
         network: the model in a few words.
@@ -110,7 +92,7 @@ def write(
             {"metric": "bleu", "score": of the selection part, free-running, "nats_a_piece":
             teacher-forced}; None where nothing chose.
     """
-    found = result(data, judged, read_baselines(run))
+    found = result(data, judged, stored_baselines.read(run, Baseline))
     found["training"] = dict(training)
     run.write_json(SCORED, scored(judged))
     write_attention(run, judged)
