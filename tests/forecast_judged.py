@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from forecast_toys import windows
 from recurra.bundle import CONFIG, FORMAT, Run
+from recurra.tasks import stored_baselines
 from recurra.tasks.series import report
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
@@ -64,7 +65,7 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
         },
     )
     held, test = windows(data, "select"), windows(data, "test")
-    report.write_baselines(run, [baseline(data, held, test, 0.5, 10, "seasonal naive forecast")])
+    stored_baselines.write(run, [baseline(data, held, test, 0.5, 10, "seasonal naive forecast")])
     progress = Progress(plan=Plan(steps=100), step=100, best_step=90, reason="completed")
     report.write(
         run,

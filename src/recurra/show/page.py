@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from recurra.bundle import CONFIG, HISTORY, REPORT, Run
 from recurra.console.text import printable
 from recurra.errors import MissingExtra
-from recurra.show import curves, figures
+from recurra.show import curves
 from recurra.show.picture import CHART, svg
 
 if TYPE_CHECKING:
@@ -52,6 +52,27 @@ class Section:
 
 @final
 @dataclass(frozen=True)
+class Row:
+    """A contender: its name, its figures as they are read, and how long the bar of the first is."""
+
+    name: str
+    cells: tuple[str, ...]
+    bar: float | None
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """The figures of all contenders, which way the first of them runs, and what else there is."""
+
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+    better: str
+    note: str = ""
+
+
+@final
+@dataclass(frozen=True)
 class Head:
     """What the page begins with."""
 
@@ -62,7 +83,7 @@ class Head:
     verdict: str | None = None
     tone: str = "unsure"
     data: str = ""
-    table: figures.Table | None = None
+    table: Table | None = None
     training: str = ""
 
 
@@ -70,7 +91,7 @@ def write(
     run: Run,
     sections: Sequence[Section],
     pictures: Sequence[str],
-    table: Callable[[dict[str, Any]], figures.Table],
+    table: Callable[[dict[str, Any]], Table],
     summary: Callable[[dict[str, Any]], str],
 ) -> str:
     """Write the page of a run; returns its name.

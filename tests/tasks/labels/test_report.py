@@ -9,6 +9,7 @@ import pytest
 
 from judged import baseline, logits, truth_of
 from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
+from recurra.tasks import stored_baselines
 from recurra.tasks.labels import render, report
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData, from_python
@@ -38,7 +39,7 @@ def written(folder: Path, data: LabelData, skill: float, found: list[Baseline]) 
     }
     config["training"] = {"bfloat16": False}
     run.write_json(CONFIG, config)
-    report.write_baselines(run, found)
+    stored_baselines.write(run, found)
     held = Held(data.learn, logits(truth_of(data, data.learn), skill, 2))
     answers = Answers(logits(truth_of(data), skill, 0))
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
@@ -52,8 +53,8 @@ def test_baselines_come_back_as_they_were(tmp_path: Path) -> None:
     whole = baseline(data, 1, 0)
     found = [whole, Baseline("bare", "without", whole.predicted)]
     run = Run.create(tmp_path / "run")
-    report.write_baselines(run, found)
-    for one, other in zip(found, report.read_baselines(run), strict=True):
+    stored_baselines.write(run, found)
+    for one, other in zip(found, stored_baselines.read(run, Baseline), strict=True):
         assert (one.name, one.note) == (other.name, other.note)
         assert other.predicted.dtype == np.int64
         for name in ("predicted", "probabilities", "held"):

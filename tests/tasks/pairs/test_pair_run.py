@@ -20,8 +20,9 @@ from recurra.bundle import CARD, CHECKPOINT, CONFIG, HISTORY, REPORT, WEIGHTS, R
 from recurra.cli import main
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.pairs.estimator import PIECES, PairModel
-from recurra.tasks.pairs.report import ATTENTION, BASELINES, SCORED
+from recurra.tasks.pairs.report import ATTENTION, SCORED
 from recurra.tasks.pairs.translate import Limits, Translation
+from recurra.tasks.stored_baselines import BASELINES
 from toy_pairs import LESS, SOURCES, UNSEEN, dataset, network, spelt
 
 

@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 
 from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
+from recurra.tasks import stored_baselines
 from recurra.tasks.pairs import render, report
-from recurra.tasks.pairs.baselines import pair_baselines
+from recurra.tasks.pairs.baselines import Baseline, pair_baselines
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.training import session
 from recurra.training.checkpoint import Progress
@@ -34,7 +35,7 @@ def written(folder: Path, data: Any, given: Judged | None = None, **training: An
         "training": {"bfloat16": False},
     }
     run.write_json(CONFIG, config)
-    report.write_baselines(run, pair_baselines(data))
+    stored_baselines.write(run, pair_baselines(data))
     given = judged(data.of(data.test), 0.05) if given is None else given
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
     facts = session.facts(progress, 3.5, config["training"])
@@ -46,9 +47,10 @@ def test_baselines_come_back_as_they_were(tmp_path: Path) -> None:
     data = cut(sentences(100), 20)
     found = pair_baselines(data)
     run = Run.create(tmp_path / "run")
-    report.write_baselines(run, found)
-    for one, other in zip(found, report.read_baselines(run), strict=True):
-        assert (one.name, one.note, one.predicted) == (other.name, other.note, other.predicted)
+    stored_baselines.write(run, found)
+    for one, other in zip(found, stored_baselines.read(run, Baseline), strict=True):
+        assert (one.name, one.note) == (other.name, other.note)
+        assert list(one.predicted) == list(other.predicted)
     line = report.baselines_summary(data, found)
     assert line.startswith("copy ")
     assert line.endswith(" BLEU")

@@ -11,7 +11,9 @@ from rich.cells import cell_len
 from forecast_judged import baseline, forecasts, written
 from forecast_toys import MONTHLY, cut, panel_of, seasonal, windows
 from recurra.bundle import CARD, REPORT, Run
+from recurra.tasks import stored_baselines
 from recurra.tasks.series import render, report
+from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.panel import SeriesData
 
 
@@ -79,8 +81,8 @@ def test_baselines_come_back_from_the_run(tmp_path: Path) -> None:
     data, run = data_of(), Run.create(tmp_path / "run")
     held, test = windows(data, "select"), windows(data, "test")
     given = [baseline(data, held, test, 0.5, k, name) for k, name in enumerate(("a", "b"))]
-    report.write_baselines(run, given)
-    found = report.read_baselines(run)
+    stored_baselines.write(run, given)
+    found = stored_baselines.read(run, Baseline)
     for one, other in zip(given, found, strict=True):
         assert (one.name, one.note) == (other.name, other.note)
         np.testing.assert_array_equal(one.point, other.point)

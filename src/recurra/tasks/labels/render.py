@@ -7,7 +7,10 @@ from typing import Any, Final
 
 from rich.cells import cell_len, set_cell_size
 
-from recurra.console.text import WIDTH, filled, fitted, percent, printable
+from recurra.console.text import WIDTH, fitted, percent, printable
+from recurra.tasks import contenders
+from recurra.tasks import summary as shared
+from recurra.tasks.contenders import Column, estimated
 from recurra.tasks.labels.targets import NAMES, Metric
 
 CLASSES: Final = 12
@@ -20,9 +23,9 @@ SHOWN: Final = 5
 """Confusions of more classes, and examples that it is most wrong about."""
 
 _FOUND: Final = {
-    "repeats": "repeat another (they stay together in one part)",
-    "conflicting": "are the same as one of another label",
-    "in_test": "were left out of training, since the test part has the same",
+    "repeats": "examples repeat another (they stay together in one part)",
+    "conflicting": "examples are the same as one of another label",
+    "in_test": "examples were left out of training, since the test part has the same",
     "blank_lines": "blank lines were skipped",
     "trimmed_labels": "labels had blanks around them",
 }
@@ -35,79 +38,39 @@ def summary(report: dict[str, Any]) -> str:
     if data["steps"] is not None:
         count += f" ({data['steps']:,} tokens)"
     kinds = f"{len(data['classes'])} {'tags' if data['steps'] is not None else 'classes'}"
-    blocks = [
-        [f"{printable(data['name'])}: {data['part']}, {count}, {kinds}"],
-        _contenders(report),
-        _verdicts(report),
+    return shared.summary(
+        report,
+        f"{count}, {kinds}",
+        contenders.lines(report, columns(report)),
+        verdicts(report),
         [calibration(report)],
         _classes(report),
         _confusion(report),
         list(_wrong(report)),
         _found(data["found"]),
-        [report["training"]["sentence"]] if report.get("training") else [],
-    ]
-    found = ["\n".join(filled(block)) for block in blocks if block]
-    return "\n\n".join(found)
+    )
 
 
 # -- figures ------------------------------------------------------------------------------------
 
 
-def _metrics(report: dict[str, Any]) -> list[Metric]:
-    found: list[Metric] = ["span_f1", "accuracy"] if report["data"]["spans"] else ["accuracy"]
-    return [*found, "macro_f1"]
+def columns(report: dict[str, Any]) -> list[Column]:
+    """What contenders are compared by; of spans the macro F1 of B- and I- says little."""
+    metrics: list[Metric] = ["accuracy", "macro_f1"]
+    if report["data"]["spans"]:
+        metrics = ["span_f1", "accuracy"]
+    return [estimated(NAMES[metric], metric, percent, 100) for metric in metrics]
 
 
-def _contenders(report: dict[str, Any]) -> list[str]:
-    """The table of model and baselines."""
-    first, *others = _metrics(report)
-    if len(others) > 1:
-        others = others[:1]  # of spans the macro F1 of B- and I- says little
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    width = max(len(name) for name, _ in rows) + 1
-    head = f"{'':{width}}{NAMES[first]:>8}{'95 % interval':>15}"
-    lines = [head + "".join(f"{NAMES[each]:>10}" for each in others)]
-    for name, figures in rows:
-        line = f"{name:{width}}{percent(figures[first]['estimate']):>{max(8, len(NAMES[first]))}}"
-        line += f"{_interval(figures[first]):>15}"
-        lines.append(line + "".join(f"{percent(figures[m]['estimate']):>10}" for m in others))
+def verdicts(report: dict[str, Any]) -> list[str]:
+    """The verdicts, and what the mean with the best baseline is worth."""
+    lines = shared.verdicts(report, macro_verdict="Each class alike")
+    if mean := report.get("averaged"):
+        first = columns(report)[0]
+        gain = f"{100 * mean['advantage']['estimate']:+.1f} points against"
+        worth = f"{first.cell(mean)} {first.name}, {gain}"
+        lines.append(shared.averaged(mean, worth, lambda end: f"{100 * end:.1f}"))
     return lines
-
-
-def _interval(figure: dict[str, Any]) -> str:
-    if figure["low"] is None:
-        return "not known"
-    return f"{100 * figure['low']:.1f} to {100 * figure['high']:.1f}"
-
-
-def _verdicts(report: dict[str, Any]) -> list[str]:
-    lines = []
-    if report.get("verdict"):
-        lines.append(f"Verdict: {report['verdict']['sentence']}")
-    if report.get("macro_verdict"):
-        lines.append(f"Each class alike: {report['macro_verdict']['sentence']}")
-    if report.get("averaged"):
-        lines.append(averaged(report))
-    return lines
-
-
-def averaged(report: dict[str, Any]) -> str:
-    """What the mean of model and baseline is worth, in a sentence."""
-    mean, metric = report["averaged"], _metrics(report)[0]
-    if mean["weight"] in (0.0, 1.0):
-        one = "this model" if mean["weight"] else f"the {mean['baseline']}"
-        return f"Averaging the two does not help: where it was weighed, all went to {one}."
-    gain = mean["advantage"]
-    sentence = (
-        f"Averaged with it ({mean['weight']:g} of this model's probabilities, "
-        f"{1 - mean['weight']:g} of the baseline's, as the part that chooses weighs them): "
-        f"{percent(mean[metric]['estimate'])} {NAMES[metric]}, "
-        f"{100 * gain['estimate']:+.1f} points against the baseline alone"
-    )
-    if gain["low"] is None:
-        return f"{sentence}."
-    return f"{sentence} (95 % interval {100 * gain['low']:.1f} to {100 * gain['high']:.1f})."
 
 
 def calibration(report: dict[str, Any]) -> str:
@@ -231,4 +194,4 @@ def _found(found: dict[str, int]) -> list[str]:
         for key, count in found.items()
         if count and key not in _FOUND
     ]
-    return [f"Of all examples: {'; '.join(parts)}."] if parts else []
+    return shared.notes(parts)

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import CARD, REPORT, Run
-from recurra.console.text import percent, printable
+from recurra.bundle import Run
+from recurra.console.text import percent
 from recurra.data.files import name_of
 from recurra.judge import probability_calibration
+from recurra.tasks import card, stored_baselines
 from recurra.tasks.labels import evaluate, render
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.evaluate import Answers, Held
-from recurra.tasks.labels.targets import NAMES, Metric, Targets
+from recurra.tasks.labels.targets import NAMES, Targets
 
-BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
 ATTRIBUTION: Final = "traces/attribution.json"
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep what the baselines say of the test part and of fold 0."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for number, each in enumerate(found):
-        arrays[f"{number}.predicted"] = each.predicted.astype(np.int32)
-        if each.probabilities is not None:
-            arrays[f"{number}.probabilities"] = each.probabilities
-        if each.held is not None:
-            arrays[f"{number}.held"] = each.held
-    facts = [{"name": each.name, "note": each.note} for each in found]
-    run.write_arrays(BASELINES, arrays, {"baselines": facts})
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(BASELINES)
-    return tuple(
-        Baseline(
-            each["name"],
-            each["note"],
-            arrays[f"{number}.predicted"].astype(np.int64),
-            arrays.get(f"{number}.probabilities"),
-            arrays.get(f"{number}.held"),
-        )
-        for number, each in enumerate(facts["baselines"])
-    )
 
 
 def baselines_summary(data: LabelData, found: Sequence[Baseline]) -> str:
@@ -135,7 +106,7 @@ def write(
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
-        run: which has the configuration, and the baselines by `write_baselines`.
+        run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         answers: of the rows `data.test`.
         held: of rows of `data.learn`, each by a member that did not train on it.
@@ -143,12 +114,48 @@ def write(
         network: the model in a few words.
         training: what there is to say of how it was trained.
     """
-    config = run.config()
-    found = result(data, answers, held, temperature, read_baselines(run))
+    found = result(data, answers, held, temperature, stored_baselines.read(run, Baseline))
     found["training"] = training
     run.write_arrays(SCORED, *scored(data, answers, temperature))
-    run.write_text(CARD, card(run.path.name, found, config, network))
-    run.write_json(REPORT, found)
+    what = {"text": "Text", "tokens": "Tokens", "numbers": "Numbers"}[found["data"]["kind"]]
+    does = "one of the classes" if found["data"]["steps"] is None else "a tag for each token"
+    card.write(
+        run,
+        found,
+        what=f"{what} in, {does} out: a recurrent model",
+        network=network,
+        trained_on=f"{len(data.learn):,} examples, of which a tenth chose the weights",
+        blocks=_card(found),
+        commands=[
+            f"classify {run.path.name} " + ('"..."' if what == "Text" else "FILE"),
+            f"evaluate {run.path.name} other data",
+        ],
+        limits="It knows no other classes than these, and answers with one of them whatever it is "
+        "given. What its examples have in common by chance, or by prejudice, it has learnt as "
+        "well.",
+    )
+
+
+def _card(report: dict[str, Any]) -> list[str]:
+    """What the model card says of a report."""
+    about = report["data"]
+    rows = (
+        (
+            each["name"],
+            f"{each['examples']:,}",
+            *(percent(each[figure]) for figure in ("precision", "recall", "f1")),
+        )
+        for each in report["classes"]
+    )
+    heads = ["span" if about["spans"] else "class", "how many", "precision", "recall", "F1"]
+    return [
+        *render.verdicts(report),
+        f"On {about['examples']:,} {about['noun']} that it has never seen:",
+        card.comparison(report, render.columns(report)),
+        render.calibration(report),
+        card.table(heads, rows),
+        report["training"]["sentence"],
+    ]
 
 
 def scored(
@@ -167,60 +174,3 @@ def scored(
     if truth.lengths is not None:
         arrays["lengths"] = truth.lengths
     return arrays, {"classes": list(truth.classes)}
-
-
-def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str) -> str:
-    """The model card, Markdown."""
-    data, about = config["data"], report["data"]
-    what = {"text": "Text", "tokens": "Tokens", "numbers": "Numbers"}[data["kind"]]
-    does = "a tag for each token" if data["tagged"] else "one of the classes"
-    metrics: list[Metric] = ["span_f1"] if about["spans"] else []
-    metrics += ["accuracy", "macro_f1"]
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    table = "\n".join(
-        f"| {who} | {' | '.join(percent(f[m]['estimate']) for m in metrics)} |" for who, f in rows
-    )
-    kinds = "\n".join(
-        f"| {_cell(each['name'])} | {each['examples']:,} | {percent(each['precision'])} "
-        f"| {percent(each['recall'])} | {percent(each['f1'])} |"
-        for each in report["classes"]
-    )
-    said = [report["verdict"], report["macro_verdict"]]
-    sentences = "\n\n".join(each["sentence"] for each in said if each)
-    if report["averaged"]:
-        sentences += f"\n\n{render.averaged(report)}"
-    text = f"""# {name}
-
-{what} in, {does} out: a recurrent model made by recurra {config["recurra"]} ({network}), trained \
-on {data["name"]} ({data["learn"]:,} examples, of which a tenth chose the weights).
-
-{sentences}
-
-On {about["examples"]:,} {about["noun"]} that it has never seen:
-
-| | {" | ".join(NAMES[each] for each in metrics)} |
-|---|{"---|" * len(metrics)}
-{table}
-
-{render.calibration(report)}
-
-| {"span" if about["spans"] else "class"} | how many | precision | recall | F1 |
-|---|---|---|---|---|
-{kinds}
-
-{report["training"]["sentence"]}
-
-    recurra classify {name} {'"..."' if data["kind"] == "text" else "FILE"}
-    recurra evaluate {name} other data
-
-It knows no other classes than these, and answers with one of them whatever it is given. What its
-examples have in common by chance, or by prejudice, it has learnt as well.
-"""
-    lines = (textwrap.fill(line, 99) if line[:1].isalnum() else line for line in text.split("\n"))
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    """A text inside a Markdown table."""
-    return printable(text).replace("|", "\\|")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
 from recurra.console.text import printable
-from recurra.show.figures import Table, table_of, within
-from recurra.show.page import Section, macro
+from recurra.show.page import Section, Table, macro
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
+from recurra.tasks import contenders
+from recurra.tasks.labels import render
 from recurra.tasks.labels.report import ATTRIBUTION
-from recurra.tasks.labels.targets import NAMES
 
 CLASSES: Final = 30
 """Classes that a matrix is drawn of: the commonest."""
@@ -135,12 +135,4 @@ def examples(attributed: list[dict[str, Any]]) -> str:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    names = [*(["span_f1"] if report["data"]["spans"] else []), "accuracy", "macro_f1"]
-    columns = [
-        (
-            f"{NAMES[name]}, 95 % interval",  # type: ignore[index]
-            lambda figures, name=name: within(figures[name], 100.0, " %"),
-        )
-        for name in names
-    ]
-    return table_of(report, columns, lambda each: each[names[0]]["estimate"], "higher is better")
+    return contenders.table(report, render.columns(report), "higher is better")

@@ -15,6 +15,7 @@ from recurra.codecs.sequence_encoder import Inputs, Rows
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime.labels import Architecture
+from recurra.tasks import stored_baselines
 from recurra.tasks.labels import baselines, config, data, evaluate, report
 from recurra.tasks.labels.config import EncodedDataset
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
@@ -56,7 +57,7 @@ def _prepare(run: Run, dataset: EncodedDataset, options: LabelOptions, callback:
     most, seconds = baselines.SECONDS, options.seconds
     limit = most if seconds is None else min(most, seconds / 5)
     found = baselines.label_baselines(dataset.data, seconds=limit)
-    report.write_baselines(run, found)
+    stored_baselines.write(run, found)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
 
 
@@ -87,7 +88,7 @@ TRAINING: Final = Training(
     training_task=config.training_task,
     seconds_to_judge=lambda network, dataset, _: config.seconds_to_judge(network.in_use(), dataset),
     judge=_judge,
-    baselines=report.BASELINES,
+    baselines=stored_baselines.BASELINES,
     small=True,
 )
 

@@ -41,7 +41,7 @@ class Baseline:
 
     name: str
     note: str
-    predicted: tuple[str, ...]
+    predicted: Sequence[str]
 
 
 def pair_baselines(data: PairData, *, seconds: float = SECONDS) -> tuple[Baseline, ...]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from rich.cells import cell_len
 
-from recurra.console.text import WIDTH, filled, fitted, percent, printable
+from recurra.console.text import WIDTH, fitted, percent
 from recurra.judge.translation import NAMES, Metric
+from recurra.tasks import contenders
+from recurra.tasks import summary as shared
+from recurra.tasks.contenders import Column, estimated
 from recurra.tasks.pairs.splits import notes
 
 SHOWN: Final = 3
@@ -23,11 +27,12 @@ METRICS: Final[dict[Metric, tuple[Metric, ...]]] = {
 
 def summary(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
-    data, training = report["data"], report.get("training")
-    blocks = [
-        [f"{printable(data['name'])}: {data['part']}, {data['pairs']:,} pairs"],
-        _contenders(report),
-        _verdicts(report),
+    data = report["data"]
+    return shared.summary(
+        report,
+        f"{data['pairs']:,} pairs",
+        contenders.lines(report, columns(report)),
+        verdicts(report),
         [writing(report)] + ([forced(report)] if report["forced"] else []),
         _lengths(report),
         list(_sentences("Went best:", report["best"])),
@@ -37,51 +42,33 @@ def summary(report: dict[str, Any]) -> str:
             for metric in METRICS[report["metric"]]
             if metric in report["signatures"]
         ],
-        _found(data["found"]),
-        [training["sentence"], *trained(training)] if training else [],
-    ]
-    found = ["\n".join(filled(block)) for block in blocks if block]
-    return "\n\n".join(found)
+        shared.notes(notes(data["found"])),
+        end=trained(report.get("training") or {}),
+    )
 
 
 # -- figures ------------------------------------------------------------------------------------
 
 
-def figure(metric: Metric, value: float) -> str:
+def figure(metric: Metric, value: float | None) -> str:
     """A figure as it is usually written: 34.2, or a share."""
     return percent(value) if metric == "exact" else f"{value:.1f}"
 
 
-def _contenders(report: dict[str, Any]) -> list[str]:
-    """The table of model and baselines."""
-    first, *others = METRICS[report["metric"]]
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    width = max(len(name) for name, _ in rows) + 1
-    head = f"{'':{width}}{NAMES[first]:>8}{'95 % interval':>16}"
-    lines = [head + "".join(f"{NAMES[each]:>10}" for each in others)]
-    for name, figures in rows:
-        line = f"{name:{width}}{figure(first, figures[first]['estimate']):>8}"
-        line += f"{_interval(figures[first]):>16}"
-        lines.append(line + "".join(f"{figure(m, figures[m]['estimate']):>10}" for m in others))
-    return lines
+def columns(report: dict[str, Any]) -> list[Column]:
+    """What contenders are compared by."""
+    return [
+        estimated(NAMES[each], each, partial(figure, each), 100 if each == "exact" else 1)
+        for each in METRICS[report["metric"]]
+    ]
 
 
-def _interval(found: dict[str, Any]) -> str:
-    if found["low"] is None:
-        return "not known"
-    return f"{found['low']:.1f} to {found['high']:.1f}"
-
-
-def _verdicts(report: dict[str, Any]) -> list[str]:
-    lines = []
-    if verdict := report["verdict"]:
-        line = f"Verdict: {verdict['sentence']}"
-        if verdict["p"] is not None:
-            line += f" By sacrebleu's paired test p = {verdict['p']:.3f}."
-        lines.append(line)
-    if report["exact_verdict"]:
-        lines.append(f"Exact to the letter: {report['exact_verdict']['sentence']}")
+def verdicts(report: dict[str, Any]) -> list[str]:
+    """The verdicts, the first with the p of the test that others know."""
+    lines = shared.verdicts(report, exact_verdict="Exact to the letter")
+    verdict = report["verdict"]
+    if verdict and verdict["p"] is not None:
+        lines[0] += f" By sacrebleu's paired test p = {verdict['p']:.3f}."
     return lines
 
 
@@ -181,9 +168,3 @@ def _worst(report: dict[str, Any]) -> Iterator[str]:
         yield "Not one of them is wrong."
         return
     yield from _sentences("Went worst:", wrong)
-
-
-def _found(found: Mapping[str, int]) -> list[str]:
-    """What was found in the data, in a sentence."""
-    summary = notes(found)
-    return [f"In the data: {'; '.join(summary)}."] if summary else []

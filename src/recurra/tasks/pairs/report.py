@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import CARD, REPORT, Run
-from recurra.console.text import printable
-from recurra.judge.translation import NAMES, Counted, Metric, deciding
+from recurra.bundle import Run
+from recurra.judge.translation import NAMES, Counted, deciding
+from recurra.tasks import card, stored_baselines
 from recurra.tasks.pairs import evaluate, render
 from recurra.tasks.pairs.baselines import Baseline
 from recurra.tasks.pairs.evaluate import Judged
@@ -20,26 +19,8 @@ from recurra.tasks.pairs.splits import called
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
 
-BASELINES: Final = "traces/baselines.json"
 SCORED: Final = "traces/test.json"
 ATTENTION: Final = "traces/attention.safetensors"
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep what the baselines say of the test part."""
-    kept = [
-        {"name": each.name, "note": each.note, "predicted": list(each.predicted)} for each in found
-    ]
-    run.write_json(BASELINES, kept)
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    with run.intact(BASELINES):
-        return tuple(
-            Baseline(each["name"], each["note"], tuple(each["predicted"]))
-            for each in run.read_json(BASELINES)
-        )
 
 
 def baselines_summary(data: PairData, found: Sequence[Baseline]) -> str:
@@ -102,7 +83,7 @@ def write(
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
-        run: which has the configuration, and the baselines by `write_baselines`.
+        run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         judged: of the rows `data.test`, in their order.
         network: the model in a few words.
@@ -111,13 +92,52 @@ def write(
             {"metric": "bleu", "score": of the selection part, free-running, "nats_a_piece":
             teacher-forced}; None where nothing chose.
     """
-    config = run.config()
-    found = result(data, judged, read_baselines(run))
+    found = result(data, judged, stored_baselines.read(run, Baseline))
     found["training"] = dict(training)
     run.write_json(SCORED, scored(judged))
     write_attention(run, judged)
-    run.write_text(CARD, card(run.path.name, found, config["recurra"], network))
-    run.write_json(REPORT, found)
+    card.write(
+        run,
+        found,
+        what="A sequence in, another out: a recurrent model with an encoder and a decoder",
+        network=network,
+        trained_on=f"{len(data.learn):,} pairs; {len(data.select):,} more chose the weights",
+        blocks=_card(found),
+        commands=[
+            f'translate {run.path.name} "..." --beam 5 --show-attention',
+            f"evaluate {run.path.name} other data",
+        ],
+        limits="It knows what its pairs showed it and no more: of other names, numbers and "
+        "subjects it may write something fluent that is wrong. What its pairs have in common by "
+        "chance, or by prejudice, it has learnt as well.",
+    )
+
+
+def _card(report: dict[str, Any]) -> list[str]:
+    """What the model card says of a report."""
+    wrong = [each for each in report["worst"] if each["chrf"] < 100]
+    examples = (
+        (*(each[text][:300] for text in ("source", "said", "true")), f"{each['chrf']:.1f}")
+        for each in wrong
+    )
+    return [
+        *render.verdicts(report),
+        f"On {report['data']['pairs']:,} pairs that it has never seen, written by itself "
+        f"({render.search(report['search'])}):",
+        card.comparison(report, render.columns(report)),
+        f"{report['cut'][0].upper()}{report['cut'][1:]}; cased. As sacrebleu signs it:",
+        "\n".join(
+            f"- {NAMES[metric]}: `{report['signatures'][metric]}`"
+            for metric in render.METRICS[report["metric"]]
+            if metric in report["signatures"]
+        ),
+        render.writing(report),
+        render.forced(report) if report["forced"] else "",
+        "What went worst:" if wrong else "",
+        card.table(["source", "said", "true", "chrF"], examples) if wrong else "",
+        report["training"]["sentence"],
+        *render.trained(report["training"]),
+    ]
 
 
 def scored(judged: Judged) -> list[dict[str, Any]]:
@@ -149,72 +169,3 @@ def write_attention(run: Run, judged: Judged) -> None:
             }
         )
     run.write_arrays(ATTENTION, arrays, {"sentences": facts})
-
-
-def card(name: str, report: dict[str, Any], version: str, network: str) -> str:
-    """The model card, Markdown."""
-    about, training = report["data"], report["training"]
-    order: tuple[Metric, ...] = render.METRICS[report["metric"]]
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    table = "\n".join(
-        f"| {who} | {' | '.join(render.figure(m, f[m]['estimate']) for m in order)} |"
-        for who, f in rows
-    )
-    said = [report["verdict"], report["exact_verdict"]]
-    sentences = "\n\n".join(each["sentence"] for each in said if each)
-    signatures = "\n".join(
-        f"- {NAMES[metric]}: `{report['signatures'][metric]}`"
-        for metric in order
-        if metric in report["signatures"]
-    )
-    blocks = [
-        f"""# {name}
-
-A sequence in, another out: a recurrent model with an encoder and a decoder, made by recurra \
-{version} ({network}), trained on {about["name"]} ({about["learn"]:,} pairs; {about["select"]:,} \
-more chose the weights).""",
-        sentences,
-        f"""On {about["pairs"]:,} pairs that it has never seen, written by itself \
-({render.search(report["search"])}):
-
-| | {" | ".join(NAMES[each] for each in order)} |
-|---|{"---|" * len(order)}
-{table}""",
-        f"{report['cut'][0].upper()}{report['cut'][1:]}; cased. As sacrebleu signs it:",
-        signatures,
-        render.writing(report),
-    ]
-    if report["forced"]:
-        blocks.append(render.forced(report))
-    blocks += _examples(report["worst"])
-    blocks += [training["sentence"], *render.trained(training)]
-    blocks.append(
-        f"""    recurra translate {name} "..." --beam 5 --show-attention
-    recurra evaluate {name} other data
-
-It knows what its pairs showed it and no more: of other names, numbers and subjects it may write
-something fluent that is wrong. What its pairs have in common by chance, or by prejudice, it has
-learnt as well."""
-    )
-    text = "\n\n".join(block for block in blocks if block) + "\n"
-    lines = (textwrap.fill(line, 99) if line[:1].isalnum() else line for line in text.split("\n"))
-    return "\n".join(lines)
-
-
-def _examples(worst: Sequence[dict[str, Any]]) -> list[str]:
-    """The sentences that went worst, as a Markdown table."""
-    if not worst or worst[0]["chrf"] >= 100:
-        return []
-    rows = "\n".join(
-        f"| {_cell(each['source'])} | {_cell(each['said'])} | {_cell(each['true'])} "
-        f"| {each['chrf']:.1f} |"
-        for each in worst
-        if each["chrf"] < 100
-    )
-    return ["What went worst:", f"| source | said | true | chrF |\n|---|---|---|---|\n{rows}"]
-
-
-def _cell(text: str) -> str:
-    """A text inside a Markdown table."""
-    return printable(text[:300]).replace("|", "\\|")

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
-from recurra.console.text import fitted, percent, printable
+from recurra.console.text import fitted, printable
 from recurra.judge.translation import NAMES
-from recurra.show.figures import Table, table_of, within
-from recurra.show.page import Section, macro
+from recurra.show.page import Section, Table, macro
 from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
+from recurra.tasks import contenders
 from recurra.tasks.pairs import render
 from recurra.tasks.pairs.attention_map import labels
 from recurra.tasks.pairs.render import METRICS
@@ -172,16 +172,4 @@ def _table(each: dict[str, Any], weights: NDArray[Any]) -> str:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    names = render.METRICS[report["metric"]]
-    columns = [
-        (
-            NAMES[name] if name == "exact" else f"{NAMES[name]}, 95 % interval",
-            lambda figures, name=name: (
-                percent(figures[name]["estimate"])
-                if name == "exact"
-                else within(figures[name], 1.0, "")
-            ),
-        )
-        for name in names
-    ]
-    return table_of(report, columns, lambda each: each[names[0]]["estimate"], "higher is better")
+    return contenders.table(report, render.columns(report), "higher is better")

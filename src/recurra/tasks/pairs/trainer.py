@@ -15,6 +15,7 @@ from recurra.bundle import Run
 from recurra.core.ragged import Ragged
 from recurra.networks.pairs import PairNetwork
 from recurra.runtime.pairs import Architecture, Ids
+from recurra.tasks import stored_baselines
 from recurra.tasks.pairs import baselines, config, data, report
 from recurra.tasks.pairs.config import EncodedDataset
 from recurra.tasks.pairs.estimator import PIECES, PairModel
@@ -48,7 +49,7 @@ def _prepare(run: Run, dataset: EncodedDataset, options: PairOptions, callback: 
     most, seconds = baselines.SECONDS, options.seconds
     limit = most if seconds is None else min(most, seconds / 5)
     found = baselines.pair_baselines(dataset.data, seconds=limit)
-    report.write_baselines(run, found)
+    stored_baselines.write(run, found)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
 
 
@@ -83,7 +84,7 @@ TRAINING: Final = Training(
     training_task=config.training_task,
     seconds_to_judge=lambda network, dataset, _: config.seconds_to_judge(network.in_use(), dataset),
     judge=_judge,
-    baselines=report.BASELINES,
+    baselines=stored_baselines.BASELINES,
 )
 
 

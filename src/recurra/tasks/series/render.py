@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from rich.cells import cell_len
 
-from recurra.console.text import WIDTH, filled, fitted, printable
+from recurra.console.text import WIDTH, fitted
 from recurra.errors import counted
+from recurra.tasks import contenders
+from recurra.tasks import summary as shared
+from recurra.tasks.contenders import Column
 from recurra.tasks.series.targets import NAMES
 
 SHOWN: Final = 5
@@ -36,24 +40,23 @@ _FOUND: Final = {
 def summary(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
     data = report["data"]
-    head = f"{printable(data['name'])}: {data['part']}, {counted(data['windows'], 'window')} of "
-    head += counted(data["horizon"], "step")
+    kept = data["found"]
+    about = f"{counted(data['windows'], 'window')} of {counted(data['horizon'], 'step')}"
     if data["series"] > 1:
-        head += f", {data['series']:,} series"
-    head += f", {data['frequency']}"
-    head += f", season {data['period']:,}" if data["period"] > 1 else ", no season"
-    blocks = [
-        [head],
-        _contenders(report),
-        _verdicts(report),
+        about += f", {data['series']:,} series"
+    about += f", {data['frequency']}"
+    about += f", season {data['period']:,}" if data["period"] > 1 else ", no season"
+    found = shared.summary(
+        report,
+        about,
+        contenders.lines(report, columns(report)),
+        verdicts(report),
         [coverage(report), *([report["calibrated"]] if report.get("calibrated") else [])],
         _thirds(report),
         list(_wrong(report)),
         [report["teacher_forced"]["sentence"]] if report.get("teacher_forced") else [],
-        _found(data["found"]),
-        [report["training"]["sentence"]] if report.get("training") else [],
-    ]
-    found = "\n\n".join("\n".join(filled(block)) for block in blocks if block)
+        shared.notes([f"{kept[key]:,} {words}" for key, words in _FOUND.items() if kept.get(key)]),
+    )
     return found.replace(_JOINED, " ")
 
 
@@ -71,58 +74,27 @@ def figure(value: float | None) -> str:
     return f"{value:,.{min(max(digits, 0), 3 if size >= 0.1 else 6)}f}"
 
 
-def _contenders(report: dict[str, Any]) -> list[str]:
-    """The table of model and baselines."""
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    keys = [key for key in COLUMNS if any(each[key] is not None for _, each in rows)]
-    width = max(len(name) for name, _ in rows)
-    cells = {key: [figure(each[key]) for _, each in rows] for key in keys}
-    wide = {key: max(len(COLUMNS[key]), *map(len, cells[key])) + 2 for key in keys}
-    if width + sum(wide.values()) > WIDTH:
-        wide = {key: each - 1 for key, each in wide.items()}
-    while width + sum(wide[key] for key in keys) > WIDTH:
-        keys.pop()  # the last ones are in the report
-    lines = [" " * width + "".join(f"{COLUMNS[key]:>{wide[key]}}" for key in keys)]
-    for number, (name, _) in enumerate(rows):
-        said = "".join(f"{cells[key][number]:>{wide[key]}}" for key in keys)
-        lines.append(f"{name:{width}}{said}")
-    return lines
+def columns(report: dict[str, Any]) -> list[Column]:
+    """What contenders are compared by: first what the verdict is on; nothing that all lack."""
+    rows = [figures for _, figures in contenders.contenders(report)]
+    keys = [key for key in COLUMNS if any(each[key] is not None for each in rows)]
+    keys.sort(key=lambda key: key != report["metric"])
+    return [Column(COLUMNS[key], itemgetter(key), figure) for key in keys]
 
 
-def _verdicts(report: dict[str, Any]) -> list[str]:
-    lines = []
-    if report.get("verdict"):
-        lines.append(f"Verdict: {report['verdict']['sentence']}")
-    if report.get("interval_verdict"):
-        lines.append(f"Its intervals: {report['interval_verdict']['sentence']}")
-    if report.get("averaged"):
-        lines.append(averaged(report))
-    if report.get("better_on"):
-        found = report["better_on"]
+def verdicts(report: dict[str, Any]) -> list[str]:
+    """The verdicts, and what the mean with the best baseline is worth."""
+    lines = shared.verdicts(report, interval_verdict="Its intervals")
+    if mean := report.get("averaged"):
+        gain, metric = mean["advantage"]["estimate"], report["metric"]
+        side = "lower" if gain >= 0 else "higher"
+        worth = f"{NAMES[metric]} {figure(mean[metric])}, {figure(abs(gain))} {side} than"
+        lines.append(shared.averaged(mean, worth, figure))
+    if found := report.get("better_on"):
         lines.append(
             f"Its error is the smaller one on {found['series']:,} of {found['of']:,} series."
         )
     return lines
-
-
-def averaged(report: dict[str, Any]) -> str:
-    """What the mean of model and baseline is worth, in a sentence."""
-    mean, metric = report["averaged"], report["metric"]
-    if mean["weight"] in (0.0, 1.0):
-        one = "this model" if mean["weight"] else f"the {mean['baseline']}"
-        return f"Averaging the two does not help: where it was weighed, all went to {one}."
-    gain = mean["advantage"]
-    amount = gain["estimate"]
-    side = "lower" if amount >= 0 else "higher"
-    sentence = (
-        f"Averaged with it ({mean['weight']:g} of this model, {1 - mean['weight']:g} of the "
-        f"{mean['baseline']}, as the selection part weighs them): {NAMES[metric]} "
-        f"{figure(mean[metric])}, {figure(abs(amount))} {side} than the baseline alone"
-    )
-    if gain["low"] is None:
-        return f"{sentence}."
-    return f"{sentence} (95 % interval {figure(gain['low'])} to {figure(gain['high'])})."
 
 
 def coverage(report: dict[str, Any]) -> str:
@@ -189,9 +161,3 @@ def _wrong(report: dict[str, Any]) -> Iterator[str]:
         if report["data"]["series"] > 1:
             where = fitted(str(each["series"]), max(WIDTH - 4 - cell_len(tail), 8)) + ", "
         yield f"  {where}{tail}"
-
-
-def _found(found: dict[str, int]) -> list[str]:
-    """What was found in the data, in a sentence."""
-    parts = [f"{found[key]:,} {words}" for key, words in _FOUND.items() if found.get(key)]
-    return [f"Found in the data: {'; '.join(parts)}."] if parts else []

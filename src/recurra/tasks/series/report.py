@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import CARD, REPORT, Run
+from recurra.bundle import Run
 from recurra.console.text import percent
 from recurra.data.files import name_of
+from recurra.tasks import card, stored_baselines
 from recurra.tasks.series import evaluate, render
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.targets import NAMES, Targets
 
-BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
 AHEAD: Final = "traces/ahead.safetensors"
 INFLUENCE: Final = "traces/influence.json"
@@ -28,30 +27,6 @@ PICTURED: Final = 4
 """Series that pictures are drawn of: from the best forecast one to the worst."""
 
 _MOST: Final = 1 << 25  # bytes of forecasts, beyond which only those of pictured series are kept
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep what the baselines say of the test and of the selection part."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for number, each in enumerate(found):
-        arrays[f"{number}.point"] = each.point
-        arrays[f"{number}.held"] = each.held
-        arrays[f"{number}.moves"] = each.moves
-    facts = [{"name": each.name, "note": each.note} for each in found]
-    run.write_arrays(BASELINES, arrays, {"baselines": facts})
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(BASELINES)
-    return tuple(
-        Baseline(
-            each["name"],
-            each["note"],
-            *(arrays[f"{number}.{name}"] for name in ("point", "held", "moves")),
-        )
-        for number, each in enumerate(facts["baselines"])
-    )
 
 
 def baselines_summary(data: SeriesData, test: Origins, found: Sequence[Baseline]) -> str:
@@ -141,7 +116,7 @@ def write(
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
-        run: which has the configuration, and the baselines by `write_baselines`.
+        run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         test: its forecasts of the windows of the test part that the baselines have.
         held: its forecasts of the windows of the selection part that the baselines have.
@@ -150,14 +125,47 @@ def write(
         calibrated: how the intervals were corrected, in a sentence.
         teacher_forced: figures of one step at a time, with a "sentence".
     """
-    config, baselines = run.config(), read_baselines(run)
+    baselines = stored_baselines.read(run, Baseline)
     found = result(
         data, test, held, baselines, calibrated=calibrated, teacher_forced=teacher_forced
     )
     found["training"] = training
     run.write_arrays(SCORED, *scored(data, test, baselines, found))
-    run.write_text(CARD, card(run.path.name, found, config, network))
-    run.write_json(REPORT, found)
+    about = found["data"]
+    season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"
+    card.write(
+        run,
+        found,
+        what=f"The past of a series in, its next {about['horizon']:,} steps with intervals out: a "
+        "recurrent model",
+        network=network,
+        trained_on=f"{about['frequency']}, {season}",
+        blocks=_card(found),
+        commands=[f"forecast {run.path.name}", f"evaluate {run.path.name} newer data"],
+        limits="Its intervals say how far it was off before. They know of no change that the past "
+        "has not had.",
+    )
+
+
+def _card(report: dict[str, Any]) -> list[str]:
+    """What the model card says of a report."""
+    about = report["data"]
+    series = f"{about['series']:,} series" if about["series"] > 1 else "one series"
+    intervals = (
+        (f"{size} %", percent(each["coverage"]), render.figure(each["width"]))
+        for size, each in report["model"]["intervals"].items()
+    )
+    return [
+        *render.verdicts(report),
+        f"On {about['windows']:,} windows of {about['horizon']:,} steps, of {series}, after all "
+        "that it was trained on or chosen by; MAE, RMSE and CRPS in the unit of the data, sMAPE in "
+        "percent:",
+        card.comparison(report, render.columns(report)),
+        card.table(["interval", "holds", "mean width"], intervals),
+        report["calibrated"],
+        (report["teacher_forced"] or {}).get("sentence", ""),
+        report["training"]["sentence"],
+    ]
 
 
 # -- what pictures are made from ----------------------------------------------------------------
@@ -231,62 +239,3 @@ def _pictured(truth: Targets, test: Forecasts) -> list[int]:
     ranked = usable[np.argsort(sums[usable] / counts[usable], kind="stable")]
     chosen = np.linspace(0, len(ranked) - 1, min(PICTURED, len(ranked))).round().astype(int)
     return [int(number) for number in numbers[ranked[chosen]]]
-
-
-# -- the model card -----------------------------------------------------------------------------
-
-
-def card(name: str, report: dict[str, Any], config: dict[str, Any], network: str) -> str:
-    """The model card, Markdown."""
-    about = report["data"]
-    keys = ["mae", "rmse", "mase", "smape", "crps", "owa"]
-    rows = [("this model", report["model"])]
-    rows += [(each["name"], each) for each in report["baselines"]]
-    table = "\n".join(
-        f"| {who} | {' | '.join(render.figure(f[key]) for key in keys)} |" for who, f in rows
-    )
-    intervals = "\n".join(
-        f"| {size} % | {percent(each['coverage'])} | {render.figure(each['width'])} |"
-        for size, each in report["model"]["intervals"].items()
-    )
-    sentences = ""
-    if report["verdict"]:
-        sentences = report["verdict"]["sentence"]
-        sentences += f"\n\nIts intervals: {report['interval_verdict']['sentence']}"
-    if report["averaged"]:
-        sentences += f"\n\n{render.averaged(report)}"
-    extra = "".join(
-        f"\n{sentence}\n"
-        for sentence in (report["calibrated"], (report["teacher_forced"] or {}).get("sentence"))
-        if sentence
-    )
-    series = f"{about['series']:,} series" if about["series"] > 1 else "one series"
-    season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"
-    text = f"""# {name}
-
-The past of a series in, its next {about["horizon"]:,} steps with intervals out: a recurrent model \
-made by recurra {config["recurra"]} ({network}), trained on {about["name"]} ({about["frequency"]}, \
-{season}).
-
-{sentences}
-
-On {about["windows"]:,} windows of {about["horizon"]:,} steps, of {series}, after all that it was \
-trained on or chosen by; MAE, RMSE and CRPS in the unit of the data, sMAPE in percent:
-
-| | MAE | RMSE | MASE | sMAPE | CRPS | OWA |
-|---|---|---|---|---|---|---|
-{table}
-
-| interval | holds | mean width |
-|---|---|---|
-{intervals}
-{extra}
-{report["training"]["sentence"]}
-
-    recurra forecast {name}
-    recurra evaluate {name} newer data
-
-Its intervals say how far it was off before. They know of no change that the past has not had.
-"""
-    lines = (textwrap.fill(line, 99) if line[:1].isalnum() else line for line in text.split("\n"))
-    return "\n".join(lines)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
 from recurra.codecs.frequency import Frequency
-from recurra.show.figures import Table, contenders, table_of
-from recurra.show.page import Section
+from recurra.show.page import Section, Table
 from recurra.show.picture import BLUE, GREEN, ORANGE, figure, font_for, write
+from recurra.tasks import contenders
 from recurra.tasks.series import render
 from recurra.tasks.series.baselines.measured import NAIVE, SEASONAL
 from recurra.tasks.series.forecasts import INTERVALS, LEVELS
@@ -299,11 +299,4 @@ def _whole(axes: Axes) -> None:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    rows = [figures for _, figures in contenders(report)]
-    names = [name for name in render.COLUMNS if any(each[name] is not None for each in rows)]
-    names.sort(key=lambda name: name != report["metric"])
-    columns = [
-        (render.COLUMNS[name], lambda figures, name=name: render.figure(figures[name]))
-        for name in names
-    ]
-    return table_of(report, columns, lambda figures: figures[report["metric"]], "lower is better")
+    return contenders.table(report, render.columns(report), "lower is better")

@@ -21,6 +21,7 @@ from recurra.runtime.distributions import NegativeBinomial, StudentT, scaled
 from recurra.runtime.quantiles import LEVELS
 from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
+from recurra.tasks import stored_baselines
 from recurra.tasks.series import config, data, leakage, report
 from recurra.tasks.series.baselines import measured
 from recurra.tasks.series.baselines.measured import series_baselines
@@ -70,7 +71,7 @@ def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callb
         limit = min(limit, asked / 6)
     held, test = config.judged(read)
     found = series_baselines(read, held, test, seconds=limit)
-    report.write_baselines(run, found)
+    stored_baselines.write(run, found)
     callback.says("to beat: " + report.baselines_summary(read, test, found))
 
 
@@ -113,7 +114,7 @@ TRAINING: Final = Training(
     training_task=_training_task,
     seconds_to_judge=lambda network, read, _: config.seconds_to_judge(network.in_use(), read),
     judge=_judge,
-    baselines=report.BASELINES,
+    baselines=stored_baselines.BASELINES,
     small=True,
 )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from recurra.console.text import percent
+from recurra.tasks import contenders
+from recurra.tasks import summary as shared
+from recurra.tasks.contenders import Column
 from recurra.tasks.text import evaluate
 from recurra.tasks.text.baselines import Baseline
 
@@ -15,64 +19,70 @@ def baselines_summary(found: Sequence[Baseline], unit: str) -> str:
     return ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
 
 
-def own(model: dict[str, Any]) -> tuple[float, float, str]:
-    """The model's nats and bits in the baselines' unit, and a sentence on its others."""
+def columns(report: dict[str, Any]) -> list[Column]:
+    """What contenders are compared by: nats and bits, in the unit of the baselines."""
+    whole = report["model"]["unit"] in ("characters", "bytes")
+    unit = evaluate.beside(report["model"]["unit"])
+
+    def value(key: str, figures: dict[str, Any]) -> float:
+        # A baseline has one unit, a model several.
+        found: float = figures[f"{key}_a_byte" if "unit" in figures and not whole else key]
+        return found
+
+    return [
+        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format)
+        for key in ("nats", "bits")
+    ]
+
+
+def others(model: dict[str, Any]) -> str:
+    """The model's figures in other units than the baselines', in a sentence."""
     if model["unit"] == "characters":
-        return model["nats"], model["bits"], f"{model['bits_a_byte']:.4f} bits a byte of UTF-8."
+        return f"This model: {model['bits_a_byte']:.4f} bits a byte of UTF-8."
     if model["unit"] == "bytes":
-        return model["nats"], model["bits"], ""
+        return ""
     one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
-    own = f"{model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average"
     spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
-    return model["nats_a_byte"], model["bits_a_byte"], f"{own}{spelt}."
+    return f"This model: {model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average{spelt}."
 
 
 def summary(report: dict[str, Any]) -> str:
     """The report for a terminal of 80 columns."""
-    model, rows = report["model"], []
-    title = f"{report['data']['name']}: {report['data']['part']}"
-    unit = model["unit"]
+    model, note = report["model"], report["data"].get("note")
     count = f"{model['characters']:,} characters"
-    if unit != "characters":
-        count += f" in {model['tokens']:,} {unit}"
+    if model["unit"] != "characters":
+        count += f" in {model['tokens']:,} {model['unit']}"
     if model["unknown"]:
         count += f", {model['unknown']:,} of them unknown to the model"
-    rows += [f"{title}, {count}", ""]
-    names = ["this model"] + [b["name"] for b in report["baselines"]]
-    width = max(map(len, names)) + 2
-    nats, bits, others = own(model)
-    per = evaluate.beside(unit).removeprefix("nats ")
-    rows.append(f"{'':{width}}{'nats':>8}{'bits':>8}  {per}")
-    rows.append(f"{names[0]:{width}}{nats:>8.4f}{bits:>8.4f}")
-    for baseline in report["baselines"]:
-        rows.append(f"{baseline['name']:{width}}{baseline['nats']:>8.4f}{baseline['bits']:>8.4f}")
-    if others:
-        rows += ["", f"This model: {others}"]
-    if report.get("verdict"):
-        rows += ["", f"Verdict: {report['verdict']['sentence']}"]
-    if report.get("lines"):
-        rows += ["", lines_summary(report["lines"])]
-    free = report.get("free_running")
-    if free:
-        rows += ["", "Left to write by itself (a different matter: no true text is given to it):"]
-        rows.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
-        for row in free:
-            known = "-" if row["known_words"] is None else f"{100 * row['known_words']:.1f} %"
-            rows.append(
-                f"{row['temperature']:>13g}{known:>13}"
-                f"{row['longest_copy']:>9,} char{100 * row['distinct_pairs']:>9.1f} %"
-            )
-        rows += [
-            "  known words: share of its words that occur in the training text;",
-            "  longest copy: longest passage that stands there too;",
-            "  new pairs: word pairs not written before.",
-        ]
-    if report["data"].get("note"):
-        rows += ["", report["data"]["note"] + "."]
-    training = report.get("training")
-    if training:
-        rows += ["", training["sentence"]]
-    return "\n".join(textwrap.fill(line, 79) if len(line) > 79 else line for line in rows)
+    return shared.summary(
+        report,
+        count,
+        contenders.lines(report, columns(report)),
+        list(filter(None, [others(model)])),
+        shared.verdicts(report),
+        [lines_summary(report["lines"])] if report.get("lines") else [],
+        _free_running(report.get("free_running") or []),
+        [f"{note}."] if note else [],
+    )
+
+
+def _free_running(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What it writes when left alone, by temperature."""
+    if not rows:
+        return []
+    lines = ["Left to write by itself (a different matter: no true text is given to it):"]
+    lines.append(f"{'temperature':>13}{'known words':>13}{'longest copy':>14}{'new pairs':>11}")
+    return [
+        *lines,
+        *(
+            f"{row['temperature']:>13g}{percent(row['known_words']):>13}"
+            f"{row['longest_copy']:>9,} char{percent(row['distinct_pairs']):>11}"
+            for row in rows
+        ),
+        "  known words: share of its words that occur in the training text;",
+        "  longest copy: longest passage that stands there too;",
+        "  new pairs: word pairs not written before.",
+    ]
 
 
 def dynamic_summary(found: dict[str, Any]) -> str:

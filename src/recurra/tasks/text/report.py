@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.bundle import CARD, REPORT, Run
+from recurra.bundle import Run
+from recurra.console.text import percent
 from recurra.runtime.text import TextNetwork
+from recurra.tasks import card, stored_baselines, summary
 from recurra.tasks.text import anomaly, evaluate, render, traces
 from recurra.tasks.text.anomaly import LineStatistics
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in
 
-BASELINES: Final = "traces/baselines.safetensors"
 SCORED: Final = "traces/test.safetensors"
-
-
-def write_baselines(run: Run, found: Sequence[Baseline]) -> None:
-    """Keep the baselines' figures, and what each character or byte of the test part cost them."""
-    arrays = {str(n): b.each.astype(np.float32) for n, b in enumerate(found) if b.each is not None}
-    facts = [{"name": b.name, "nats": b.nats, "note": b.note} for b in found]
-    run.write_arrays(BASELINES, arrays, {"baselines": facts})
-
-
-def read_baselines(run: Run) -> tuple[Baseline, ...]:
-    """The baselines that `write_baselines` kept."""
-    arrays, facts = run.read_arrays(BASELINES)
-    return tuple(
-        Baseline(each["name"], each["nats"], each["note"], arrays.get(str(number)))
-        for number, each in enumerate(facts["baselines"])
-    )
 
 
 def write(
@@ -52,7 +36,7 @@ def write(
         gradient: see `traces.record`.
         line_statistics: what lines cost; None for a text without.
     """
-    found, config = read_baselines(run), run.config()
+    found = stored_baselines.read(run, Baseline)
     before = int(read.ids[read.parts.test.start - 1])
     starts = read.starts_in(read.parts.test)
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
@@ -78,8 +62,53 @@ def write(
         "free_running": evaluate.free_running(network, read),
         "training": training,
     }
-    run.write_text(CARD, card(run.path.name, result, config))
-    run.write_json(REPORT, result)
+    data = run.config()["data"]
+    card.write(
+        run,
+        result,
+        what=f"A text model that reads {figures.unit}",
+        network=_network(run.config()["inference"]["architecture"]),
+        trained_on=f"{data['train']:,} of its {data['characters']:,} characters; the "
+        f"{data['select']:,} after them chose the weights",
+        blocks=_card(result),
+        commands=[
+            f'generate {run.path.name} --prompt "..."',
+            f"evaluate {run.path.name} other.txt",
+            f"show {run.path.name}",
+        ],
+        limits="It repeats what its training text says, true or not, kind or not.",
+    )
+
+
+def _network(sizes: dict[str, Any]) -> str:
+    """The model in a few words."""
+    several = f"the mean of {sizes['members']}, " if sizes["members"] > 1 else ""
+    return f"{several}{sizes['layers']} x {sizes['cell'].upper()} of {sizes['hidden']} units"
+
+
+def _card(report: dict[str, Any]) -> list[str]:
+    """What the model card says of a report."""
+    model = report["model"]
+    free = (
+        (
+            f"{each['temperature']:g}",
+            percent(each["known_words"]),
+            f"{each['longest_copy']} characters",
+        )
+        for each in report["free_running"]
+    )
+    heads = ["words that occur in the training text", "longest passage copied from it"]
+    return [
+        *summary.verdicts(report),
+        f"On the last {model['characters']:,} characters, which it has never seen, given the true "
+        f"text before each of its {model['unit']}:",
+        card.comparison(report, render.columns(report)),
+        render.others(model),
+        "Left to write by itself:",
+        card.table(["temperature", *heads], free),
+        report["training"]["sentence"],
+        report["data"]["note"],
+    ]
 
 
 def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
@@ -93,56 +122,3 @@ def plain(found: Sequence[Baseline]) -> list[dict[str, Any]]:
         }
         for b in found
     ]
-
-
-def card(name: str, report: dict[str, Any], config: dict[str, Any]) -> str:
-    """The model card, Markdown."""
-    a, data, model = config["inference"]["architecture"], config["data"], report["model"]
-    nats, bits, others = render.own(model)
-    rows = [("this model", nats, bits)]
-    rows += [(b["name"], b["nats"], b["bits"]) for b in report["baselines"]]
-    table = "\n".join(f"| {n} | {nats:.4f} | {bits:.4f} |" for n, nats, bits in rows)
-    free = "\n".join(
-        f"| {r['temperature']:g} | "
-        f"{'-' if r['known_words'] is None else format(100 * r['known_words'], '.1f') + ' %'} | "
-        f"{r['longest_copy']} characters |"
-        for r in report["free_running"]
-    )
-    several = a["members"]
-    networks = f"the mean of {several}, " if several > 1 else ""
-    text = f"""# {name}
-
-A text model that reads {model["unit"]}, made by recurra {config["recurra"]}: {networks}\
-{a["layers"]} x {a["cell"].upper()} of {a["hidden"]} units, trained on {data["name"]} \
-({data["train"]:,} of its {data["characters"]:,} characters; the \
-{data["select"]:,} after them chose the weights).
-
-{report["verdict"]["sentence"]}
-
-On the last {model["characters"]:,} characters, which it has never seen, given the true text \
-before each of its {model["unit"]}:
-
-| | {evaluate.beside(model["unit"])} | bits |
-|---|---|---|
-{table}
-
-{f"This model: {others}" if others else ""}
-
-Left to write by itself:
-
-| temperature | words that occur in the training text | longest passage copied from it |
-|---|---|---|
-{free}
-
-{report["training"]["sentence"]}
-
-{report["data"]["note"]}
-
-    recurra generate {name} --prompt "..."
-    recurra evaluate {name} other.txt
-    recurra show {name}
-
-It repeats what its training text says, true or not, kind or not.
-"""
-    wrapped = (textwrap.fill(line, 99) if line[:1].isalpha() else line for line in text.split("\n"))
-    return "\n".join(wrapped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from recurra.bundle import HISTORY, REPORT, Run
 from recurra.console.text import percent
-from recurra.show.figures import Table, table_of
-from recurra.show.page import Section, macro, printed
+from recurra.show.page import Section, Table, macro, printed
 from recurra.show.picture import BLUE, CHART, ORANGE, figure, svg
-from recurra.tasks.text import evaluate, render
+from recurra.tasks import contenders
+from recurra.tasks.text import render
 from recurra.tasks.text.traces import INSIDE
 
 SAMPLES: Final = 6
@@ -308,13 +308,5 @@ def _memory(report: dict[str, Any], facts: dict[str, Any]) -> Section:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    # Beside the baselines a model stands in their unit.
-    nats, bits, others = render.own(report["model"])
-    beside = report | {"model": {"nats": nats, "bits": bits}}
-    unit = evaluate.beside(report["model"].get("unit", "characters"))
-    heads = {"nats": unit, "bits": unit.replace("nats", "bits")}
-    columns = [
-        (head, lambda figures, key=key: f"{figures[key]:.4f}") for key, head in heads.items()
-    ]
-    found = table_of(beside, columns, lambda figures: figures["nats"], "lower is better")
-    return replace(found, note=f"This model: {others}" if others else "")
+    note = render.others(report["model"])
+    return contenders.table(report, render.columns(report), "lower is better", note)

@@ -18,6 +18,7 @@ from recurra.data.streams import Ids
 from recurra.errors import OptionError
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
+from recurra.tasks import stored_baselines
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.text import (
     anomaly,
@@ -81,7 +82,7 @@ def _prepare(run: Run, read: TextData, _: TextOptions, callback: Callback) -> No
     run.write_json(VOCABULARY, read.vocabulary.to_json())
     stored.store_input(run, read)
     found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
-    report.write_baselines(run, found)
+    stored_baselines.write(run, found)
     unit = evaluate.beside(read.vocabulary.unit)
     callback.says("to beat: " + render.baselines_summary(found, unit))
 
@@ -120,7 +121,7 @@ TRAINING: Final = Training(
     training_task=config.training_task,
     seconds_to_judge=_seconds_to_judge,
     judge=_judge,
-    baselines=report.BASELINES,
+    baselines=stored_baselines.BASELINES,
     several=True,
 )
 

@@ -1,0 +1,42 @@
+"""Baselines of a run, kept while it trains: their arrays, and what else they say, in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from recurra.bundle import Arrays, Run
+
+BASELINES: Final = "traces/baselines.safetensors"
+
+Baseline = TypeVar("Baseline")
+
+
+def write(run: Run, found: Sequence[Any]) -> None:
+    """Keep baselines, each a dataclass of arrays and plain values; what is None is left out."""
+    arrays: Arrays = {}
+    facts = []
+    for number, each in enumerate(found):
+        values = {field.name: getattr(each, field.name) for field in fields(each)}
+        own = {name for name, value in values.items() if isinstance(value, np.ndarray)}
+        arrays |= {f"{number}.{name}": values[name] for name in own}
+        facts.append({k: v for k, v in values.items() if k not in own and v is not None})
+    run.write_arrays(BASELINES, arrays, {"baselines": facts})
+
+
+def read(run: Run, kind: type[Baseline]) -> tuple[Baseline, ...]:
+    """The baselines, of a class, that `write` kept.
+
+    Raises:
+        BundleError: missing, damaged or of another run.
+    """
+    arrays, facts = run.read_arrays(BASELINES)
+    with run.intact(BASELINES):
+        own: list[dict[str, Any]] = [dict(each) for each in facts["baselines"]]
+        for key, array in arrays.items():
+            number, _, name = key.partition(".")
+            own[int(number)][name] = array
+        return tuple(kind(**each) for each in own)

@@ -1,0 +1,57 @@
+"""What a terminal of 80 columns says of a report in every task: verdicts, notes, paragraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from recurra.console.text import filled, printable
+
+
+def summary(
+    report: Mapping[str, Any], about: str, *blocks: Sequence[str], end: Sequence[str] = ()
+) -> str:
+    """A report: what it is of and how much of that, the task's blocks, how it was trained.
+
+    Args:
+        about: how much there is of the data: "3,000 texts, 4 classes".
+        blocks: paragraphs, a line or several each; empty ones are left out.
+        end: what else there is to say of the training.
+    """
+    data, training = report["data"], report.get("training")
+    head = f"{printable(data['name'])}: {data['part']}, {about}"
+    trained = [training["sentence"], *end] if training else []
+    found = ("\n".join(filled(block)) for block in ([head], *blocks, trained) if block)
+    return "\n\n".join(found)
+
+
+def verdicts(report: Mapping[str, Any], **others: str) -> list[str]:
+    """The verdict, and others by what stands before them, where there are any."""
+    heads = {"verdict": "Verdict", **others}
+    said = ((head, report.get(name)) for name, head in heads.items())
+    return [f"{head}: {each['sentence']}" for head, each in said if each]
+
+
+def averaged(mean: Mapping[str, Any], worth: str, shown: Callable[[float], str]) -> str:
+    """What the mean of model and baseline is worth, in a sentence.
+
+    Args:
+        mean: "baseline", "weight" of this model, "advantage" over the baseline alone.
+        worth: its figure, and by how much that is off "the baseline alone".
+        shown: an end of the interval of this, as it is read.
+    """
+    weight, other = mean["weight"], mean["baseline"]
+    if weight in (0.0, 1.0):
+        one = "this model" if weight else f"the {other}"
+        return f"Averaging the two does not help: where it was weighed, all went to {one}."
+    low, high = (mean["advantage"][end] for end in ("low", "high"))
+    interval = "" if low is None else f" (95 % interval {shown(low)} to {shown(high)})"
+    return (
+        f"Averaged with it ({weight:g} of this model, {1 - weight:g} of the {other}, as the part "
+        f"that chooses weighs them): {worth} the baseline alone{interval}."
+    )
+
+
+def notes(found: Sequence[str]) -> list[str]:
+    """What was found in the data, in a sentence."""
+    return [f"In the data: {'; '.join(found)}."] if found else []
