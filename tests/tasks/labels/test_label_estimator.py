@@ -194,7 +194,12 @@ def test_it_goes_where_classifiers_go() -> None:
     pipe = make_pipeline(shout, LabelModel(**LESS | {"steps": 5})).fit(X, y)
     assert set(pipe.predict(X[:3])) <= {"good", "bad"}
     model.set_params(steps=7)
-    assert model.options.steps == 7
+    shown: Any = model
+    assert model.options.steps == shown.steps == 7
+    with pytest.raises(AttributeError, match="stepz"):
+        shown.stepz  # noqa: B018
+    with pytest.raises(OptionError, match=r"LabelModel\(3\)"):
+        LabelModel(3)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="no option 'stepz'"):
         model.set_params(stepz=7)
 

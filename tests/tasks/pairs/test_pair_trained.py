@@ -218,3 +218,12 @@ def test_half_a_character_and_what_is_no_list_are_refused(speller: PairModel) ->
     assert speller.translate([]) == []
     with pytest.raises(OptionError, match="beam = 0"):
         speller.translate(["4"], beam=0)
+
+
+def test_options_that_mean_nothing_are_told(model: PairModel) -> None:
+    with pytest.raises(OptionError, match="n_best=2") as caught:
+        model.translate(["1"], n_best=2)
+    assert "translations" in caught.value.fix
+    with pytest.raises(OptionError, match="no option 'n_bests'") as caught:
+        model.translations(["1"], n_bests=2)
+    assert caught.value.fix == "did you mean n_best?"

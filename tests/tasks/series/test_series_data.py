@@ -78,6 +78,8 @@ def test_a_long_table_becomes_a_panel(tmp_path: Path) -> None:
     options = SeriesOptions(horizon=7, futr_exog="price", hist_exog="weather", stat_exog="region")
     data = from_python(frame, options)
     panel = data.panel
+    for word in ("known ahead: 'price'", "known afterwards: 'weather'", "of a series: 'region'"):
+        assert word in data.summary()
     assert panel.ids == ("b", "a", "c", "d")
     assert panel.lengths.tolist() == [60, 45, 8, 50]
     assert panel.frequency.description == "daily"
