@@ -11,7 +11,7 @@ RecurraError                 anything this package raises on purpose
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -78,3 +78,12 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 def counted(n: int, what: str) -> str:
     """How many there are of what is told in the singular: "1 step", "2 steps"."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> OptionError:
+    """What is said of a name that is none of those known: "no option 'hiden'"."""
+    return OptionError(
+        f"no {what} {name!r}",
+        expected=f"one of {', '.join(known)}",
+        fix=did_you_mean(name, known),
+    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 
 from recurra import labs
-from recurra.errors import MissingExtra, OptionError
+from recurra.errors import OptionError
 from recurra.labs.context import LabContext
-from recurra.tasks.task import INSTALL
+from recurra.tasks.task import check_torch
 
 
 def run(
@@ -23,8 +22,8 @@ def run(
     out: Path | None,
 ) -> None:
     """`recurra lab`: one lab, all of them, or the list."""
-    if (run_all or name is not None) and find_spec("torch") is None:
-        raise MissingExtra("torch, which the labs need, is not installed", fix=INSTALL)
+    if run_all or name is not None:
+        check_torch("the labs need")
     console = Console()
     context = LabContext(console, path, quick, seed, out)
     if run_all:

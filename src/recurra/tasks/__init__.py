@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike
 from typing import Any, Final
 
 from recurra import __version__
-from recurra.errors import BundleError, OptionError, did_you_mean
+from recurra.errors import BundleError, unknown
 from recurra.tasks.labels.task import LABELS
 from recurra.tasks.pairs.task import PAIRS
 from recurra.tasks.series.task import SERIES
@@ -53,12 +52,8 @@ def train(
         BundleError: `out` exists already, or cannot be written.
     """
     if task not in TASKS:
-        raise _no_such("task", task, list(TASKS))
+        raise unknown("task", task, list(TASKS))
     model: Any = TASKS[task].model_class
-    known = [each.name for each in fields(TASKS[task].options_class)]
-    for name in options:
-        if name not in known:
-            raise _no_such("option", name, known)
     return model(**options).fit(data, out=out, overwrite=overwrite)
 
 
@@ -83,11 +78,3 @@ def load(path: str | PathLike[str], *, weights: str = "float32") -> Any:
         BundleError: no run, an unfinished one, or a damaged one.
     """
     return task_of(path).model_class.load(path, weights=weights)
-
-
-def _no_such(what: str, name: str, known: Sequence[str]) -> OptionError:
-    return OptionError(
-        f"no {what} {name!r}",
-        expected=f"one of {', '.join(known)}",
-        fix=did_you_mean(name, known),
-    )

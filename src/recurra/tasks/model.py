@@ -6,16 +6,15 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from importlib.util import find_spec
 from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
-from recurra.errors import BundleError, MissingExtra, OptionError, did_you_mean
+from recurra.errors import BundleError, OptionError, unknown
 from recurra.runtime.threads import available
-from recurra.tasks.task import INSTALL, Task
+from recurra.tasks.task import Task, check_torch
 from recurra.training.budget import TrainingOptions
 
 if TYPE_CHECKING:
@@ -106,8 +105,7 @@ class Model(ABC, Generic[Options, Net]):
         Raises:
             MissingExtra: torch is not installed.
         """
-        if find_spec("torch") is None:
-            raise MissingExtra("torch, which this needs, is not installed", fix=INSTALL)
+        check_torch("this needs")
         return self.task.part("trainer").TRAINING.load(self.run)
 
     def _fit(
@@ -277,11 +275,7 @@ class Model(ABC, Generic[Options, Net]):
         known = [each.name for each in fields(cls.task.options_class)]
         for name in given:
             if name not in known:
-                raise OptionError(
-                    f"no option {name!r}",
-                    expected=f"one of {', '.join(known)}",
-                    fix=did_you_mean(name, known),
-                )
+                raise unknown("option", name, known)
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._network is not None

@@ -26,6 +26,16 @@ INSTALL: Final = (
 """The command that brings everything."""
 
 
+def check_torch(who: str) -> None:
+    """Check that torch is installed.
+
+    Raises:
+        MissingExtra: it is not; `who` says what needs it: "the labs need".
+    """
+    if find_spec("torch") is None:
+        raise MissingExtra(f"torch, which {who}, is not installed", fix=INSTALL)
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Task:

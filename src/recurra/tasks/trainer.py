@@ -6,7 +6,7 @@ import datetime
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from recurra.errors import BundleError, DataError, TrainingError
 from recurra.networks.network import Network
 from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.stored_baselines import BASELINES
 from recurra.tasks.training import Training, TrainingData
 from recurra.training import processes, session
 from recurra.training.loop import Callback, Settings, seeded, train
@@ -107,7 +108,7 @@ def _configuration(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "inference": {"architecture": plan.architecture} | training.inference(options, data),
         "data": data.facts(),
-        "options": {each.name: getattr(options, each.name) for each in fields(options)},
+        "options": model.get_params(),
         "training": plan.settings
         | {
             "rates": asdict(plan.rates),
@@ -167,7 +168,7 @@ def resume(
         network = training.build(config["inference"]["architecture"]).to(device)
     # What is missing or damaged is told now, not when hours of training have passed.
     model._load_parts(run, config["inference"])
-    run.check(training.baselines, *([WEIGHTS] if run.history() else []))
+    run.check(BASELINES, *([WEIGHTS] if run.history() else []))
     _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
 
 

@@ -54,12 +54,11 @@ class Training(Generic[Options, Data, Net]):
         inference: (options, data) -> what use needs beside the architecture, the weights and the
             files of `prepare`, as plain values.
         prepare: (run, data, options, callback): write what the run needs beside its weights, and
-            the baselines.
+            the baselines, by `stored_baselines.write`.
         training_task: (network, data, settings) -> what the loop trains.
         seconds_to_judge: (network, data, options) -> how long the report is going to take.
         judge: (model, network, data, facts): write the report and the model card of a model that
             stands on its run; the facts are of how the training went.
-        baselines: the file of a run that `prepare` keeps the baselines in.
         small: whether its products are small: bfloat16 has to be faster for these.
         several: whether several processes can train one model, each on its share of every batch.
     """
@@ -74,7 +73,6 @@ class Training(Generic[Options, Data, Net]):
     training_task: Callable[[Net, Data, dict[str, Any]], TrainingTask[Any]]
     seconds_to_judge: Callable[[Net, Data, Options], float]
     judge: Callable[[Any, Net, Data, dict[str, Any]], None]
-    baselines: str
     small: bool = False
     several: bool = False
 

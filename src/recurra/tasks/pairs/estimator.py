@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 from recurra.bundle import CONFIG, Run
 from recurra.codecs import tokenizer
 from recurra.codecs.tokenizer import END, Tokenizer
-from recurra.errors import BundleError, DataError, OptionError, did_you_mean
+from recurra.errors import BundleError, DataError, OptionError, unknown
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.model import Model
@@ -125,11 +125,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
         known = [each.name for each in fields(Translating)]
         for name in how:
             if name not in known:
-                raise OptionError(
-                    f"no option {name!r}",
-                    expected=f"one of {', '.join(known)}",
-                    fix=did_you_mean(name, known),
-                )
+                raise unknown("option", name, known)
         asked = Translating(**how)
         return translate(
             network, self._sources, self._targets, list(texts), asked, limit=self._limits

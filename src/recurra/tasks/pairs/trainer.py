@@ -84,7 +84,6 @@ TRAINING: Final = Training(
     training_task=config.training_task,
     seconds_to_judge=lambda network, dataset, _: config.seconds_to_judge(network.in_use(), dataset),
     judge=_judge,
-    baselines=stored_baselines.BASELINES,
 )
 
 

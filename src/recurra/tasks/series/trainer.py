@@ -114,7 +114,6 @@ TRAINING: Final = Training(
     training_task=_training_task,
     seconds_to_judge=lambda network, read, _: config.seconds_to_judge(network.in_use(), read),
     judge=_judge,
-    baselines=stored_baselines.BASELINES,
     small=True,
 )
 

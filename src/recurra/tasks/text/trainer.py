@@ -121,7 +121,6 @@ TRAINING: Final = Training(
     training_task=config.training_task,
     seconds_to_judge=_seconds_to_judge,
     judge=_judge,
-    baselines=stored_baselines.BASELINES,
     several=True,
 )
 
