@@ -35,11 +35,12 @@ from recurra.networks.pairs import Member, PairNetwork
 from recurra.runtime import pairs as runtime
 from recurra.runtime.pairs import Architecture, Ids
 from recurra.search.beam import beam
+from recurra.search.decoding import SearchOptions
 from recurra.tasks.pairs.config import EncodedDataset, encoded, limits_of, plan_model
 from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.training_task import TOGETHER, Sides, zigzag
-from recurra.tasks.pairs.translate import Limits, Translating
+from recurra.tasks.pairs.translate import Limits
 from recurra.training.precision import Precision
 
 STRINGS: Final = (10_000, 20, 40)
@@ -336,7 +337,7 @@ def _ours(network: runtime.PairNetwork, sources: list[Ids], limits: Limits) -> l
         begin=BEGIN,
         end=END,
         limits=limits(np.array([len(each) for each in sources])),
-        options=Translating(beam=WIDTH).search(),
+        options=SearchOptions(beam=WIDTH).search(),
         excluded=(UNKNOWN, BEGIN),
     )
     return [list(each[0].tokens) for each in found]

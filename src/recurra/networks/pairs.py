@@ -16,8 +16,8 @@ from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import BY_NAME, Recurrent
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
+from recurra.networks.decoder import Decoder, DecoderState, Memories, in_float
 from recurra.networks.network import Network
-from recurra.networks.pairs_decoder import Decoder, DecoderState, Memories, in_float
 from recurra.runtime import pairs as runtime
 from recurra.runtime.pairs import ATTENTION, Architecture, Ids
 from recurra.search.hypotheses import Top

@@ -13,10 +13,11 @@ from recurra.codecs.tokenizer import END, UNKNOWN, Tokenizer, learn
 from recurra.errors import DataError, OptionError
 from recurra.runtime.pairs import ATTENTION
 from recurra.runtime.state import State
+from recurra.search.decoding import SearchOptions
 from recurra.search.hypotheses import Top, top
 from recurra.search.sampling import Sampling
 from recurra.tasks.pairs import translate as verb
-from recurra.tasks.pairs.translate import Translating, Translation, translate
+from recurra.tasks.pairs.translate import Translation, translate
 
 TEXT = "the old man sees a small dog and the small dog sees a bird near the old house"
 TEXTS = [" ".join(TEXT.split()[a : a + n]) for a in range(6) for n in (1, 3, 4, 7, 11)]
@@ -121,15 +122,15 @@ def network(pieces: Tokenizer) -> Copier:
 @pytest.mark.parametrize(
     "how",
     [
-        Translating(),
-        Translating(beam=1),
-        Translating(n_best=3, coverage_penalty=0.2),
-        Translating(n_best=2, sample=Sampling(1.5, repetition_penalty=1.2), seed=4),
-        Translating(no_repeat_ngram=2),
+        SearchOptions(),
+        SearchOptions(beam=1),
+        SearchOptions(n_best=3, coverage_penalty=0.2),
+        SearchOptions(n_best=2, sample=Sampling(1.5, repetition_penalty=1.2), seed=4),
+        SearchOptions(no_repeat_ngram=2),
     ],
 )
 def test_each_is_the_same_alone_and_in_the_order_given(
-    pieces: Tokenizer, network: Copier, how: Translating, monkeypatch: pytest.MonkeyPatch
+    pieces: Tokenizer, network: Copier, how: SearchOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = translate(network, pieces, pieces, TEXTS, how, limit=limit)
     assert [len(each) for each in together] == [how.n_best] * len(TEXTS)
@@ -144,7 +145,7 @@ def test_each_is_the_same_alone_and_in_the_order_given(
 
 def test_what_is_sure_is_copied_and_looked_at(pieces: Tokenizer) -> None:
     network = Copier(len(pieces), noise=0.0)
-    found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
+    found = translate(network, pieces, pieces, TEXTS, SearchOptions(), limit=limit)
     for text, (one,) in zip(TEXTS, found, strict=True):
         assert (one.text, one.ended) == (text, True)
         assert one.pieces == one.source == pieces.shown(pieces.encode(text))
@@ -154,12 +155,12 @@ def test_what_is_sure_is_copied_and_looked_at(pieces: Tokenizer) -> None:
 
 def test_unknown_words_come_from_where_it_looked(pieces: Tokenizer) -> None:
     network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
-    ((one,),) = translate(network, pieces, pieces, [text], Translating(), limit=limit)
+    ((one,),) = translate(network, pieces, pieces, [text], SearchOptions(), limit=limit)
     assert one.text == text
     assert one.pieces == [" Zoë", ",", " the", " old", " Zeppelin"]
     # What does not look copies nothing.
     network = Copier(len(pieces), noise=0.0, looks=False)
-    ((blind,),) = translate(network, pieces, pieces, [text], Translating(), limit=limit)
+    ((blind,),) = translate(network, pieces, pieces, [text], SearchOptions(), limit=limit)
     assert "Zoë" not in blind.text
     assert " the old" in blind.text
 
@@ -169,7 +170,7 @@ def test_subwords_are_never_unknown() -> None:
     pieces = learn([" ".join(TEXTS), *TEXTS], "bpe", flowing=False)
     network = Copier(len(pieces), noise=0.0)
     network.noise[:, UNKNOWN] = 90.0
-    found = translate(network, pieces, pieces, TEXTS, Translating(), limit=limit)
+    found = translate(network, pieces, pieces, TEXTS, SearchOptions(), limit=limit)
     assert [one.text for (one,) in found] == TEXTS
 
 
@@ -186,10 +187,10 @@ ODD = {
 
 
 @pytest.mark.parametrize(
-    "how", [Translating(), Translating(beam=1), Translating(sample=Sampling())]
+    "how", [SearchOptions(), SearchOptions(beam=1), SearchOptions(sample=Sampling())]
 )
 @pytest.mark.parametrize("kind", ["words", "characters"])
-def test_it_ends_on_anything(how: Translating, kind: str) -> None:
+def test_it_ends_on_anything(how: SearchOptions, kind: str) -> None:
     pieces = learn(["".join(TEXTS), *TEXTS, *TEXTS], kind, flowing=False)
     network = Copier(len(pieces), ends=False)
     how = replace(how, longest=50)
@@ -211,7 +212,7 @@ def test_unknown_words_of_long_sources_are_copied_too(
 ) -> None:
     monkeypatch.setattr(verb, "MAPPED", 4)
     network, text = Copier(len(pieces), noise=0.0), "Zoë, the old Zeppelin"
-    found = translate(network, pieces, pieces, [text, "the Zoë"], Translating(), limit=limit)
+    found = translate(network, pieces, pieces, [text, "the Zoë"], SearchOptions(), limit=limit)
     assert [one.text for (one,) in found] == [text, "the Zoë"]
     assert [one.attention.shape for (one,) in found] == [(5, 0), (2, 2)]
 
@@ -220,13 +221,13 @@ def test_texts_are_read_in_their_composed_form() -> None:
     text = "the caf\u00e9"
     pieces = learn([text], "characters", flowing=False)
     network, apart = Copier(len(pieces), noise=0.0), unicodedata.normalize("NFD", text)
-    found = translate(network, pieces, pieces, [text, apart], Translating(), limit=limit)
+    found = translate(network, pieces, pieces, [text, apart], SearchOptions(), limit=limit)
     assert [one.text for (one,) in found] == [text, text]
 
 
 def test_a_draw_is_the_same_for_any_number_of_draws(pieces: Tokenizer, network: Copier) -> None:
     def drawn(best: int, seed: int) -> list[list[str]]:
-        how = Translating(n_best=best, sample=Sampling(3.0), seed=seed)
+        how = SearchOptions(n_best=best, sample=Sampling(3.0), seed=seed)
         return [
             [one.text for one in each]
             for each in translate(network, pieces, pieces, TEXTS, how, limit=limit)
@@ -252,10 +253,10 @@ def test_batches_hold_each_text_once_and_like_lengths() -> None:
 
 
 def test_nothing_and_half_a_character(pieces: Tokenizer, network: Copier) -> None:
-    assert translate(network, pieces, pieces, [], Translating(), limit=limit) == []
+    assert translate(network, pieces, pieces, [], SearchOptions(), limit=limit) == []
     assert network.batches == []
     with pytest.raises(DataError, match="half a character"):
-        translate(network, pieces, pieces, ["\ud800"], Translating(), limit=limit)
+        translate(network, pieces, pieces, ["\ud800"], SearchOptions(), limit=limit)
 
 
 @pytest.mark.parametrize(
@@ -272,9 +273,9 @@ def test_nothing_and_half_a_character(pieces: Tokenizer, network: Copier) -> Non
 )
 def test_options_out_of_range(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError) as caught:
-        Translating(**options)
+        SearchOptions(**options)
     assert caught.value.expected
 
 
 def test_draws_may_be_more_than_the_beam() -> None:
-    assert Translating(n_best=9, sample=Sampling()).places == 9
+    assert SearchOptions(n_best=9, sample=Sampling()).places == 9

@@ -17,12 +17,13 @@ from recurra.errors import OptionError
 from recurra.judge.translation import NAMES, deciding, score
 from recurra.networks.pairs import PairNetwork
 from recurra.runtime.pairs import Architecture
+from recurra.search.decoding import SearchOptions
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.pairs.evaluate import ids_of
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.splits import PairData, Pairs
 from recurra.tasks.pairs.training_task import PairTrainingTask, Sides
-from recurra.tasks.pairs.translate import Limits, Translating, Translator, translate
+from recurra.tasks.pairs.translate import Limits, Translator, translate
 from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates
 from recurra.training.plan import REPORTS
@@ -245,7 +246,7 @@ def _written(dataset: EncodedDataset, settings: dict[str, Any]) -> Callable[[Pai
             dataset.sources,
             dataset.targets,
             chosen.sources,
-            Translating(beam=1),
+            SearchOptions(beam=1),
             limit=limit,
         )
         return score(settings["metric"], [each[0].text for each in found], chosen.targets)
@@ -263,7 +264,7 @@ def seconds_to_judge(network: Translator, dataset: EncodedDataset) -> float:
         dataset.sources,
         dataset.targets,
         piece.sources,
-        Translating(),
+        SearchOptions(),
         limit=lambda sizes: sizes + 2,
     )
     # Figures are counted and drawn again from the test part, some milliseconds a pair.

@@ -14,6 +14,7 @@ from recurra.codecs.tokenizer import END, Tokenizer
 from recurra.errors import BundleError, DataError, OptionError, unknown
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.streams import Stream, StreamState
+from recurra.search.decoding import SearchOptions
 from recurra.tasks.model import Model
 from recurra.tasks.pairs import data, evaluate, report
 from recurra.tasks.pairs.evaluate import Judged
@@ -21,7 +22,7 @@ from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.splits import Pairs
 from recurra.tasks.pairs.stream import PairStep, PairStreamed
 from recurra.tasks.pairs.task import PAIRS
-from recurra.tasks.pairs.translate import Limits, Translating, Translation, translate
+from recurra.tasks.pairs.translate import Limits, Translation, translate
 
 if TYPE_CHECKING:
     from recurra.training.loop import Callback
@@ -98,7 +99,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
     # -- use --------------------------------------------------------------------------------
 
     def translate(self, texts: Sequence[str], **how: Any) -> list[str]:
-        """The best translation of each text; options are those of `Translating`.
+        """The best translation of each text; options are those of `SearchOptions`.
 
         Raises:
             DataError: these are no texts.
@@ -122,11 +123,11 @@ class PairModel(Model[PairOptions, PairNetwork]):
         network = self.network
         if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
             raise DataError("no list of texts", expected='a list: ["a dog", ...]')
-        known = [each.name for each in fields(Translating)]
+        known = [each.name for each in fields(SearchOptions)]
         for name in how:
             if name not in known:
                 raise unknown("option", name, known)
-        asked = Translating(**how)
+        asked = SearchOptions(**how)
         return translate(
             network, self._sources, self._targets, list(texts), asked, limit=self._limits
         )
@@ -185,7 +186,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
 
     def judged(self, pairs: Pairs) -> Judged:
         """What the model says of pairs, by itself and with the truth fed."""
-        how = Translating()
+        how = SearchOptions()
         said = [found[0] for found in self.translations(pairs.sources)]
         search = {"beam": how.beam, "length_penalty": how.length_penalty}
         return evaluate.asked(self.network, self._sources, self._targets, pairs, said, search)

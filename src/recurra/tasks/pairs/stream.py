@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recurra.codecs.tokenizer import BEGIN, END, Tokenizer
 from recurra.errors import DataError
 from recurra.runtime.layers import log_softmax
-from recurra.runtime.pairs import ATTENTION, PairDecoder
+from recurra.runtime.pairs import ATTENTION, EnsembleDecoder
 from recurra.runtime.state import State
 from recurra.runtime.streams import StreamState
 from recurra.tasks.pairs.translate import excluded
@@ -46,7 +46,7 @@ class PairStreamed:
         vocabulary: of targets.
     """
 
-    decoder: PairDecoder
+    decoder: EnsembleDecoder
     vocabulary: Tokenizer
 
     def begin(self) -> StreamState:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar, final
+from typing import Any, Final, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
-from recurra.errors import OptionError
-from recurra.runtime.pairs import ATTENTION
-from recurra.search.beam import Beam, beam
-from recurra.search.hypotheses import Decoder, Hypothesis, Rows
-from recurra.search.sampling import Sampling, generators, sample_sequences
+from recurra.runtime.ensemble import ATTENTION
+from recurra.search.decoding import Decoding, Looking, SearchOptions, chances, write
+from recurra.search.hypotheses import Hypothesis
 
 Numbers = NDArray[np.int64]
 Limit = Callable[[Numbers], Numbers]
 """Pieces of sources (n,) -> the most pieces of their translations (n,)."""
-
-PRUNE: Final = 1.5
-"""Nats behind the likeliest hypothesis at which another is given up, where one is asked for: of
-rows three fifths are left, and BLEU is what it was (docs/tried.md)."""
 
 _ROWS: Final = 512
 """Hypotheses that are written together: enough for wide products, few enough for caches."""
@@ -36,28 +29,6 @@ _CELLS: Final = 2**25
 
 MAPPED: Final = 2_000
 """Pieces of a source beyond which no map of attention is told: nobody could look at it."""
-
-_NEXT_DRAW: Final = 0xD1B54A32D192ED03
-"""Odd, and not the step from row to row: draws of one text differ from those of its neighbours."""
-
-
-class Looking(Rows, Protocol):
-    """A state that says in `attention` (R, S) where its step looked."""
-
-    def __getitem__(self, name: str, /) -> NDArray[Any]:
-        """An array of the state."""
-        ...
-
-
-D = TypeVar("D", bound=Looking)
-
-
-class Decoding(Decoder[D], Protocol[D]):
-    """A decoder of B sources."""
-
-    def begin(self, copies: int = 1) -> D:
-        """The state of B * copies rows before anything is written."""
-        ...
 
 
 class Translator(Protocol):
@@ -97,57 +68,6 @@ class Limits:
 
 
 @final
-@dataclass(frozen=True)
-class Translating:
-    """How texts are translated, checked once.
-
-    Args:
-        beam: hypotheses kept alive of each text; 1 is greedy.
-        n_best: translations told of each text: the best of the beam, or so many draws.
-        length_penalty, coverage_penalty, no_repeat_ngram: see `recurra.search.beam.Beam`'s.
-        sample: draw by chance instead, in the order drawn; the penalties do nothing then.
-        seed: of the draws, which are the same whatever is translated beside them.
-        longest: the most pieces of any translation, however long its source is.
-
-    Raises:
-        OptionError: one is out of range.
-    """
-
-    beam: int = 5
-    n_best: int = 1
-    length_penalty: float = 1.0
-    coverage_penalty: float = 0.0
-    no_repeat_ngram: int = 0
-    sample: Sampling | None = None
-    seed: int = 0
-    longest: int = 1_000
-
-    def __post_init__(self) -> None:
-        self.search()
-        if self.longest < 1:
-            raise OptionError(f"longest = {self.longest}", expected="1 piece or more")
-        if self.seed < 0:
-            raise OptionError(f"seed = {self.seed}", expected="0 or more")
-
-    @property
-    def places(self) -> int:
-        """Rows that a text takes while it is written."""
-        return self.beam if self.sample is None else self.n_best
-
-    def search(self) -> Beam:
-        """The beam search that these options describe."""
-        # Who asks for several wants those too that are far behind the best.
-        return Beam(
-            self.places,
-            self.n_best,
-            self.length_penalty,
-            self.coverage_penalty,
-            self.no_repeat_ngram,
-            prune=PRUNE if self.n_best == 1 else math.inf,
-        )
-
-
-@final
 @dataclass(frozen=True, eq=False)
 class Translation:
     """A translation, and what is known of it.
@@ -176,7 +96,7 @@ def translate(
     sources: Tokenizer,
     targets: Tokenizer,
     texts: Sequence[str],
-    how: Translating,
+    how: SearchOptions,
     *,
     limit: Limit,
 ) -> list[list[Translation]]:
@@ -194,11 +114,11 @@ def translate(
     limits = np.clip(limit(sizes), 1, how.longest)
     nothing = Translation("", 0.0, 0.0, True, [], [], np.zeros((0, 0), np.float32))
     found = [[nothing] for _ in texts]
-    chance = _chance(how, len(texts))
+    chance = chances(how, len(texts))
     for rows in _batches(sizes, limits, how.places):
-        batch = _Batch([np.asarray(ids[row], np.int64) for row in rows.tolist()], limits[rows])
+        read = [np.asarray(ids[row], np.int64) for row in rows.tolist()]
         drawn = [each for row in rows.tolist() for each in chance[row]]
-        written = _written(network, batch, targets, how, drawn)
+        written = _written(network, read, limits[rows], targets, how, drawn)
         for row, each in zip(rows.tolist(), written, strict=True):
             shown = sources.shown(ids[row], texts[row])
             found[row] = [_translation(one, targets, shown) for one in each]
@@ -233,57 +153,25 @@ def _batches(sizes: Numbers, limits: Numbers, places: int) -> Iterator[Numbers]:
         start = stop
 
 
-def _chance(how: Translating, texts: int) -> list[list[np.random.Generator]]:
-    """The sources of chance of each text, one a draw: the first draw is the same for any `best`."""
-    if how.sample is None:
-        return [[] for _ in range(texts)]
-    draws = [generators((how.seed + k * _NEXT_DRAW) % 2**63, texts) for k in range(how.n_best)]
-    return [list(each) for each in zip(*draws, strict=True)]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """Sources (T,) each, and the limits (B,) of their translations."""
-
-    ids: list[Numbers]
-    limits: Numbers
-
-
 def _written(
     network: Translator,
-    batch: _Batch,
+    ids: list[Numbers],
+    limits: Numbers,
     targets: Tokenizer,
-    how: Translating,
+    how: SearchOptions,
     chance: Sequence[np.random.Generator],
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each source, with the map of where they looked, or places if it is long."""
-    decoder = network.decoder(network.encode(batch.ids))
-    lengths = np.array([len(row) for row in batch.ids], np.int64)
-    never = excluded(targets)
-    attention = _places if int(lengths.max()) > MAPPED else _map
-    if how.sample is not None:
-        return sample_sequences(
-            decoder,
-            decoder.begin(how.n_best),
-            how.sample.sampler(never),
-            chance,
-            begin=BEGIN,
-            end=END,
-            limits=batch.limits,
-            remember=how.sample.remembers,
-            no_repeat_ngram=how.no_repeat_ngram,
-            attention=attention,
-        )
-    return beam(
-        decoder,
-        decoder.begin(),
+    lengths = np.array([len(row) for row in ids], np.int64)
+    return write(
+        network.decoder(network.encode(ids)),
+        how,
+        chance,
         begin=BEGIN,
         end=END,
-        limits=batch.limits,
-        options=how.search(),
-        excluded=never,
-        attention=attention,
+        limits=limits,
+        excluded=excluded(targets),
+        attention=_places if int(lengths.max()) > MAPPED else _map,
         coverage=_map,
         sources=lengths,
     )
