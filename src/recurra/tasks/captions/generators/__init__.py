@@ -1,0 +1,1 @@
+"""True pictures that ship with the package: seeded, without end."""
