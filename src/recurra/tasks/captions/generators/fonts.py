@@ -21,10 +21,11 @@ LATIN: Final = (
 )
 """Fonts that matplotlib brings."""
 
-_FOLDERS: Final = {
-    KOREAN: ("koreanize_matplotlib", "fonts"),
-    LATIN: ("matplotlib", "mpl-data/fonts/ttf"),
+_FROM: Final = {
+    **dict.fromkeys(KOREAN, ("koreanize_matplotlib", "fonts")),
+    **dict.fromkeys(LATIN, ("matplotlib", "mpl-data/fonts/ttf")),
 }
+"""The package of each font, and the folder in it."""
 
 
 def font_file(name: str) -> Path:
@@ -34,11 +35,9 @@ def font_file(name: str) -> Path:
         OptionError: a font that none of these packages brings.
         MissingExtra: the package that brings it is not installed.
     """
-    for names, (package, folder) in _FOLDERS.items():
-        if name in names:
-            break
-    else:
-        raise unknown("font", name, (*KOREAN, *LATIN))
+    if name not in _FROM:
+        raise unknown("font", name, tuple(_FROM))
+    package, folder = _FROM[name]
     spec = find_spec(package)  # not imported: that would change every picture of matplotlib's
     for root in (spec and spec.submodule_search_locations) or []:
         file = Path(root) / folder / f"{name}.ttf"
