@@ -32,9 +32,9 @@ def shone_on(random: Random, hardness: Hardness, scene: Floats) -> Floats:
     down, right = _grid(scene.shape)
     angle = 2 * np.pi * float(random.random())
     across = (np.cos(angle) * right + np.sin(angle) * down).astype(np.float32)
-    return (
-        scene * (1 - np.float32(between(random, hardness.unevenness)) * (across + 1) / 2)[..., None]
-    )
+    darker = np.float32(between(random, hardness.unevenness))
+    found: Floats = scene * (1 - darker * (across + 1) / 2)[..., None]
+    return found
 
 
 def _reflecting(random: Random, hardness: Hardness, scene: Floats, height: float) -> Floats:
@@ -54,7 +54,7 @@ def _reflecting(random: Random, hardness: Hardness, scene: Floats, height: float
         low, high = hardness.glare
         np.maximum(white, (low + (high - low) * chance[6]) * np.exp(-away), out=white)
     # A reflection is brighter than what it lies on, but not by ever so much.
-    top = min(250.0, 70 + 1.6 * float(scene.mean()))
+    top = np.float32(min(250.0, 70 + 1.6 * float(scene.mean())))
     return scene + (top - np.minimum(scene, top)) * white[..., None]
 
 

@@ -119,4 +119,5 @@ def parts(seed: int) -> Parts:
 def _linear(size: int, times: int) -> NDArray[np.float64]:
     """What enlarges a side: (times * size, size), each row between its two nearest pixels."""
     at = np.clip((np.arange(times * size) + 0.5) / times - 0.5, 0, size - 1)
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(size)))
+    near: NDArray[np.float64] = 1 - np.abs(at[:, None] - np.arange(size))
+    return np.maximum(near, 0)

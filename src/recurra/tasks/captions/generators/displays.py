@@ -143,7 +143,8 @@ def _view(
     rotation = height * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
 
     def flat(points: Points) -> Points:
-        return (points / (1 + points @ ends)[..., None]) @ rotation
+        seen: Points = (points / (1 + points @ ends)[..., None]) @ rotation
+        return seen
 
     corners = flat(window)
     margins = height * np.array([between(random, hardness.margin) for _ in range(4)])
@@ -192,7 +193,8 @@ def _framed(random: Random, face: Floats, window: Floats, height: float) -> Floa
     frame = _colour(random, _FRAMES, 12)
     edge = camera.softened(window, 0.05 * height)
     line = edge * (1 - edge) * np.float32(360 * (random.random() - 0.5))
-    return frame + (face - frame) * window[..., None] + line[..., None]
+    found: Floats = frame + (face - frame) * window[..., None] + line[..., None]
+    return found
 
 
 def _colour(random: Random, among: Sequence[tuple[int, int, int]], variation: float) -> Floats:

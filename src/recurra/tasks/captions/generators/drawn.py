@@ -76,15 +76,16 @@ def noise(random: np.random.Generator, shape: tuple[int, ...], deviation: float)
     count = int(np.prod(shape))
     raw = np.atleast_1d(random.bit_generator.random_raw(-(-count // 2)))
     bytes_ = raw.astype("<u8", copy=False).view(np.uint8)[: 4 * count].reshape(4, count)
-    found = bytes_.sum(0, dtype=np.int16).astype(np.float32)
+    found: Floats = bytes_.sum(0, dtype=np.int16).astype(np.float32).reshape(shape)
     found -= 2 * 255
     found *= np.float32(deviation / np.sqrt(4 * (256**2 - 1) / 12))
-    return found.reshape(shape)
+    return found
 
 
 def to_pixels(values: Floats) -> Pixels:
     """Values of 0 to 255 as bytes, what lies outside cut."""
-    return np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
+    found: Pixels = np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
+    return found
 
 
 def need_pillow() -> None:

@@ -149,8 +149,8 @@ def _background(random: np.random.Generator) -> Floats:
     colour = (205 + 35 * tone + 10 * (tint - 0.5)).astype(np.float32)
     along = np.linspace(-1, 1, SIDE, dtype=np.float32)
     down, right = (8 * (slope - 0.5)).astype(np.float32)
-    ground = down * along[:, None] + right * along
-    return ground[..., None] + colour
+    ground: Floats = (down * along[:, None] + right * along)[..., None] + colour
+    return ground
 
 
 def _place(
