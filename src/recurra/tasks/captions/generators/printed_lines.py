@@ -85,7 +85,7 @@ class Lines:
         """The line of this number."""
         random = randomness(self.seed, number)
         text = self._text(random)
-        name = self._fonts[int(random.integers(0, len(self._fonts)))]
+        name = self._fonts[int(random.random() * len(self._fonts))]
         return Drawn(_print(random, text, name), text)
 
     def _text(self, random: np.random.Generator) -> str:
