@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
-import torch
 
 from benchmarks import BenchOptions
 from benchmarks.labels_peer import TorchMember, step
@@ -33,7 +32,6 @@ from recurra.runtime.labels import Architecture
 from recurra.tasks.labels.config import EncodedDataset, plan_model
 from recurra.tasks.labels.data import read
 from recurra.tasks.labels.options import LabelOptions
-from recurra.training.precision import Precision
 
 LINES: Final = 200_000
 """Lines that are labelled to time it."""
@@ -224,7 +222,7 @@ def _steps(options: BenchOptions) -> Iterator[dict[str, Any]]:
     file = options.data / "nsmc-sample" / "train.tsv"
     settings = LabelOptions(ensemble=1, steps=1)
     dataset = EncodedDataset.of(read([file], settings), settings.tokens)
-    found = plan_model(settings, dataset, Precision(False, "as asked"), torch.device("cpu"))
+    found = plan_model(settings, dataset)
     architecture = Architecture(**found.architecture)
     ours = Member(architecture)
     padded = TorchMember(architecture, packed=False)

@@ -41,7 +41,6 @@ from recurra.tasks.pairs.data import read
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.training_task import TOGETHER, Sides, zigzag
 from recurra.tasks.pairs.translate import Limits
-from recurra.training.precision import Precision
 
 STRINGS: Final = (10_000, 20, 40)
 """Random strings that are said backwards, and the fewest and most letters of each."""
@@ -223,7 +222,7 @@ def _speed(options: BenchOptions, data: Path, made: Path) -> Iterator[dict[str, 
     sources, _ = _multi30k("en", "de")(data, made)
     settings = PairOptions(ensemble=1, steps=1)
     dataset = EncodedDataset.of(read(sources, settings), settings.tokens, settings.shared)
-    found = plan_model(settings, dataset, Precision(False, "as asked"), torch.device("cpu"))
+    found = plan_model(settings, dataset)
     batches = _batches(dataset, found.settings["batch"])
     pieces = statistics.fmean(len(each.answers) for each in batches)
     limits = limits_of(dataset)

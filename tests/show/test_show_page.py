@@ -18,6 +18,8 @@ from recurra.cli import main
 from recurra.data.files import TextSource
 from recurra.errors import BundleError
 from recurra.show.page import PAGE
+from recurra.tasks.labels import show as labels
+from recurra.tasks.labels.report import ATTRIBUTION
 from recurra.tasks.show import draw
 from recurra.tasks.text import config, evaluate
 from recurra.tasks.text import show as text
@@ -282,3 +284,22 @@ def test_a_browser_shows_it_from_disk_without_complaint(run: Run, tmp_path: Path
     pixels = imread(picture)
     assert pixels.shape[:2] == (1500, 390)
     assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
+
+
+def test_what_a_decision_looked_at_is_a_page_of_its_own(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "a<b")
+    run.write_json(REPORT, {"confusion": [], "calibration": None})
+    example = {"where": "x, line 3", "said": "a&<b>", "true": "c\n", "steps": ["<i>", "\x1b"]}
+    run.write_json(ATTRIBUTION, [example | {"shares": [0.6, 0.2]}])
+    assert labels.draw(run) == ["figures/attribution.html"]
+    page = run.read_text("figures/attribution.html")
+    assert "<h1>a&lt;b</h1>" in page
+    assert "x, line 3: said a&amp;&lt;b&gt; (true: c\\n)" in page
+    assert re.findall(r'(0\.\d\d)\)" title="(.*?)">(.*?)<', page) == [
+        ("0.75", "60.0 %", "&lt;i&gt;"),
+        ("0.25", "20.0 %", "\\x1b"),
+    ]
+    for broken in ({"said": "a"}, example | {"shares": [0.6]}):
+        run.write_json(ATTRIBUTION, [broken])
+        with pytest.raises(BundleError, match=r"attribution\.json: damaged"):
+            labels.draw(run)

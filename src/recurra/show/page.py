@@ -121,6 +121,14 @@ def write(
     return PAGE
 
 
+def alone(run: Run, section: Section) -> str:
+    """Write a section as a page of its own beside the pictures; returns its name."""
+    name = f"figures/{section.name}.html"
+    template = _templates().get_template("alone.html")
+    run.write_text(name, template.render(name=run.path.resolve().name, each=section))
+    return name
+
+
 def _judged(report: dict[str, Any]) -> dict[str, Any]:
     verdict = report.get("verdict")
     found: dict[str, Any] = {
@@ -137,10 +145,18 @@ def _judged(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def macro(template: str, name: str, *values: object, **named: object) -> Markup:
-    """What a macro of a template makes of values; all text in them is escaped."""
-    found: Markup = getattr(_templates().get_template(f"{template}.html").module, name)(
-        *values, **named
-    )
+    """What a macro of a template makes of values; all text in them is escaped.
+
+    Raises:
+        KeyError: a value lacks what the macro reads, as where a file is damaged.
+    """
+    module = _templates().get_template(f"{template}.html").module
+    from jinja2 import UndefinedError
+
+    try:
+        found: Markup = getattr(module, name)(*values, **named)
+    except UndefinedError as error:
+        raise KeyError(str(error)) from error
     return found
 
 
@@ -167,7 +183,7 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["printed"] = printed
+    found.filters |= {"printed": printed, "printable": printable}
     return found
 
 

@@ -2,10 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar, final
 
+from recurra.training.budget import TrainingOptions
 from recurra.training.optimiser import Rates
+
+Size = TypeVar("Size", bound=Any)
+
+
+def overridden(size: Size, options: TrainingOptions, *, slower: float = 10.0) -> Size:
+    """A task's sizes (a dataclass), options of the same names in their place where given.
+
+    Args:
+        slower: by how much less than the matrices all else learns, where a rate is given.
+    """
+    common = {each.name for each in fields(TrainingOptions)}  # its `steps` are no size
+    given = {
+        each.name: value
+        for each in fields(size)
+        if each.name not in common and (value := getattr(options, each.name, None)) is not None
+    }
+    if options.lr is not None:
+        given["rates"] = Rates(options.lr, options.lr / slower)
+    return replace(size, **given)
+
+
+@final
+@dataclass(frozen=True)
+class Members:
+    """How many networks are averaged: as many as asked for, or as the time allows.
+
+    Args:
+        asked: how many were asked for.
+        steps: those that each of them should have.
+        share: of the time, that their steps may take.
+        most: members that a time budget is spent on.
+    """
+
+    asked: int | None
+    steps: int
+    share: float
+    most: int
+
+    def within(self, seconds: float | None, step: Callable[[float], float]) -> tuple[int, str]:
+        """How many, and why in a few words.
+
+        Args:
+            seconds: the time budget.
+            step: seconds to measure for -> what a step of one member takes.
+        """
+        if self.asked is not None:
+            return self.asked, "as asked"
+        if seconds is None:
+            return 1, "without a time to spend"
+        fit = int(self.share * seconds / (step(0.03 * seconds) * self.steps))
+        if fit < 2:
+            return 1, f"what {seconds / 60:g} minutes allow"
+        return min(fit, self.most), f"{self.steps:,} steps each fit into {seconds / 60:g} minutes"
 
 
 @final
@@ -17,14 +72,16 @@ class ModelPlan:
         architecture: what the network is made from, as plain values.
         settings: what the training task needs beside the data, as plain values.
         rates: peak rates of the optimisers.
-        finish, patience, back: see `recurra.training.loop.Settings`.
         reason: why this one, in a few words.
+        finish, patience, back: see `recurra.training.loop.Settings`.
+        members: how many the architecture's one member becomes; None where it has them already.
     """
 
     architecture: dict[str, Any]
     settings: dict[str, Any]
     rates: Rates
-    reason: str
+    reason: str = ""
     finish: float = 0.0
     patience: int = 5
     back: bool = False
+    members: Members | None = None

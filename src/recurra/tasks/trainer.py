@@ -68,7 +68,7 @@ def fit(
         lambda: session.precision_of(options.precision, device, small=training.small)
     )
     # All of them, since it may train a little.
-    plan = training.plan_model(options, data, precision, device)
+    plan = training.plan(options, data, precision, device)
     plan = processes.first(lambda: plan)
     with seeded(options.seed, FIRST_WEIGHTS):
         network = training.build(plan.architecture).to(device)

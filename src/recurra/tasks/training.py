@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, final
 
@@ -16,6 +16,7 @@ from recurra.tasks.model_plan import ModelPlan
 from recurra.training.budget import TrainingOptions
 from recurra.training.loop import Callback, TrainingTask, seeded
 from recurra.training.precision import Precision
+from recurra.training.time_budget import step_seconds
 
 
 class TrainingData(Protocol):
@@ -75,6 +76,23 @@ class Training(Generic[Options, Data, Net]):
     judge: Callable[[Any, Net, Data, dict[str, Any]], None]
     small: bool = False
     several: bool = False
+
+    def plan(
+        self, options: Options, data: Data, precision: Precision, device: torch.device
+    ) -> ModelPlan:
+        """What `plan_model` says, with as many members as there are to be."""
+        plan = self.plan_model(options, data, precision, device)
+        if plan.members is None:
+            return plan
+
+        def step(within: float) -> float:
+            with seeded(0, 0):
+                trial = self.build(plan.architecture).to(device).train()
+            task = self.training_task(trial, data, plan.settings | {"seed": options.seed})
+            return step_seconds(task, trial, precision, within=within)
+
+        members, reason = plan.members.within(options.seconds, step)
+        return replace(plan, architecture=plan.architecture | {"members": members}, reason=reason)
 
     def build(self, sizes: Mapping[str, Any]) -> Net:
         """The network of an architecture's sizes."""

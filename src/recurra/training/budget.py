@@ -45,6 +45,7 @@ class TrainingOptions:
     threads: int | None = option(
         None, "Threads; default as many as there are cores.", least=1, most=1024
     )
+    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
 
     def __post_init__(self) -> None:
         self.check()

@@ -85,22 +85,6 @@ def step_seconds(
     return statistics.median(seconds[1:])
 
 
-def members_within(
-    seconds: float, step: float, enough: int, *, share: float, most: int
-) -> tuple[int, str]:
-    """How many members a share of the time trains, `most` at most, and why in a few words.
-
-    Args:
-        seconds: the budget.
-        step: what a step of one member takes.
-        enough: steps that each of them should have.
-    """
-    members = max(1, min(most, int(share * seconds / (step * enough))))
-    if members == 1:
-        return members, f"what {seconds / 60:g} minutes allow"
-    return members, f"{enough:,} steps each fit into {seconds / 60:g} minutes"
-
-
 def tried(
     training_task: TrainingTask[TrainState],
     network: nn.Module,

@@ -15,6 +15,7 @@ from sklearn.utils.class_weight import (  # type: ignore[import-untyped,unused-i
 from recurra.errors import OptionError
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime.labels import Architecture
+from recurra.tasks import training
 from recurra.tasks.labels import config
 from recurra.tasks.labels.config import (
     CHARACTERS,
@@ -27,6 +28,7 @@ from recurra.tasks.labels.config import (
 )
 from recurra.tasks.labels.data import from_python
 from recurra.tasks.labels.options import LabelOptions
+from recurra.tasks.labels.trainer import TRAINING
 from recurra.tasks.model_plan import ModelPlan
 from recurra.training.optimiser import Rates
 from recurra.training.precision import Precision
@@ -38,7 +40,7 @@ SIZES = {"text": TEXT, "tokens": TEXT, "tags": TAGS, "numbers": NUMBERS}
 
 
 def plan_model(kind: str = "text", **options: Any) -> ModelPlan:
-    return config.plan_model(LabelOptions(**options), dataset(kind), FLOAT32, CPU)
+    return TRAINING.plan(LabelOptions(**options), dataset(kind), FLOAT32, CPU)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,7 +112,7 @@ def test_members_are_what_the_time_allows(
     minutes: float, members: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A minute of one member: 0.7 of it are steps.
-    monkeypatch.setattr(config, "step_seconds", lambda *_, **__: 0.7 * 60 / TEXT.steps)
+    monkeypatch.setattr(training, "step_seconds", lambda *_, **__: 0.7 * 60 / TEXT.steps)
     found = plan_model(minutes=minutes)
     assert found.architecture["members"] == members <= MOST_MEMBERS
     assert found.reason
@@ -118,7 +120,9 @@ def test_members_are_what_the_time_allows(
 
 
 def test_members_without_a_time_or_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "step_seconds", lambda *_, **__: pytest.fail("nothing to measure"))
+    monkeypatch.setattr(
+        training, "step_seconds", lambda *_, **__: pytest.fail("nothing to measure")
+    )
     assert plan_model(steps=10).architecture["members"] == 1
     found = plan_model(minutes=0.1, ensemble=4)
     assert (found.architecture["members"], found.reason) == (4, "as asked")
@@ -204,12 +208,11 @@ def test_texts_of_a_word_or_two_are_read_by_their_characters() -> None:
     found = EncodedDataset.of(data, None)
     assert found.encoder.units is not None
     assert (found.encoder.units.kind, found.encoder.units.longest) == ("characters", 4)
-    made = config.plan_model(LabelOptions(ensemble=1), found, FLOAT32, CPU)
+    made = config.plan_model(LabelOptions(), found)
     assert made.architecture["direct"] == NAMES.direct > 0
     assert made.architecture["hidden_features"] == config.HIDDEN_FEATURES
-    alone = config.plan_model(
-        LabelOptions(ensemble=1), EncodedDataset.of(data, "characters"), FLOAT32, CPU
-    ).architecture
+    characters = EncodedDataset.of(data, "characters")
+    alone = config.plan_model(LabelOptions(), characters).architecture
     assert (alone["hidden"], alone["dropout"]) == (CHARACTERS.hidden, CHARACTERS.dropout)
     assert (alone["direct"], alone["hidden_features"]) == (0, 0)
     asked = EncodedDataset.of(data, "words")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.errors import DataError, OptionError
+from recurra.tasks import training
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.pairs import config, data
 from recurra.tasks.pairs.config import (
@@ -25,6 +26,7 @@ from recurra.tasks.pairs.config import (
 )
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.splits import PairData
+from recurra.tasks.pairs.trainer import TRAINING
 from recurra.tasks.pairs.translate import Limits, translate
 from recurra.training.precision import Precision
 from said_pairs import sentences
@@ -182,7 +184,7 @@ def test_limits_follow_the_source() -> None:
 
 def designed(of: EncodedDataset, **options: Any) -> ModelPlan:
     chosen = PairOptions(**({"steps": 5} | options))
-    return config.plan_model(chosen, of, Precision(False, "as asked"), torch.device("cpu"))
+    return TRAINING.plan(chosen, of, Precision(False, "as asked"), torch.device("cpu"))
 
 
 def test_sizes_are_those_of_the_kind_and_each_can_be_changed() -> None:
@@ -223,7 +225,7 @@ def test_what_chooses_follows_from_how_long_targets_are() -> None:
 def test_members_are_what_the_time_allows(
     monkeypatch: pytest.MonkeyPatch, seconds: float, members: int, reason: str
 ) -> None:
-    monkeypatch.setattr(config, "step_seconds", lambda *_, **__: seconds)
+    monkeypatch.setattr(training, "step_seconds", lambda *_, **__: seconds)
     found = designed(dataset(), steps=None, minutes=2.0)
     assert found.architecture["members"] == members
     assert found.reason == reason

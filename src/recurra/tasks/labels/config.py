@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, final
@@ -24,12 +24,9 @@ from recurra.tasks.labels.evaluate import Held
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.splits import FOLDS, LabelData
 from recurra.tasks.labels.training_task import Examples, LabelTrainingTask
-from recurra.tasks.model_plan import ModelPlan
-from recurra.training.loop import seeded
+from recurra.tasks.model_plan import Members, ModelPlan, overridden
 from recurra.training.optimiser import Rates
 from recurra.training.plan import REPORTS
-from recurra.training.precision import Precision
-from recurra.training.time_budget import members_within, step_seconds
 
 MOST_MEMBERS: Final = 5
 """Members that a time budget is spent on; more gain less than they cost to carry about."""
@@ -122,10 +119,8 @@ class EncodedDataset:
         return Examples(inputs, found, tagged)
 
 
-def plan_model(
-    options: LabelOptions, dataset: EncodedDataset, precision: Precision, device: torch.device
-) -> ModelPlan:
-    """The sizes for this kind of data, single options overriding, and what the time allows.
+def plan_model(options: LabelOptions, dataset: EncodedDataset, *_: object) -> ModelPlan:
+    """The sizes for this kind of data, single options overriding.
 
     Raises:
         OptionError: what is asked for does not go with tags.
@@ -136,12 +131,7 @@ def plan_model(
         raise OptionError(
             "--balanced with one label a step", expected="classes of whole examples to balance"
         )
-    size = size_for(encoder, tagged)
-    names = ("hidden", "layers", "embedding", "pooling", "dropout", "batch")
-    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
-    if options.lr is not None:
-        given["rates"] = Rates(options.lr, options.lr / 10)
-    size = replace(size, **given)
+    size = overridden(size_for(encoder, tagged), options)
     numbers = encoder.kind == "numbers"
     architecture = Architecture(
         features=0 if numbers else encoder.size,
@@ -163,25 +153,14 @@ def plan_model(
     batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
     most = max(size.steps, size.epochs * batches)
     settings = {"batch": size.batch, "most_steps": most, "balanced": options.balanced}
-    if options.ensemble is not None:
-        members, reason = options.ensemble, "as asked"
-    elif options.seconds is None:
-        members, reason = 1, "without a time to spend"
-    else:
-        with seeded(0, 0):
-            trial = LabelNetwork(architecture).to(device).train()
-        tried = training_task(trial, dataset, settings | {"seed": options.seed})
-        step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
-        members, reason = members_within(options.seconds, step, most, share=0.7, most=MOST_MEMBERS)
-    architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
     return ModelPlan(
         architecture.to_json(),
         settings,
         size.rates,
-        reason,
         finish=size.finish,
         patience=REPORTS,
+        members=Members(options.ensemble, most, share=0.7, most=MOST_MEMBERS),
     )
 
 

@@ -37,4 +37,3 @@ class LabelOptions(TrainingOptions):
         None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
     )
     balanced: bool = option(False, "Every class counts the same, however rare.")
-    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

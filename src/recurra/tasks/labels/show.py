@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
-from recurra.console.text import printable
-from recurra.show.page import Section, Table, macro
+from recurra.show.page import Section, Table, alone, macro
 from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
 from recurra.tasks import contenders
 from recurra.tasks.labels import render
@@ -18,19 +15,6 @@ from recurra.tasks.labels.report import ATTRIBUTION
 
 CLASSES: Final = 30
 """Classes that a matrix is drawn of: the commonest."""
-
-PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{name}: where it looked</title><style>
-body {{ font: 15px/1.7 sans-serif; margin: 2em; max-width: 60em }}
-.step {{ padding: 1px 2px; border-radius: 3px }} .facts {{ color: #555; font-size: 13px }}
-p {{ margin: 0.2em 0 1.4em }}
-</style></head><body>
-<h1>{name}: where it looked</h1>
-<p>The darker a step, the larger its share in the score of the class that was chosen (gradient times
-input). It says where a small change would matter, not what a step means.</p>
-{rows}
-</body></html>
-"""
 
 
 def draw(run: Run) -> list[str]:
@@ -43,10 +27,7 @@ def draw(run: Run) -> list[str]:
         names.append(_confusion(run, report))
     if report["calibration"]:
         names.append(_calibration(run, report["calibration"]))
-    if run.has(ATTRIBUTION):
-        run.write_text("figures/attribution.html", page(run.path.name, run.read_json(ATTRIBUTION)))
-        names.append("figures/attribution.html")
-    return names
+    return names + [alone(run, section) for section in sections(run)]
 
 
 def _confusion(run: Run, report: dict[str, Any]) -> str:
@@ -97,40 +78,26 @@ def _calibration(run: Run, found: dict[str, Any]) -> str:
     return write(run, "figures/calibration.png", drawn)
 
 
-def page(name: str, attributed: list[dict[str, Any]]) -> str:
-    """The page of examples whose steps are coloured by their share."""
-    return PAGE.format(name=escape(name), rows=examples(attributed))
-
-
 def sections(run: Run) -> list[Section]:
-    """What the run's page says beside its pictures."""
+    """What the run's page says beside its pictures: examples, steps coloured by their share."""
     if not run.has(ATTRIBUTION):
         return []
     with run.intact(ATTRIBUTION):
-        body = macro("parts", "made", examples(run.read_json(ATTRIBUTION)))
-    summary = "The darker a step, the larger its share in the score of the class that was chosen "
-    summary += (
+        examples = [each | {"parts": _parts(each)} for each in run.read_json(ATTRIBUTION)]
+        body = macro("looked", "steps", examples)
+    summary = (
+        "The darker a step, the larger its share in the score of the class that was chosen "
         "(gradient times input). It says where a small change would matter, not what it means."
     )
     return [Section("attribution", "Where it looked", summary, body)]
 
 
-def examples(attributed: list[dict[str, Any]]) -> str:
-    """HTML of examples whose steps are coloured by their share."""
-    rows = []
-    for each in attributed:
-        shares: NDArray[np.float64] = np.array(each["shares"])
-        strength = shares / max(shares.max(), 1e-12)
-        steps = "".join(
-            f'<span class="step" style="background: rgba(0,114,178,{0.75 * s:.2f})" '
-            f'title="{100 * share:.1f} %">{escape(printable(step))}</span> '
-            for step, s, share in zip(each["steps"], strength, shares, strict=True)
-        )
-        where, said, true = (escape(printable(each[key])) for key in ("where", "said", "true"))
-        right = "right" if said == true else f"true: {true}"
-        facts = f"{where}: said {said} ({right})"
-        rows.append(f'<div class="facts">{facts}</div>\n<p>{steps}</p>')
-    return "\n".join(rows)
+def _parts(each: dict[str, Any]) -> list[tuple[str, float, float]]:
+    """The steps of an example, their shares, and these beside the largest of them."""
+    largest = max(*each["shares"], 1e-12)
+    return [
+        (k, share, share / largest) for k, share in zip(each["steps"], each["shares"], strict=True)
+    ]
 
 
 def table(report: dict[str, Any]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -18,17 +18,14 @@ from recurra.judge.translation import NAMES, deciding, score
 from recurra.networks.pairs import PairNetwork
 from recurra.runtime.pairs import Architecture
 from recurra.search.decoding import SearchOptions
-from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.model_plan import Members, ModelPlan, overridden
 from recurra.tasks.pairs.evaluate import ids_of
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.pairs.splits import PairData, Pairs
 from recurra.tasks.pairs.training_task import PairTrainingTask, Sides
 from recurra.tasks.pairs.translate import Limits, Translator, translate
-from recurra.training.loop import seeded
 from recurra.training.optimiser import Rates
 from recurra.training.plan import REPORTS
-from recurra.training.precision import Precision
-from recurra.training.time_budget import members_within, step_seconds
 
 MOST_MEMBERS: Final = 4
 """Members that a time budget is spent on; each makes translating that much slower."""
@@ -147,21 +144,14 @@ def one_script(sources: Sequence[str], targets: Sequence[str]) -> bool:
     return sum(each in known for each in letters) > 0.8 * len(letters)
 
 
-def plan_model(
-    options: PairOptions, dataset: EncodedDataset, precision: Precision, device: torch.device
-) -> ModelPlan:
-    """The sizes for this kind of data, single options overriding, and what the time allows.
+def plan_model(options: PairOptions, dataset: EncodedDataset, *_: object) -> ModelPlan:
+    """The sizes for this kind of data, single options overriding.
 
     Raises:
         OptionError: an option that no network can have.
     """
     letters = dataset.targets.unit == "characters"
-    size = LETTERS if letters else SENTENCES
-    names = ("hidden", "layers", "embedding", "dropout", "smoothing", "batch")
-    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
-    if options.lr is not None:
-        given["rates"] = Rates(options.lr, options.lr / 5)
-    size = replace(size, **given)
+    size = overridden(LETTERS if letters else SENTENCES, options, slower=5)
     data = dataset.data
     # Every so many of them: files are often sorted by length.
     some = data.learn[:: max(1, len(data.learn) // 2000)]
@@ -191,21 +181,14 @@ def plan_model(
         "sampling": options.sampling,
         "metric": metric,
     }
-    if options.ensemble is not None:
-        members, reason = options.ensemble, "as asked"
-    elif options.seconds is None:
-        members, reason = 1, "without a time to spend"
-    else:
-        with seeded(0, 0):
-            trial = PairNetwork(architecture).to(device).train()
-        tried = training_task(trial, dataset, settings | {"seed": options.seed})
-        step = step_seconds(tried, trial, precision, within=0.03 * options.seconds)
-        members, reason = members_within(
-            options.seconds, step, enough, share=0.85, most=MOST_MEMBERS
-        )
-    architecture = replace(architecture, members=members)
     # The plan is short already, and its last steps, at a low rate, are the best.
-    return ModelPlan(architecture.to_json(), settings, size.rates, reason, patience=REPORTS)
+    return ModelPlan(
+        architecture.to_json(),
+        settings,
+        size.rates,
+        patience=REPORTS,
+        members=Members(options.ensemble, enough, share=0.85, most=MOST_MEMBERS),
+    )
 
 
 def limits_of(dataset: EncodedDataset) -> Limits:

@@ -55,4 +55,3 @@ class PairOptions(TrainingOptions):
     ensemble: int | None = option(
         None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
     )
-    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
-from recurra.console.text import fitted, printable
+from recurra.console.text import fitted
 from recurra.judge.translation import NAMES
-from recurra.show.page import Section, Table, macro
+from recurra.show.page import Section, Table, alone, macro
 from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
 from recurra.tasks import contenders
 from recurra.tasks.pairs import render
 from recurra.tasks.pairs.attention_map import labels
 from recurra.tasks.pairs.render import METRICS
 from recurra.tasks.pairs.report import ATTENTION
-
-PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{name}: where it looked</title><style>
-body {{ font: 15px/1.5 sans-serif; margin: 2em }} .facts {{ color: #555; font-size: 13px }}
-table {{ border-collapse: collapse; margin: 0.4em 0 2.4em }}
-td {{ min-width: 1.5em; height: 1.5em }}
-thead th {{ writing-mode: vertical-rl; transform: rotate(180deg); font-weight: normal }}
-tbody th {{ text-align: right; padding-right: 0.5em; font-weight: normal }}
-thead th, tbody th {{ white-space: pre }}
-</style></head><body>
-<h1>{name}: where it looked</h1>
-<p>A row for each piece that it wrote, a column for each that it read. The darker a cell, the more
-of what it took from the source came from there as it wrote this piece.</p>
-{tables}
-</body></html>
-"""
 
 PICTURES: Final = "figures/attention"
 """What the names of the pictures of attention begin with."""
@@ -46,12 +29,10 @@ def draw(run: Run) -> list[str]:
     """Draw what the run has recorded; returns the names of the files."""
     names = []
     if run.has(ATTENTION):
-        sentences = attention(run)
-        for number, (each, weights) in enumerate(sentences, 1):
+        for number, (each, weights) in enumerate(attention(run), 1):
             names.append(_attention(run, each, weights, f"{PICTURES}-{number}.png"))
         # Browsers have letters and ways of joining them that no picture here has.
-        run.write_text("figures/attention.html", page(run.path.name, sentences))
-        names.append("figures/attention.html")
+        names += [alone(run, section) for section in sections(run)]
     if run.has(REPORT):
         report = run.read_json(REPORT)
         if len(report["lengths"]["rows"]) > 1:
@@ -120,20 +101,21 @@ def _lengths(run: Run, report: dict[str, Any]) -> str:
     return write(run, "figures/lengths.png", drawn)
 
 
-def page(name: str, sentences: list[tuple[dict[str, Any], NDArray[Any]]]) -> str:
-    """The page of sentences, a table each."""
-    return PAGE.format(name=escape(name), tables=tables(sentences))
-
-
 def sections(run: Run) -> list[Section]:
-    """What the run's page says beside its pictures."""
+    """What the run's page says beside its pictures: a table of attention for each sentence."""
     if not run.has(ATTENTION):
         return []
-    body = macro("parts", "made", tables(attention(run)))
+    sentences = []
+    with run.intact(ATTENTION):
+        for each, weights in attention(run):
+            down, across = weights.shape
+            rows = zip(labels(each["pieces"], down), weights.tolist(), strict=True)
+            sentences.append(each | {"across": labels(each["source"], across), "rows": list(rows)})
+        body = macro("looked", "attention", sentences)
     summary = (
         "A row for each piece that it wrote, a column for each that it read. The darker a cell, "
+        "the more of what it took from the source came from there as it wrote this piece."
     )
-    summary += "the more of what it took from the source came from there as it wrote this piece."
     return [Section("attention", "Where it looked", summary, body)]
 
 
@@ -142,32 +124,6 @@ def attention(run: Run) -> list[tuple[dict[str, Any], NDArray[Any]]]:
     arrays, facts = run.read_arrays(ATTENTION)
     with run.intact(ATTENTION):
         return [(each, arrays[str(k)]) for k, each in enumerate(facts["sentences"])]
-
-
-def tables(sentences: list[tuple[dict[str, Any], NDArray[Any]]]) -> str:
-    """HTML of a table for each sentence."""
-    return "\n".join(_table(each, weights) for each, weights in sentences)
-
-
-def _table(each: dict[str, Any], weights: NDArray[Any]) -> str:
-    down, across = weights.shape
-    head = "".join(f"<th>{escape(label)}</th>" for label in labels(each["source"], across))
-    rows = "\n".join(
-        f"<tr><th>{escape(label)}</th>"
-        + "".join(
-            f'<td style="background: rgba(0,114,178,{weight:.2f})" title="{100 * weight:.1f} %">'
-            "</td>"
-            for weight in row
-        )
-        + "</tr>"
-        for label, row in zip(labels(each["pieces"], down), weights.tolist(), strict=True)
-    )
-    where, said, true = (escape(printable(each[key])) for key in ("where", "said", "true"))
-    facts = f"{where}: {said} ({'exact' if said == true else f'true: {true}'})"
-    return (
-        f'<div class="facts">{facts}</div>\n<table><thead><tr><th></th>{head}</tr></thead>\n'
-        f"<tbody>{rows}</tbody></table>"
-    )
 
 
 def table(report: dict[str, Any]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from recurra.data.files import name_of
 from recurra.data.source_locations import Places, composed
-from recurra.data.splits import Rows, numbered
+from recurra.data.splits import Rows, numbered, whole_groups
 from recurra.errors import DataError, counted
 
 LEAST: Final = 10
@@ -231,17 +231,10 @@ def cut(
     same = numbered(zip(pairs.sources, pairs.targets, strict=True))
     keys = sources if keys is None else keys
     random = np.random.PCG64(np.random.SeedSequence((origin["seed"], 0x9A125)))
+    draw = partial(whole_groups, random=random, most=MOST, name=name, unit="pair", group="source")
     learn = np.arange(main)
-    if test is None:
-        reports = _drawn(keys[learn], origin["share"], random, name)
-        learn, tests = learn[~reports], learn[reports]
-    else:
-        tests = np.arange(*test)
-    if valid is None:
-        chooses = _drawn(keys[learn], SELECT, random, name)
-        learn, selects = learn[~chooses], learn[chooses]
-    else:
-        selects = np.arange(*valid)
+    learn, tests = (learn, np.arange(*test)) if test else draw(learn, keys, origin["share"])
+    learn, selects = (learn, np.arange(*valid)) if valid else draw(learn, keys, SELECT)
     seen = np.isin(same[selects], same[learn])
     reported = np.isin(same[tests], same[np.concatenate([learn, selects])])
     found = {"valid_removed": int(seen.sum()), "test_removed": int(reported.sum())}
@@ -275,34 +268,3 @@ def cut(
         columns or {},
         origin,
     )
-
-
-def _drawn(
-    keys: Rows, share: float, random: np.random.PCG64, name: str
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which rows (N,) are drawn: those of whole groups, about a share of all, at most MOST.
-
-    A function of its arguments on every version of NumPy: of the generator's raw output alone.
-    """
-    groups = np.unique(keys, return_inverse=True)[1].reshape(-1)
-    sizes = np.bincount(groups)
-    if len(sizes) < 2:
-        raise DataError(
-            f"{name}: {counted(len(keys), 'pair')} of {counted(len(sizes), 'source')}: too few "
-            "sources to train, choose and test on",
-            expected="at least 3 different sources: those of one are kept in one part",
-            fix="give more data; look whether the right column was taken as the source",
-        )
-    order = np.argsort(np.atleast_1d(random.random_raw(len(sizes))), kind="stable")
-    left = min(max(1, round(len(keys) * share)), MOST)
-    taken = np.zeros(len(sizes), bool)
-    free = max(1, len(sizes) // 2)  # where one source has most pairs, others train beside it
-    for group in order.tolist():
-        if not left or not free:
-            break
-        if sizes[group] <= left:
-            taken[group] = True
-            left, free = left - int(sizes[group]), free - 1
-    if not taken.any():  # all are too large: the smallest of them
-        taken[order[np.argmin(sizes[order])]] = True
-    return taken[groups]

@@ -16,7 +16,7 @@ from recurra.networks.series import SeriesNetwork
 from recurra.networks.windows import Windows
 from recurra.runtime import series as runtime
 from recurra.runtime.series import KINDS, Architecture
-from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.model_plan import ModelPlan, overridden
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.influence import ALL
@@ -157,11 +157,7 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> ModelPlan:
         period=data.period,
         total=int(data.train_ends.sum()),
     )
-    names = ("hidden", "layers", "dropout", "batch")
-    given: dict[str, Any] = {n: v for n in names if (v := getattr(options, n)) is not None}
-    if options.lr is not None:
-        given["rates"] = Rates(options.lr, options.lr / 10)
-    size = replace(size_for(kind, data), **given)
+    size = overridden(size_for(kind, data), options)
     architecture = Architecture(
         kind=kind,
         context=options.context or context(kind, data),
@@ -184,7 +180,6 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> ModelPlan:
         architecture.to_json(),
         settings,
         size.rates,
-        "",
         finish=options.train_on_validation,
         patience=REPORTS,
         back=True,

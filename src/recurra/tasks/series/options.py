@@ -56,7 +56,6 @@ class SeriesOptions(TrainingOptions):
     ensemble: int | None = option(
         None, "Networks that are averaged; default: what the time allows.", least=1, most=10
     )
-    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
     train_on_validation: float = option(
         0.2, "Share of the steps, at the end, that read the selection part too.", least=0, below=1
     )

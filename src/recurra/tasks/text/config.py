@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from recurra.data.streams import Streams
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
 from recurra.search.sampling import Sampling
-from recurra.tasks.model_plan import ModelPlan
+from recurra.tasks.model_plan import ModelPlan, overridden
 from recurra.tasks.text.data import TextData, spared_range
 from recurra.tasks.text.generate import write
 from recurra.tasks.text.options import TextOptions
@@ -63,17 +62,10 @@ def plan_model(
             operations = options.seconds * _timed(options, read, precision, device)
         size, members, reason = worth(operations, symbols, tokens)
         reason += f" {options.seconds / 60:g} minutes here"
-    given = {
-        name: getattr(options, name)
-        for name in ("hidden", "layers", "embedding", "batch", "bptt")
-        if getattr(options, name) is not None
-    }
-    if options.lr is not None:
-        given["rates"] = replace(size.rates, matrices=options.lr, others=options.lr / 10)
-    size = replace(size, **given)
+    size = overridden(size, options)
     if options.ensemble is not None:
         members = options.ensemble
-    elif members > 1 and {"hidden", "layers", "embedding"} & given.keys():
+    elif members > 1 and (options.hidden or options.layers or options.embedding):
         members = members_worth(operations / size.operations(symbols) / tokens)
         reason = "sizes as asked"
     if options.epochs is not None:

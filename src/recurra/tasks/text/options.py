@@ -31,7 +31,6 @@ class TextOptions(TrainingOptions):
     )
     batch: int | None = option(None, "Streams read side by side.", least=1, most=65536)
     bptt: int | None = option(None, "Mean tokens between updates.", least=2, most=65536)
-    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
     train_on_validation: float = option(
         0.5,
         "Share of the steps, at the end, that train on the selection part too.",
