@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,16 +64,37 @@ def test_sizes_are_unequal_and_hardness_changes_no_text() -> None:
     assert all(shape[2] == 3 and 20 < shape[0] < 160 and 40 < shape[1] < 400 for shape in shapes)
 
 
-def test_lit_segments_stand_out_in_every_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blank displays of the same numbers, or what differs from them: only where text is lit."""
-    clean = replace(EASY, noise=(0, 0), quality=(100, 100))
-    pictures = list(draw_many(Displays(3, clean), range(20)))
-    whole = displays._cover
-    monkeypatch.setattr(displays, "_cover", lambda polygons, size: whole(polygons[:1], size))
-    for number, picture in enumerate(pictures):
-        less = Displays(3, clean).draw(number)
-        differs = np.abs(picture.image.astype(int) - less.image).max(2) > 40
-        assert 0.02 < differs.mean() < 0.35
+def test_lit_segments_stand_out_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[np.ndarray] = []
+    lit: list[np.ndarray] = []
+    layout, cover = displays._layout, displays._cover
+
+    def seen_layout(*given: Any) -> Any:
+        found = layout(*given)
+        lit.append(found[1])
+        return found
+
+    def seen_cover(polygons: Any, size: Any) -> Any:
+        where.append(cover(polygons, size) > 0.99)
+        return cover(polygons, size)
+
+    monkeypatch.setattr(displays, "_layout", seen_layout)
+    monkeypatch.setattr(displays, "_cover", seen_cover)
+    for number in range(30):
+        where.clear()
+        picture = Displays(3, EASY).draw(number)
+        on, off, window = where
+        covered = on.sum() / lit[-1].sum(), off.sum() / (~lit[-1]).sum()
+        assert 0.5 < covered[0] / covered[1] < 2  # it is the lit ones that are drawn as lit
+        values = picture.image.max(2).astype(int)
+        ground = np.median(values[window & ~on & ~off])
+        assert abs(np.median(values[on]) - ground) > 70
+        assert abs(np.median(values[off]) - ground) < 20
+
+
+def test_softening_keeps_values_as_they_are() -> None:
+    assert np.allclose(camera.softened(np.full((9, 9, 3), 100, np.uint8), 2.0), 100)
+    assert np.allclose(camera.softened(np.full((9, 9), 0.5, np.float32), 2.0), 0.5, atol=0.01)
 
 
 def test_each_range_of_hardness_matters() -> None:

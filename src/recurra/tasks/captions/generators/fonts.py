@@ -45,7 +45,7 @@ def font_file(name: str) -> Path:
             return file
     raise MissingExtra(
         f"the font {name} comes with {package.replace('_', '-')}, which is not installed",
-        fix='pip install "recurra[captions,show]"',
+        fix='pip install "recurra[captions]"',
     )
 
 
