@@ -1,0 +1,85 @@
+"""Python values -> pictures with their texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from recurra.codecs.pictures import bounded, from_value
+from recurra.data.source_locations import Places
+from recurra.errors import DataError
+from recurra.tasks.captions.splits import Captioned, Picture, area_of, checked, key_of
+
+_EXPECTED: Final = (
+    "X: pictures (paths, images of Pillow's, arrays); y: a text, or several, for each"
+)
+
+
+def captioned_from(X: Any, y: Any) -> tuple[Captioned, dict[str, int]]:
+    """Pictures with their texts, and what was found, counted.
+
+    Args:
+        X: paths, images of Pillow's or arrays; or one array (N, H, W) or (N, H, W, C).
+        y: a text for each, or a list of texts.
+
+    Raises:
+        DataError: they are no such, their counts differ, or a text is empty.
+        MissingExtra: Pillow is needed and not installed.
+    """
+    pictures = listed(X)
+    described = _listed(y, "y")
+    if len(pictures) != len(described):
+        raise DataError(
+            f"{len(pictures):,} pictures, but texts for {len(described):,}",
+            expected="a text, or a list of texts, for each picture",
+        )
+    owner, texts = [], []
+    for row, each in enumerate(described):
+        several = [each] if isinstance(each, str) else each
+        if isinstance(several, bytes) or not isinstance(several, Iterable):
+            raise DataError(f"y[{row}]: {type(each).__name__}, no text", expected=_EXPECTED)
+        several = list(several)
+        if not several or not all(isinstance(text, str) for text in several):
+            what = "no text" if not several else f"{several!r:.60}, no list of texts"
+            raise DataError(f"y[{row}]: {what}", expected=_EXPECTED)
+        texts += [str(text) for text in several]
+        owner += [row] * len(several)
+    area, counts = area_of(len(pictures)), Counter[str]()
+    read = []
+    for row, each in enumerate(pictures):
+        pixels, notes = from_value(each, f"X[{row}]")
+        counts.update(notes)
+        name = Path(each).name if isinstance(each, str | PathLike) else f"picture {row + 1}"
+        read.append(Picture(bounded(pixels, area), name, key_of(pixels)))
+    captioned, found = checked(read, owner, texts, None, Places((("", "X", owner),)))
+    return captioned, {**counts, **found}
+
+
+def listed(X: Any) -> list[Any]:
+    """Pictures one by one.
+
+    Raises:
+        DataError: it is a picture alone, or none at all.
+    """
+    if isinstance(X, np.ndarray) and X.ndim not in (1, 3, 4):
+        raise DataError(
+            f"X: an array of shape {X.shape}",
+            expected="(N, H, W) or (N, H, W, C): pictures one after the other",
+            fix="X[None] if this is one picture" if X.ndim == 2 else "",
+        )
+    return _listed(X, "X")
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        what = "one text" if isinstance(values, str) else type(values).__name__
+        raise DataError(f"{name}: {what}", expected=_EXPECTED)
+    found = list(values)
+    if not found:
+        raise DataError(f"{name}: empty", expected=_EXPECTED)
+    return found

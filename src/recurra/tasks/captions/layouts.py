@@ -1,0 +1,262 @@
+"""Which text is told of which picture's file: by tables, folders, Flickr8k's and COCO's files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, final
+
+from recurra.codecs.pictures import SUFFIXES
+from recurra.data.files import bytes_of, decoded
+from recurra.data.source_locations import Places, composed
+from recurra.data.tables import TABLE_SUFFIXES, Table, read_table
+from recurra.errors import DataError, OptionError
+
+IMAGES: Final = ("image", "file", "filename", "file_name", "path", "picture", "image_path", "img")
+TEXTS: Final = ("text", "caption", "label", "sentence", "description", "transcription")
+TRUE: Final = "true"
+
+FOLDERS: Final = (
+    *("Images", "images", "pictures", "Flicker8k_Dataset", "Flickr8k_Dataset"),
+    *("train2017", "val2017", "train2014", "val2014"),
+)
+"""Where pictures lie beside the file that tells of them, or a folder above it."""
+
+TABLES: Final = ("captions.txt", "Flickr8k.token.txt", "captions.csv", "captions.tsv")
+"""What tells of the pictures in a folder that has such a file and no pictures itself."""
+
+
+@final
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: the columns that were named."""
+
+    image: str | None = None
+    text: str | None = None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Rows (N): a picture's file, a text, and whether that is true (None: all are)."""
+
+    paths: list[Path]
+    texts: list[str]
+    true: list[bool] | None
+    where: Places
+    columns: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def described_in(file: Path, reading: Reading, folder: bool) -> Described:
+    """What a file or folder tells of which picture.
+
+    Raises:
+        DataError: it is broken, or of no known form.
+        OptionError: a column does not exist, or is named where there are none.
+    """
+    suffix = file.suffix.lower()
+    if folder:
+        pictures = [e for e in file.iterdir() if e.suffix.lower() in SUFFIXES and e.is_file()]
+        inside = next((file / name for name in TABLES if (file / name).is_file()), None)
+        if pictures or inside is None:
+            _no_columns(reading, file, "the names of its files are the texts")
+            return _of_names(file, pictures)
+        return described_in(inside, reading, False)
+    if suffix in TABLE_SUFFIXES:
+        return _of_table(file, read_table(file), reading)
+    if suffix == ".json":
+        _no_columns(reading, file, "COCO's captions have no columns")
+        return _of_coco(file)
+    if suffix == ".txt":
+        _no_columns(reading, file, "Flickr8k's captions have no choice of columns")
+        return _of_flickr(file)
+    raise DataError(
+        f"{file}: suffix {suffix!r} says nothing of its form",
+        expected="a table with columns image and text (.csv, .tsv, .jsonl, .parquet), a folder of "
+        "pictures whose names are the texts, Flickr8k's captions.txt, COCO's captions.json",
+        fix="a picture alone has no text: give a table" if suffix in SUFFIXES else "",
+    )
+
+
+def _no_columns(reading: Reading, file: Path, why: str) -> None:
+    for option in ("image", "text"):
+        if (name := getattr(reading, option)) is not None:
+            raise OptionError(f"--{option} {name}: {file}: {why}", expected="a column of a table")
+
+
+def _found(file: Path, names: Sequence[str]) -> list[Path]:
+    """The pictures' paths: from the folder of the file, or one beside it that has the first."""
+    base = file.parent
+    roots = [base, *(above / each for above in (base, base.parent) for each in FOLDERS)]
+    # A name too long for the system is as missing as any other.
+    first = next((name for name in names if name), "")
+    root = next((each for each in roots if _is_file(each / first)), base)
+    return [root / name for name in names]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+# -- tables ------------------------------------------------------------------------------------
+
+
+def _of_table(file: Path, table: Table, reading: Reading) -> Described:
+    image = table.pick(reading.image, "image", IMAGES)
+    rest = Table(
+        table.name,
+        {name: values for name, values in table.columns.items() if name != image},
+        table.lines,
+        table.unit,
+        table.nested,
+    )
+    if reading.text is not None and reading.text == image:
+        raise OptionError(
+            f"{file}: column {image!r} is to be both image and text",
+            expected="a column each for --image and --text",
+        )
+    if reading.text is None and len(rest.columns) == 1:
+        text = next(iter(rest.columns))
+    elif not rest.columns:
+        raise DataError(
+            f"{file}: one column, {image!r}", expected="a column of pictures and one of texts"
+        )
+    else:
+        try:
+            text = rest.pick(reading.text, "text", TEXTS)
+        except (DataError, OptionError):
+            # Says it of all columns that the table has.
+            table.pick(reading.text, "text", TEXTS)
+            raise
+    texts = rest.column(text, "text")
+    names = [each.strip() for each in table.column(image, "image")]
+    blank = next((row for row, name in enumerate(names) if not name), None)
+    if blank is not None:
+        raise DataError(
+            f"{table.where(blank)}: no picture in column {image!r}",
+            expected="a picture's path in every row",
+        )
+    true = next((name for name in rest.columns if name.lower() == TRUE and name != text), None)
+    return Described(
+        _found(file, names),
+        texts,
+        None if true is None else _truths(table, true),
+        Places(((file.name, table.unit, table.lines),)),
+        {"image": f"column {image!r}", "text": f"column {text!r}"},
+    )
+
+
+def _truths(table: Table, column: str) -> list[bool]:
+    known = {"1": True, "true": True, "0": False, "false": False}
+    found = []
+    for row, value in enumerate(table.column(column, "true")):
+        truth = known.get(value.strip().lower())
+        if truth is None:
+            raise DataError(
+                f"{table.where(row)}: column {column!r} says {value[:60]!r}",
+                expected="1 or true where the text is true of the picture, 0 or false elsewhere",
+                fix="rename the column if it says something else",
+            )
+        found.append(truth)
+    return found
+
+
+# -- names of files ----------------------------------------------------------------------------
+
+
+def text_of(name: str) -> str:
+    """The text in a file's name: up to its suffix, and to the last "_" where digits follow it.
+
+    >>> text_of("12.5.png"), text_of("12.5_2.png"), text_of("a_b.png")
+    ('12.5', '12.5', 'a_b')
+    """
+    return re.sub(r"_[0-9]+$", "", Path(name).stem)
+
+
+def _of_names(folder: Path, pictures: Sequence[Path]) -> Described:
+    if not pictures:
+        raise DataError(
+            f"{folder}: no pictures in the folder",
+            expected="pictures whose names are the texts: 12.5.png, 12.5_2.png; folders below are "
+            "not read",
+            fix=f"or one of {', '.join(TABLES)} beside them that tells of them",
+        )
+    paths = sorted(pictures, key=lambda each: each.name)
+    places = Places(tuple((str(path), "", (0,)) for path in paths))
+    texts = [composed(text_of(path.name), places, row) for row, path in enumerate(paths)]
+    distinct = Counter(text.lower() for text in set(texts))
+    others = [each for each in folder.iterdir() if each.is_file() and each not in set(pictures)]
+    counts = {
+        "cases": sum(count - 1 for count in distinct.values()),
+        "others": sum(not each.name.startswith(".") for each in others),
+    }
+    where = Places(((folder.name, "picture", range(1, len(paths) + 1)),))
+    return Described(paths, texts, None, where, {"text": "the names of the files"}, counts)
+
+
+# -- Flickr8k and COCO ---------------------------------------------------------------------------
+
+
+def _of_flickr(file: Path) -> Described:
+    """`image,caption` below such a line, or `name.jpg#0`, a tab and the caption."""
+    lines = decoded(bytes_of(file), str(file)).split("\n")
+    filled = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    separator = "\t" if filled and "\t" in filled[0][1] else ","
+    if filled and re.fullmatch(r"image(_name)?[,\t](caption|comment)", filled[0][1].lower()):
+        del filled[0]
+    names, texts, numbers = [], [], []
+    for number, line in filled:
+        name, found, text = line.partition(separator)
+        if not found:
+            raise DataError(
+                f"{file}, line {number:,}: no picture and text: {line[:60]!r}",
+                expected="name.jpg,caption below a line image,caption; or name.jpg#0, a tab, and a "
+                "caption",
+            )
+        # Commas stand in captions too; what has quotes around it has its quotes doubled.
+        if separator == "," and text.startswith('"') and text.endswith('"') and len(text) > 1:
+            text = next(csv.reader([text]), [text])[0]
+        names.append(re.sub(r"#[0-9]+$", "", name.strip()))
+        texts.append(text)
+        numbers.append(number)
+    if not names:
+        raise DataError(f"{file}: no captions", expected="name.jpg,caption in every line")
+    where = Places(((file.name, "line", numbers),))
+    return Described(_found(file, names), texts, None, where)
+
+
+def _of_coco(file: Path) -> Described:
+    expected = (
+        '{"images": [{"id": 1, "file_name": "1.jpg"}, ...], '
+        '"annotations": [{"image_id": 1, "caption": "..."}, ...]}'
+    )
+    try:
+        value: Any = json.loads(decoded(bytes_of(file), str(file)))
+    except (json.JSONDecodeError, RecursionError) as error:
+        at = f"line {error.lineno:,}: " if isinstance(error, json.JSONDecodeError) else ""
+        raise DataError(f"{file}: {at}not JSON", expected=expected) from None
+    try:
+        named = {each["id"]: str(each["file_name"]) for each in value["images"]}
+        described = [(each["image_id"], each["caption"]) for each in value["annotations"]]
+    except (KeyError, TypeError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else "lists of other things"
+        raise DataError(f"{file}: not as COCO's captions: {what}", expected=expected) from None
+    if not described:
+        raise DataError(f"{file}: no annotations", expected=expected)
+    for number, (image, text) in enumerate(described, 1):
+        wrong = f"no image of id {image!r}" if image not in named else "a caption that is no text"
+        if image not in named or not isinstance(text, str):
+            raise DataError(f"{file}, annotation {number:,}: {wrong}", expected=expected)
+    where = Places(((file.name, "annotation", range(1, len(described) + 1)),))
+    counts = {"unnamed": len(named.keys() - {image for image, _ in described})}
+    paths = _found(file, [named[image] for image, _ in described])
+    return Described(paths, [text for _, text in described], None, where, {}, counts)
