@@ -81,6 +81,12 @@ class Reading:
     again: Array
     vector: Array
 
+    def select(self, rows: Ids) -> Reading:
+        """The sources named by indices (K,), which may repeat."""
+        return Reading(
+            self.values[rows], self.keys[rows], self.again[rows], self.vector[rows]
+        )
+
 
 @final
 class Decoder:

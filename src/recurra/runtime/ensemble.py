@@ -41,6 +41,10 @@ class Encoded:
         """The steps of the longest, S."""
         return int(self.members[0].values.shape[1])
 
+    def select(self, rows: Ids) -> Encoded:
+        """The sources named by indices (K,), which may repeat."""
+        return Encoded(tuple(each.select(rows) for each in self.members), self.lengths[rows])
+
 
 @final
 class Ensemble:

@@ -26,4 +26,37 @@ class CaptionOptions(TrainingOptions):
         None, "Pictures that are drawn; default 10,000.", least=20, most=1_000_000
     )
     language: str = option("en", "Language of the drawn scenes' sentences: en or ko.")
-    # What the networks and their training can be told comes here.
+    tokens: str | None = option(
+        None,
+        "How texts are cut: words, characters or bpe:4096; default: characters where texts are "
+        "short strings, words where they are sentences of few words, else subwords.",
+    )
+    reading: str | None = option(
+        None,
+        "grid (a decoder looks at places), columns (at columns, read both ways) or ctc (columns "
+        "that each say a piece or nothing); default: the better of two, tried.",
+    )
+    height: int | None = option(
+        None, "Rows of pixels that pictures are brought to.", least=8, most=1024
+    )
+    width: int | None = option(
+        None, "Columns of pixels, of a grid; in proportion.", least=8, most=1024
+    )
+    augment: bool = option(
+        True, "Shift, tilt, brighten and blur pictures a little in training; never mirrored."
+    )
+    cell: str = option("gru", "gru, lstm or rnn.")
+    hidden: int | None = option(
+        None, "Hidden units of the decoder, or of what reads columns.", least=2, most=16384
+    )
+    layers: int | None = option(None, "Recurrent layers.", least=1, most=16)
+    embedding: int | None = option(None, "Size of a piece's vector.", least=1, most=16384)
+    attention: str | None = option(None, "dot, scaled_dot, general, concat or location.")
+    dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
+    score: str | None = option(
+        None,
+        "What chooses on the selection part: exact, cer, wer, chrf, bleu or cider; default: by "
+        "the data.",
+    )
+    batch: int | None = option(None, "Texts between updates.", least=1, most=65536)
+    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

@@ -1,0 +1,131 @@
+"""The captions network as it is trained: convolutions, then a decoder or frames."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recurra.core.dropout import dropout
+from recurra.core.initial import reset_orthogonal
+from recurra.core.layers import BY_NAME, Recurrent
+from recurra.core.ragged import Ragged
+from recurra.networks.decoder import Decoder, in_float
+from recurra.networks.network import Network
+from recurra.networks.picture_encoder import PictureEncoder
+from recurra.runtime import captions as runtime
+from recurra.runtime.captions import Architecture
+
+
+@final
+class CaptionNetwork(Network):
+    """What reads pictures, and says what is there; see `recurra.runtime.captions.READINGS`."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = a = architecture
+        self.encoder = PictureEncoder(a.channels, a.stages, a.pools)
+        features = a.stages[-1]
+        if a.reading == "grid":
+            self.inner = nn.Linear(features, a.hidden)
+            self.down = nn.Parameter(torch.empty(a.rows, a.hidden))
+            self.across = nn.Parameter(torch.empty(a.columns, a.hidden))
+        else:
+            self.inner = nn.Linear(a.rows * features, a.hidden)
+            self.reader: Recurrent[Any] = BY_NAME[a.cell](
+                a.hidden, a.hidden // 2, a.depth, bidirectional=True, dropout=a.dropout
+            )
+        if a.reading == "ctc":
+            self.head = nn.Linear(a.hidden, a.targets)
+        else:
+            self.decoder = Decoder(
+                BY_NAME[a.cell],
+                vectors=nn.Embedding(a.targets, a.embedding),
+                hidden=a.hidden,
+                layers=a.layers,
+                kind=a.attention,
+                input_feeding=a.feeding == "input",
+                dropout=a.dropout,
+            )
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw the weights."""
+        for layer in self.modules():
+            if isinstance(layer, Recurrent):
+                reset_orthogonal(layer)
+            elif isinstance(layer, nn.Embedding):
+                nn.init.normal_(layer.weight, std=layer.embedding_dim**-0.5)
+        if self.architecture.reading == "grid":
+            nn.init.normal_(self.down, std=0.1)
+            nn.init.normal_(self.across, std=0.1)
+
+    def summary(self) -> str:
+        """Its layers and its size in a few words."""
+        a, weights = self.architecture, sum(p.numel() for p in self.parameters())
+        cell = f"{a.cell.upper()}({a.hidden})"
+        sees = f"{a.layers} x {cell} that looks at {{}} ({a.attention} attention)"
+        reads = {
+            "grid": sees.format(f"a grid of {a.rows} x {a.columns}"),
+            "columns": sees.format("columns, read both ways"),
+            "ctc": f"{a.layers} x {cell} over columns, both ways, CTC",
+        }
+        return f"{len(a.stages)} convolutions, {reads[a.reading]}, {weights:,} weights"
+
+    def read(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Tensor]:
+        """Pictures (B, H, W, C) of sizes (B, 2) -> what is looked at (N, H), a vector (B, H)."""
+        a = self.architecture
+        x, grids = self.encoder(pictures, sizes)
+        if a.reading == "grid":
+            rows, columns = x.shape[1:3]
+            x = self.inner(x) + (self.down[:rows, None] + self.across[:columns])
+            x = F.relu(x).flatten(1, 2)
+            lengths = grids.prod(1)
+            places = torch.arange(rows * columns)
+            real = (places // columns < grids[:, :1]) & (places % columns < grids[:, 1:])
+            values = self._drop(x[real.to(x.device)])
+            read = Ragged(values, lengths)
+            owners = torch.repeat_interleave(lengths).to(x.device)
+            sums = values.new_zeros(len(lengths), a.hidden).index_add(0, owners, values)
+            return read, sums / lengths[:, None].to(sums)
+        x = F.relu(self.inner(x.transpose(1, 2).flatten(2)))
+        columns_read = Ragged.from_padded(self._drop(x), grids[:, 1])
+        with in_float(x):
+            outputs, last = self.reader(columns_read.map(Tensor.float))
+        vector = last.hidden[:, -2:].flatten(1)
+        return outputs.map(self._drop), vector
+
+    def frames(self, pictures: Tensor, sizes: Tensor) -> Ragged:
+        """What each column says, of ctc: log-probabilities (N, V)."""
+        outputs, _ = self.read(pictures, sizes)
+        return outputs.map(lambda values: self.head(values).float().log_softmax(-1))
+
+    def forward(self, pictures: Tensor, sizes: Tensor, owners: Tensor, inputs: Ragged) -> Tensor:
+        """Scores (N, V) of what follows each of the inputs (N,), the truth fed.
+
+        Args:
+            owners: (K,) the picture of each of the K captions.
+        """
+        outputs, vector = self.read(pictures, sizes)
+        memory = self.decoder.memory(outputs)
+        if len(owners) != len(sizes) or not bool((owners == torch.arange(len(owners))).all()):
+            memory, vector = memory.select(owners), vector[owners.to(vector.device)]
+        scores: Tensor = self.decoder(inputs, memory, vector)
+        return scores
+
+    def _drop(self, x: Tensor) -> Tensor:
+        share = self.architecture.dropout
+        return dropout(x, share) if self.training and share else x
+
+    def in_use(self) -> runtime.CaptionNetwork:
+        """The same network without torch, of the weights as they are now.
+
+        Raises:
+            BundleError: weights that are not finite.
+        """
+        return runtime.CaptionNetwork(
+            self.architecture, self.weights(), threads=torch.get_num_threads()
+        )
