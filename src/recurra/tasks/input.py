@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from recurra.bundle import Run
+from recurra.data.source_locations import Places
 from recurra.errors import DataError, InputError
 
 
@@ -114,3 +116,29 @@ class Input(Generic[Data]):
     @staticmethod
     def _same(data: Readable, facts: dict[str, Any]) -> bool:
         return (data.digest, data.origin) == (facts["sha256"], facts["origin"])
+
+
+# -- a copy of rows ------------------------------------------------------------------------------
+
+ROWS: Final = "checkpoint/input.jsonl"
+"""The copy of data that are rows of text."""
+
+
+def write_rows(run: Run, where: Places, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write a copy as JSON lines, a row each; the first says where the rows stood."""
+    columns = {**columns, "at": where.numbers}
+    rows = zip(*columns.values(), strict=True)
+    lines = [{"places": where.sources}, *(dict(zip(columns, row, strict=True)) for row in rows)]
+    run.write_text(ROWS, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines))
+
+
+def read_rows(run: Run) -> tuple[list[dict[str, Any]], Places]:
+    """The rows of a copy, and where they stood.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    content = run.read_text(ROWS)
+    with run.intact(ROWS):
+        first, *rows = [json.loads(line) for line in content.split("\n") if line]
+        return rows, Places.of_sources(first["places"], [int(row["at"]) for row in rows])

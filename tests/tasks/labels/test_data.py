@@ -12,6 +12,7 @@ import pytest
 
 from recurra.bundle import Run
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
+from recurra.tasks.input import ROWS
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.data import (
     INPUT,
@@ -177,7 +178,7 @@ def test_python_values_are_kept(tmp_path: Path, kind: str) -> None:
     assert same(again, data)
     assert again.given_classes.tolist() == [0, 1]
     # A copy that is damaged, or another one, is told.
-    file = run.path / (stored.NUMBERS if kind == "numbers" else stored.TEXTS)
+    file = run.path / (stored.NUMBERS if kind == "numbers" else ROWS)
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises((BundleError, DataError)):

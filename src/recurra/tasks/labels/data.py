@@ -16,7 +16,7 @@ from recurra.codecs.sequence_encoder import Kind
 from recurra.data.files import given_once, name_of
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, MissingExtra
-from recurra.tasks.input import Input
+from recurra.tasks.input import ROWS, Input
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.examples import Examples, numbers
 from recurra.tasks.labels.from_files import Reading, examples_of
@@ -180,7 +180,7 @@ def _from_files(facts: dict[str, Any]) -> LabelData:
 
 
 INPUT: Final = Input(
-    copies=(stored.TEXTS, stored.NUMBERS),
+    copies=(ROWS, stored.NUMBERS),
     write=lambda run, data: stored.write(run, data.examples),
     from_copy=_from_copy,
     from_files=_from_files,

@@ -12,8 +12,7 @@ from typing import Any, Final
 from recurra.bundle import Run
 from recurra.data.files import given_once
 from recurra.errors import DataError, OptionError
-from recurra.tasks.input import Input
-from recurra.tasks.pairs import stored
+from recurra.tasks.input import ROWS, Input, read_rows, write_rows
 from recurra.tasks.pairs.dates import dates
 from recurra.tasks.pairs.from_files import Found, Reading, pairs_of
 from recurra.tasks.pairs.from_memory import pairs_from
@@ -211,10 +210,18 @@ def _part(name: str, files: Sequence[str | Path], reading: Reading) -> Found:
 # -- resuming ------------------------------------------------------------------------------------
 
 
+def _to_copy(run: Run, data: PairData) -> None:
+    pairs = data.pairs
+    write_rows(run, pairs.where, {"source": pairs.sources, "target": pairs.targets})
+
+
 def _from_copy(run: Run, facts: dict[str, Any]) -> PairData:
+    rows, where = read_rows(run)
+    with run.intact(ROWS):
+        sources, targets = (tuple(str(row[side]) for row in rows) for side in ("source", "target"))
     return cut(
         facts["name"],
-        stored.read(run),
+        Pairs(sources, targets, where),
         facts["origin"],
         files=tuple(map(Path, facts["files"])),
         test_files=tuple(map(Path, facts["test_files"])),
@@ -238,8 +245,8 @@ def _default(facts: dict[str, Any]) -> PairData:
 
 
 INPUT: Final = Input(
-    copies=(stored.PAIRS,),
-    write=lambda run, data: stored.write(run, data.pairs),
+    copies=(ROWS,),
+    write=_to_copy,
     from_copy=_from_copy,
     from_files=_from_files,
     default=_default,
