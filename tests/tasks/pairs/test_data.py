@@ -21,7 +21,6 @@ from recurra.tasks.pairs.data import (
     PairData,
     from_python,
     given,
-    listed,
     pairs_to_judge,
     read,
 )
@@ -159,12 +158,7 @@ def test_python_values_that_are_no_pairs(X: Any, y: Any, says: str) -> None:
     assert error.value.exit_code == 2
 
 
-def test_files_and_values_are_told_apart(tmp_path: Path) -> None:
-    assert listed(None) == []
-    assert listed("a") == ["a"]
-    assert listed(["a", Path("b")]) == ["a", Path("b")]
-    with pytest.raises(DataError, match="sources without targets"):
-        listed([("a", "b")])
+def test_the_share_that_reports_is_a_share() -> None:
     with pytest.raises(OptionError, match="share of the whole"):
         from_python(VALUES, test=1.0)
 

@@ -29,7 +29,7 @@ from recurra.training.loop import Callback
 def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> EncodedDataset:
     X, y = given["X"], given["y"]
     if y is None:
-        read = data.read(data.listed(X), options)
+        read = data.read(data.files_of(X), options)
     else:
         read = data.from_python(X, y, given["groups"], seed=options.seed)
     return EncodedDataset.of(read, options.tokens)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recurra.bundle import Run
-from recurra.data.files import given_once
+from recurra.data.files import given_once, listed
 from recurra.errors import DataError, OptionError
 from recurra.tasks.input import ROWS, Input, read_rows, write_rows
 from recurra.tasks.pairs.dates import dates
@@ -24,7 +24,6 @@ __all__ = [
     "Pairs",
     "from_python",
     "given",
-    "listed",
     "pairs_to_judge",
     "read",
 ]
@@ -103,20 +102,6 @@ def from_python(
     pairs, reading = pairs_from(X, y), Reading(reverse=reverse)
     found = Found(name, pairs.reversed if reverse else pairs, ())
     return _with_parts(found, (valid_files, test_files), reading, seed, test)
-
-
-def listed(X: Any) -> list[str | Path]:
-    """One file or several as a list; none for None.
-
-    Raises:
-        DataError: these are no paths.
-    """
-    found = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
-    if not all(isinstance(each, str | PathLike) for each in found):
-        raise DataError(
-            "sources without targets", expected="pairs, sources and targets, or files of pairs"
-        )
-    return [each if isinstance(each, str) else Path(each) for each in found]
 
 
 def pairs_to_judge(X: Any, y: Any, options: PairOptions) -> tuple[Pairs, str]:

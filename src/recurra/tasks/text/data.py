@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -310,13 +310,6 @@ def encoded(vocabulary: Tokenizer, source: Text, *, reset: bool) -> tuple[Ids, P
     ends = np.cumsum([0, *(len(each) for each, _ in pieces)])[:-1]
     starts = ends[[first for _, first in pieces]] if reset else None
     return ids, starts, source.part(part)
-
-
-def listed(source: Any) -> list[str | Path]:
-    """One source or several as a list; none for None."""
-    many = isinstance(source, Sequence) and not isinstance(source, str)
-    given: Iterable[Any] = source if many else [] if source is None else [source]
-    return [each if isinstance(each, str) else Path(each) for each in given]
 
 
 def read(

@@ -313,10 +313,9 @@ class TextModel(Model[TextOptions, TextNetwork]):
 
 def opened(source: Source) -> Text:
     """A text as it is given, or that of files."""
-    from recurra.data.files import TextSource
+    from recurra.data.files import TextSource, listed
     from recurra.data.long_text import LongText, open_text
-    from recurra.tasks.text import data
 
     if isinstance(source, TextSource | LongText):
         return source
-    return open_text(data.listed(source))
+    return open_text(listed(source))
