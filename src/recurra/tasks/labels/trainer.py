@@ -74,7 +74,7 @@ def _judge(
         said = answers.predicted
         run.write_json(report.ATTRIBUTION, recorded(network, dataset.encoder, inputs, read, said))
     report.write(run, read, answers, held, temperature, network.summary(), facts)
-    model._load_parts(run, run.config()["inference"])
+    model.load_parts(run)
 
 
 TRAINING: Final = Training(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
@@ -77,8 +77,10 @@ class TextModel(Model[TextOptions, TextNetwork]):
         """
         return self._fit({"source": source}, out, overwrite, callback)
 
-    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+    def load_parts(self, run: Run) -> None:
+        """Read the vocabulary, and how likely the unknown is; see `Model.load_parts`."""
         with run.intact(CONFIG):
+            inference = run.config()["inference"]
             kind, _ = grammar.parsed(str(inference["tokens"]))
             symbols = int(inference["architecture"]["symbols"])
             self._unknown_rate = float(inference["unknown_rate"])
