@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 from recurra.errors import DataError, OptionError, counted
 
+SELECT: Final = 0.05
+TEST: Final = 0.10
+"""The shares of a text that choose and report."""
+
 
 @final
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Split:
 def contiguous(
     n: int,
     *,
-    select: float = 0.05,
-    test: float = 0.10,
+    select: float = SELECT,
+    test: float = TEST,
     least: int = 2,
     name: str = "the text",
     unit: str = "characters",
@@ -74,20 +78,13 @@ def contiguous(
     return split
 
 
-def apart(
-    starts: Sequence[int],
-    n: int,
-    *,
-    select: float = 0.05,
-    test: float = 0.10,
-    name: str = "the text",
-) -> Split:
-    """As `contiguous`, cut at the documents' beginnings that are nearest to the shares.
+def apart(starts: Sequence[int], n: int, *, name: str = "the text") -> Split:
+    """As `contiguous`, cut at the documents' beginnings that are nearest to its shares.
 
     Args:
         starts: where documents begin, ascending, 0 first; the last one ends at n.
         n: how long they are in all.
-        select, test, name: as in `contiguous`; each part has a document at least.
+        name: what is cut, for messages; each part has a document at least.
 
     Raises:
         DataError: there are fewer than three documents.
@@ -99,9 +96,9 @@ def apart(
             expected="at least three files, each a document, where they are kept apart",
             fix="give more files, or leave --reset-at-documents out",
         )
-    second = min(starts[2:], key=lambda start: abs(start - n * (1 - test)))
+    second = min(starts[2:], key=lambda start: abs(start - n * (1 - TEST)))
     before = [start for start in starts[1:] if start < second]
-    first = min(before, key=lambda start: abs(start - n * (1 - select - test)))
+    first = min(before, key=lambda start: abs(start - n * (1 - SELECT - TEST)))
     return Split(range(first), range(first, second), range(second, n))
 
 

@@ -77,7 +77,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
         return self._fit({"X": X, "y": y}, out, overwrite, callback)
 
     def load_parts(self, run: Run) -> None:
-        """Read the pieces of both sides, and how long translations may get; see `Model.load_parts`."""
+        """Read the pieces of both sides and the limits of lengths; see `Model.load_parts`."""
         with run.intact(CONFIG):
             inference = run.config()["inference"]
             limits = Limits(*(float(inference["limits"][each]) for each in ("slope", "extra")))

@@ -80,7 +80,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         return self._fit({"X": X}, out, overwrite, callback)
 
     def load_parts(self, run: Run) -> None:
-        """Read the form of the data, their tails and scales, the intervals; see `Model.load_parts`."""
+        """Read form, tails and scales of the data, and the intervals; see `Model.load_parts`."""
         with run.intact(CONFIG):
             inference = run.config()["inference"]
             self._form = Form.from_json(inference["form"])
