@@ -13,17 +13,29 @@ from recurra.data.source_locations import Places
 from recurra.errors import DataError, InputError
 
 
-class Readable(Protocol):
+class TrainingData(Protocol):
+    """What a task trains on, read and checked."""
+
+    @property
+    def read_files(self) -> Sequence[Path]:
+        """The files that it came from."""
+        ...
+
+    def summary(self) -> str:
+        """What it is, in a line or two."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's configuration says of it."""
+        ...
+
+
+class Readable(TrainingData, Protocol):
     """Data that can be compared with what a run's configuration says of them."""
 
     @property
     def files(self) -> Sequence[Path]:
         """The files that what trains came from; none where it came from Python."""
-        ...
-
-    @property
-    def read_files(self) -> Sequence[Path]:
-        """All files that were read."""
         ...
 
     @property
@@ -34,10 +46,6 @@ class Readable(Protocol):
     @property
     def digest(self) -> str:
         """Of all that is in them."""
-        ...
-
-    def facts(self) -> dict[str, Any]:
-        """What a run's configuration says of them."""
         ...
 
 

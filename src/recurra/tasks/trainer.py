@@ -19,9 +19,10 @@ from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, TrainingError
 from recurra.networks.network import Network
 from recurra.runtime.certificate import CERTIFICATE, Certificate
+from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.stored_baselines import BASELINES
-from recurra.tasks.training import Training, TrainingData
+from recurra.tasks.training import Training
 from recurra.training import processes, session
 from recurra.training.loop import Callback, Settings, seeded, train
 from recurra.training.optimiser import Rates
