@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,26 @@ class Readable(TrainingData, Protocol):
 
 
 Data = TypeVar("Data", bound=Readable)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded(ABC, Generic[Data]):
+    """Data as a network reads them; final classes add what their task's data are encoded to."""
+
+    data: Data
+
+    @property
+    def read_files(self) -> Sequence[Path]:
+        """The files that they came from."""
+        return self.data.read_files
+
+    def summary(self) -> str:
+        """What they are, in a line."""
+        return self.data.summary()
+
+    def facts(self) -> dict[str, Any]:
+        """What they are, and how they were split."""
+        return self.data.facts()
 
 
 @final
