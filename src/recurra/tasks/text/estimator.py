@@ -295,7 +295,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
             "data": {"name": given.name, "part": part},
             "model": figures.to_json(),
             "baselines": report.plain(found),
-            "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
+            "verdict": evaluate.against(compared, found, unit),
         }
 
     def dynamic(self, source: Source = None) -> dict[str, Any]:
