@@ -84,7 +84,7 @@ class TextData:
         if reset_at_documents:
             split = apart(source.starts, source.length, name=source.name)
         else:
-            split = contiguous(source.length, least=2, name=source.name)
+            split = contiguous(source.length, name=source.name)
         _several(source, split.train)
         vocabulary = learn(_learnt(source, split.train, tokens), tokens, source.name)
         ends: list[int] = []
@@ -104,7 +104,7 @@ class TextData:
             ids = stored(encoded(), len(vocabulary), beside)
         else:
             ids = np.concatenate(list(encoded()))
-        parts = Split(range(ends[0]), range(ends[0], ends[1]), range(ends[1], ends[2]))
+        parts = Split.at(*ends)
         places = np.array(starts, np.int64)
         return cls(source, split, vocabulary, ids, parts, places, reset_at_documents)
 
