@@ -67,14 +67,14 @@ class Table:
             fix=f"name it: --{what} COLUMN",
         )
 
-    def column(self, name: str | None, what: str, likely: Sequence[str] = ()) -> list[str]:
+    def column(self, name: str, what: str) -> list[str]:
         """The values of the column that `pick` finds, none of them missing.
 
         Raises:
-            OptionError: as `pick`.
-            DataError: as `pick`, and where a row has no value there, or one that is not plain.
+            OptionError: there is no such column.
+            DataError: a row has no value there, or one that is not plain.
         """
-        found = self.pick(name, what, likely)
+        found = self.pick(name, what)
         if found in self.nested:
             raise DataError(
                 f"{self.where(self.nested[found])}: column {found!r} holds a list, an object or "
