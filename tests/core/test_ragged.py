@@ -126,7 +126,7 @@ def test_buckets_hold_each_row_once(lengths: list[int], step_cost: float) -> Non
 
 def test_buckets_part_what_differs_much() -> None:
     lengths = torch.tensor([100, 3, 98, 2, 101, 4] * 8)
-    short, long = Ragged(torch.zeros(int(lengths.sum())), lengths).buckets(step_cost=10)
+    short, long = bucket_rows(lengths, step_cost=10)
     assert int(lengths[short].max()) == 4
     assert int(lengths[long].min()) == 98
     assert len(bucket_rows(lengths, step_cost=10_000)) == 1
@@ -154,8 +154,8 @@ def test_buckets_cost_least(lengths: list[int], step_cost: int) -> None:
 
 def test_what_a_bucket_call_returns_is_the_callers_own() -> None:
     lengths = torch.tensor([1, 2, 3])
-    bucket_rows(lengths)[0].zero_()
-    assert sorted(torch.cat(bucket_rows(lengths)).tolist()) == [0, 1, 2]
+    bucket_rows(lengths, 16.0)[0].zero_()
+    assert sorted(torch.cat(bucket_rows(lengths, 16.0)).tolist()) == [0, 1, 2]
 
 
 def test_steps_of_any_shape_and_kind() -> None:
@@ -190,7 +190,7 @@ def test_a_batch_of_no_rows() -> None:
     assert none.to_list() == []
     assert none.padded().shape == (0, 0, 2)
     assert none.batch_sizes.tolist() == []
-    assert none.buckets() == ()
+    assert bucket_rows(none.lengths, step_cost=10) == ()
     assert none.reverse().batch == 0
     assert none.last().shape == (0, 2)
 

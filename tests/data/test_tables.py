@@ -78,7 +78,7 @@ def test_a_column_that_does_not_exist() -> None:
         "  to do: did you mean Review?"
     )
     with pytest.raises(DataError, match=r"which column is the label\? It has 'ID', 'Review', 'y'"):
-        TABLE.column(None, "label", ["label", "class"])
+        TABLE.pick(None, "label", ["label", "class"])
 
 
 def test_missing_values_are_errors_where_they_are_needed() -> None:

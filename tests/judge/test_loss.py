@@ -20,10 +20,3 @@ def test_the_mean_is_that_of_everything_however_it_was_cut(parts: list[list[int]
         assert summed.mean == pytest.approx(sum(everything) / len(everything))
     else:
         assert math.isnan(summed.mean)
-
-
-def test_bits_and_perplexity() -> None:
-    loss = LossSum(3 * math.log(8), 3)
-    assert loss.bits == pytest.approx(3)
-    assert loss.perplexity == pytest.approx(8)
-    assert LossSum(1e6, 1).perplexity == math.inf

@@ -172,7 +172,10 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
 def _leaves(
     module: nn.RNNBase, hx: Any, batch: int, alone: bool, dtype: torch.dtype
 ) -> list[Tensor | None] | None:
-    """Return the first state's leaves (L*D, B, H), Nones where there is none; None if odd."""
+    """Return the first state's leaves (L*D, B, H), None for each where there is no state.
+
+    None alone stands for a state that torch has to complain of.
+    """
     count = 2 if module.mode == "LSTM" else 1
     if hx is None:
         return [None] * count

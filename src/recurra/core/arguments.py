@@ -26,8 +26,8 @@ class ScanArguments(NamedTuple, Generic[X, S]):
         weights: the layer's parameters.
         state: first state, leaves (B, H); as `fresh` where None.
         reverse: each row is read from its last step to its first; outputs stay beside their inputs.
-        resets: (B, T) bool: true at (b, t) cuts row b before step t, so that the state which would
-            cross the cut, in either direction, is `fresh` instead.
+        resets: (B, T) bool: true at (b, t) resets row b between steps t - 1 and t: whichever way
+            it is read, the state that would be handed on there is `fresh` instead.
         fresh: what a row begins with, leaves (H,); zeros where None.
     """
 
@@ -41,7 +41,7 @@ class ScanArguments(NamedTuple, Generic[X, S]):
 
 
 def first_state(arguments: ScanArguments[X, S]) -> S:
-    """Return the first state, (B, H), in the weights' dtype: autocast does not wear it down."""
+    """Return the first state, (B, H), in the weights' dtype, whatever autocast computes in."""
     if arguments.state is None:
         return fresh_state(arguments)
     return arguments.state.to(dtype=arguments.weights.hidden.dtype)
@@ -57,7 +57,7 @@ def fresh_state(arguments: ScanArguments[X, S]) -> S:
 
 
 class Path(NamedTuple):
-    """Which way the recurrence is walked, and why."""
+    """Which implementation runs the recurrence, and why."""
 
     name: Literal["loop", "torch", "native"]
     reason: str

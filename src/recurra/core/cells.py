@@ -1,7 +1,7 @@
 """One step of each cell, written as its equations; over time it is the oracle, see loop.py.
 
 A cell knows no time, padding, direction or stacking. `projected` is the input's share of the gates,
-W_x x_t + b_x, which for all steps is one matrix product and is made before time is walked.
+W_x x_t + b_x, which for all steps is one matrix product, made before the first step.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Cell(ABC, Generic[S]):
 
     @abstractmethod
     def output(self, state: S) -> Tensor:
-        """Return what the cell shows of its state, (B, H)."""
+        """Return the output of a step, which is a part of its state, (B, H)."""
 
     @abstractmethod
     def zero_state(self, batch: int, hidden: int, like: Tensor) -> S:
@@ -58,7 +58,7 @@ class Cell(ABC, Generic[S]):
 
 
 class HiddenCell(Cell[HiddenState]):
-    """A cell whose state is what it shows."""
+    """A cell whose state is its output and nothing more."""
 
     state_type: ClassVar[type[State]] = HiddenState
 
@@ -72,7 +72,7 @@ class HiddenCell(Cell[HiddenState]):
 
 
 class MemoryCell(Cell[LSTMState]):
-    """A cell that remembers beside what it shows."""
+    """A cell with a memory beside its output."""
 
     state_type: ClassVar[type[State]] = LSTMState
 

@@ -1,6 +1,6 @@
 """One cell over time by the native kernels: one autograd node for a layer and direction.
 
-Rows of unequal length and resets are the kernels' own business: nothing is padded, sorted or cut.
+Rows of unequal length and resets are the kernels' own business: nothing is padded, sorted or split.
 The input projection and the weights' gradients are in the node too, where they are faster than as
 calls of their own. Gradients that are to be differentiated again come from the loop.
 """
@@ -92,7 +92,7 @@ def walk_states(arguments: ScanArguments[X, S]) -> tuple[X, S, S]:
 class _Call(NamedTuple):
     """What does not change between forward and backward.
 
-    Lengths and cuts are kept here as the kernels read them, to whom `problem` points them out.
+    `problem` holds the addresses of lengths and cuts; they are kept here to live as long as it.
     """
 
     cell: Cell[Any]

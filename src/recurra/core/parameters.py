@@ -89,7 +89,7 @@ def reset(parameters: Mapping[str, Tensor], units: int) -> None:
 
 
 class Parts(NamedTuple, Generic[S]):
-    """What one layer and direction walks with; rows begin with `fresh`, or zeros."""
+    """The cell and the weights of one layer and direction; rows begin with `fresh`, or zeros."""
 
     cell: Cell[S]
     weights: Weights
@@ -99,7 +99,7 @@ class Parts(NamedTuple, Generic[S]):
 def assemble(
     cell: Cell[S], found: Mapping[str, Tensor], zoneout: float, training: bool
 ) -> Parts[S]:
-    """Return what a layer walks with, of a cell and of parameters by the names that `shapes` gave.
+    """Return the cell and the weights of a layer, whose parameters are named as in `shapes`.
 
     Args:
         cell: of the kind RNN, GRU or LSTM, without options.

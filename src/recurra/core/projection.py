@@ -1,6 +1,6 @@
 """A projected LSTM as one without a projection, so that the native kernels can run it.
 
-With m_t = o_t * tanh(c_t), what an LSTM without a projection shows, h_t = W_r m_t. What a step
+With m_t = o_t * tanh(c_t), the output of an LSTM without a projection, h_t = W_r m_t. What a step
 reads of the last one is then W_h h_(t-1) = (W_h W_r) m_(t-1): the recurrent weights of a plain
 LSTM, whose output is projected once for all steps. A first state h_0, which may be no W_r m, comes
 in as an input of the first step.
@@ -68,7 +68,7 @@ def _steps(x: Tensor | Ragged) -> Tensor:
 def _with_first(x: X, hidden: Tensor, reverse: bool, resets: Tensor | None) -> X:
     """Return x with the first hidden state (B, P) at the step that reads it, else zeros."""
     if resets is not None and not reverse and resets.shape[1]:
-        # A cut before step 0 keeps it out; backwards no cut lies before the first step read.
+        # A reset before step 0 drops it; backwards no reset comes before the first step read.
         hidden = hidden.masked_fill(resets[:, :1].to(hidden.device), 0.0)
     if isinstance(x, Ragged):
         alive = x.lengths > 0

@@ -20,9 +20,6 @@ from recurra.errors import OptionError
 
 X = TypeVar("X", Tensor, "Ragged")
 
-STEP_COST = 16.0
-"""What one more step of a batch costs beside its arithmetic, counted in rows of that step."""
-
 MOST_LENGTHS = 64
 """Lengths are rounded up to so many steps before buckets are chosen, which bounds the choosing."""
 
@@ -164,15 +161,6 @@ class Ragged:
         lengths = self.lengths[chosen]
         return Ragged(take(self.values, positions(self.starts[chosen], lengths)), lengths)
 
-    def buckets(self, step_cost: float = STEP_COST) -> tuple[Tensor, ...]:
-        """Return groups of rows (K,) of similar length, so that padding each group wastes little.
-
-        Args:
-            step_cost: what a step costs beside its rows' arithmetic, in rows; more makes for fewer
-                and wider buckets.
-        """
-        return bucket_rows(self.lengths, step_cost)
-
     def packed(self) -> PackedSequence:
         """Return torch's packed sequence of the same rows, sorted as torch wants them.
 
@@ -297,11 +285,12 @@ def take(values: Tensor, index: Tensor) -> Tensor:
     return values.index_select(0, index.to(values.device))
 
 
-def bucket_rows(lengths: Tensor, step_cost: float = STEP_COST) -> tuple[Tensor, ...]:
+def bucket_rows(lengths: Tensor, step_cost: float) -> tuple[Tensor, ...]:
     """Return groups of rows (K,) of similar length, shortest first; each row is in one of them.
 
     The groups minimise the sum over groups of (T + 4) * (step_cost + rows), by dynamic programming
-    over the sorted lengths; the 4 stands for what a group costs however short it is.
+    over the sorted lengths; the 4 stands for what a group costs however short it is, `step_cost`
+    for what a step costs beside its rows' arithmetic, in rows.
     """
     groups = _bucket_rows(lengths.numpy().tobytes(), step_cost)
     return tuple(torch.tensor(rows) for rows in groups)

@@ -173,8 +173,8 @@ class Recurrent(nn.Module, ABC, Generic[S]):
             x: (B, T, F), or Ragged with values (N, F).
             state: first state, leaves (B, L*D, H); where None the learnt one, or zeros.
             lengths: steps of each row of a padded x, (B,), any device, zeros allowed.
-            resets: (B, T) bool: true at (b, t) cuts row b before step t; no state crosses a cut,
-                and what follows begins as a row does.
+            resets: (B, T) bool: true at (b, t) resets row b between steps t - 1 and t: no state is
+                handed on there, and what follows begins as a row does.
 
         Returns:
             Output (B, T, D*P), zeros after a row's end, or Ragged if x is; last state (B, L*D, H).
@@ -327,7 +327,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         return f"_l{layer}_reverse" if reverse else f"_l{layer}"
 
     def _parts(self, k: int) -> Parts[S]:
-        """What the k-th of all layers and directions walks with."""
+        """The cell and the weights of the k-th of all layers and directions."""
         suffix = self._suffix(k)
         if self.plain:
             names = _PARAMETERS[: 4 if self.bias else 2]

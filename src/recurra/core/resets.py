@@ -19,7 +19,8 @@ X = TypeVar("X", Tensor, Ragged)
 class Pieces(NamedTuple):
     """lengths (P,) of the pieces; heads and tails (B,), each row's first and last of them.
 
-    A cut before step 0 makes an empty first piece, which takes the row's first state out of play.
+    A reset before step 0 makes an empty first piece, whose first state is the row's: no step
+    reads it.
     """
 
     lengths: Tensor
@@ -42,7 +43,7 @@ class Pieces(NamedTuple):
         return Pieces(pieces, heads, heads + cuts)
 
     def enter(self, first: S, fresh: S | None, reverse: bool) -> S:
-        """Return each piece's first state: the row's own, or `fresh` after a cut; see scan."""
+        """Return each piece's first state: the row's own, or `fresh` after a reset; see scan."""
         at, count = self.tails if reverse else self.heads, len(self.lengths)
         begun = None if fresh is None else fresh.arrays()
 
@@ -66,11 +67,11 @@ def in_pieces(
 ) -> tuple[X, S, S | None]:
     """Return output, last state and, where `walk` gives it, the state after each step.
 
-    For what can walk rows, but knows no cuts, or no state other than zeros after one.
+    For implementations that know no resets, or none to a state other than zeros.
 
     Args:
         arguments: with a state and resets.
-        walk: walks rows without cuts from first states.
+        walk: runs rows without resets from first states.
     """
     x, first, resets, reverse = arguments.x, arguments.state, arguments.resets, arguments.reverse
     assert first is not None

@@ -180,7 +180,7 @@ def _walk(path: Path, a: ScanArguments[X, S], *, every: bool) -> tuple[X, S, S |
     if path.name == "torch" or a.fresh is not None:
         a = a._replace(state=first_state(a))
         if a.resets is not None and bool(a.resets.any()):
-            # Neither torch nor the kernels know a state other than zeros after a cut.
+            # Neither torch nor the kernels know a state other than zeros after a reset.
             return in_pieces(a, lambda rows: _walk(path, rows, every=every))
     if path.name == "native" and type(a.cell) is Projected:
         return projection.walk(a, lambda plain: _walk(path, plain, every=every))  # type: ignore[arg-type, return-value]

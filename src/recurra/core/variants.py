@@ -162,7 +162,7 @@ class Zoneout(Cell[S], Generic[S]):
         )
 
     def output(self, state: S) -> Tensor:
-        """Return what the inner cell shows."""
+        """Return the output of the inner cell."""
         return self.inner.output(state)
 
     def zero_state(self, batch: int, hidden: int, like: Tensor) -> S:

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from os import PathLike
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 from recurra.data.encodings import BOM, Guess, foreign, likely_encoding
 from recurra.errors import DataError
@@ -339,6 +340,18 @@ def _once(key: Path, name: str, seen: set[Path]) -> None:
             expected="each file once: a text that trains and tests at once tells nothing",
         )
     seen.add(key)
+
+
+def listed(given: Any, got: str = "no paths", expected: str = "files") -> list[str | Path]:
+    """One path or several as a list; none for None.
+
+    Raises:
+        DataError: these are no paths; `got` and `expected` say what they are, and should be.
+    """
+    paths = [given] if isinstance(given, str | PathLike) else [] if given is None else list(given)
+    if not all(isinstance(each, str | PathLike) for each in paths):
+        raise DataError(got, expected=expected)
+    return [each if isinstance(each, str) else Path(each) for each in paths]
 
 
 def name_of(sources: Sequence[str | Path]) -> str:

@@ -21,12 +21,13 @@ from recurra.data.tables import (
     EXPECTED,
     Table,
     check_names,
+    named,
     no_rows,
     parquet_frame,
     read_table,
     table_of,
 )
-from recurra.errors import DataError, OptionError, did_you_mean
+from recurra.errors import DataError, did_you_mean
 
 _NEWLINE: Final = 10
 _RETURN: Final = 13
@@ -54,12 +55,6 @@ class Frame:
         """The names of the columns, in order."""
         return list(self.columns)
 
-    def like(self, name: str) -> str | None:
-        """The column that is called so; the case matters only where several differ by it alone."""
-        if name in self.columns:
-            return name
-        return next((each for each in self.columns if each.lower() == name.lower()), None)
-
     def pick(self, name: str, what: str) -> str:
         """The column called `name`; `what` is the option that names it.
 
@@ -67,13 +62,7 @@ class Frame:
             OptionError: there is none.
             DataError: it holds more than plain values.
         """
-        found = self.like(name)
-        if found is None:
-            raise OptionError(
-                f"--{what} {name}: {self.name} has no such column",
-                expected=f"one of its columns: {', '.join(map(repr, self.columns))}",
-                fix=did_you_mean(name, self.names) or f"--{what} followed by one of them",
-            )
+        found = named(self.columns, name, what, self.name)
         column = self.columns[found]
         if column.kind == "other" and what != "time":  # which says what it wants
             raise DataError(

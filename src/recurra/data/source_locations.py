@@ -24,6 +24,25 @@ class Places(Sequence[str]):
 
     parts: tuple[tuple[str, str, Sequence[int]], ...]
 
+    @property
+    def sources(self) -> list[tuple[str, str, int]]:
+        """The name, the unit and the count of each part, which `of_sources` takes."""
+        return [(name, unit, len(numbers)) for name, unit, numbers in self.parts]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of all parts."""
+        return [int(each) for _, _, numbers in self.parts for each in numbers]
+
+    @classmethod
+    def of_sources(cls, sources: Iterable[tuple[str, str, int]], numbers: Sequence[int]) -> Places:
+        """The places whose `sources` and `numbers` these are."""
+        parts, begins = [], 0
+        for name, unit, count in sources:
+            parts.append((name, unit, numbers[begins : begins + count]))
+            begins += count
+        return cls(tuple(parts))
+
     @cached_property
     def _starts(self) -> list[int]:
         return [0, *accumulate(len(numbers) for _, _, numbers in self.parts)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError, OptionError, counted
+
+SELECT: Final = Fraction(1, 20)
+TEST: Final = Fraction(1, 10)
+"""The shares of a text that choose (early stopping, settings) and report."""
 
 
 @final
@@ -23,71 +26,44 @@ class Split:
     select: range
     test: range
 
+    @classmethod
+    def at(cls, first: int, second: int, n: int) -> Split:
+        """The parts of n items that end before `first`, before `second`, and at the end."""
+        return cls(range(first), range(first, second), range(second, n))
 
-def contiguous(
-    n: int,
-    *,
-    select: float = 0.05,
-    test: float = 0.10,
-    least: int = 2,
-    name: str = "the text",
-    unit: str = "characters",
-) -> Split:
-    """Cut 0..n-1: the last `test` share reports, the `select` share before it chooses.
+
+def contiguous(n: int, *, name: str = "the text") -> Split:
+    """Cut n characters: the last tenth reports, the twentieth before it chooses.
 
     Args:
-        n: how many items there are, in `unit`.
-        select: the share of the whole that chooses (early stopping, settings).
-        test: the share of the whole that reports.
-        least: how many items each part must have.
+        n: how many there are.
         name: what is cut, for messages.
-        unit: what is counted, for messages; plural, ending in s.
 
     Raises:
-        OptionError: a share is not between 0 and 1, or nothing is left to train on.
-        DataError: there are too few items.
+        DataError: there are too few for two in each part.
     """
-    for option, share in (("select", select), ("test", test)):
-        if not 0 < share < 1:
-            raise OptionError(
-                f"{option} = {share}", expected="a share of the whole, between 0 and 1"
-            )
-    # Through their decimals, so that 0.1 is a tenth and 1,115,394 characters give 111,540.
-    chosen, reported = Fraction(str(float(select))), Fraction(str(float(test)))
-    if chosen + reported >= 1:
-        raise OptionError(
-            f"select = {select} and test = {test} leave nothing to train on",
-            expected="shares whose sum is below 1",
-        )
     if n <= 0:
-        raise DataError(f"{name} is empty", expected=f"a number of {unit}")
-    split = _cut(n, chosen, reported)
-    if _smallest(split) < least:
+        raise DataError(f"{name} is empty", expected="a number of characters")
+    split = Split.at(int(n * (1 - SELECT - TEST)), int(n * (1 - TEST)), n)
+    if min(len(split.train), len(split.select), len(split.test)) < 2:
         # Where a part's share is a whole number of items, rounding cannot take one from it.
-        needed = math.ceil(least / min(chosen, reported, 1 - chosen - reported))
-        have = f"one {unit.removesuffix('s')}" if n == 1 else f"{n:,} {unit}"
         raise DataError(
-            f"{name} has {have}: too few to train, choose and test on",
-            expected=f"at least {needed:,} {unit}; a model learns little from fewer than 100,000",
+            f"{name} has {'one character' if n == 1 else f'{n:,} characters'}: too few to train, "
+            "choose and test on",
+            expected=f"at least {2 / SELECT} characters; a model learns little "
+            "from fewer than 100,000",
             fix="give more text: several files or a folder",
         )
     return split
 
 
-def apart(
-    starts: Sequence[int],
-    n: int,
-    *,
-    select: float = 0.05,
-    test: float = 0.10,
-    name: str = "the text",
-) -> Split:
-    """As `contiguous`, cut at the documents' beginnings that are nearest to the shares.
+def apart(starts: Sequence[int], n: int, *, name: str = "the text") -> Split:
+    """As `contiguous`, cut at the documents' beginnings that are nearest to its shares.
 
     Args:
         starts: where documents begin, ascending, 0 first; the last one ends at n.
         n: how long they are in all.
-        select, test, name: as in `contiguous`; each part has a document at least.
+        name: what is cut, for messages; each part has a document at least.
 
     Raises:
         DataError: there are fewer than three documents.
@@ -99,19 +75,10 @@ def apart(
             expected="at least three files, each a document, where they are kept apart",
             fix="give more files, or leave --reset-at-documents out",
         )
-    second = min(starts[2:], key=lambda start: abs(start - n * (1 - test)))
+    second = min(starts[2:], key=lambda start: abs(start - n * float(1 - TEST)))
     before = [start for start in starts[1:] if start < second]
-    first = min(before, key=lambda start: abs(start - n * (1 - select - test)))
-    return Split(range(first), range(first, second), range(second, n))
-
-
-def _cut(n: int, select: Fraction, test: Fraction) -> Split:
-    first, second = int(n * (1 - select - test)), int(n * (1 - test))
-    return Split(range(first), range(first, second), range(second, n))
-
-
-def _smallest(split: Split) -> int:
-    return min(len(split.train), len(split.select), len(split.test))
+    first = min(before, key=lambda start: abs(start - n * float(1 - SELECT - TEST)))
+    return Split.at(first, second, n)
 
 
 Rows = NDArray[np.int64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
@@ -55,35 +55,26 @@ class Table:
             OptionError: there is no column `name`.
             DataError: none of the likely columns exists.
         """
-        listed = ", ".join(map(repr, self.columns))
         if name is not None:
-            found = self._like(name)
-            if found is None:
-                near = did_you_mean(name, self.columns)
-                raise OptionError(
-                    f"--{what} {name}: {self.name} has no such column",
-                    expected=f"one of its columns: {listed}",
-                    fix=near or f"--{what} followed by one of them",
-                )
-            return found
+            return named(self.columns, name, what, self.name)
         for each in likely:
-            found = self._like(each)
+            found = like(self.columns, each)
             if found is not None:
                 return found
         raise DataError(
-            f"{self.name}: which column is the {what}? It has {listed}",
+            f"{self.name}: which column is the {what}? It has {', '.join(map(repr, self.columns))}",
             expected=f"a column called {', '.join(likely[:4])} ...",
             fix=f"name it: --{what} COLUMN",
         )
 
-    def column(self, name: str | None, what: str, likely: Sequence[str] = ()) -> list[str]:
+    def column(self, name: str, what: str) -> list[str]:
         """The values of the column that `pick` finds, none of them missing.
 
         Raises:
-            OptionError: as `pick`.
-            DataError: as `pick`, and where a row has no value there, or one that is not plain.
+            OptionError: there is no such column.
+            DataError: a row has no value there, or one that is not plain.
         """
-        found = self.pick(name, what, likely)
+        found = self.pick(name, what)
         if found in self.nested:
             raise DataError(
                 f"{self.where(self.nested[found])}: column {found!r} holds a list, an object or "
@@ -102,10 +93,36 @@ class Table:
             )
         return values  # type: ignore[return-value]
 
-    def _like(self, name: str) -> str | None:
-        if name in self.columns:
-            return name
-        return next((each for each in self.columns if each.lower() == name.lower()), None)
+
+def like(columns: Iterable[str], name: str) -> str | None:
+    """The column that is called so; the case matters only where several differ by it alone."""
+    columns = list(columns)
+    if name in columns:
+        return name
+    return next((each for each in columns if each.lower() == name.lower()), None)
+
+
+def named(columns: Iterable[str], name: str, what: str, table: str) -> str:
+    """The column that was asked for by `name`, as `like` finds it.
+
+    Args:
+        columns: what the columns of the table are called.
+        name: the column that was asked for.
+        what: the option that names it: "label".
+        table: what the table is called.
+
+    Raises:
+        OptionError: there is none.
+    """
+    columns = list(columns)
+    found = like(columns, name)
+    if found is None:
+        raise OptionError(
+            f"--{what} {name}: {table} has no such column",
+            expected=f"one of its columns: {', '.join(map(repr, columns))}",
+            fix=did_you_mean(name, columns) or f"--{what} followed by one of them",
+        )
+    return found
 
 
 def read_table(path: Path) -> Table:

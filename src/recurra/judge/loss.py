@@ -22,16 +22,3 @@ class LossSum:
     def mean(self) -> float:
         """Nats a prediction; not a number where nothing was counted."""
         return self.total / self.count if self.count else math.nan
-
-    @property
-    def bits(self) -> float:
-        """Bits a prediction."""
-        return self.mean / math.log(2)
-
-    @property
-    def perplexity(self) -> float:
-        """exp of the mean; infinite where that is too large for a float."""
-        try:
-            return math.exp(self.mean)
-        except OverflowError:
-            return math.inf

@@ -68,9 +68,7 @@ class Architecture:
     def __post_init__(self) -> None:
         check_sizes(self)
         if self.reading not in READINGS:
-            raise OptionError(
-                f"--reading {self.reading}", expected=f"one of {', '.join(READINGS)}"
-            )
+            raise OptionError(f"--reading {self.reading}", expected=f"one of {', '.join(READINGS)}")
         if self.reading != "grid" and self.hidden % 2:
             raise OptionError(
                 f"--hidden {self.hidden}", expected="an even number: a half for each direction"

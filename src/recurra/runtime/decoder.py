@@ -83,9 +83,7 @@ class Reading:
 
     def select(self, rows: Ids) -> Reading:
         """The sources named by indices (K,), which may repeat."""
-        return Reading(
-            self.values[rows], self.keys[rows], self.again[rows], self.vector[rows]
-        )
+        return Reading(self.values[rows], self.keys[rows], self.again[rows], self.vector[rows])
 
 
 @final

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from abc import ABC
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from recurra.bundle import Run
+from recurra.data.source_locations import Places
 from recurra.errors import DataError, InputError
 
 
-class Readable(Protocol):
+class TrainingData(Protocol):
+    """What a task trains on, read and checked."""
+
+    @property
+    def read_files(self) -> Sequence[Path]:
+        """The files that it came from."""
+        ...
+
+    def summary(self) -> str:
+        """What it is, in a line or two."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's configuration says of it."""
+        ...
+
+
+class Readable(TrainingData, Protocol):
     """Data that can be compared with what a run's configuration says of them."""
 
     @property
     def files(self) -> Sequence[Path]:
         """The files that what trains came from; none where it came from Python."""
-        ...
-
-    @property
-    def read_files(self) -> Sequence[Path]:
-        """All files that were read."""
         ...
 
     @property
@@ -34,12 +49,28 @@ class Readable(Protocol):
         """Of all that is in them."""
         ...
 
-    def facts(self) -> dict[str, Any]:
-        """What a run's configuration says of them."""
-        ...
-
 
 Data = TypeVar("Data", bound=Readable)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded(ABC, Generic[Data]):
+    """Data as a network reads them; final classes add what their task's data are encoded to."""
+
+    data: Data
+
+    @property
+    def read_files(self) -> Sequence[Path]:
+        """The files that they came from."""
+        return self.data.read_files
+
+    def summary(self) -> str:
+        """What they are, in a line."""
+        return self.data.summary()
+
+    def facts(self) -> dict[str, Any]:
+        """What they are, and how they were split."""
+        return self.data.facts()
 
 
 @final
@@ -114,3 +145,29 @@ class Input(Generic[Data]):
     @staticmethod
     def _same(data: Readable, facts: dict[str, Any]) -> bool:
         return (data.digest, data.origin) == (facts["sha256"], facts["origin"])
+
+
+# -- a copy of rows ------------------------------------------------------------------------------
+
+ROWS: Final = "checkpoint/input.jsonl"
+"""The copy of data that are rows of text."""
+
+
+def write_rows(run: Run, where: Places, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write a copy as JSON lines, a row each; the first says where the rows stood."""
+    columns = {**columns, "at": where.numbers}
+    rows = zip(*columns.values(), strict=True)
+    lines = [{"places": where.sources}, *(dict(zip(columns, row, strict=True)) for row in rows)]
+    run.write_text(ROWS, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines))
+
+
+def read_rows(run: Run) -> tuple[list[dict[str, Any]], Places]:
+    """The rows of a copy, and where they stood.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    content = run.read_text(ROWS)
+    with run.intact(ROWS):
+        first, *rows = [json.loads(line) for line in content.split("\n") if line]
+        return rows, Places.of_sources(first["places"], [int(row["at"]) for row in rows])

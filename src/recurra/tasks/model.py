@@ -85,8 +85,12 @@ class Model(ABC, Generic[Options, Net]):
         return found
 
     @abstractmethod
-    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
-        """Read what the run holds to be used with the network, and check that it fits."""
+    def load_parts(self, run: Run) -> None:
+        """Read what a run holds to be used with the network, and check that it fits.
+
+        Raises:
+            BundleError: something is missing or damaged, or does not fit.
+        """
 
     # -- training ----------------------------------------------------------------------------
 
@@ -164,18 +168,15 @@ class Model(ABC, Generic[Options, Net]):
         run = Run.open(path, task=cls.task.name)
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
-        model._stand_on(run, weights)
+        model.stand_on(run, weights)
         return model
 
-    def _stand_on(self, run: Run, weights: str) -> None:
-        """Take the weights of a finished or interrupted run, and all that is used with them."""
-        self._adopt(run, weights)
-        with run.intact(CONFIG):
-            inference = run.config()["inference"]
-        self._load_parts(run, inference)
+    def stand_on(self, run: Run, weights: str = "float32") -> None:
+        """Take the weights of a finished or interrupted run, and all that is used with them.
 
-    def _adopt(self, run: Run, weights: str = "float32") -> None:
-        """Stand on a run with its weights."""
+        Raises:
+            BundleError: something is missing or damaged, or does not fit.
+        """
         arrays, _ = run.read_arrays(WEIGHTS)
         with run.intact(CONFIG):
             inference = run.config()["inference"]
@@ -191,6 +192,7 @@ class Model(ABC, Generic[Options, Net]):
             with run.intact(CONFIG):  # sizes that make no sense
                 raise
         self._run, self._weights = run, weights
+        self.load_parts(run)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Copy the run to a folder of its own.
@@ -245,7 +247,7 @@ class Model(ABC, Generic[Options, Net]):
         files = None if self._run is None else self._run.files()
         return _copied, (type(self), self.get_params(), files, self._weights)
 
-    def _in_temporary_run(self) -> Path:
+    def temporary_folder(self) -> Path:
         """A folder that is gone when the model is."""
         import shutil
         import tempfile
@@ -295,8 +297,8 @@ def _copied(
     """A model as `__reduce_ex__` took it apart, on a run of its own."""
     model = kind(**options)
     if files is not None:
-        run = Run.create(model._in_temporary_run())
+        run = Run.create(model.temporary_folder())
         for name, content in files.items():
             run.write_bytes(name, content)
-        model._stand_on(run, weights)
+        model.stand_on(run, weights)
     return model

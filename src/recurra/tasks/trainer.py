@@ -19,9 +19,10 @@ from recurra.bundle import CHECKPOINT, CONFIG, FORMAT, REPORT, WEIGHTS, Run
 from recurra.errors import BundleError, DataError, TrainingError
 from recurra.networks.network import Network
 from recurra.runtime.certificate import CERTIFICATE, Certificate
+from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.stored_baselines import BASELINES
-from recurra.tasks.training import Training, TrainingData
+from recurra.tasks.training import Training
 from recurra.training import processes, session
 from recurra.training.loop import Callback, Settings, seeded, train
 from recurra.training.optimiser import Rates
@@ -72,7 +73,7 @@ def fit(
     plan = processes.first(lambda: plan)
     with seeded(options.seed, FIRST_WEIGHTS):
         network = training.build(plan.architecture).to(device)
-    place = out or processes.first(model._in_temporary_run)
+    place = out or processes.first(model.temporary_folder)
     run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=data.read_files))
     try:
         callback.says(data.summary())
@@ -82,7 +83,6 @@ def fit(
         config = _configuration(model, training, data, plan, precision, device)
         processes.first(lambda: run.write_json(CONFIG, config))
         processes.first(lambda: training.prepare(run, data, options, callback))
-        model._load_parts(run, config["inference"])
         _trained(model, training, run, data, network, precision, callback, clock, new=True)
     except BaseException:
         if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
@@ -166,8 +166,6 @@ def resume(
     device = session.device_of(name)
     with seeded(0, 0), run.intact(CONFIG):
         network = training.build(config["inference"]["architecture"]).to(device)
-    # What is missing or damaged is told now, not when hours of training have passed.
-    model._load_parts(run, config["inference"])
     run.check(BASELINES, *([WEIGHTS] if run.history() else []))
     _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
 
@@ -199,6 +197,8 @@ def _trained(
     *,
     new: bool,
 ) -> None:
+    # What is missing or damaged is told now, not when hours of training have passed.
+    model.load_parts(run)
     options, settings = model.options, run.config()["training"]
     training_task = training.training_task(network, data, settings)
     how = Settings(
@@ -224,7 +224,7 @@ def _trained(
         progress = train(training_task, network, None, how, precision, run, callback, clock)
     if not progress.reason:
         raise KeyboardInterrupt
-    model._adopt(run)
+    model.stand_on(run)
     best = training.load(run).to(next(network.parameters()).device)
     facts = session.facts(progress, progress.step / training_task.steps_an_epoch, settings)
     processes.first(lambda: training.judge(model, best, data, facts))

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Generic, TypeVar, final
 
 import torch
 
 from recurra.bundle import CONFIG, WEIGHTS, Run
 from recurra.errors import BundleError
 from recurra.networks.network import Network
+from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.training.budget import TrainingOptions
 from recurra.training.loop import Callback, TrainingTask, seeded
 from recurra.training.precision import Precision
 from recurra.training.time_budget import step_seconds
-
-
-class TrainingData(Protocol):
-    """What a task trains on, read and checked."""
-
-    @property
-    def read_files(self) -> Sequence[Path]:
-        """The files that it came from."""
-        ...
-
-    def summary(self) -> str:
-        """What it is, in a line or two."""
-        ...
-
-    def facts(self) -> dict[str, Any]:
-        """What the run's configuration says of it."""
-        ...
-
 
 Options = TypeVar("Options", bound=TrainingOptions)
 Data = TypeVar("Data", bound=TrainingData)

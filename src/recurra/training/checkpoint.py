@@ -82,7 +82,7 @@ def write(
 def read(
     run: Run, network: nn.Module, optimisers: Sequence[torch.optim.Optimizer]
 ) -> tuple[Progress, dict[str, Tensor]]:
-    """Put the weights and the optimisers' state back; returns the progress and the carry.
+    """Put the weights and the optimisers' state back; returns the progress and the training state.
 
     Raises:
         BundleError: there is no checkpoint, or it does not fit the network.

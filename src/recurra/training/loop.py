@@ -57,8 +57,8 @@ class Loss(Generic[TrainState]):
 class TrainingTask(Protocol[TrainState]):
     """What a task gives to the loop.
 
-    A carry is a value: where the data stand and which state goes on from step to step. What is
-    random follows from (seed, step) or from the carry.
+    A training state is a value: where in the data the next batch begins, and which recurrent state
+    goes on from step to step. All that is random follows from (seed, step) or from that value.
     """
 
     unit: str
@@ -76,7 +76,7 @@ class TrainingTask(Protocol[TrainState]):
         """Steps beyond which more time would not help."""
 
     def first(self) -> TrainState:
-        """The carry of step 0."""
+        """The training state before step 0."""
 
     def loss(self, network: nn.Module, train_state: TrainState) -> Loss[TrainState]:
         """The loss of the next batch."""
@@ -94,16 +94,16 @@ class TrainingTask(Protocol[TrainState]):
         """
 
     def finish(self, train_state: TrainState) -> TrainState:
-        """The carry with which the selection part, having chosen, is read for training too.
+        """The training state from which the selection part, having chosen, is trained on too.
 
-        The same one where it never is.
+        The same one where that part never is.
         """
 
     def pack(self, train_state: TrainState) -> Mapping[str, Tensor]:
-        """The carry as named arrays."""
+        """The training state as named arrays."""
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
-        """The carry that `pack` took apart."""
+        """The training state that `pack` took apart."""
 
 
 class Callback(Protocol):
@@ -128,7 +128,7 @@ class Callback(Protocol):
 @final
 @dataclass(frozen=True)
 class Settings:
-    """How a training goes about it.
+    """What a training keeps to beside its plan.
 
     Args:
         seed: everything random follows from it.
@@ -136,10 +136,10 @@ class Settings:
         clip: the norm that gradients are cut down to.
         warm_up: the share of the steps over which the rates rise.
         patience: reports without a better selection loss after which the training ends.
-        finish: the share of the steps, at the end, that read the selection part as well. By then
-            it has chosen: what it says of weights trained on it is no longer asked. A task that
-            goes on with the train state it had trains on nothing more; its last weights are kept.
-        back: whether what finishes are the best weights so far, where two reports were worse.
+        finish: the share of the steps, at the end, in which the selection part chooses no more: it
+            is trained on, unless the task's `finish` changes nothing. The last weights are kept.
+        back: whether these steps begin from the best weights, where the last two reports or more
+            were worse than an earlier one.
     """
 
     seed: int = 0

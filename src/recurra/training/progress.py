@@ -1,4 +1,4 @@
-"""How a training shows itself: a live bar on a terminal, plain lines elsewhere, or nothing."""
+"""How a training is shown: a live bar on a terminal, plain lines elsewhere, or nothing."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def _step(
     precision: Precision,
     number: int,
 ) -> TrainState:
-    """One step as the loop takes it; returns the carry after it."""
+    """One step as the loop takes it; returns the training state after it."""
     with seeded(0, number), precision(next(network.parameters()).device):
         loss = training_task.loss(network, train_state)
     loss.backward()

@@ -12,6 +12,7 @@ import pytest
 
 from recurra.bundle import Run
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
+from recurra.tasks.input import ROWS
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.data import (
     INPUT,
@@ -20,6 +21,7 @@ from recurra.tasks.labels.data import (
     from_python,
     read,
 )
+from recurra.tasks.labels.from_memory import as_given
 from recurra.tasks.labels.options import LabelOptions
 
 
@@ -94,8 +96,8 @@ def test_python_values() -> None:
     X = [f"text {n}" for n in range(50)]
     data = from_python(X, [n % 2 == 0 for n in range(50)], [n // 5 for n in range(50)], seed=2)
     assert data.classes == ("False", "True")
-    assert data.given_classes.tolist() == [False, True]
-    assert data.given_classes[data.targets(np.array([0, 1]))].tolist() == [True, False]
+    assert as_given(data.classes, data.label_type).tolist() == [False, True]
+    assert data.targets(np.array([0, 1])).tolist() == [1, 0]
     assert len({row // 5 for row in data.test.tolist()}) == 1
     assert len(from_python(X, [n % 3 for n in range(50)], test=0).test) == 0
     assert data.examples.where[7] == "X[7]"
@@ -175,9 +177,9 @@ def test_python_values_are_kept(tmp_path: Path, kind: str) -> None:
     assert INPUT.is_kept(run)
     again = INPUT.read_again(run, facts)
     assert same(again, data)
-    assert again.given_classes.tolist() == [0, 1]
+    assert as_given(again.classes, again.label_type).tolist() == [0, 1]
     # A copy that is damaged, or another one, is told.
-    file = run.path / (stored.NUMBERS if kind == "numbers" else stored.TEXTS)
+    file = run.path / (stored.NUMBERS if kind == "numbers" else ROWS)
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises((BundleError, DataError)):

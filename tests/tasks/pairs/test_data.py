@@ -15,13 +15,12 @@ import pytest
 
 from recurra.bundle import Run
 from recurra.errors import BundleError, DataError, MissingExtra, OptionError
-from recurra.tasks.pairs import stored
+from recurra.tasks.input import ROWS
 from recurra.tasks.pairs.data import (
     INPUT,
     PairData,
     from_python,
     given,
-    listed,
     pairs_to_judge,
     read,
 )
@@ -159,12 +158,7 @@ def test_python_values_that_are_no_pairs(X: Any, y: Any, says: str) -> None:
     assert error.value.exit_code == 2
 
 
-def test_files_and_values_are_told_apart(tmp_path: Path) -> None:
-    assert listed(None) == []
-    assert listed("a") == ["a"]
-    assert listed(["a", Path("b")]) == ["a", Path("b")]
-    with pytest.raises(DataError, match="sources without targets"):
-        listed([("a", "b")])
+def test_the_share_that_reports_is_a_share() -> None:
     with pytest.raises(OptionError, match="share of the whole"):
         from_python(VALUES, test=1.0)
 
@@ -271,21 +265,23 @@ def test_files_are_read_again(tmp_path: Path) -> None:
 
 def test_values_are_kept(tmp_path: Path) -> None:
     odd = [*VALUES, ("a\u2028b\n\tc", "\x00 🙂"), ("ends ", " begins")]
-    held = table(tmp_path / "a.tsv", 12)
-    for number, data in enumerate((from_python(odd), from_python(odd, test_files=[held]))):
+    held, other = table(tmp_path / "a.tsv", 12), table(tmp_path / "b.tsv", 20, 50)
+    parts = from_python(odd, test_files=[held], valid_files=[other])
+    for number, data in enumerate((from_python(odd), parts)):
         run, facts = begun(tmp_path / str(number), data)
         assert INPUT.is_kept(run)
         again = INPUT.read_again(run, facts)
         assert same(again, data)
         assert again.pairs.sources == data.pairs.sources
-    (run.path / stored.PAIRS).unlink()
+        assert list(again.pairs.where) == list(data.pairs.where)
+    (run.path / ROWS).unlink()
     with pytest.raises(DataError, match="copy of the data is gone"):
         INPUT.read_again(run, facts)
 
 
 def test_a_damaged_copy_is_told(tmp_path: Path) -> None:
     run, facts = begun(tmp_path, from_python(VALUES))
-    path = run.path / stored.PAIRS
+    path = run.path / ROWS
     whole = path.read_text()
     for content in ("", "{}\n", whole[:200], whole.replace('"source"', '"sauce"')):
         path.write_text(content)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recurra.bundle import CONFIG, FORMAT, INPUT, Run
 from recurra.codecs.characters import Characters
 from recurra.codecs.tokenizer import UNKNOWN
-from recurra.data.files import TextSource, embedded_text
+from recurra.data.files import TextSource, embedded_text, listed
 from recurra.errors import DataError
 from recurra.tasks.text import data, stored
 from recurra.tasks.text.data import TextData
@@ -76,10 +76,10 @@ def test_a_text_of_one_character_is_an_error() -> None:
 
 def test_no_source_is_the_embedded_text() -> None:
     assert data.read([]).source == embedded_text()
-    assert data.listed(None) == []
-    assert data.listed("a.txt") == ["a.txt"]
-    assert data.listed(Path("a")) == [Path("a")]
-    assert data.listed(["a", Path("b")]) == ["a", Path("b")]
+    assert listed(None) == []
+    assert listed("a.txt") == ["a.txt"]
+    assert listed(Path("a")) == [Path("a")]
+    assert listed(["a", Path("b")]) == ["a", Path("b")]
 
 
 # -- reading again ------------------------------------------------------------------------------

@@ -140,9 +140,7 @@ class CaptionTrainingTask(Epochs):
         return found
 
 
-def nats_of(
-    network: CaptionNetwork, x: Tensor, sizes: Tensor, texts: Ragged
-) -> tuple[Tensor, int]:
+def nats_of(network: CaptionNetwork, x: Tensor, sizes: Tensor, texts: Ragged) -> tuple[Tensor, int]:
     """What texts (K rows from BEGIN to END) cost given their pictures, and of how many pieces.
 
     Pieces and ends, so that readings can be compared: with CTC an end is not said, but counted.

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -19,6 +18,7 @@ from recurra.errors import OptionError
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime import labels as runtime
 from recurra.runtime.labels import Architecture
+from recurra.tasks.input import Encoded
 from recurra.tasks.labels import classify
 from recurra.tasks.labels.evaluate import Held
 from recurra.tasks.labels.options import LabelOptions
@@ -74,10 +74,9 @@ NUMBERS: Final = Size(96, 1, 0, "max+mean", 0.3, 32, 2500, 12, Rates(0.02, 2e-3)
 
 @final
 @dataclass(frozen=True, eq=False)
-class EncodedDataset:
+class EncodedDataset(Encoded[LabelData]):
     """The data of a training, and their encoded form."""
 
-    data: LabelData
     encoder: Encoder
     inputs: Inputs
 
@@ -91,19 +90,6 @@ class EncodedDataset:
             tokens = "characters:4" if short else "words"
         encoder = Encoder.learn(examples.kind, inputs, tokens)
         return cls(data, encoder, encoder.encode(examples.inputs))
-
-    @property
-    def read_files(self) -> tuple[Path, ...]:
-        """The files that it came from."""
-        return self.data.read_files
-
-    def summary(self) -> str:
-        """What it is, in a line."""
-        return self.data.summary()
-
-    def facts(self) -> dict[str, Any]:
-        """What the examples are, and how they were split."""
-        return self.data.facts()
 
     @cached_property
     def targets(self) -> Examples:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +12,10 @@ import numpy as np
 
 from recurra.bundle import Run
 from recurra.codecs.sequence_encoder import Kind
-from recurra.data.files import given_once, name_of
+from recurra.data.files import given_once, listed, name_of
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, MissingExtra
-from recurra.tasks.input import Input
+from recurra.tasks.input import ROWS, Input
 from recurra.tasks.labels import stored
 from recurra.tasks.labels.examples import Examples, numbers
 from recurra.tasks.labels.from_files import Reading, examples_of
@@ -31,8 +30,8 @@ __all__ = [
     "LabelData",
     "digits",
     "examples_to_judge",
+    "files_of",
     "from_python",
-    "listed",
     "read",
 ]
 
@@ -72,16 +71,13 @@ def from_python(
     return cut(name, examples, origin, label_type=label_type)
 
 
-def listed(X: Any) -> list[str | Path]:
-    """One file or several as a list; none for None.
+def files_of(X: Any) -> list[str | Path]:
+    """The files that X names where there is no y; none for None.
 
     Raises:
-        DataError: these are no paths: inputs without labels.
+        DataError: X names none.
     """
-    given = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
-    if not all(isinstance(each, str | PathLike) for each in given):
-        raise DataError("inputs without labels", expected="X and y, or files that hold both")
-    return [each if isinstance(each, str) else Path(each) for each in given]
+    return listed(X, "inputs without labels", "X and y, or files that hold both")
 
 
 def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, str]:
@@ -96,7 +92,7 @@ def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, 
     """
     if y is not None:
         return examples_from(X, y)[0], "given"
-    sources = listed(X)
+    sources = files_of(X)
     found = examples_of(sources, _reading(options), groups_needed=False)
     return found.examples, name_of(sources)
 
@@ -180,7 +176,7 @@ def _from_files(facts: dict[str, Any]) -> LabelData:
 
 
 INPUT: Final = Input(
-    copies=(stored.TEXTS, stored.NUMBERS),
+    copies=(ROWS, stored.NUMBERS),
     write=lambda run, data: stored.write(run, data.examples),
     from_copy=_from_copy,
     from_files=_from_files,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -78,8 +78,10 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         """
         return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callback)
 
-    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+    def load_parts(self, run: Run) -> None:
+        """Read the classes, the encoder and the temperature; see `Model.load_parts`."""
         with run.intact(CONFIG):
+            inference = run.config()["inference"]
             sizes = Architecture(**inference["architecture"])
             classes = [str(each) for each in inference["classes"]]
             kind, self._label_type = inference["kind"], inference["label_type"]

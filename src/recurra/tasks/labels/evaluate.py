@@ -13,7 +13,7 @@ from recurra.codecs.sequence_encoder import Inputs
 from recurra.errors import DataError
 from recurra.judge import probability_calibration
 from recurra.judge.bootstrap import Interval
-from recurra.judge.verdict import Verdict, verdict
+from recurra.judge.verdict import verdict
 from recurra.runtime.labels import LabelNetwork
 from recurra.tasks.labels import classify, mistakes
 from recurra.tasks.labels.baselines import Baseline
@@ -116,7 +116,7 @@ def judge(
             {"name": each.name, "note": each.note} | figures(truth, each.predicted)
             for each in baselines
         ],
-        "verdict": plain(against(truth, predicted, baselines, truth.metric)),
+        "verdict": against(truth, predicted, baselines, truth.metric),
         "macro_verdict": None,
         "calibration": calibrated,
         "classes": mistakes.by_class(truth, predicted),
@@ -124,7 +124,7 @@ def judge(
         "wrong": mistakes.wrong(truth, predicted, of_true, of_said),
     }
     if truth.metric == "accuracy" and len(truth.classes) > 2:
-        found["macro_verdict"] = plain(against(truth, predicted, baselines, "macro_f1"))
+        found["macro_verdict"] = against(truth, predicted, baselines, "macro_f1")
     return found
 
 
@@ -138,7 +138,7 @@ def figures(truth: Targets, predicted: Numbers) -> dict[str, Any]:
 
 def against(
     truth: Targets, predicted: Numbers, baselines: Sequence[Baseline], metric: Metric
-) -> Verdict | None:
+) -> dict[str, Any] | None:
     """The verdict against the baseline that is best by a metric; None where there is none."""
     best = strongest(truth, baselines, metric)
     if best is None:
@@ -150,17 +150,12 @@ def against(
         name=best.name,
         unit=f"points of {NAMES[metric]}",
         higher_is_better=True,
-    )
+    ).to_json()
 
 
 def strongest(truth: Targets, baselines: Sequence[Baseline], metric: Metric) -> Baseline | None:
     """The baseline that is best by a metric, the first of equals."""
     return max(baselines, key=lambda each: truth.exact(metric, each.predicted), default=None)
-
-
-def plain(found: Verdict | None) -> dict[str, Any] | None:
-    """A verdict as plain values."""
-    return None if found is None else found.to_json()
 
 
 def _points(share: Interval) -> Interval:

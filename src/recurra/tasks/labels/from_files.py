@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -153,10 +154,7 @@ def _suits(reading: Reading, form: str) -> None:
 
 
 def _joined(one: Found, other: Found) -> Found:
-    counts = {
-        key: one.counts.get(key, 0) + other.counts.get(key, 0)
-        for key in {**one.counts, **other.counts}
-    }
+    counts = Counter(one.counts) + Counter(other.counts)
     return Found(
         one.examples.followed_by(other.examples), one.files + other.files, counts, one.columns
     )

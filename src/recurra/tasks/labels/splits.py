@@ -16,7 +16,7 @@ from recurra.data.files import name_of
 from recurra.data.splits import ALWAYS, Rows, grouped, joined, numbered
 from recurra.errors import DataError, counted
 from recurra.tasks.labels.examples import Examples, repeats
-from recurra.tasks.labels.from_memory import LabelType, as_given, in_order
+from recurra.tasks.labels.from_memory import LabelType, in_order
 
 FOLDS: Final = 10
 LEAST: Final = 10  # examples, of all parts together
@@ -54,11 +54,6 @@ class LabelData:
     def class_numbers(self) -> dict[str, int]:
         """The number of each class."""
         return {label: number for number, label in enumerate(self.classes)}
-
-    @cached_property
-    def given_classes(self) -> NDArray[Any]:
-        """The classes as they were given: whole numbers where y held such."""
-        return as_given(self.classes, self.label_type)
 
     @cached_property
     def _targets(self) -> Rows:

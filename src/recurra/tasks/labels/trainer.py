@@ -29,7 +29,7 @@ from recurra.training.loop import Callback
 def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> EncodedDataset:
     X, y = given["X"], given["y"]
     if y is None:
-        read = data.read(data.listed(X), options)
+        read = data.read(data.files_of(X), options)
     else:
         read = data.from_python(X, y, given["groups"], seed=options.seed)
     return EncodedDataset.of(read, options.tokens)
@@ -74,7 +74,7 @@ def _judge(
         said = answers.predicted
         run.write_json(report.ATTRIBUTION, recorded(network, dataset.encoder, inputs, read, said))
     report.write(run, read, answers, held, temperature, network.summary(), facts)
-    model._load_parts(run, run.config()["inference"])
+    model.load_parts(run)
 
 
 TRAINING: Final = Training(

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from recurra.errors import DataError, OptionError, did_you_mean
+from recurra.data import tables
+from recurra.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from recurra.tasks.pairs.from_files import Reading
@@ -44,7 +45,7 @@ def named(header: Sequence[str], reading: Reading) -> bool:
     """Whether a first line holds column names: those asked for, or such that are known."""
     asked = [each for each in (reading.source, reading.target) if each is not None]
     if asked:
-        return all(_like(header, each) is not None for each in asked)
+        return all(tables.like(header, each) is not None for each in asked)
     names = [each.lower() for each in header]
     sure = [each for each in names if len(each) > 1 and each in (*SOURCES, *TARGETS, *_OTHERS)]
     return _known(header) is not None or len(sure) > 1 or all(map(_is_language, names))
@@ -73,7 +74,8 @@ def picked(header: Sequence[str], reading: Reading, name: str) -> tuple[str, str
             expected="a column for the source and one for the target",
         )
     source, target = (
-        _asked(header, side, getattr(reading, side), name) for side in ("source", "target")
+        None if asked is None else tables.named(header, asked, side, name)
+        for side, asked in (("source", reading.source), ("target", reading.target))
     )
     if source is not None and source == target:
         raise OptionError(
@@ -95,29 +97,10 @@ def picked(header: Sequence[str], reading: Reading, name: str) -> tuple[str, str
     return (other, target) if target is not None else (source or "", other)
 
 
-def _asked(header: Sequence[str], side: str, asked: str | None, name: str) -> str | None:
-    if asked is None:
-        return None
-    found = _like(header, asked)
-    if found is None:
-        raise OptionError(
-            f"--{side} {asked}: {name} has no such column",
-            expected="one of its columns: " + ", ".join(map(repr, header)),
-            fix=did_you_mean(asked, header) or f"--{side} followed by one of them",
-        )
-    return found
-
-
-def _like(header: Sequence[str], name: str) -> str | None:
-    if name in header:
-        return name
-    return next((each for each in header if each.lower() == name.lower()), None)
-
-
 def _known(header: Sequence[str]) -> tuple[str, str] | None:
     """Source and target by known names; of two languages the first is the source."""
     found = [
-        next((each for name in known if (each := _like(header, name)) is not None), None)
+        next((each for name in known if (each := tables.like(header, name)) is not None), None)
         for known in (SOURCES, TARGETS)
     ]
     if found[0] is not None and found[1] is not None:
@@ -135,7 +118,7 @@ def _languages(header: Sequence[str]) -> list[str]:
 def _only(free: Sequence[str], known: Sequence[str]) -> str | None:
     """The column of a known name among these, or the only one that is called as a language."""
     for name in known:
-        if (found := _like(free, name)) is not None:
+        if (found := tables.like(free, name)) is not None:
             return found
     languages = [each for each in free if _is_language(each) and each.lower() != "id"]
     return languages[0] if len(languages) == 1 else None

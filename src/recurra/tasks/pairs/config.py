@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, final
 
 import torch
@@ -18,6 +17,7 @@ from recurra.judge.translation import NAMES, deciding, score
 from recurra.networks.pairs import PairNetwork
 from recurra.runtime.pairs import Architecture
 from recurra.search.decoding import SearchOptions
+from recurra.tasks.input import Encoded
 from recurra.tasks.model_plan import Members, ModelPlan, overridden
 from recurra.tasks.pairs.evaluate import ids_of
 from recurra.tasks.pairs.options import PairOptions
@@ -69,10 +69,9 @@ LETTERS: Final = Size(128, 2, 64, 0.1, 0.0, 64, 3000, 12, Rates(0.01, 2e-3))
 
 @final
 @dataclass(frozen=True, eq=False)
-class EncodedDataset:
+class EncodedDataset(Encoded[PairData]):
     """The data of a training, the pieces of both sides, and the encoded pairs."""
 
-    data: PairData
     sources: Tokenizer
     targets: Tokenizer
     sides: Sides
@@ -94,19 +93,6 @@ class EncodedDataset:
             sources = learn(learnt.sources, how, "the sources", flowing=False, most=most)
             targets = learn(learnt.targets, how, "the targets", flowing=False, most=most)
         return cls(data, sources, targets, encoded(sources, targets, data.pairs))
-
-    @property
-    def read_files(self) -> tuple[Path, ...]:
-        """The files that it came from."""
-        return self.data.read_files
-
-    def summary(self) -> str:
-        """What it is, in a line."""
-        return self.data.summary()
-
-    def facts(self) -> dict[str, Any]:
-        """What the pairs are, and how they were split."""
-        return self.data.facts()
 
 
 def encoded(sources: Tokenizer, targets: Tokenizer, pairs: Pairs) -> Sides:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from recurra.bundle import Run
-from recurra.data.files import given_once
+from recurra.data.files import given_once, listed
 from recurra.errors import DataError, OptionError
-from recurra.tasks.input import Input
-from recurra.tasks.pairs import stored
+from recurra.tasks.input import ROWS, Input, read_rows, write_rows
 from recurra.tasks.pairs.dates import dates
 from recurra.tasks.pairs.from_files import Found, Reading, pairs_of
 from recurra.tasks.pairs.from_memory import pairs_from
@@ -25,7 +24,6 @@ __all__ = [
     "Pairs",
     "from_python",
     "given",
-    "listed",
     "pairs_to_judge",
     "read",
 ]
@@ -104,20 +102,6 @@ def from_python(
     pairs, reading = pairs_from(X, y), Reading(reverse=reverse)
     found = Found(name, pairs.reversed if reverse else pairs, ())
     return _with_parts(found, (valid_files, test_files), reading, seed, test)
-
-
-def listed(X: Any) -> list[str | Path]:
-    """One file or several as a list; none for None.
-
-    Raises:
-        DataError: these are no paths.
-    """
-    found = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
-    if not all(isinstance(each, str | PathLike) for each in found):
-        raise DataError(
-            "sources without targets", expected="pairs, sources and targets, or files of pairs"
-        )
-    return [each if isinstance(each, str) else Path(each) for each in found]
 
 
 def pairs_to_judge(X: Any, y: Any, options: PairOptions) -> tuple[Pairs, str]:
@@ -211,10 +195,18 @@ def _part(name: str, files: Sequence[str | Path], reading: Reading) -> Found:
 # -- resuming ------------------------------------------------------------------------------------
 
 
+def _to_copy(run: Run, data: PairData) -> None:
+    pairs = data.pairs
+    write_rows(run, pairs.where, {"source": pairs.sources, "target": pairs.targets})
+
+
 def _from_copy(run: Run, facts: dict[str, Any]) -> PairData:
+    rows, where = read_rows(run)
+    with run.intact(ROWS):
+        sources, targets = (tuple(str(row[side]) for row in rows) for side in ("source", "target"))
     return cut(
         facts["name"],
-        stored.read(run),
+        Pairs(sources, targets, where),
         facts["origin"],
         files=tuple(map(Path, facts["files"])),
         test_files=tuple(map(Path, facts["test_files"])),
@@ -238,8 +230,8 @@ def _default(facts: dict[str, Any]) -> PairData:
 
 
 INPUT: Final = Input(
-    copies=(stored.PAIRS,),
-    write=lambda run, data: stored.write(run, data.pairs),
+    copies=(ROWS,),
+    write=_to_copy,
     from_copy=_from_copy,
     from_files=_from_files,
     default=_default,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
@@ -77,8 +77,10 @@ class PairModel(Model[PairOptions, PairNetwork]):
         """
         return self._fit({"X": X, "y": y}, out, overwrite, callback)
 
-    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+    def load_parts(self, run: Run) -> None:
+        """Read the pieces of both sides and the limits of lengths; see `Model.load_parts`."""
         with run.intact(CONFIG):
+            inference = run.config()["inference"]
             limits = Limits(*(float(inference["limits"][each]) for each in ("slope", "extra")))
             kind = str(inference["tokens"])
             sizes = tuple(int(inference["architecture"][side]) for side in ("sources", "targets"))

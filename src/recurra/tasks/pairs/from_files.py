@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -87,10 +88,7 @@ def _is_tabbed(text: str) -> bool:
 
 
 def _joined(one: Found, other: Found) -> Found:
-    counts = {
-        key: one.counts.get(key, 0) + other.counts.get(key, 0)
-        for key in {**one.counts, **other.counts}
-    }
+    counts = Counter(one.counts) + Counter(other.counts)
     files = one.files + other.files
     return Found(called(files), one.pairs.followed_by(other.pairs), files, one.columns, counts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,8 +80,10 @@ def _stream(model: SeriesModel, *, as_json: bool) -> None:
             expected="a model of one",
             fix='several are streamed from Python: model.stream().push({"name": value, ...})',
         )
+    from recurra.data.line_reader import standard_input_lines
+
     stream = model.stream()
-    for number, line in enumerate(_lines(), 1):
+    for number, line in enumerate(chain.from_iterable(standard_input_lines()), 1):
         said = stream.push(_value(line, number))
         if as_json:
             print(json.dumps(said))
@@ -89,13 +91,6 @@ def _stream(model: SeriesModel, *, as_json: bool) -> None:
             low, high = said["recurra-lo-80"], said["recurra-hi-80"]
             print(f"{said['ds']}\t{said['recurra']:.6g}\t{low:.6g}\t{high:.6g}")
         sys.stdout.flush()
-
-
-def _lines() -> Iterator[str]:
-    from recurra.data.line_reader import standard_input_lines
-
-    for group in standard_input_lines():
-        yield from group
 
 
 def _value(line: str, number: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -80,8 +79,10 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         """
         return self._fit({"X": X}, out, overwrite, callback)
 
-    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+    def load_parts(self, run: Run) -> None:
+        """Read form, tails and scales of the data, and the intervals; see `Model.load_parts`."""
         with run.intact(CONFIG):
+            inference = run.config()["inference"]
             self._form = Form.from_json(inference["form"])
             horizon = int(inference["architecture"]["horizon"])
         self._context = read_context(run, self._form)

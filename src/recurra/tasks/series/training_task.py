@@ -126,11 +126,11 @@ class SeriesTrainingTask:
         return replace(train_state, said=torch.from_numpy(said))
 
     def pack(self, train_state: TrainState) -> Mapping[str, Tensor]:
-        """The carry as named arrays."""
+        """The training state as named arrays."""
         return {"step": torch.tensor(train_state.step), "said": train_state.said}
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
-        """The carry that `pack` took apart."""
+        """The training state that `pack` took apart."""
         return TrainState(int(arrays["step"]), arrays["said"])
 
 

@@ -280,24 +280,20 @@ def uniform(count: int, size: int) -> Baseline:
 
 def xz(known: str, scored: str) -> Baseline:
     """What `xz -9e` needs for `scored` once it has seen `known`."""
-    bits, seen, whole = _xz_bits(known, scored)
+    bits, seen, whole = xz_bits(known, scored)
     note = f"xz -9e of both less xz -9e of the known text; {_extent(seen, whole, 'bytes')}"
     return Baseline(XZ, bits * math.log(2), note)
 
 
-def xz_bits(known: str, scored: str) -> float:
-    """Bits a character of `scored`: the xz size of both texts less that of `known`.
+def xz_bits(known: str, scored: str) -> tuple[float, int, int]:
+    """Bits a character of `scored`, bytes of `known` that were used, and bytes of it in all.
 
-    Of `known` at most the last XZ_LIMIT bytes are used; all of them lie within its window.
+    The bits are the xz size of both texts less that of `known`. Of `known` at most the last
+    XZ_LIMIT bytes are used; all of them lie within its window.
 
     Raises:
         DataError: there is nothing to score.
     """
-    return _xz_bits(known, scored)[0]
-
-
-def _xz_bits(known: str, scored: str) -> tuple[float, int, int]:
-    """Bits a character, bytes of `known` used, bytes of `known`."""
     if not scored:
         raise DataError("no text to score", expected="at least one character")
     whole = known.encode("utf-8", "surrogatepass")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -84,7 +84,7 @@ class TextData:
         if reset_at_documents:
             split = apart(source.starts, source.length, name=source.name)
         else:
-            split = contiguous(source.length, least=2, name=source.name)
+            split = contiguous(source.length, name=source.name)
         _several(source, split.train)
         vocabulary = learn(_learnt(source, split.train, tokens), tokens, source.name)
         ends: list[int] = []
@@ -104,7 +104,7 @@ class TextData:
             ids = stored(encoded(), len(vocabulary), beside)
         else:
             ids = np.concatenate(list(encoded()))
-        parts = Split(range(ends[0]), range(ends[0], ends[1]), range(ends[1], ends[2]))
+        parts = Split.at(*ends)
         places = np.array(starts, np.int64)
         return cls(source, split, vocabulary, ids, parts, places, reset_at_documents)
 
@@ -310,13 +310,6 @@ def encoded(vocabulary: Tokenizer, source: Text, *, reset: bool) -> tuple[Ids, P
     ends = np.cumsum([0, *(len(each) for each, _ in pieces)])[:-1]
     starts = ends[[first for _, first in pieces]] if reset else None
     return ids, starts, source.part(part)
-
-
-def listed(source: Any) -> list[str | Path]:
-    """One source or several as a list; none for None."""
-    many = isinstance(source, Sequence) and not isinstance(source, str)
-    given: Iterable[Any] = source if many else [] if source is None else [source]
-    return [each if isinstance(each, str) else Path(each) for each in given]
 
 
 def read(

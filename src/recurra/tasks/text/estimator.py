@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
@@ -77,8 +77,10 @@ class TextModel(Model[TextOptions, TextNetwork]):
         """
         return self._fit({"source": source}, out, overwrite, callback)
 
-    def _load_parts(self, run: Run, inference: Mapping[str, Any]) -> None:
+    def load_parts(self, run: Run) -> None:
+        """Read the vocabulary, and how likely the unknown is; see `Model.load_parts`."""
         with run.intact(CONFIG):
+            inference = run.config()["inference"]
             kind, _ = grammar.parsed(str(inference["tokens"]))
             symbols = int(inference["architecture"]["symbols"])
             self._unknown_rate = float(inference["unknown_rate"])
@@ -293,7 +295,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
             "data": {"name": given.name, "part": part},
             "model": figures.to_json(),
             "baselines": report.plain(found),
-            "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
+            "verdict": evaluate.against(compared, found, unit),
         }
 
     def dynamic(self, source: Source = None) -> dict[str, Any]:
@@ -313,10 +315,9 @@ class TextModel(Model[TextOptions, TextNetwork]):
 
 def opened(source: Source) -> Text:
     """A text as it is given, or that of files."""
-    from recurra.data.files import TextSource
+    from recurra.data.files import TextSource, listed
     from recurra.data.long_text import LongText, open_text
-    from recurra.tasks.text import data
 
     if isinstance(source, TextSource | LongText):
         return source
-    return open_text(data.listed(source))
+    return open_text(listed(source))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
 from recurra.data.streams import Ids
 from recurra.judge.bootstrap import block_bootstrap
-from recurra.judge.verdict import Verdict, verdict
+from recurra.judge.verdict import verdict
 from recurra.runtime.text import TextNetwork
 from recurra.search.sampling import Sampling
 from recurra.tasks.text import freerun
@@ -170,7 +170,7 @@ def summary(
 
 def against(
     nats: Nats, baselines: Sequence[Baseline], unit: str = "nats a character"
-) -> Verdict | None:
+) -> dict[str, Any] | None:
     """The verdict against the best of the baselines; None where there are none.
 
     Args:
@@ -186,17 +186,12 @@ def against(
         block_bootstrap(best.saved_by(nats)),
         name=best.name,
         unit=unit,
-    )
+    ).to_json()
 
 
 def beside(unit: str) -> str:
     """What baselines are compared in where tokens are `unit`."""
     return "nats a character" if unit == "characters" else "nats a byte"
-
-
-def plain(verdict: Verdict | None) -> dict[str, Any] | None:
-    """The verdict as plain values."""
-    return None if verdict is None else verdict.to_json()
 
 
 TEMPERATURES: Final = (0.5, 0.8, 1.0)

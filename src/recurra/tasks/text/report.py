@@ -56,7 +56,7 @@ def write(
         "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
         "baselines": plain(found),
-        "verdict": evaluate.plain(evaluate.against(compared, found, unit)),
+        "verdict": evaluate.against(compared, found, unit),
         "lines": line_statistics
         and anomaly.realised(line_statistics, nats, anomaly.ends_of(read.vocabulary, ids)),
         "free_running": evaluate.free_running(network, read),

@@ -82,7 +82,7 @@ def known_again(run: Run, facts: dict[str, Any]) -> tuple[str, str]:
     """
     source = source_again(run, facts)
     first, second = int(facts["train"]), int(facts["train"]) + int(facts["select"])
-    return known(source, Split(range(first), range(first, second), range(second, source.length)))
+    return known(source, Split.at(first, second, source.length))
 
 
 def read_again(run: Run) -> TextData:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import VOCABULARY, Run
-from recurra.data.files import STANDARD_INPUT, TextSource
+from recurra.data.files import STANDARD_INPUT, TextSource, listed
 from recurra.data.long_text import LongText
 from recurra.data.stored_ids import released
 from recurra.data.streams import Ids
@@ -54,14 +54,14 @@ def _read(options: TextOptions, given: Mapping[str, Any], out: Path | None) -> T
     how: dict[str, Any] = {"reset_at_documents": options.reset_at_documents, "beside": beside}
     if isinstance(source, TextSource | LongText):
         return TextData.from_source(source, options.tokens, **how)
-    listed = data.listed(source)
-    if STANDARD_INPUT in listed and processes.count() > 1:
+    files = listed(source)
+    if STANDARD_INPUT in files and processes.count() > 1:
         raise OptionError(
             f"standard input for {processes.count()} processes",
             expected="a file, which all of them can read",
             fix="keep it in a file first",
         )
-    return data.read(listed, options.tokens, **how)
+    return data.read(files, options.tokens, **how)
 
 
 def _plan_model(

@@ -35,7 +35,7 @@ MOST_SPARED: Final = 100_000
 """Tokens of the selection part, a tenth of it at most, that are read and never learnt."""
 
 UNSEEN: Final = "unseen"
-"""The array of a packed carry that `TextTrainState.unseen` is."""
+"""The array of a packed training state that `TextTrainState.unseen` is."""
 
 
 @final
@@ -179,7 +179,7 @@ class TextTrainingTask:
         return TextTrainState(Cursor(train_state.cursor.epoch + 1, 0), None, True, unseen)
 
     def pack(self, train_state: TextTrainState) -> Mapping[str, Tensor]:
-        """The carry as named arrays."""
+        """The training state as named arrays."""
         cursor = torch.tensor(
             [train_state.cursor.epoch, train_state.cursor.position, train_state.finishing]
         )
@@ -189,7 +189,7 @@ class TextTrainingTask:
         return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()} | unseen
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TextTrainState:
-        """The carry that `pack` took apart."""
+        """The training state that `pack` took apart."""
         epoch, position, finishing = (int(value) for value in arrays["cursor"])
         state = None
         if any(name.startswith("state/") for name in arrays):

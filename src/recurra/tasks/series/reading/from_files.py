@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recurra.codecs.frequency import Stamps
 from recurra.data.datetimes import datetimes, looks_like_datetimes
 from recurra.data.frames import Frame
+from recurra.data.tables import like
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Counts
@@ -143,7 +144,7 @@ def _listed(frame: Frame, given: str | tuple[str, ...], what: str) -> list[str]:
     """Columns out of names joined by commas; a name may hold commas itself."""
     if isinstance(given, tuple):
         return [frame.pick(name, what) for name in given]
-    if frame.like(given) is not None:
+    if like(frame.columns, given) is not None:
         return [frame.pick(given, what)]
     names = [frame.pick(each.strip(), what) for each in given.split(",") if each.strip()]
     if not names:
@@ -171,7 +172,7 @@ def _numeric(frame: Frame, name: str) -> float:
 def _targets(frame: Frame, reading: Reading, taken: Sequence[str]) -> list[str]:
     free = [name for name in frame.columns if name not in taken]
     if reading.target is not None and (
-        reading.target != ALL or frame.like(ALL) is not None  # a column may be called so
+        reading.target != ALL or like(frame.columns, ALL) is not None  # a column may be called so
     ):
         target = _listed(frame, reading.target, "target")
         double = next((name for name in target if name in taken), None)

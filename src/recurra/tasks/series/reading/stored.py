@@ -13,11 +13,6 @@ from recurra.tasks.series.scale import Scale
 INPUT: Final = "checkpoint/input.safetensors"
 
 
-def is_kept(run: Run) -> bool:
-    """Whether the run holds a copy."""
-    return run.has(INPUT)
-
-
 def write(run: Run, data: SeriesData) -> None:
     """Write the copy: the panel and its parts as arrays, the rest in the header."""
     panel = data.panel
