@@ -1,0 +1,165 @@
+"""CaptionModel: fit, caption, evaluate, save, load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, Self, final
+
+from recurra.bundle import CONFIG, Run
+from recurra.codecs import pictures, tokenizer
+from recurra.codecs.pictures import PictureForm, Pixels
+from recurra.codecs.tokenizer import Tokenizer
+from recurra.errors import BundleError, DataError, OptionError, unknown
+from recurra.runtime.captions import Architecture, CaptionNetwork
+from recurra.search.decoding import SearchOptions
+from recurra.tasks.captions import data, evaluate, report
+from recurra.tasks.captions.caption import Caption, caption
+from recurra.tasks.captions.evaluate import Judged
+from recurra.tasks.captions.options import CaptionOptions
+from recurra.tasks.captions.splits import Captioned
+from recurra.tasks.captions.task import CAPTIONS
+from recurra.tasks.model import Model
+
+if TYPE_CHECKING:
+    from recurra.training.loop import Callback
+
+PIECES: Final = "pieces.json"
+
+
+@final
+class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
+    """A model that says what pictures show: strips read, scenes described.
+
+        model = CaptionModel(minutes=5).fit(["1.png", "2.png", ...], ["12.5", "0.73", ...])
+        model.caption(["new.png"])
+
+    Options are those of CaptionOptions. A fitted model stands on the folder of its run; without
+    `out` that folder is a temporary one, and `save` copies it to a place of its own.
+
+    Raises:
+        OptionError: an option is out of its range.
+    """
+
+    task = CAPTIONS
+    _architecture, _runtime = Architecture, CaptionNetwork
+
+    # -- training ---------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any = None,
+        y: Any = None,
+        *,
+        out: str | PathLike[str] | None = None,
+        overwrite: bool = False,
+        callback: Callback | None = None,
+    ) -> Self:
+        """Train on pictures and texts, or on files.
+
+        Args:
+            X: pictures with y: paths, Pillow's, arrays (H, W), (H, W, 3) or (N, ...); without it a
+                table, a folder, or None for drawn pictures.
+            y: the text of each picture, or a list of texts.
+            out: the folder of the run.
+
+        Raises:
+            DataError: the data cannot be used.
+            BundleError: `out` exists already, or cannot be written.
+            MissingExtra: torch or Pillow is not installed.
+            TrainingError: the loss exploded; the best weights before that are kept.
+        """
+        return self._fit({"X": X, "y": y}, out, overwrite, callback)
+
+    def load_parts(self, run: Run) -> None:
+        """Read the form of pictures and the pieces of captions; see `Model.load_parts`."""
+        with run.intact(CONFIG):
+            inference = run.config()["inference"]
+            self._form = PictureForm.from_json(inference["architecture"]["form"])
+            self._longest = int(inference["longest"])
+            size, kind = int(inference["architecture"]["targets"]), str(inference["tokens"])
+        with run.intact(PIECES):
+            self._targets = tokenizer.from_json(run.read_json(PIECES)["targets"], flowing=False)
+        if (len(self._targets), self._targets.unit) != (size, kind):
+            raise BundleError(
+                f"{run.path / PIECES}: {len(self._targets):,} {self._targets.unit}",
+                expected=f"{size:,} {kind}, as the weights have",
+                fix="restore both from one copy of the run, or train again",
+            )
+
+    # -- use --------------------------------------------------------------------------------
+
+    def caption(self, images: Any, **how: Any) -> list[str]:
+        """The best caption of each picture; options are those of `SearchOptions`.
+
+        Args:
+            images: paths, Pillow's pictures, arrays; or one array (N, H, W) or (N, H, W, C).
+
+        Raises:
+            DataError: one is no picture.
+            OptionError: an option is out of its range.
+        """
+        if how.get("n_best", 1) != 1:
+            raise OptionError(
+                f"caption with n_best={how['n_best']}",
+                expected="one caption of each picture",
+                fix="model.captions(images, n_best=...) gives several, with their scores",
+            )
+        return [found[0].text for found in self.captions(images, **how)]
+
+    def captions(self, images: Any, **how: Any) -> list[list[Caption]]:
+        """The best captions of each picture, with what they score and where they looked.
+
+        Raises:
+            DataError: one is no picture.
+            OptionError: an option is out of its range.
+        """
+        if isinstance(images, str | PathLike) or not hasattr(images, "__len__"):
+            raise DataError("no list of pictures", expected='a list: ["photo.png", ...]')
+        read = [
+            pictures.from_value(each, f"picture {number}")[0] for number, each in enumerate(images)
+        ]
+        return self.captions_of(read, **how)
+
+    def captions_of(self, read: Sequence[Pixels], **how: Any) -> list[list[Caption]]:
+        """The same of pictures that are decoded already, (H, W, C) each."""
+        known = [each.name for each in fields(SearchOptions)]
+        for name in how:
+            if name not in known:
+                raise unknown("option", name, known)
+        network = self.network
+        scaled = [self._form.scaled(each) for each in read]
+        return caption(
+            network,
+            self._form,
+            self._targets,
+            scaled,
+            SearchOptions(**how),
+            longest=self._longest,
+        )
+
+    @property
+    def vocabulary(self) -> Tokenizer:
+        """The pieces that captions are written in."""
+        assert self.network is not None
+        return self._targets
+
+    def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
+        """The report on other data: files, or pictures and their texts.
+
+        Raises:
+            DataError: the data cannot be used.
+        """
+        captioned, name = data.to_judge(X, y, self.options)
+        return report.examined(self.judged(captioned), name=name, part="all of it")
+
+    def judged(self, captioned: Captioned) -> Judged:
+        """What the model says of pictures, by itself and with the truth fed."""
+        how = SearchOptions()
+        said = [found[0] for found in self.captions_of(captioned.pictures)]
+        search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
+        scaled = [self._form.scaled(each) for each in captioned.pictures]
+        return evaluate.asked(
+            self.network, self._form, self._targets, captioned, scaled, said, search
+        )
