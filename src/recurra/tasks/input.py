@@ -85,6 +85,8 @@ class Input(Generic[Data]):
         from_files: facts -> the data of the files that they name.
         default: facts -> the data that recurra has itself.
         unit: what is counted of them, which the facts have too: examples.
+        costly: whether reading takes long: files are then taken to be as they were read, where
+            they can be read again at all.
     """
 
     copies: tuple[str, ...]
@@ -93,6 +95,7 @@ class Input(Generic[Data]):
     from_files: Callable[[dict[str, Any]], Data]
     default: Callable[[dict[str, Any]], Data]
     unit: str
+    costly: bool = False
 
     def is_kept(self, run: Run) -> bool:
         """Whether a run holds a copy."""
@@ -106,8 +109,8 @@ class Input(Generic[Data]):
         try:
             again = data.origin.get("default") or (
                 bool(data.files)
-                and all(file.is_file() for file in data.read_files)
-                and self._same(self.from_files(data.facts()), data.facts())
+                and all(file.is_file() or file.is_dir() for file in data.read_files)
+                and (self.costly or self._same(self.from_files(data.facts()), data.facts()))
             )
         except InputError:
             again = False

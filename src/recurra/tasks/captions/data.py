@@ -231,4 +231,5 @@ INPUT: Final = Input(
     from_files=_from_files,
     default=_default,
     unit="pictures",
+    costly=True,
 )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-from recurra.codecs.pictures import bounded, from_bytes, need_pillow
+from recurra.codecs.pictures import bounded, from_bytes, need_pillow, side_by_side
 from recurra.data.files import STANDARD_INPUT, bytes_of, given_once, is_folder, name_of
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
@@ -20,7 +17,8 @@ from recurra.tasks.captions.splits import Captioned, Picture, area_of, checked, 
 
 EXPECTED: Final = (
     "a table with columns image and text (.csv, .tsv, .jsonl, .parquet), a folder of pictures "
-    "whose names are the texts, or Flickr8k's or COCO's captions"
+    "whose names are the texts (12.5.png; 12.5_2.png for another of 12.5), or Flickr8k's or COCO's "
+    "captions"
 )
 
 
@@ -89,17 +87,5 @@ def _read(paths: Sequence[Path], where: Sequence[str]) -> tuple[list[Picture], C
         pixels, notes = from_bytes(bytes_of(paths[row]), place)
         return Picture(bounded(pixels, area), paths[row].name, key_of(pixels)), notes
 
-    counts: Counter[str] = Counter()
-    found: list[Picture] = []
-    # Pillow lets go of Python's lock while it decodes. What is to be warned of is process-wide:
-    # set here, where one thread runs, since threads that each set it undo one another's.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
-        try:
-            for picture, notes in pool.map(read, range(len(paths))):
-                found.append(picture)
-                counts.update(notes)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return found, counts
+    found = side_by_side(read, len(paths))
+    return [picture for picture, _ in found], Counter(note for _, notes in found for note in notes)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from recurra.codecs.pictures import bounded, from_value
+from recurra.codecs.pictures import bounded, from_value, side_by_side
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
 from recurra.tasks.captions.splits import Captioned, Picture, area_of, checked, key_of
@@ -49,14 +49,18 @@ def captioned_from(X: Any, y: Any) -> tuple[Captioned, dict[str, int]]:
             raise DataError(f"y[{row}]: {what}", expected=_EXPECTED)
         texts += [str(text) for text in several]
         owner += [row] * len(several)
-    area, counts = area_of(len(pictures)), Counter[str]()
-    read = []
-    for row, each in enumerate(pictures):
+    area = area_of(len(pictures))
+
+    def read(row: int) -> tuple[Picture, tuple[str, ...]]:
+        each = pictures[row]
         pixels, notes = from_value(each, f"X[{row}]")
-        counts.update(notes)
         name = Path(each).name if isinstance(each, str | PathLike) else f"picture {row + 1}"
-        read.append(Picture(bounded(pixels, area), name, key_of(pixels)))
-    captioned, found = checked(read, owner, texts, None, Places((("", "X", owner),)))
+        return Picture(bounded(pixels, area), name, key_of(pixels)), notes
+
+    read_all = side_by_side(read, len(pictures))
+    counts = Counter(note for _, notes in read_all for note in notes)
+    where = Places((("", "X", owner),))
+    captioned, found = checked([each for each, _ in read_all], owner, texts, None, where)
     return captioned, {**counts, **found}
 
 

@@ -62,11 +62,12 @@ def described_in(file: Path, reading: Reading, folder: bool) -> Described:
     """
     suffix = file.suffix.lower()
     if folder:
-        pictures = [e for e in file.iterdir() if e.suffix.lower() in SUFFIXES and e.is_file()]
+        seen = [each for each in file.iterdir() if each.is_file() and each.name[0] != "."]
+        pictures = [each for each in seen if each.suffix.lower() in SUFFIXES]
         inside = next((file / name for name in TABLES if (file / name).is_file()), None)
         if pictures or inside is None:
             _no_columns(reading, file, "the names of its files are the texts")
-            return _of_names(file, pictures)
+            return _of_names(file, pictures, len(seen) - len(pictures))
         return described_in(inside, reading, False)
     if suffix in TABLE_SUFFIXES:
         return _of_table(file, read_table(file), reading)
@@ -182,7 +183,7 @@ def text_of(name: str) -> str:
     return re.sub(r"_[0-9]+$", "", Path(name).stem)
 
 
-def _of_names(folder: Path, pictures: Sequence[Path]) -> Described:
+def _of_names(folder: Path, pictures: Sequence[Path], others: int) -> Described:
     if not pictures:
         raise DataError(
             f"{folder}: no pictures in the folder",
@@ -191,15 +192,16 @@ def _of_names(folder: Path, pictures: Sequence[Path]) -> Described:
             fix=f"or one of {', '.join(TABLES)} beside them that tells of them",
         )
     paths = sorted(pictures, key=lambda each: each.name)
-    places = Places(tuple((str(path), "", (0,)) for path in paths))
-    texts = [composed(text_of(path.name), places, row) for row, path in enumerate(paths)]
-    distinct = Counter(text.lower() for text in set(texts))
-    others = [each for each in folder.iterdir() if each.is_file() and each not in set(pictures)]
-    counts = {
-        "cases": sum(count - 1 for count in distinct.values()),
-        "others": sum(not each.name.startswith(".") for each in others),
-    }
     where = Places(((folder.name, "picture", range(1, len(paths) + 1)),))
+    texts = [composed(text_of(path.name), where, row) for row, path in enumerate(paths)]
+    nameless = next((path for path, text in zip(paths, texts, strict=True) if not text.strip()), 0)
+    if nameless:
+        raise DataError(
+            f"{nameless}: no text in its name",
+            expected="the text, then nothing or _ and a number: 12.5.png, 12.5_2.png",
+        )
+    distinct = Counter(text.lower() for text in set(texts))
+    counts = {"cases": sum(count - 1 for count in distinct.values()), "others": others}
     return Described(paths, texts, None, where, {"text": "the names of the files"}, counts)
 
 
