@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from recurra.runtime.streams import StreamState
     from recurra.tasks import load, resume, train
+    from recurra.tasks.captions.estimator import CaptionModel
     from recurra.tasks.labels.estimator import LabelModel
     from recurra.tasks.pairs.estimator import PairModel
     from recurra.tasks.series.estimator import SeriesModel
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Accelerated",
     "BundleError",
+    "CaptionModel",
     "DataError",
     "InputError",
     "LabelModel",
@@ -58,6 +60,7 @@ __all__ = [
 
 _HOMES = {
     "Accelerated": "recurra.core.accelerate",
+    "CaptionModel": "recurra.tasks.captions.estimator",
     "LabelModel": "recurra.tasks.labels.estimator",
     "PairModel": "recurra.tasks.pairs.estimator",
     "Ragged": "recurra.core.ragged",

@@ -1,4 +1,4 @@
-"""The captions network in use: convolutions read a picture, a decoder or frames say what is there."""
+"""The captions network in use: convolutions read a picture, a decoder or columns say it."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class CaptionNetwork(Network[Architecture]):
 
     def grids(self, sizes: Sizes) -> Sizes:
         """Rows and columns (B, 2) of places that pictures of these sizes are looked at by."""
-        found = -(-sizes // np.array(self.multiple))
+        found: Sizes = -(-sizes // np.array(self.multiple))
         if self.architecture.reading != "grid":
             found[:, 0] = 1
         return found

@@ -20,7 +20,7 @@ Frames = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 _LEAST: Final = math.log(1e-4)
-"""A token that is less probable than this at a frame begins nothing there, but for the likeliest."""
+"""A token less probable than this at a frame begins nothing there, but for the likeliest one."""
 
 NEVER: Final = -math.inf
 

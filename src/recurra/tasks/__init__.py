@@ -8,13 +8,16 @@ from typing import Any, Final
 
 from recurra import __version__
 from recurra.errors import BundleError, unknown
+from recurra.tasks.captions.task import CAPTIONS
 from recurra.tasks.labels.task import LABELS
 from recurra.tasks.pairs.task import PAIRS
 from recurra.tasks.series.task import SERIES
 from recurra.tasks.task import Task
 from recurra.tasks.text.task import TEXT
 
-TASKS: Final[dict[str, Task]] = {each.name: each for each in (TEXT, LABELS, SERIES, PAIRS)}
+TASKS: Final[dict[str, Task]] = {
+    each.name: each for each in (TEXT, LABELS, SERIES, PAIRS, CAPTIONS)
+}
 """Every task, by its name."""
 
 

@@ -1,4 +1,4 @@
-"""The optimisers: Muon for the matrices of recurrent layers, Adam for everything else."""
+"""The optimisers: Muon for the matrices of recurrent layers and convolutions, Adam for the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Rates:
     """Peak learning rates and decay.
 
     Args:
-        matrices: Muon's rate for the weight matrices of recurrent layers.
+        matrices: Muon's rate for the weight matrices of recurrent layers and convolutions.
         others: AdamW's rate for embeddings, heads and biases.
         decay: decoupled weight decay of the matrices.
     """
@@ -37,7 +37,7 @@ class Muon(torch.optim.Optimizer):
     (G*H, F); they are separate maps and are made orthogonal separately.
 
     Args:
-        gates: pairs (weight (G*H, F), G).
+        gates: pairs (weight (G*H, F), G); of a convolution (F, C, P, Q), 1.
         lr: the rate; an update has spectral norm lr * max(1, H / F) ** 0.5.
     """
 
@@ -70,12 +70,12 @@ class Muon(torch.optim.Optimizer):
             for weights in alike.values():
                 ahead = [self._ahead(weight, group["momentum"]) for weight in weights]
                 count: int = group["gates"]
-                gates = [each.reshape(count, -1, each.shape[1]) for each in ahead]
+                gates = [each.reshape(count, -1, each[0].numel()) for each in ahead]
                 updates = orthogonal(torch.cat(gates))
                 scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
                 for weight, update in zip(weights, torch.split(updates, count), strict=True):
                     weight.mul_(1.0 - group["lr"] * group["weight_decay"])
-                    weight.add_(update.flatten(0, 1), alpha=-group["lr"] * scale)
+                    weight.add_(update.reshape(weight.shape), alpha=-group["lr"] * scale)
 
     def _ahead(self, weight: nn.Parameter, share: float) -> Tensor:
         """Nesterov's momentum of a weight, with its gradient taken in."""
@@ -106,7 +106,7 @@ def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
-    """The optimisers of a network: Muon for its recurrent matrices, AdamW for the rest.
+    """The optimisers of a network: Muon for its recurrent matrices and convolutions, AdamW for the rest.
 
     Embeddings with sparse gradients have SparseAdam, which moves the rows that a batch touched.
     """
@@ -117,6 +117,8 @@ def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
         for name, parameter in layer.named_parameters()
         if parameter.ndim == 2
     ]
+    # A convolution is a matrix too: of its patches. The first one, of pictures, is small.
+    gates += [(p, 1) for p in network.parameters() if p.ndim == 4 and p.shape[1] > 3]
     sparse = [
         layer.weight
         for layer in network.modules()

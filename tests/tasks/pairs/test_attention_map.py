@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from recurra.tasks.pairs.attention_map import LEGEND, MOST, blocks, labels, letters
+from recurra.console.shades import LEGEND
+from recurra.tasks.pairs.attention_map import MOST, blocks, labels, letters
 from said_pairs import looks
 
 

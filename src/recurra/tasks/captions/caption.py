@@ -88,9 +88,7 @@ def caption(
                 sources=encoded.lengths,
             )
             written = [[_caption(one, targets) for one in each] for each in hypotheses]
-        for row, (down, across), each in zip(
-            rows.tolist(), grids.tolist(), written, strict=True
-        ):
+        for row, (down, across), each in zip(rows.tolist(), grids.tolist(), written, strict=True):
             found[row] = [_laid_out(one, down, across) for one in each]
     return found
 
@@ -158,9 +156,7 @@ def _caption(found: Hypothesis, targets: Tokenizer) -> Caption:
     attention = found.attention
     assert attention is not None
     attention = np.asarray(attention[: len(found.tokens)], np.float32)
-    return _said(
-        found.tokens, targets, found.score, found.log_probability, found.ended, attention
-    )
+    return _said(found.tokens, targets, found.score, found.log_probability, found.ended, attention)
 
 
 def _said(

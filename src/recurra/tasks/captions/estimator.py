@@ -76,8 +76,8 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         """Read the form of pictures and the pieces of captions; see `Model.load_parts`."""
         with run.intact(CONFIG):
             inference = run.config()["inference"]
-            self._form = PictureForm.from_json(inference["architecture"]["form"])
-            self._longest = int(inference["longest"])
+            self.form = PictureForm.from_json(inference["architecture"]["form"])
+            self.longest = int(inference["longest"])
             size, kind = int(inference["architecture"]["targets"]), str(inference["tokens"])
         with run.intact(PIECES):
             self._targets = tokenizer.from_json(run.read_json(PIECES)["targets"], flowing=False)
@@ -129,14 +129,14 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
             if name not in known:
                 raise unknown("option", name, known)
         network = self.network
-        scaled = [self._form.scaled(each) for each in read]
+        scaled = [self.form.scaled(each) for each in read]
         return caption(
             network,
-            self._form,
+            self.form,
             self._targets,
             scaled,
             SearchOptions(**how),
-            longest=self._longest,
+            longest=self.longest,
         )
 
     @property
@@ -159,7 +159,7 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         how = SearchOptions()
         said = [found[0] for found in self.captions_of(captioned.pictures)]
         search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
-        scaled = [self._form.scaled(each) for each in captioned.pictures]
+        scaled = [self.form.scaled(each) for each in captioned.pictures]
         return evaluate.asked(
-            self.network, self._form, self._targets, captioned, scaled, said, search
+            self.network, self.form, self._targets, captioned, scaled, said, search
         )

@@ -59,4 +59,3 @@ class CaptionOptions(TrainingOptions):
         "the data.",
     )
     batch: int | None = option(None, "Texts between updates.", least=1, most=65536)
-    lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)

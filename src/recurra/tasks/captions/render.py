@@ -70,8 +70,10 @@ def preferred(report: dict[str, Any]) -> list[str]:
     ]
     if not said:
         return []
-    return ["Of a true and a false caption of one picture the true one is likelier a piece: "
-            f"{'; '.join(said)}."]
+    return [
+        "Of a true and a false caption of one picture the true one is likelier a piece: "
+        f"{'; '.join(said)}."
+    ]
 
 
 def _between(found: Mapping[str, Any]) -> str:

@@ -8,12 +8,8 @@ from typing import Any, Final
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from recurra.console.shades import LEGEND, block
 from recurra.console.text import WIDTH, fitted, printable
-
-SHADES: Final = ((0.75, "██"), (0.5, "▓▓"), (0.25, "▒▒"), (0.05, "░░"), (0.0, " ·"))
-"""From which weight on a block is so dark; each is two columns wide, as wide letters are."""
-
-LEGEND: Final = "░░ from 5 %, ▒▒ from 25 %, ▓▓ from 50 %, ██ from 75 %"
 
 TALL: Final = 12
 """Lines that the pieces read may take, one letter below the other."""
@@ -50,7 +46,7 @@ def blocks(source: Sequence[str], pieces: Sequence[str], attention: Any) -> list
             lines.append("")
         lines += _header(across[part], left)
         for name, row in zip(names, weights[:, part].tolist(), strict=True):
-            lines.append((set_cell_size(name, left) + "".join(map(_block, row))).rstrip())
+            lines.append((set_cell_size(name, left) + "".join(map(block, row))).rstrip())
     return [*lines, "", LEGEND]
 
 
@@ -101,7 +97,3 @@ def _header(names: Sequence[str], left: int) -> list[str]:
 def _two(letter: str) -> str:
     """A letter in two columns, a narrow one at the right."""
     return " " * (2 - cell_len(letter)) + letter
-
-
-def _block(weight: float) -> str:
-    return next((block for least, block in SHADES if weight >= least), SHADES[-1][1])
