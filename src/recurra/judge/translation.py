@@ -133,7 +133,7 @@ def score(metric: Metric, predicted: Sequence[str], references: Sequence[str]) -
     ours, true = _checked(predicted, references)
     if metric == "exact":
         return 100.0 * float(np.mean([one == other for one, other in zip(ours, true, strict=True)]))
-    library = _libraries(cut_for(true))[metric]
+    library = sacrebleu_metrics(cut_for(true))[metric]
     return float(library.corpus_score(ours, [true]).score)
 
 
@@ -167,7 +167,7 @@ class Counted:
         ours, true = _checked(predicted, references)
         cut = cut_for(true)
         counts, signatures = {}, {}
-        for name, library in _libraries(cut).items():
+        for name, library in sacrebleu_metrics(cut).items():
             rows = library._extract_corpus_statistics(ours, [true])
             counts[name] = np.array(rows, np.float64)
             signatures[str(name)] = str(library.get_signature())
@@ -210,13 +210,8 @@ class Counted:
 
     def _figure(self, metric: Metric) -> Any:
         """From sums of counts (R, S) to R figures, each computed by sacrebleu."""
-        library = _libraries(self.cut)[metric]
-
-        def figures(sums: Floats) -> Floats:
-            found = [library._compute_score_from_stats(row.tolist()).score for row in sums]
-            return np.array(found, np.float64)
-
-        return figures
+        library = sacrebleu_metrics(self.cut)[metric]
+        return lambda sums: summed_figures(library, sums)
 
 
 @final
@@ -287,7 +282,7 @@ def _tested(model: Counted, baseline: Counted, metric: Metric, repeats: int) -> 
 
     test = PairedTest(
         [("baseline", baseline.predicted), ("model", model.predicted)],
-        {metric: _libraries(model.cut)[metric]},
+        {metric: sacrebleu_metrics(model.cut)[metric]},
         [model.references],
         test_type="bs",
         n_samples=repeats,
@@ -298,14 +293,25 @@ def _tested(model: Counted, baseline: Counted, metric: Metric, repeats: int) -> 
     return float(found.p_value)
 
 
-def _libraries(cut: Cut) -> dict[Metric, Library]:
+def summed_figures(library: Library, sums: Floats) -> Floats:
+    """From sums of counts (R, S) to R figures, each computed by sacrebleu."""
+    found = [library._compute_score_from_stats(row.tolist()).score for row in sums]
+    return np.array(found, np.float64)
+
+
+def sacrebleu_metrics(cut: Cut, *, extra: str = "pairs") -> dict[Metric, Library]:
+    """What counts BLEU and chrF.
+
+    Raises:
+        MissingExtra: sacrebleu, which comes with the extra named, is not installed.
+    """
     try:
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
     except ImportError as error:
         raise MissingExtra(
             "sacrebleu, which counts BLEU and chrF, is not installed",
-            fix='pip install "recurra[pairs]"',
+            fix=f'pip install "recurra[{extra}]"',
         ) from error
     # Forced, so that it says nothing of sentences that end in " .".
     return {"bleu": BLEU(tokenize=cut, force=True), "chrf": CHRF()}

@@ -106,7 +106,7 @@ def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
-    """The optimisers of a network: Muon for its recurrent matrices and convolutions, AdamW for the rest.
+    """The optimisers: Muon for recurrent matrices and convolutions, AdamW for the rest.
 
     Embeddings with sparse gradients have SparseAdam, which moves the rows that a batch touched.
     """

@@ -72,7 +72,7 @@ def _train(decoder: Decoder, dataset: EncodedDataset, seconds: float, seed: int)
         set_rates(optimisers, highest, rate(done))
         batch = batches.read(*divmod(step, batches.count))
         scores, answers = _scores(decoder, [dataset.ids[row] for row in batch.tolist()])
-        F.cross_entropy(scores.float(), answers).backward()
+        F.cross_entropy(scores.float(), answers).backward()  # type: ignore[no-untyped-call]
         clip(decoder.parameters(), 1.0)
         for optimiser in optimisers:
             optimiser.step()

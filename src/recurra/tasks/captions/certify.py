@@ -85,11 +85,10 @@ def compare(
     whole = network.log_likelihood(x, sizes, every, ids)
     beside, their_sizes = form.numbers([*strange, *pictures], network.multiple)
     among = network.log_likelihood(beside, their_sizes, every + len(strange), ids)
+    apart = [form.numbers([each], network.multiple) for each in pictures]
+    first = np.zeros(1, np.int64)
     alone = [
-        network.log_likelihood(
-            *form.numbers([each], network.multiple), np.zeros(1, np.int64), [row]
-        )
-        for each, row in zip(pictures, ids, strict=True)
+        network.log_likelihood(*each, first, [row]) for each, row in zip(apart, ids, strict=True)
     ]
     how = SearchOptions(beam=3)
 
@@ -108,10 +107,7 @@ def compare(
         ),
     ]
     if network.architecture.reading != "ctc":
-        steps = [
-            _stepped(network, *form.numbers([p], network.multiple), row)
-            for p, row in zip(pictures, ids, strict=True)
-        ]
+        steps = [_stepped(network, *each, row) for each, row in zip(apart, ids, strict=True)]
         found.append(equal("step by step = whole", steps, whole, note))
     if isinstance(trained, str):
         return [*found, not_shown(BY_TORCH, trained)]

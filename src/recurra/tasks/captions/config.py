@@ -17,7 +17,7 @@ from recurra.codecs.pictures import PictureForm
 from recurra.codecs.tokenizer import BEGIN, END, Tokenizer, learn
 from recurra.data.batches import Rows
 from recurra.errors import OptionError
-from recurra.judge.captions import NAMES, deciding, score
+from recurra.judge.captions import NAMES, Metric, deciding, score
 from recurra.networks.captions import CaptionNetwork
 from recurra.runtime.captions import READINGS, Architecture
 from recurra.runtime.captions import CaptionNetwork as InUse
@@ -291,7 +291,7 @@ def training_task(
 
 
 def _written(
-    dataset: EncodedDataset, captions: Captions, metric: str
+    dataset: EncodedDataset, captions: Captions, metric: Metric
 ) -> Callable[[CaptionNetwork], float]:
     """The score of what a network writes by itself, greedily, of some of the selection part."""
     rows = dataset.data.select

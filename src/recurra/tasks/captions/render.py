@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from recurra.console.text import WIDTH, fitted, percent
-from recurra.judge.captions import NAMES
+from recurra.judge.captions import NAMES, Metric
 from recurra.tasks import contenders
 from recurra.tasks import summary as shared
 from recurra.tasks.captions.evaluate import METRICS
@@ -109,7 +109,7 @@ def trained(training: Mapping[str, Any]) -> list[str]:
     chosen = training.get("selected")
     if not chosen or chosen["score"] is None:
         return []
-    metric = chosen["metric"]
+    metric: Metric = chosen["metric"]
     # A score is larger where better: error rates are told as what is left of 100.
     score = f"{chosen['score']:.1f} {NAMES[metric]}"
     if metric in ("exact", "cer", "wer"):
