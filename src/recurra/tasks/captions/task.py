@@ -16,5 +16,5 @@ CAPTIONS: Final = Task(
     "names are the texts, Flickr8k's or COCO's files; without any, drawn pictures.",
     sample="scenes",
     packages=("torch", "PIL", "sacrebleu", "rapidfuzz", "polars", "tokenizers"),
-    progress=lambda _: ("texts", "nats a piece; score of what it writes"),
+    progress=lambda _: ("pieces", "nats a piece; score of what it writes"),
 )

@@ -77,7 +77,7 @@ class CaptionTrainingTask(Epochs):
         most_steps: steps beyond which more time would not help.
     """
 
-    unit = "texts"
+    unit = "pieces"
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ def _seed(part: Part, seed: int) -> int:
 def _scenes(part: Part, seed: int) -> Generator:
     from recurra.tasks.captions.generators.scenes import Scenes
 
-    return Scenes(_seed(part, seed))
+    return Scenes(_seed(part, seed), pairs="known")
 
 
 def _digits(part: Part, seed: int) -> Generator:

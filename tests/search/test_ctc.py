@@ -1,0 +1,126 @@
+"""CTC: against every path there is, and what a beam finds."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from recurra.search.ctc import alignment, ctc_beam, frames_needed, log_likelihood
+
+BLANK = 1
+
+
+def frames(seed: int, steps: int, tokens: int, sharp: float = 1.0) -> NDArray[np.float32]:
+    scores = sharp * np.random.default_rng(seed).standard_normal((steps, tokens))
+    found: NDArray[np.float32] = (scores - np.log(np.exp(scores).sum(-1, keepdims=True))).astype(
+        np.float32
+    )
+    return found
+
+
+def written(path: tuple[int, ...]) -> tuple[int, ...]:
+    """What a path writes: without repeats, then without blanks."""
+    apart = [token for k, token in enumerate(path) if k == 0 or token != path[k - 1]]
+    return tuple(token for token in apart if token != BLANK)
+
+
+def all_texts(rows: NDArray[np.float32]) -> dict[tuple[int, ...], float]:
+    """The probability of every text, path by path."""
+    found: dict[tuple[int, ...], float] = {}
+    for path in product(range(rows.shape[1]), repeat=len(rows)):
+        p = float(np.exp(rows[np.arange(len(rows)), list(path)].astype(np.float64).sum()))
+        found[written(path)] = found.get(written(path), 0.0) + p
+    return found
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5), st.integers(2, 4))
+def test_a_text_is_as_likely_as_its_paths_together(seed: int, steps: int, tokens: int) -> None:
+    rows = frames(seed, steps, tokens)
+    every = all_texts(rows)
+    assert sum(every.values()) == pytest.approx(1.0)
+    for text, p in every.items():
+        found = log_likelihood(rows, np.array(text, np.int64), BLANK)
+        assert np.exp(found) == pytest.approx(p, rel=1e-5)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 6))
+def test_it_is_torchs(seed: int, steps: int, length: int) -> None:
+    rows = frames(seed, steps, 5)
+    text = np.random.default_rng(seed).choice([0, 2, 3, 4], length).astype(np.int64)
+    theirs = -F.ctc_loss(
+        torch.from_numpy(rows)[:, None].double(),
+        torch.from_numpy(text)[None],
+        torch.tensor([steps]),
+        torch.tensor([length]),
+        blank=BLANK,
+        reduction="sum",
+    ).item()
+    ours = log_likelihood(rows, text, BLANK)
+    if frames_needed(text) > steps:
+        assert ours == theirs == -np.inf
+    else:
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-6)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5))
+def test_a_beam_wide_enough_finds_the_likeliest_texts(seed: int, steps: int) -> None:
+    rows = frames(seed, steps, 3)
+    every = sorted(all_texts(rows).items(), key=lambda each: -each[1])[:4]
+    found = ctc_beam(rows, 500, 4, blank=BLANK)
+    for ours, (_, p) in zip(found, every, strict=False):
+        assert np.exp(ours.log_probability) == pytest.approx(p, rel=1e-4)
+        # Equals may come in any order.
+        assert np.exp(log_likelihood(rows, np.array(ours.tokens, np.int64), BLANK)) == (
+            pytest.approx(p, rel=1e-4)
+        )
+
+
+@given(st.integers(0, 10_000), st.integers(1, 30))
+def test_of_frames_that_are_sure_any_beam_reads_the_best_path(seed: int, steps: int) -> None:
+    rows = frames(seed, steps, 6, sharp=40.0)
+    best = written(tuple(rows.argmax(1).tolist()))
+    for width in (1, 5):
+        if np.sort(np.exp(rows), 1)[:, -2].max() < 1e-6:
+            assert ctc_beam(rows, width, 1, blank=BLANK)[0].tokens == best
+
+
+def test_what_is_excluded_is_never_written() -> None:
+    rows = frames(3, 20, 6)
+    for each in ctc_beam(rows, 8, 8, blank=BLANK, excluded=(0, 4)):
+        assert not {0, 4, BLANK} & set(each.tokens)
+
+
+def test_texts_come_once_and_the_likeliest_first() -> None:
+    found = ctc_beam(frames(5, 12, 5), 10, 10, blank=BLANK)
+    assert len({each.tokens for each in found}) == 10
+    worth = [each.log_probability for each in found]
+    assert worth == sorted(worth, reverse=True)
+
+
+def test_tokens_are_laid_where_they_are_likeliest() -> None:
+    sure = np.full((9, 4), -20.0, np.float32)
+    path = [1, 2, 2, 1, 2, 3, 3, 1, 1]
+    sure[np.arange(9), path] = 0.0
+    sure[2, 2] = -0.5  # the first frame of the first token is the likelier one
+    sure[5, 3] = -0.5  # and the second of the third
+    assert alignment(sure, np.array([2, 2, 3]), BLANK).tolist() == [1, 4, 6]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(6, 20))
+def test_an_alignment_is_in_order(seed: int, length: int, steps: int) -> None:
+    text = np.random.default_rng(seed).choice([2, 3, 4], length).astype(np.int64)
+    found = alignment(frames(seed, steps + length, 5), text, BLANK)
+    assert (np.diff(found) >= 1).all()
+    assert found.shape == (length,)
+
+
+def test_repeats_need_a_frame_between() -> None:
+    assert frames_needed(np.array([2, 2, 3, 3, 3])) == 8
+    assert frames_needed(np.zeros(0, np.int64)) == 0
