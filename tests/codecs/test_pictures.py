@@ -13,7 +13,7 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from pictures import header, image, png, saved, some
+from pictures import header, image, png, saved, some, turned
 from recurra.codecs.pictures import (
     PictureForm,
     Pixels,
@@ -128,11 +128,9 @@ def test_of_an_animation_the_first_frame(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_exif_turns(form: str) -> None:
-    turned = {1: GREY, 3: GREY[::-1, ::-1], 6: np.rot90(GREY, -1), 8: np.rot90(GREY)}
-    for orientation, right in turned.items():
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        found, notes = from_bytes(saved(image(GREY), form, exif=exif), "a.jpg")
+    views = {1: GREY, 3: GREY[::-1, ::-1], 6: np.rot90(GREY, -1), 8: np.rot90(GREY)}
+    for orientation, right in views.items():
+        found, notes = from_bytes(saved(image(GREY), form, exif=turned(orientation)), "a.jpg")
         assert found.shape == right.shape
         assert np.abs(found.astype(int) - right).mean() < 12
         assert bool(notes) == (orientation != 1)

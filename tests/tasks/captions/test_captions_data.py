@@ -13,14 +13,17 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from pictures import folder, header, image, png, saved, some
+from PIL import Image
+
+from pictures import folder, header, image, png, saved, some, turned
 from recurra.bundle import Run
-from recurra.codecs.pictures import Pixels
+from recurra.codecs.pictures import Pixels, from_bytes, resized
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.tasks.captions.data import INPUT, given, to_judge
 from recurra.tasks.captions.layouts import text_of
 from recurra.tasks.captions.options import CaptionOptions
-from recurra.tasks.captions.splits import CaptionData, Captioned, area_of
+from recurra.tasks.captions.picture import area_of
+from recurra.tasks.captions.splits import CaptionData, Captioned
 
 OPTIONS = CaptionOptions()
 N = 40
@@ -233,6 +236,31 @@ def test_large_pictures_are_bounded(tmp_path: Path) -> None:
     assert 0.98 * 2**18 < high * wide <= 2**18
     assert abs(wide / high - 2) < 0.01
     assert 3 * 8000 * area_of(8000) <= 2**30
+
+
+def test_large_photographs_are_known_whatever_size_they_are_read_at(tmp_path: Path) -> None:
+    folder(tmp_path, 20)
+    noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
+    fine = Image.fromarray(noise).resize((1400, 1800))
+    content = saved(fine, "JPEG", quality=95, exif=turned(6))
+    (tmp_path / "photo.jpg").write_bytes(content)
+    (tmp_path / "photo again.jpg").write_bytes(content)
+    data = given(tmp_path, None, OPTIONS)
+    row = data.captioned.names.index("photo again.jpg")
+    assert data.captioned.references()[row] == ["photo again", "photo"]
+    pixels = data.captioned.pictures[row]
+    high, wide, _ = pixels.shape
+    assert 0.95 * 2**18 < high * wide <= 2**18
+    assert abs(wide / high - 1800 / 1400) < 0.01  # on its side, as EXIF says
+    whole = resized(from_bytes(content, "")[0], high, wide)
+    assert np.abs(pixels.astype(int) - whole).mean() < 6
+    other = table(tmp_path / "b" / "a.tsv", 20, first=50)  # of other number, so of other size
+    (tmp_path / "b" / "copy.jpg").write_bytes(content)
+    other.write_text(other.read_text() + "copy.jpg\tphoto\n")
+    assert given(tmp_path, None, CaptionOptions(test=[str(other)])).found["test_removed"] == 1
+    paths = sorted(tmp_path.glob("*.*g"))
+    values = given(paths, [path.stem for path in paths], OPTIONS).captioned
+    assert set(values.keys) == set(data.captioned.keys)
 
 
 # -- parts ---------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-from recurra.codecs.pictures import bounded, from_bytes, need_pillow, side_by_side
-from recurra.data.files import STANDARD_INPUT, bytes_of, given_once, is_folder, name_of
+from recurra.codecs.pictures import need_pillow, side_by_side
+from recurra.data.files import STANDARD_INPUT, given_once, is_folder, name_of
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
 from recurra.tasks.captions.layouts import Reading, described_in
-from recurra.tasks.captions.splits import Captioned, Picture, area_of, checked, key_of
+from recurra.tasks.captions.picture import Picture, area_of
+from recurra.tasks.captions.splits import Captioned, checked
 
 EXPECTED: Final = (
     "a table with columns image and text (.csv, .tsv, .jsonl, .parquet), a folder of pictures "
@@ -84,8 +85,7 @@ def _read(paths: Sequence[Path], where: Sequence[str]) -> tuple[list[Picture], C
 
     def read(row: int) -> tuple[Picture, tuple[str, ...]]:
         place = where[row] if where[row] == str(paths[row]) else f"{where[row]}: {paths[row]}"
-        pixels, notes = from_bytes(bytes_of(paths[row]), place)
-        return Picture(bounded(pixels, area), paths[row].name, key_of(pixels)), notes
+        return Picture.in_file(paths[row], place, area)
 
     found = side_by_side(read, len(paths))
     return [picture for picture, _ in found], Counter(note for _, notes in found for note in notes)
