@@ -23,8 +23,11 @@ Pixels = NDArray[np.uint8]
 MOST: Final = 100_000_000
 """Pixels of a picture that is read."""
 
-FORMATS: Final = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "PPM")
-"""What is read, by Pillow's names; not what starts other programs, as EPS does."""
+FORMATS: Final = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+"""What is read, by Pillow's names, as far as it is there: HEIF needs pillow_heif to be registered.
+
+Not what starts other programs, as EPS does.
+"""
 
 SUFFIXES: Final = frozenset(
     (*(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp"), ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -140,7 +143,12 @@ def _opened(pillow: Any, content: bytes, where: str) -> Any:
         what = f"{int(count[0]):,} pixels" if count else "too many pixels"
         raise _too_large(what, where) from None
     except pillow.UnidentifiedImageError:
-        raise DataError(f"{where}: no picture, or a damaged one", expected=EXPECTED) from None
+        foreign = content[4:8] == b"ftyp"
+        raise DataError(
+            f"{where}: " + ("HEIC or AVIF" if foreign else "no picture, or a damaged one"),
+            expected=EXPECTED,
+            fix="convert it to JPEG; telephones can be told to take those" if foreign else "",
+        ) from None
     except Exception as error:
         raise _damaged(where, error) from error
     _check_size(image.width, image.height, where)

@@ -112,6 +112,12 @@ def as_coco(base: Path) -> Path:
     return away / "captions_val2017.json"
 
 
+def as_metadata(base: Path) -> Path:
+    rows = "".join(f"p{n}.png,text {n}\n" for n in range(N))
+    (base / "metadata.csv").write_text("file_name,text\n" + rows)
+    return base
+
+
 def as_names(base: Path) -> Path:
     for n in range(N):
         (base / f"p{n}.png").rename(base / f"text {n}.png")
@@ -124,7 +130,7 @@ def as_names(base: Path) -> Path:
     "lay",
     [
         *(as_csv, as_json_lines, as_parquet, as_absolute),
-        *(as_flickr, as_old_flickr, as_coco, as_names),
+        *(as_flickr, as_old_flickr, as_coco, as_metadata, as_names),
     ],
 )
 def test_every_layout_gives_the_same_pictures(lay: Callable[[Path], Path], tmp_path: Path) -> None:
@@ -157,7 +163,21 @@ def test_names_that_differ_in_case_are_two_texts(tmp_path: Path) -> None:
     data = given(tmp_path, None, OPTIONS)
     assert len(data.captioned) == 21
     assert data.found["cases"] == 1
-    assert "upper and lower case" in data.summary()
+    assert "1 text like another but for upper and lower case" in data.summary()
+
+
+def test_what_was_done_to_pictures_is_told(tmp_path: Path) -> None:
+    folder(tmp_path, 20)
+    for n in (4, 5):
+        frames = [image(some(n)), image(some(80 + n))]
+        (tmp_path / f"moving_{n}.gif").write_bytes(
+            saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+        )
+    (tmp_path / "x.txt").write_text("no picture")
+    data = given(tmp_path, None, OPTIONS)
+    assert "2 pictures: first frame of an animation" in data.summary()
+    assert "1 other file of the folder not read" in data.summary()
+    assert data.summary() == INPUT.from_files(data.facts()).summary()
 
 
 def test_composed_and_trimmed(tmp_path: Path) -> None:
@@ -425,6 +445,9 @@ def test_the_row_of_a_broken_picture_is_named(
         ("a.csv", "image,text,true\np0.png,b,0\n", "no text is true"),
         ("a.csv", "image,text\np0.png,\np1.png,b\n", "1 empty text: a.csv, line 2"),
         ("a.csv", "image,text\np0.png,a\n", "one picture only"),
+        ("a.csv", f"image,text\n{'long ' * 99},b\n", "line 2: no such picture: .*long long"),
+        ("a.csv", "image,text\n.,b\n", "line 2: no such picture"),
+        ("a.csv", "image,text\na\0b,b\n", "no such picture|not UTF-8"),
         ("a.txt", "only words\n", "line 1: no picture and text"),
         ("a.txt", "image,caption\n", "no captions"),
         ("a.json", "{", "not JSON"),
@@ -482,6 +505,7 @@ def test_other_things_that_are_no_data(tmp_path: Path) -> None:
         (path, None, {"test": [str(path)]}, "given twice"),
         (None, None, {"test": [str(path)]}, "no data to train on"),
         ([some(1)], None, {}, "pictures without texts"),
+        (5, None, {}, "pictures without texts"),
     ):
         with pytest.raises(DataError, match=said):
             given(X, y, CaptionOptions(**options))  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
@@ -14,12 +14,12 @@ from recurra.data.files import given_once
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, OptionError, unknown
 from recurra.tasks.captions import stored
-from recurra.tasks.captions.from_files import EXPECTED, Found, captioned_of
+from recurra.tasks.captions.from_files import Found, captioned_of
 from recurra.tasks.captions.from_memory import captioned_from
 from recurra.tasks.captions.generators import GENERATORS, PARTS, Part
 from recurra.tasks.captions.generators.drawn import draw_many
 from recurra.tasks.captions.generators.scenes import Scenes
-from recurra.tasks.captions.layouts import Reading
+from recurra.tasks.captions.layouts import EXPECTED, Reading
 from recurra.tasks.captions.options import CaptionOptions
 from recurra.tasks.captions.picture import Picture, area_of
 from recurra.tasks.captions.splits import (
@@ -101,7 +101,8 @@ def to_judge(X: Any, y: Any, options: CaptionOptions) -> tuple[Captioned, str]:
 
 
 def _listed(X: Any) -> list[str | Path]:
-    found = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
+    several = isinstance(X, Iterable) and not isinstance(X, str | PathLike)
+    found = list(X) if several else [] if X is None else [X]
     if not all(isinstance(each, str | PathLike) for each in found):
         raise DataError("pictures without texts", expected="pictures and texts, or files of both")
     return [each if isinstance(each, str) else Path(each) for each in found]

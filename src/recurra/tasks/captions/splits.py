@@ -259,7 +259,7 @@ def notes(found: Mapping[str, int]) -> list[str]:
         if found.get(key, 0)
     ]
     others = [(key, count) for key, count in found.items() if key not in _FOUND and count]
-    return [*known, *(f"{counted(count, 'picture')} {key}" for key, count in others)]
+    return [*known, *(f"{counted(count, 'picture')}: {key}" for key, count in others)]
 
 
 _FOUND: Final = {
@@ -270,8 +270,8 @@ _FOUND: Final = {
     "test_removed": ("picture", "taken out of the test part: another part has the same"),
     "valid_removed": ("picture", "taken out of the part that chooses: training has the same"),
     "trimmed": ("text", "with blanks around, taken off"),
-    "cases": ("text", "that differ from another in upper and lower case alone"),
-    "others": ("file", "of the folder that are no pictures, not read"),
+    "cases": ("text", "like another but for upper and lower case"),
+    "others": ("other file", "of the folder not read"),
     "unnamed": ("image", "without a caption, not read"),
 }
 
