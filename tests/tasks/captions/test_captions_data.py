@@ -19,6 +19,7 @@ from pictures import folder, header, image, png, saved, some, turned
 from recurra.bundle import Run
 from recurra.codecs.pictures import Pixels, from_bytes, resized
 from recurra.errors import BundleError, DataError, OptionError
+from recurra.tasks.captions import picture, stored
 from recurra.tasks.captions.data import INPUT, given, to_judge
 from recurra.tasks.captions.layouts import text_of
 from recurra.tasks.captions.options import CaptionOptions
@@ -217,6 +218,9 @@ def test_texts_that_are_not_true(tmp_path: Path) -> None:
     assert [captioned.names[n] for n in captioned.false_owner] == [
         f"p{n}.png" for n in range(0, N, 3)
     ]
+    run = Run.create(tmp_path / "run")
+    stored.write(run, captioned)
+    assert stored.read(run).digest == captioned.digest
 
 
 def test_digests_see_what_belongs_together() -> None:
@@ -258,7 +262,9 @@ def test_large_pictures_are_bounded(tmp_path: Path) -> None:
     assert 3 * 8000 * area_of(8000) <= 2**30
 
 
-def test_large_photographs_are_known_whatever_size_they_are_read_at(tmp_path: Path) -> None:
+def test_large_photographs_are_known_whatever_size_they_are_read_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder(tmp_path, 20)
     noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
     fine = Image.fromarray(noise).resize((1400, 1800))
@@ -274,7 +280,9 @@ def test_large_photographs_are_known_whatever_size_they_are_read_at(tmp_path: Pa
     assert abs(wide / high - 1800 / 1400) < 0.01  # on its side, as EXIF says
     whole = resized(from_bytes(content, "")[0], high, wide)
     assert np.abs(pixels.astype(int) - whole).mean() < 6
-    other = table(tmp_path / "b" / "a.tsv", 20, first=50)  # of other number, so of other size
+    # Another number of pictures, so many that each is read at another size.
+    monkeypatch.setattr(picture, "MEMORY", 3 * 2**18 * 22)
+    other = table(tmp_path / "b" / "a.tsv", 90, first=50)
     (tmp_path / "b" / "copy.jpg").write_bytes(content)
     other.write_text(other.read_text() + "copy.jpg\tphoto\n")
     assert given(tmp_path, None, CaptionOptions(test=[str(other)])).found["test_removed"] == 1
@@ -329,14 +337,14 @@ def test_given_parts_lose_what_trains_too_and_keep_the_rest(tmp_path: Path) -> N
 
 
 def test_what_is_drawn_is_drawn_again() -> None:
-    data = given(None, None, CaptionOptions(examples=60, seed=3))
-    assert (len(data.learn), len(data.select), len(data.test)) == (51, 3, 6)
+    data = given(None, None, CaptionOptions(examples=100, seed=3))
+    assert (len(data.learn), len(data.select), len(data.test)) == (86, 4, 10)
     assert data.captioned.pictures[0].shape == (64, 64, 3)
     again = INPUT.default(json.loads(json.dumps(data.facts())))
     assert again.digest == data.digest
     assert parts(again) == parts(data)
-    assert given(None, None, CaptionOptions(examples=60, seed=4)).digest != data.digest
-    korean = given(None, None, CaptionOptions(examples=60, seed=3, language="ko"))
+    assert given(None, None, CaptionOptions(examples=100, seed=4)).digest != data.digest
+    korean = given(None, None, CaptionOptions(examples=100, seed=3, language="ko"))
     assert korean.captioned.keys == data.captioned.keys
     assert not korean.captioned.texts[0].isascii()
 
