@@ -35,6 +35,13 @@ def png(pixels: Pixels) -> bytes:
     return saved(image(pixels), "PNG")
 
 
+def turned(orientation: int) -> Image.Exif:
+    """EXIF data that say how a camera was held."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
 def header(width: int, height: int) -> bytes:
     """A PNG that says its size, and has no pixels."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from pictures import header, image, png, saved, some
+from pictures import header, image, png, saved, some, turned
 from recurra.codecs.pictures import (
     PictureForm,
     Pixels,
@@ -23,7 +24,7 @@ from recurra.codecs.pictures import (
     resized,
     side_by_side,
 )
-from recurra.errors import BundleError, DataError
+from recurra.errors import BundleError, DataError, MissingExtra
 
 COLOUR = some(1)
 GREY = some(2, channels=1)
@@ -128,11 +129,9 @@ def test_of_an_animation_the_first_frame(form: str) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_exif_turns(form: str) -> None:
-    turned = {1: GREY, 3: GREY[::-1, ::-1], 6: np.rot90(GREY, -1), 8: np.rot90(GREY)}
-    for orientation, right in turned.items():
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        found, notes = from_bytes(saved(image(GREY), form, exif=exif), "a.jpg")
+    views = {1: GREY, 3: GREY[::-1, ::-1], 6: np.rot90(GREY, -1), 8: np.rot90(GREY)}
+    for orientation, right in views.items():
+        found, notes = from_bytes(saved(image(GREY), form, exif=turned(orientation)), "a.jpg")
         assert found.shape == right.shape
         assert np.abs(found.astype(int) - right).mean() < 12
         assert bool(notes) == (orientation != 1)
@@ -152,6 +151,7 @@ def test_exif_turns(form: str) -> None:
         (saved(image(some(3, 300, 400)), "JPEG")[:50], "no picture|truncated"),
         (png(COLOUR)[:-40], "truncated or damaged"),
         (png(COLOUR)[:20], "no picture|truncated"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "HEIC or AVIF"),
         (header(0, 5), "0 x 5|no picture|damaged"),
         (header(40_000, 40_000), "1,600,000,000 pixels"),
         (header(10_001, 10_000), "10,001 x 10,000 pixels"),
@@ -238,6 +238,18 @@ def test_values_that_are_no_pictures(value: Any, said: str) -> None:
     with pytest.raises(DataError, match=said) as error:
         from_value(value, "X[3]")
     assert error.value.got.startswith("X[3]")
+
+
+def test_pillow_is_asked_for_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import PIL
+
+    monkeypatch.delattr(PIL, "Image")
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    np.testing.assert_array_equal(from_value(COLOUR, "")[0], COLOUR)
+    with pytest.raises(MissingExtra, match=r"recurra\[captions\]"):
+        from_bytes(b"anything", "a.png")
+    with pytest.raises(MissingExtra, match="Pillow"):
+        resized(COLOUR, 3, 3)
 
 
 # -- sizes and numbers ---------------------------------------------------------------------------

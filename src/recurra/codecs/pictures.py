@@ -13,7 +13,15 @@ from typing import Any, Final, Literal, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.codecs.picture_files import SUFFIXES, Pixels, from_bytes, from_value, need_pillow
+from recurra.codecs.picture_files import (
+    SUFFIXES,
+    Pixels,
+    content_of,
+    from_bytes,
+    from_value,
+    is_large,
+    need_pillow,
+)
 from recurra.errors import BundleError
 
 __all__ = [
@@ -21,8 +29,10 @@ __all__ = [
     "PictureForm",
     "Pixels",
     "bounded",
+    "content_of",
     "from_bytes",
     "from_value",
+    "is_large",
     "need_pillow",
     "resized",
     "side_by_side",

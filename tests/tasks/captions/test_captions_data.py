@@ -13,14 +13,18 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from pictures import folder, header, image, png, saved, some
+from PIL import Image
+
+from pictures import folder, header, image, png, saved, some, turned
 from recurra.bundle import Run
-from recurra.codecs.pictures import Pixels
+from recurra.codecs.pictures import Pixels, from_bytes, resized
 from recurra.errors import BundleError, DataError, OptionError
+from recurra.tasks.captions import picture, stored
 from recurra.tasks.captions.data import INPUT, given, to_judge
 from recurra.tasks.captions.layouts import text_of
 from recurra.tasks.captions.options import CaptionOptions
-from recurra.tasks.captions.splits import CaptionData, Captioned, area_of
+from recurra.tasks.captions.picture import area_of
+from recurra.tasks.captions.splits import CaptionData, Captioned
 
 OPTIONS = CaptionOptions()
 N = 40
@@ -109,6 +113,12 @@ def as_coco(base: Path) -> Path:
     return away / "captions_val2017.json"
 
 
+def as_metadata(base: Path) -> Path:
+    rows = "".join(f"p{n}.png,text {n}\n" for n in range(N))
+    (base / "metadata.csv").write_text("file_name,text\n" + rows)
+    return base
+
+
 def as_names(base: Path) -> Path:
     for n in range(N):
         (base / f"p{n}.png").rename(base / f"text {n}.png")
@@ -121,7 +131,7 @@ def as_names(base: Path) -> Path:
     "lay",
     [
         *(as_csv, as_json_lines, as_parquet, as_absolute),
-        *(as_flickr, as_old_flickr, as_coco, as_names),
+        *(as_flickr, as_old_flickr, as_coco, as_metadata, as_names),
     ],
 )
 def test_every_layout_gives_the_same_pictures(lay: Callable[[Path], Path], tmp_path: Path) -> None:
@@ -154,7 +164,21 @@ def test_names_that_differ_in_case_are_two_texts(tmp_path: Path) -> None:
     data = given(tmp_path, None, OPTIONS)
     assert len(data.captioned) == 21
     assert data.found["cases"] == 1
-    assert "upper and lower case" in data.summary()
+    assert "1 text like another but for upper and lower case" in data.summary()
+
+
+def test_what_was_done_to_pictures_is_told(tmp_path: Path) -> None:
+    folder(tmp_path, 20)
+    for n in (4, 5):
+        frames = [image(some(n)), image(some(80 + n))]
+        (tmp_path / f"moving_{n}.gif").write_bytes(
+            saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+        )
+    (tmp_path / "x.txt").write_text("no picture")
+    data = given(tmp_path, None, OPTIONS)
+    assert "2 pictures: first frame of an animation" in data.summary()
+    assert "1 other file of the folder not read" in data.summary()
+    assert data.summary() == INPUT.from_files(data.facts()).summary()
 
 
 def test_composed_and_trimmed(tmp_path: Path) -> None:
@@ -194,6 +218,9 @@ def test_texts_that_are_not_true(tmp_path: Path) -> None:
     assert [captioned.names[n] for n in captioned.false_owner] == [
         f"p{n}.png" for n in range(0, N, 3)
     ]
+    run = Run.create(tmp_path / "run")
+    stored.write(run, captioned)
+    assert stored.read(run).digest == captioned.digest
 
 
 def test_digests_see_what_belongs_together() -> None:
@@ -233,6 +260,35 @@ def test_large_pictures_are_bounded(tmp_path: Path) -> None:
     assert 0.98 * 2**18 < high * wide <= 2**18
     assert abs(wide / high - 2) < 0.01
     assert 3 * 8000 * area_of(8000) <= 2**30
+
+
+def test_large_photographs_are_known_whatever_size_they_are_read_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path, 20)
+    noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), np.uint8)
+    fine = Image.fromarray(noise).resize((1400, 1800))
+    content = saved(fine, "JPEG", quality=95, exif=turned(6))
+    (tmp_path / "photo.jpg").write_bytes(content)
+    (tmp_path / "photo again.jpg").write_bytes(content)
+    data = given(tmp_path, None, OPTIONS)
+    row = data.captioned.names.index("photo again.jpg")
+    assert data.captioned.references()[row] == ["photo again", "photo"]
+    pixels = data.captioned.pictures[row]
+    high, wide, _ = pixels.shape
+    assert 0.95 * 2**18 < high * wide <= 2**18
+    assert abs(wide / high - 1800 / 1400) < 0.01  # on its side, as EXIF says
+    whole = resized(from_bytes(content, "")[0], high, wide)
+    assert np.abs(pixels.astype(int) - whole).mean() < 6
+    # Another number of pictures, so many that each is read at another size.
+    monkeypatch.setattr(picture, "MEMORY", 3 * 2**18 * 22)
+    other = table(tmp_path / "b" / "a.tsv", 90, first=50)
+    (tmp_path / "b" / "copy.jpg").write_bytes(content)
+    other.write_text(other.read_text() + "copy.jpg\tphoto\n")
+    assert given(tmp_path, None, CaptionOptions(test=[str(other)])).found["test_removed"] == 1
+    paths = sorted(tmp_path.glob("*.*g"))
+    values = given(paths, [path.stem for path in paths], OPTIONS).captioned
+    assert set(values.keys) == set(data.captioned.keys)
 
 
 # -- parts ---------------------------------------------------------------------------------------
@@ -281,14 +337,14 @@ def test_given_parts_lose_what_trains_too_and_keep_the_rest(tmp_path: Path) -> N
 
 
 def test_what_is_drawn_is_drawn_again() -> None:
-    data = given(None, None, CaptionOptions(examples=60, seed=3))
-    assert (len(data.learn), len(data.select), len(data.test)) == (51, 3, 6)
+    data = given(None, None, CaptionOptions(examples=100, seed=3))
+    assert (len(data.learn), len(data.select), len(data.test)) == (86, 4, 10)
     assert data.captioned.pictures[0].shape == (64, 64, 3)
     again = INPUT.default(json.loads(json.dumps(data.facts())))
     assert again.digest == data.digest
     assert parts(again) == parts(data)
-    assert given(None, None, CaptionOptions(examples=60, seed=4)).digest != data.digest
-    korean = given(None, None, CaptionOptions(examples=60, seed=3, language="ko"))
+    assert given(None, None, CaptionOptions(examples=100, seed=4)).digest != data.digest
+    korean = given(None, None, CaptionOptions(examples=100, seed=3, language="ko"))
     assert korean.captioned.keys == data.captioned.keys
     assert not korean.captioned.texts[0].isascii()
 
@@ -397,6 +453,9 @@ def test_the_row_of_a_broken_picture_is_named(
         ("a.csv", "image,text,true\np0.png,b,0\n", "no text is true"),
         ("a.csv", "image,text\np0.png,\np1.png,b\n", "1 empty text: a.csv, line 2"),
         ("a.csv", "image,text\np0.png,a\n", "one picture only"),
+        ("a.csv", f"image,text\n{'long ' * 99},b\n", "line 2: no such picture: .*long long"),
+        ("a.csv", "image,text\n.,b\n", "line 2: no such picture"),
+        ("a.csv", "image,text\na\0b,b\n", "no such picture|not UTF-8"),
         ("a.txt", "only words\n", "line 1: no picture and text"),
         ("a.txt", "image,caption\n", "no captions"),
         ("a.json", "{", "not JSON"),
@@ -454,6 +513,7 @@ def test_other_things_that_are_no_data(tmp_path: Path) -> None:
         (path, None, {"test": [str(path)]}, "given twice"),
         (None, None, {"test": [str(path)]}, "no data to train on"),
         ([some(1)], None, {}, "pictures without texts"),
+        (5, None, {}, "pictures without texts"),
     ):
         with pytest.raises(DataError, match=said):
             given(X, y, CaptionOptions(**options))  # type: ignore[arg-type]

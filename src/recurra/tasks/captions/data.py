@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from recurra.bundle import Run
-from recurra.codecs.pictures import bounded
 from recurra.data.files import given_once
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, OptionError, unknown
 from recurra.tasks.captions import stored
-from recurra.tasks.captions.from_files import EXPECTED, Found, captioned_of
+from recurra.tasks.captions.from_files import Found, captioned_of
 from recurra.tasks.captions.from_memory import captioned_from
 from recurra.tasks.captions.generators import GENERATORS, PARTS, Part
 from recurra.tasks.captions.generators.drawn import draw_many
 from recurra.tasks.captions.generators.scenes import Scenes
-from recurra.tasks.captions.layouts import Reading
+from recurra.tasks.captions.layouts import EXPECTED, Reading
 from recurra.tasks.captions.options import CaptionOptions
+from recurra.tasks.captions.picture import Picture, area_of
 from recurra.tasks.captions.splits import (
     MOST,
     SELECT,
     CaptionData,
     Captioned,
-    Picture,
-    area_of,
     checked,
     cut,
-    key_of,
 )
 from recurra.tasks.input import Input
 
@@ -69,7 +66,7 @@ def given(X: Any, y: Any, options: CaptionOptions) -> CaptionData:
             raise OptionError(
                 f"--examples {options.examples}", expected="it only where no DATA is given"
             )
-        return _with_parts(captioned_of(files, reading), parts, reading, options.seed)
+        return _of_files(files, parts, reading, options.seed)
     if any(parts):
         raise DataError(
             f"{(parts[1] or parts[0])[0]}: a part, but no data to train on",
@@ -104,7 +101,8 @@ def to_judge(X: Any, y: Any, options: CaptionOptions) -> tuple[Captioned, str]:
 
 
 def _listed(X: Any) -> list[str | Path]:
-    found = [X] if isinstance(X, str | PathLike) else [] if X is None else list(X)
+    several = isinstance(X, Iterable) and not isinstance(X, str | PathLike)
+    found = list(X) if several else [] if X is None else [X]
     if not all(isinstance(each, str | PathLike) for each in found):
         raise DataError("pictures without texts", expected="pictures and texts, or files of both")
     return [each if isinstance(each, str) else Path(each) for each in found]
@@ -112,6 +110,17 @@ def _listed(X: Any) -> list[str | Path]:
 
 def _reading(options: CaptionOptions) -> Reading:
     return Reading(options.image, options.text)
+
+
+def _of_files(
+    sources: Sequence[str | Path],
+    parts: tuple[Sequence[str | Path], Sequence[str | Path]],
+    reading: Reading,
+    seed: int,
+) -> CaptionData:
+    # Before pictures are decoded, which can take minutes.
+    given_once([Path(each) for files in (sources, *parts) for each in files])
+    return _with_parts(captioned_of(sources, reading), parts, reading, seed)
 
 
 def _with_parts(
@@ -132,7 +141,6 @@ def _with_parts(
             origin[name] = [len(captioned), len(captioned) + len(found.captioned)]
             captioned = captioned.followed_by(found.captioned)
             counts.update(found.counts)
-    given_once([*main.files, *held[0], *held[1]])
     return cut(
         main.name,
         captioned,
@@ -190,7 +198,7 @@ def _part(
     pictures, texts = [], []
     for number, drawn in enumerate(draw_many(generator, range(count)), 1):
         pixels = drawn.image if drawn.image.ndim == 3 else drawn.image[..., None]
-        pictures.append(Picture(bounded(pixels, area), f"picture {number}", key_of(pixels)))
+        pictures.append(Picture.of(pixels, f"picture {number}", area))
         texts.append(drawn.text)
     where = Places((("", "picture", range(1, count + 1)),))
     return checked(pictures, range(count), texts, None, where)
@@ -216,7 +224,7 @@ def _from_files(facts: dict[str, Any]) -> CaptionData:
     origin = facts["origin"]
     reading = Reading(**origin["reading"])
     parts = (facts["valid_files"], facts["test_files"])
-    return _with_parts(captioned_of(facts["files"], reading), parts, reading, origin["seed"])
+    return _of_files(facts["files"], parts, reading, origin["seed"])
 
 
 def _default(facts: dict[str, Any]) -> CaptionData:

@@ -6,20 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, final
+from typing import final
 
-from recurra.codecs.pictures import bounded, from_bytes, need_pillow, side_by_side
-from recurra.data.files import STANDARD_INPUT, bytes_of, given_once, is_folder, name_of
+from recurra.codecs.pictures import need_pillow, side_by_side
+from recurra.data.files import STANDARD_INPUT, given_once, is_folder, name_of
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
-from recurra.tasks.captions.layouts import Reading, described_in
-from recurra.tasks.captions.splits import Captioned, Picture, area_of, checked, key_of
-
-EXPECTED: Final = (
-    "a table with columns image and text (.csv, .tsv, .jsonl, .parquet), a folder of pictures "
-    "whose names are the texts (12.5.png; 12.5_2.png for another of 12.5), or Flickr8k's or COCO's "
-    "captions"
-)
+from recurra.tasks.captions.layouts import EXPECTED, Reading, described_in, is_file
+from recurra.tasks.captions.picture import Picture, area_of
+from recurra.tasks.captions.splits import Captioned, checked
 
 
 @final
@@ -70,12 +65,12 @@ def captioned_of(sources: Sequence[str | Path], reading: Reading) -> Found:
 
 def _read(paths: Sequence[Path], where: Sequence[str]) -> tuple[list[Picture], Counter[str]]:
     """The pictures of these files, and what was done to them, counted."""
-    missing = [row for row, path in enumerate(paths) if not path.is_file()]
+    missing = [row for row, path in enumerate(paths) if not is_file(path)]
     if missing:
         row = missing[0]
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
         raise DataError(
-            f"{where[row]}: no such picture: {paths[row]}{more}",
+            f"{where[row]}: no such picture: {str(paths[row])[:200]}{more}",
             expected="paths of pictures, from the table's folder or from the root",
             fix="put the pictures there, or the table beside them",
         )
@@ -84,8 +79,7 @@ def _read(paths: Sequence[Path], where: Sequence[str]) -> tuple[list[Picture], C
 
     def read(row: int) -> tuple[Picture, tuple[str, ...]]:
         place = where[row] if where[row] == str(paths[row]) else f"{where[row]}: {paths[row]}"
-        pixels, notes = from_bytes(bytes_of(paths[row]), place)
-        return Picture(bounded(pixels, area), paths[row].name, key_of(pixels)), notes
+        return Picture.in_file(paths[row], place, area)
 
     found = side_by_side(read, len(paths))
     return [picture for picture, _ in found], Counter(note for _, notes in found for note in notes)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from recurra.codecs.pictures import bounded, from_value, side_by_side
+from recurra.codecs.pictures import from_value, side_by_side
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
-from recurra.tasks.captions.splits import Captioned, Picture, area_of, checked, key_of
+from recurra.tasks.captions.picture import Picture, area_of
+from recurra.tasks.captions.splits import Captioned, checked
 
 _EXPECTED: Final = (
     "X: pictures (paths, images of Pillow's, arrays); y: a text, or several, for each"
@@ -53,11 +53,15 @@ def captioned_from(X: Any, y: Any) -> tuple[Captioned, dict[str, int]]:
 
     def read(row: int) -> tuple[Picture, tuple[str, ...]]:
         each = pictures[row]
+        if isinstance(each, str | PathLike):
+            return Picture.in_file(each, f"X[{row}]: {each}", area)
         pixels, notes = from_value(each, f"X[{row}]")
-        name = Path(each).name if isinstance(each, str | PathLike) else f"picture {row + 1}"
-        return Picture(bounded(pixels, area), name, key_of(pixels)), notes
+        return Picture.of(pixels, f"picture {row + 1}", area), notes
 
-    read_all = side_by_side(read, len(pictures))
+    # An image of Pillow's may stand there twice, and is not to be loaded by two threads at once.
+    files = all(isinstance(each, str | PathLike) for each in pictures)
+    rows = range(len(pictures))
+    read_all = side_by_side(read, len(pictures)) if files else list(map(read, rows))
     counts = Counter(note for _, notes in read_all for note in notes)
     where = Places((("", "X", owner),))
     captioned, found = checked([each for each, _ in read_all], owner, texts, None, where)

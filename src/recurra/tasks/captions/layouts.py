@@ -27,8 +27,18 @@ FOLDERS: Final = (
 )
 """Where pictures lie beside the file that tells of them, or a folder above it."""
 
-TABLES: Final = ("captions.txt", "Flickr8k.token.txt", "captions.csv", "captions.tsv")
-"""What tells of the pictures in a folder that has such a file and no pictures itself."""
+TABLES: Final = (
+    *("captions.txt", "Flickr8k.token.txt", "captions.csv", "captions.tsv", "captions.jsonl"),
+    *("metadata.csv", "metadata.jsonl", "metadata.parquet"),
+)
+"""What tells of the pictures in a folder, where that has such a file; else their names do."""
+
+
+EXPECTED: Final = (
+    "a table with columns image and text (.csv, .tsv, .jsonl, .parquet), a folder of pictures "
+    "whose names are the texts (12.5.png; 12.5_2.png for another of 12.5), or Flickr8k's or COCO's "
+    "captions"
+)
 
 
 @final
@@ -62,13 +72,11 @@ def described_in(file: Path, reading: Reading, folder: bool) -> Described:
     """
     suffix = file.suffix.lower()
     if folder:
-        seen = [each for each in file.iterdir() if each.is_file() and each.name[0] != "."]
-        pictures = [each for each in seen if each.suffix.lower() in SUFFIXES]
         inside = next((file / name for name in TABLES if (file / name).is_file()), None)
-        if pictures or inside is None:
-            _no_columns(reading, file, "the names of its files are the texts")
-            return _of_names(file, pictures, len(seen) - len(pictures))
-        return described_in(inside, reading, False)
+        if inside is not None:
+            return described_in(inside, reading, False)
+        _no_columns(reading, file, "the names of its files are the texts")
+        return _of_names(file)
     if suffix in TABLE_SUFFIXES:
         return _of_table(file, read_table(file), reading)
     if suffix == ".json":
@@ -79,8 +87,7 @@ def described_in(file: Path, reading: Reading, folder: bool) -> Described:
         return _of_flickr(file)
     raise DataError(
         f"{file}: suffix {suffix!r} says nothing of its form",
-        expected="a table with columns image and text (.csv, .tsv, .jsonl, .parquet), a folder of "
-        "pictures whose names are the texts, Flickr8k's captions.txt, COCO's captions.json",
+        expected=EXPECTED,
         fix="a picture alone has no text: give a table" if suffix in SUFFIXES else "",
     )
 
@@ -95,13 +102,13 @@ def _found(file: Path, names: Sequence[str]) -> list[Path]:
     """The pictures' paths: from the folder of the file, or one beside it that has the first."""
     base = file.parent
     roots = [base, *(above / each for above in (base, base.parent) for each in FOLDERS)]
-    # A name too long for the system is as missing as any other.
     first = next((name for name in names if name), "")
-    root = next((each for each in roots if _is_file(each / first)), base)
+    root = next((each for each in roots if is_file(each / first)), base)
     return [root / name for name in names]
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name too long for the system is as missing as any other."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -183,7 +190,9 @@ def text_of(name: str) -> str:
     return re.sub(r"_[0-9]+$", "", Path(name).stem)
 
 
-def _of_names(folder: Path, pictures: Sequence[Path], others: int) -> Described:
+def _of_names(folder: Path) -> Described:
+    files = [each for each in folder.iterdir() if each.is_file() and each.name[0] != "."]
+    pictures = [each for each in files if each.suffix.lower() in SUFFIXES]
     if not pictures:
         raise DataError(
             f"{folder}: no pictures in the folder",
@@ -201,7 +210,10 @@ def _of_names(folder: Path, pictures: Sequence[Path], others: int) -> Described:
             expected="the text, then nothing or _ and a number: 12.5.png, 12.5_2.png",
         )
     distinct = Counter(text.lower() for text in set(texts))
-    counts = {"cases": sum(count - 1 for count in distinct.values()), "others": others}
+    counts = {
+        "cases": sum(count - 1 for count in distinct.values()),
+        "others": len(files) - len(pictures),
+    }
     return Described(paths, texts, None, where, {"text": "the names of the files"}, counts)
 
 

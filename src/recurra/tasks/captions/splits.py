@@ -15,6 +15,7 @@ from recurra.codecs.pictures import Pixels
 from recurra.data.source_locations import Places, composed
 from recurra.data.splits import Rows, numbered, whole_groups
 from recurra.errors import DataError, counted
+from recurra.tasks.captions.picture import Picture, key_of
 
 LEAST: Final = 10
 """Pictures, of all parts together."""
@@ -24,33 +25,6 @@ MOST: Final = 2_000
 
 SELECT: Final = 0.05
 """The share of what does not report that chooses."""
-
-MEMORY: Final = 2**30
-"""Bytes that all pictures take, at most, about."""
-
-
-def area_of(pictures: int) -> int:
-    """Pixels that each of so many pictures may have."""
-    return max(1, min(2**18, MEMORY // (3 * max(1, pictures))))
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture of its bounded size, and what is known of it."""
-
-    pixels: Pixels
-    name: str
-    """Its file, or "picture 7"."""
-    key: str
-    """The digest of what it was before it was bounded: equal pictures have one."""
-
-
-def key_of(pixels: Pixels) -> str:
-    """The digest of a picture's size and pixels."""
-    digest = hashlib.sha256(str(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 @final
@@ -285,19 +259,19 @@ def notes(found: Mapping[str, int]) -> list[str]:
         if found.get(key, 0)
     ]
     others = [(key, count) for key, count in found.items() if key not in _FOUND and count]
-    return [*known, *(f"{counted(count, 'picture')} {key}" for key, count in others)]
+    return [*known, *(f"{counted(count, 'picture')}: {key}" for key, count in others)]
 
 
 _FOUND: Final = {
     "equal": ("picture", "equal to another (one picture, with the texts of both)"),
     "several": ("picture", "with several texts"),
-    "false": ("text", "not true of its picture (never trained on)"),
+    "false": ("false text", "beside the true ones (never trained on)"),
     "untold": ("picture", "of which nothing true is said, left out"),
     "test_removed": ("picture", "taken out of the test part: another part has the same"),
     "valid_removed": ("picture", "taken out of the part that chooses: training has the same"),
     "trimmed": ("text", "with blanks around, taken off"),
-    "cases": ("text", "that differ from another in upper and lower case alone"),
-    "others": ("file", "of the folder that are no pictures, not read"),
+    "cases": ("text", "like another but for upper and lower case"),
+    "others": ("other file", "of the folder not read"),
     "unnamed": ("image", "without a caption, not read"),
 }
 
