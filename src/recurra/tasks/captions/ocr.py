@@ -40,8 +40,8 @@ def installed() -> str:
 def read(pictures: Sequence[Picture], *, seconds: float) -> Read | None:
     """What the installed OCR reads of pictures (H, W, C), or None where there is no OCR.
 
-    Three are tried; all are read where that fits into `seconds`, by the clock. What an OCR fails at is left out:
-    it is somebody else's program, and no training shall end by it.
+    Three are tried; all are read where that fits into `seconds`, by the clock. An OCR that fails is
+    left out: it is somebody else's program, and no training shall end by it.
     """
     name = installed()
     if not name or not pictures:
