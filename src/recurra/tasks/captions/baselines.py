@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Final, final
 
 import numpy as np
@@ -133,7 +133,7 @@ def small_pictures(pictures: Pictures, height: int, width: int, channels: int) -
     return rows
 
 
-@cache
+@lru_cache(256)  # heights and widths of pictures are mostly alike
 def _areas(size: int, cells: int) -> Floats:
     """How much each of `size` pixels in a row has of each of `cells` equal parts, (cells, size)."""
     ends = np.linspace(0, size, cells + 1)[:, None]

@@ -40,21 +40,21 @@ def installed() -> str:
 def read(pictures: Sequence[Picture], *, seconds: float) -> Read | None:
     """What the installed OCR reads of pictures (H, W, C), or None where there is no OCR.
 
-    Three are tried; all are read where that fits into `seconds`. What an OCR fails at is left out:
-    it is somebody else's program, and no training shall end by it.
+    Three are tried; all are read where that fits into `seconds`, by the clock. An OCR that fails is
+    left out: it is somebody else's program, and no training shall end by it.
     """
     name = installed()
     if not name or not pictures:
         return None
     try:
-        reader = _READERS[name]()
+        reader, texts = _READERS[name](), []
         begun = perf_counter()
-        texts = [reader(enlarged(each)) for each in pictures[:_TRIED]]
-        took = (perf_counter() - begun) / len(texts)
-        if took * len(pictures) > seconds:
-            needs = f"{took * len(pictures):,.0f} seconds, and {seconds:,.0f} were left"
-            return Read(None, f"{name} left out: it needs {needs}")
-        texts += [reader(enlarged(each)) for each in pictures[_TRIED:]]
+        for number, picture in enumerate(pictures, 1):
+            texts.append(reader(enlarged(picture)))
+            needs = (perf_counter() - begun) / number * len(pictures)
+            # Once begun on all it may take half as long again.
+            if number >= _TRIED and needs > (seconds if number == _TRIED else 1.5 * seconds):
+                return Read(None, f"{name} left out: it needs {needs:,.0f} of {seconds:,.0f} s")
     except Exception as error:
         return Read(None, f"{name} left out: {type(error).__name__}: {error}"[:200])
     return Read(tuple(texts), f"{name}, as it is installed; knows none of these pictures")
