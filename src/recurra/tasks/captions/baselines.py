@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
 from typing import Final, final
 
 import numpy as np
@@ -27,7 +28,7 @@ _AT_ONCE: Final = 1 << 22  # similarities at a time
 
 # Seconds on one slow core, so that what is left out follows from the data and the time alone.
 _A_VALUE: Final = 10e-9  # of a picture that is made small
-_A_PRODUCT: Final = 0.5e-9  # of a value of a small picture with one of another
+_A_PRODUCT: Final = 0.1e-9  # of a value of a small picture with one of another
 
 
 @final
@@ -60,9 +61,9 @@ def caption_baselines(
 ) -> tuple[Baseline, ...]:
     """Every baseline; the last is an OCR, where one is installed and has the time.
 
-    Two thirds of the time are for the nearest picture, which is a function of the data and of
-    `seconds` alone: where there is no time for all known pictures, so many of them are looked
-    through, and the note says so. The rest is for the OCR, whose time is taken by a clock.
+    Half of the time is for the nearest picture, which is a function of the data and of `seconds`
+    alone: where there is no time for all known pictures, so many of them are looked through, and
+    the note says so. What that leaves is for the OCR, whose time is taken by a clock.
 
     Args:
         learn_pictures: N pictures (H, W, C) of unequal sizes.
@@ -76,9 +77,10 @@ def caption_baselines(
         f"always {common[:60]!r}, which stands {counted(times, 'time')} in training",
         (common,) * len(test_pictures),
     )
+    begun = perf_counter()
     firsts = [each[0] for each in learn_texts]
-    nearest = _nearest(learn_pictures, firsts, test_pictures, common, 2 * seconds / 3)
-    found = read(test_pictures, seconds=seconds / 3)
+    nearest = _nearest(learn_pictures, firsts, test_pictures, common, seconds / 2)
+    found = read(test_pictures, seconds=max(0.0, seconds - (perf_counter() - begun)))
     if found is None:
         return often, nearest
     if found.texts is None:
