@@ -22,6 +22,7 @@ LESS: dict[str, Any] = {
     "threads": 1,
     "precision": "float32",
     "augment": False,
+    "lr": 0.05,
 }
 """Options of a training that takes few seconds."""
 

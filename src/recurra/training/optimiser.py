@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 
 from recurra.core.layers import Recurrent
+
+CONVOLUTIONS: Final = 3.0
+"""How much faster convolutions learn than recurrent matrices: an update of the same norm is spread
+over the many weights of a patch (docs/tried.md)."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,17 @@ def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
         for name, parameter in layer.named_parameters()
         if parameter.ndim == 2
     ]
-    # A convolution is a matrix too: of its patches. The first one, of pictures, is small.
-    gates += [(p, 1) for p in network.parameters() if p.ndim == 4 and p.shape[1] > 3]
+    # A convolution is a matrix too, of its patches; the first one, of pictures, is small.
+    convolutions = [p for p in network.parameters() if p.ndim == 4 and p.shape[1] > 3]
     sparse = [
         layer.weight
         for layer in network.modules()
         if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
     ]
-    chosen = {id(parameter) for parameter in [*sparse, *(parameter for parameter, _ in gates)]}
+    chosen = {
+        id(parameter)
+        for parameter in [*sparse, *convolutions, *(parameter for parameter, _ in gates)]
+    }
     rest = [p for p in network.parameters() if id(p) not in chosen and p.requires_grad]
     optimisers: list[torch.optim.Optimizer] = []
     if rest:
@@ -135,6 +142,10 @@ def build(network: nn.Module, rates: Rates) -> list[torch.optim.Optimizer]:
         optimisers.append(torch.optim.SparseAdam(sparse, lr=rates.others, betas=(0.9, 0.99)))
     if gates:
         optimisers.append(Muon(gates, rates.matrices, weight_decay=rates.decay))
+    if convolutions:
+        # As their scale does not count (they are normalized), nothing has to decay.
+        every = [(weight, 1) for weight in convolutions]
+        optimisers.append(Muon(every, CONVOLUTIONS * rates.matrices))
     return optimisers
 
 

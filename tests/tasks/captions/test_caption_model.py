@@ -188,7 +188,7 @@ def test_the_verb_names_what_it_says(
     assert main(["caption", str(reader.run.path), paths[0], "--json", "--n-best", "2"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["image"] == paths[0]
-    assert [each["text"] for each in found["captions"]][0] == said[0]
+    assert next(each["text"] for each in found["captions"]) == said[0]
     assert main(["caption", str(reader.run.path), paths[0], "--show-attention"]) == 0
     assert "██" in capsys.readouterr().out
 
@@ -237,7 +237,7 @@ def test_a_resumed_training_ends_as_if_never_stopped(tmp_path: Path) -> None:
     again = CaptionModel.resume(tmp_path / "cut")
     ours, theirs = (
         Run.open(each.run.path).read_arrays("model.safetensors")[0] for each in (whole, again)
-    )  # noqa: E501
+    )
     for name, each in ours.items():
         np.testing.assert_array_equal(each, theirs[name])
 

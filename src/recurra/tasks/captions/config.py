@@ -76,7 +76,7 @@ class Size:
 
 STRIP: Final = Size((16, 48, 128), 128, 1, 64, 0.1, 16, 8_000, 60, Rates(0.02, 2e-3))
 TALL: Final = Size((16, 32, 64, 128), 128, 1, 64, 0.1, 32, 8_000, 60, Rates(0.02, 2e-3))
-GRID: Final = Size((16, 32, 64, 128), 192, 2, 96, 0.1, 32, 12_000, 60, Rates(0.02, 2e-3))
+GRID: Final = Size((16, 32, 64, 96, 96), 128, 2, 64, 0.1, 32, 12_000, 60, Rates(0.02, 2e-3))
 
 _TALL: Final = 40
 """Rows of pixels from which on a strip has a convolution more."""
