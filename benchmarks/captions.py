@@ -283,7 +283,7 @@ def _steps(options: BenchOptions) -> dict[str, Any]:
     random = np.random.default_rng(0)
     widths = np.sort(random.integers(80, 200, 16))
     pictures = [random.integers(0, 256, (28, int(w), 1), np.uint8) for w in widths]
-    ids = [random.integers(3, 14, int(w) // 28) for w in widths]
+    ids = [random.integers(3, 14, int(w) // 28).astype(np.int64) for w in widths]
     architecture = _architecture(28)
     form = PictureForm.from_json(architecture.form)
     x, sizes = (torch.from_numpy(each) for each in form.numbers(pictures, (8, 4)))
@@ -291,7 +291,7 @@ def _steps(options: BenchOptions) -> dict[str, Any]:
     torch.manual_seed(0)
     ours, peer = CaptionNetwork(architecture).train(), TorchStrips(architecture).train()
     narrow = TorchStrips(architecture).train()
-    ways = [
+    ways: list[Callable[[], object]] = [
         step(ours, x, sizes, ids, precision.bfloat16),
         step(peer, x, sizes, ids, False),
         step(narrow, x, sizes, ids, True),

@@ -39,13 +39,14 @@ def check_verbs(packages: tuple[str, ...], *fixtures: str) -> None:
     assert {call: came["error"] for call, came in calls.items() if came is not None} == {}
 
 
-@pytest.mark.parametrize("task", ["text", "labels", "series", "pairs"])
+@pytest.mark.parametrize("task", ["text", "labels", "series", "pairs", "captions"])
 def test_verbs_do_without_torch(task: str) -> None:
     check_verbs(("torch",), *(each for each in CALLS if each.startswith(task)))
 
 
 def test_verbs_do_without_pandas_scikit_learn_and_matplotlib() -> None:
     few = ("text-words", "labels-texts", "labels-tags", "series-panel", "pairs-words")
+    few += ("captions-scenes",)
     check_verbs(HEAVY[1:], *few)
 
 
@@ -65,7 +66,7 @@ def test_what_use_imports_reaches_nothing_heavy() -> None:
     assert {name: came["error"] for name, came in found.items() if came is not None} == {}
 
 
-@pytest.mark.parametrize("task", ["text", "labels", "series", "pairs"])
+@pytest.mark.parametrize("task", ["text", "labels", "series", "pairs", "captions"])
 def test_training_without_torch_says_what_is_missing(task: str) -> None:
     script = f"""
 import sys

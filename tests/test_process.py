@@ -33,6 +33,7 @@ from recurra.labs import LabContext, find
 from recurra.native.binding import instructions
 from recurra.training.progress import Silence
 from small import SMALL, small_text
+from toy_captions import strips
 from toy_labels import texts
 from toy_pairs import turned
 
@@ -160,6 +161,15 @@ def _pairs() -> tuple[Any, Fit, list[Use]]:
     )
 
 
+def _captions() -> tuple[Any, Fit, list[Use]]:
+    X, y = strips(60)
+    return (
+        recurra.CaptionModel(reading="ctc", **FEW),
+        lambda model, _: lambda **how: model.fit(X, y, **how),
+        [lambda model: model.caption(X[:5]), lambda model: model.evaluate(X, y)],
+    )
+
+
 def _series(kind: str) -> tuple[Any, Fit, list[Use]]:
     def frame(steps: int) -> dict[str, Any]:
         days = np.arange(steps)
@@ -179,6 +189,7 @@ TASKS: dict[str, Callable[[], tuple[Any, Fit, list[Use]]]] = {
     "text": _text,
     "labels": _labels,
     "pairs": _pairs,
+    "captions": _captions,
     "segments": lambda: _series("segments"),
     "autoregressive": lambda: _series("autoregressive"),
 }

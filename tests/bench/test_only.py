@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import BenchOptions, labels, layers, pairs, series
+from benchmarks import BenchOptions, captions, labels, layers, pairs, series
 from benchmarks.__main__ import BENCHES, WHOLE, bench
 from recurra.cli import main
 from recurra.errors import OptionError
@@ -18,12 +18,14 @@ RUN: dict[str, Callable[[BenchOptions], None]] = {
     "labels": labels.run,
     "series": series.run,
     "pairs": pairs.run,
+    "captions": captions.run,
     "layers": layers.run,
 }
 PARTS: dict[str, Mapping[str, str]] = {
     "labels": labels.PARTS,
     "series": series.PARTS,
     "pairs": pairs.PARTS,
+    "captions": captions.PARTS,
 }
 
 

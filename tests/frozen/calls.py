@@ -471,6 +471,39 @@ _SENTENCES: Final = [
 _NAMES: Final = ["Ivanova", "kowalczyk", "O'Brien", "x", "Łukasz Ωmega", "ivanivanivanov"]
 _NAN: Final = float("nan")
 
+# -- captions --------------------------------------------------------------------------------------
+
+PICTURES: Final = [f"{number}.png" for number in range(6)]
+
+
+def _told(paths: Sequence[str], **how: Any) -> Plain:
+    return [[plain(vars(each)) for each in found] for found in model().captions(paths, **how)]
+
+
+def _captions(paths: Sequence[str]) -> dict[str, Call]:
+    asked: dict[str, dict[str, Any]] = {
+        "greedy": {"beam": 1},
+        "beam of 5": {"beam": 5},
+        "3 best": {"beam": 5, "n_best": 3, "length_penalty": 0.0},
+    }
+    typed = "\n".join([*paths[:2], "", paths[2]]) + "\n"
+    return (
+        {f"caption, {name}": Call(partial(_told, paths, **how)) for name, how in asked.items()}
+        | {
+            "caption": Call(lambda: model().caption(paths)),
+            "evaluate": Call(lambda: plain(model().evaluate("other.tsv"))),
+        }
+        | _commands(
+            ["caption", RUN, *paths],
+            (["caption", RUN, "--beam", "1"], typed),
+            ["caption", RUN, paths[0], "--show-attention"],
+            ["caption", RUN, paths[0], "--n-best", "2", "--json"],
+            ["evaluate", RUN],
+            ["evaluate", RUN, "other.tsv"],
+        )
+    )
+
+
 CALLS: Final[dict[str, dict[str, Call]]] = {
     "text-characters": _in_nats(
         _text("the cat ", "the dog sees a bird.\nsome odd line, 42.\nthe cat")
@@ -494,6 +527,8 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
     "pairs-fixed": _in_nats(_pairs(["abc", "fedcb", "", "h", "axb"])),
     "pairs-input": _in_nats(_pairs(["1 2 3", "7", "", "4 Bob 9 0", "5 6 7 8"])),
     "pairs-location": _in_nats(_pairs(["abc", "fedcb", "", "h", "axb"])),
+    "captions-strips": _in_nats(_captions(PICTURES)),
+    "captions-scenes": _in_nats(_captions(PICTURES)),
 }
 """Fixture -> its calls, named after their verbs first."""
 

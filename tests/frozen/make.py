@@ -28,9 +28,13 @@ from typing import Any, Final
 import numpy as np
 
 import recurra
+import toy_captions
 from frozen import calls
 from frozen.calls import CALLS, EXPECTED, FROZEN, RUN, Plain
 from recurra.bundle import CONFIG, WEIGHTS, Run
+
+Drawing = Callable[..., tuple[list[Any], list[str]]]
+"""Draws so many pictures, and their texts."""
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -409,6 +413,38 @@ def _pairs_location() -> None:
     _pairs(_turned, 18, **how, bidirectional=False, ensemble=2, hidden=16)
 
 
+_CAPTIONS: Final[dict[str, Any]] = {
+    "hidden": 16,
+    "embedding": 12,
+    "layers": 1,
+    "batch": 16,
+    "dropout": 0.0,
+    "lr": 0.05,
+    "augment": False,
+}
+
+
+def _captions(drawn: Drawing, **how: Any) -> None:
+    """Trained on arrays; six pictures and their table are kept for the verbs."""
+    from PIL import Image
+
+    X, y = drawn(300)
+    recurra.CaptionModel(**ALWAYS | _CAPTIONS | how).fit(X, y, out=RUN)
+    pictures, texts = drawn(6, seed=1)
+    for number, each in enumerate(pictures):
+        Image.fromarray(each).save(f"{number}.png")
+    rows = zip([f"{number}.png" for number in range(6)], texts, strict=True)
+    _table("other.tsv", ["image", "text"], rows)
+
+
+def _captions_strips() -> None:
+    _captions(toy_captions.strips, reading="ctc", height=16, steps=400)
+
+
+def _captions_scenes() -> None:
+    _captions(toy_captions.scenes, reading="grid", steps=200)
+
+
 FIXTURES: Final[dict[str, Callable[[], None]]] = {
     "text-characters": _text_characters,
     "text-documents": _text_documents,
@@ -426,6 +462,8 @@ FIXTURES: Final[dict[str, Callable[[], None]]] = {
     "pairs-fixed": _pairs_fixed,
     "pairs-input": _pairs_input,
     "pairs-location": _pairs_location,
+    "captions-strips": _captions_strips,
+    "captions-scenes": _captions_scenes,
 }
 """Each writes its data and trains its run, in the folder that it is called in."""
 

@@ -158,7 +158,8 @@ def test_gradients_do_not_reach_what_is_beyond_a_picture() -> None:
     x, sizes = (torch.from_numpy(each) for each in form.numbers(pictures(), (4, 4)))
     x.requires_grad_()
     outputs, vector = trained.read(x, sizes)
-    (outputs.values.sum() + vector.sum()).backward()
+    total: Any = outputs.values.sum() + vector.sum()
+    total.backward()
     assert x.grad is not None
     for row, (_, width) in enumerate(sizes.tolist()):
         # What is read of a column reaches a few pixels beyond it, as the convolutions do.

@@ -97,6 +97,13 @@ def test_what_is_excluded_is_never_written() -> None:
         assert not {0, 4, BLANK} & set(each.tokens)
 
 
+def test_the_blank_may_be_named_among_what_is_never_written() -> None:
+    rows = frames(4, 20, 6)
+    assert ctc_beam(rows, 4, 4, blank=BLANK, excluded=(BLANK, 0)) == ctc_beam(
+        rows, 4, 4, blank=BLANK, excluded=(0,)
+    )
+
+
 def test_texts_come_once_and_the_likeliest_first() -> None:
     found = ctc_beam(frames(5, 12, 5), 10, 10, blank=BLANK)
     assert len({each.tokens for each in found}) == 10

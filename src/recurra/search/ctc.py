@@ -100,14 +100,14 @@ def ctc_beam(
 
     Args:
         width: prefixes kept after each frame.
-        excluded: tokens that are never written.
+        excluded: tokens that are never written; the blank, which never is, may be among them.
     """
     # Of each prefix: nats of its paths that end in a blank, and of those that end in its last.
     beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
     never = {blank, *excluded}
-    if excluded:
+    if out := sorted(never - {blank}):
         frames = frames.copy()
-        frames[:, list(set(excluded))] = NEVER
+        frames[:, out] = NEVER
     candidates = frames >= _LEAST
     candidates[np.arange(len(frames)), frames.argmax(1)] = True
     for now, some in zip(frames, candidates, strict=True):

@@ -49,6 +49,9 @@ FEW_WORDS: Final = 4_000
 
 MOST_PIECES: Final = 8_000
 
+WIDE: Final = 1.5
+"""How many times as wide as high pictures of a line of text are, at least."""
+
 BOX: Final = 64
 """Rows and columns of pixels that pictures to be looked at are brought to, at most."""
 
@@ -147,7 +150,7 @@ def plan_model(
     }
     best, reason = next(iter(plans)), "as asked"
     if options.reading is None:
-        reason = "the only one that these texts can be written by"
+        reason = "by the shape of the pictures and texts"
     if len(plans) > 1:
         reason = "without a time to spend"
         if options.seconds is not None:
@@ -182,9 +185,12 @@ def _readings(options: CaptionOptions, dataset: EncodedDataset) -> list[str]:
                 f"--reading {options.reading}", expected=f"one of {', '.join(READINGS)}"
             )
         return [options.reading]
+    shapes = np.array([each.shape[:2] for each in dataset.data.captioned.pictures])
+    wide = float(np.median(shapes[:, 1] / shapes[:, 0])) >= WIDE
+    # A short trial does not tell what their shapes say: both learn slowly at first.
     if dataset.targets.unit == "characters":
-        return ["ctc", "grid"]
-    return ["grid", "columns"]
+        return ["ctc"] if wide else ["ctc", "grid"]
+    return ["grid", "columns"] if wide else ["grid"]
 
 
 def _plan_of(

@@ -120,7 +120,7 @@ def trained(training: Mapping[str, Any]) -> list[str]:
     return [line + "."]
 
 
-def _examples(head: str, shown: Sequence[dict[str, Any]], metric: str) -> Iterator[str]:
+def _examples(head: str, shown: Sequence[dict[str, Any]], metric: Metric) -> Iterator[str]:
     """A few pictures: which, what was said, what is true."""
     if shown:
         yield head
