@@ -458,19 +458,6 @@ def _pairs(texts: Sequence[str]) -> dict[str, Call]:
     )
 
 
-# -- all of them -----------------------------------------------------------------------------------
-
-_SENTENCES: Final = [
-    "the plot was great and the music of it fine",
-    "dull",
-    "",
-    "a film",
-    "words that nobody knows: Zażółć, awful 漢字!",
-    "it was great was it not was it bad",
-]
-_NAMES: Final = ["Ivanova", "kowalczyk", "O'Brien", "x", "Łukasz Ωmega", "ivanivanivanov"]
-_NAN: Final = float("nan")
-
 # -- captions --------------------------------------------------------------------------------------
 
 PICTURES: Final = [f"{number}.png" for number in range(6)]
@@ -504,6 +491,19 @@ def _captions(paths: Sequence[str]) -> dict[str, Call]:
     )
 
 
+# -- all of them -----------------------------------------------------------------------------------
+
+_SENTENCES: Final = [
+    "the plot was great and the music of it fine",
+    "dull",
+    "",
+    "a film",
+    "words that nobody knows: Zażółć, awful 漢字!",
+    "it was great was it not was it bad",
+]
+_NAMES: Final = ["Ivanova", "kowalczyk", "O'Brien", "x", "Łukasz Ωmega", "ivanivanivanov"]
+_NAN: Final = float("nan")
+
 CALLS: Final[dict[str, dict[str, Call]]] = {
     "text-characters": _in_nats(
         _text("the cat ", "the dog sees a bird.\nsome odd line, 42.\nthe cat")
@@ -528,7 +528,7 @@ CALLS: Final[dict[str, dict[str, Call]]] = {
     "pairs-input": _in_nats(_pairs(["1 2 3", "7", "", "4 Bob 9 0", "5 6 7 8"])),
     "pairs-location": _in_nats(_pairs(["abc", "fedcb", "", "h", "axb"])),
     "captions-strips": _in_nats(_captions(PICTURES)),
-    "captions-scenes": _in_nats(_captions(PICTURES)),
+    "captions-columns": _in_nats(_captions(PICTURES)),
 }
 """Fixture -> its calls, named after their verbs first."""
 

@@ -441,8 +441,8 @@ def _captions_strips() -> None:
     _captions(toy_captions.strips, reading="ctc", height=16, steps=400)
 
 
-def _captions_scenes() -> None:
-    _captions(toy_captions.scenes, reading="grid", steps=200)
+def _captions_columns() -> None:
+    _captions(toy_captions.scenes, reading="columns", steps=200)
 
 
 FIXTURES: Final[dict[str, Callable[[], None]]] = {
@@ -463,7 +463,7 @@ FIXTURES: Final[dict[str, Callable[[], None]]] = {
     "pairs-input": _pairs_input,
     "pairs-location": _pairs_location,
     "captions-strips": _captions_strips,
-    "captions-scenes": _captions_scenes,
+    "captions-columns": _captions_columns,
 }
 """Each writes its data and trains its run, in the folder that it is called in."""
 
