@@ -26,6 +26,8 @@ _LONG: Final = 200
 
 _CAPTIONS: Final = {
     "ahead": "The last forecast",
+    "answers": "What it said of pictures that it had never seen: orange where it is wrong",
+    "attention": "Where it looked for each piece",
     "backtest": "Forecasts of the test part, one behind the other",
     "calibration": "How sure it is, and how often it is right",
     "confusion": "What was taken for what",
