@@ -12,7 +12,8 @@ from PIL import Image
 
 import recurra
 import toy_captions
-from recurra.bundle import Run
+from commands import Pressed
+from recurra.bundle import WEIGHTS
 from recurra.cli import main
 from recurra.errors import DataError, OptionError
 from recurra.search.sampling import Sampling
@@ -23,19 +24,22 @@ from recurra.tasks.captions.report import SCORED, pictures
 from recurra.tasks.show import draw
 from toy_captions import LESS
 
+CUT: dict[str, Any] = LESS | {"steps": 24, "reading": "ctc", "augment": True}
+"""A training that is cut short."""
+
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> CaptionModel:
     """A reader of strips, by CTC."""
     out = tmp_path_factory.mktemp("reader") / "run"
-    return CaptionModel(steps=150, reading="ctc", **LESS).fit(*toy_captions.strips(400), out=out)
+    return CaptionModel(steps=300, reading="ctc", **LESS).fit(*toy_captions.strips(300), out=out)
 
 
 @pytest.fixture(scope="module")
 def describer(tmp_path_factory: pytest.TempPathFactory) -> CaptionModel:
     """A describer of scenes, which looks at a grid."""
     out = tmp_path_factory.mktemp("describer") / "run"
-    return CaptionModel(steps=120, reading="grid", **LESS).fit(*toy_captions.scenes(400), out=out)
+    return CaptionModel(steps=120, reading="grid", **LESS).fit(*toy_captions.scenes(300), out=out)
 
 
 def right(model: CaptionModel, X: list[Any], y: list[str]) -> float:
@@ -227,17 +231,12 @@ def test_another_tasks_verb_says_so(
 
 
 def test_a_resumed_training_ends_as_if_never_stopped(tmp_path: Path) -> None:
-    from commands import Pressed
-
     X, y = toy_captions.strips(120)
-    options = LESS | {"steps": 24, "reading": "ctc", "augment": True}
-    whole = CaptionModel(**options).fit(X, y, out=tmp_path / "whole")
+    whole = CaptionModel(**CUT).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        CaptionModel(**options).fit(X, y, out=tmp_path / "cut", callback=Pressed(9))
+        CaptionModel(**CUT).fit(X, y, out=tmp_path / "cut", callback=Pressed(9))
     again = CaptionModel.resume(tmp_path / "cut")
-    ours, theirs = (
-        Run.open(each.run.path).read_arrays("model.safetensors")[0] for each in (whole, again)
-    )
+    ours, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (whole, again))
     for name, each in ours.items():
         np.testing.assert_array_equal(each, theirs[name])
 

@@ -25,7 +25,8 @@ from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.schedule import rate
 
 STEPS: Final = 600
-"""Steps that it is trained for, at most."""
+PASSES: Final = 20
+"""Steps that it is trained for, and passes over the captions, at most."""
 
 _BATCH: Final = 32
 
@@ -67,8 +68,9 @@ def _train(decoder: Decoder, dataset: EncodedDataset, seconds: float, seed: int)
     batches = Batches(rows, lengths, size=_BATCH, seed=seed)
     optimisers = build(decoder, Rates(0.02, 2e-3))
     highest, start, step = peaks(optimisers), time.perf_counter(), 0
+    steps = min(STEPS, PASSES * batches.count)
     decoder.train()
-    while (done := max(step / STEPS, (time.perf_counter() - start) / seconds)) < 1:
+    while (done := max(step / steps, (time.perf_counter() - start) / seconds)) < 1:
         set_rates(optimisers, highest, rate(done))
         batch = batches.read(*divmod(step, batches.count))
         scores, answers = _scores(decoder, [dataset.ids[row] for row in batch.tolist()])
