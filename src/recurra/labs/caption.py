@@ -1,0 +1,430 @@
+"""A picture -> a sentence: seen once, at every step, or looked at; and what is said of black."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from recurra.core.attention import Memory
+from recurra.core.product import product
+from recurra.judge.bootstrap import Interval, block_bootstrap
+from recurra.labs.context import LabContext
+from recurra.labs.render import caption as render
+from recurra.labs.training.one_sentence import one_thread
+from recurra.networks.decoder import Decoder, DecoderState, Memories
+from recurra.networks.picture_encoder import PictureEncoder
+from recurra.nn import GRU, HiddenState, Ragged
+
+ONCE, EVERY, LOOKS = WAYS = ("once", "at every step", "looks")
+ATTENTION: Final = {EVERY: "none", LOOKS: "general"}
+"""The package's decoder sees in these two ways; the one that sees once is written here."""
+
+SIDE, THING, GRID = 16, 5, 4
+"""Pixels along a picture and a thing, and places along what the decoder is given."""
+EDGE: Final = SIDE - THING + 1
+"""How many rows or columns a thing can begin at."""
+MIDDLE: Final = {EDGE // 2 - 1, EDGE // 2, EDGE // 2 + 1}
+"""Where a thing alone would be neither left nor right: it begins at none of these."""
+CLEAR: Final = 2
+"""Pixels by which a distance across and one down differ: which is longer can be seen."""
+STAGES, SIZE, HIDDEN = (16, 32), 32, 64
+"""Features of the convolutions, of a word, units of a decoder."""
+ROWS, RATE, CLIP = 64, 0.006, 1.0
+
+RGB: Final = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
+COLOURS: Final = ("red",) * 4 + ("green",) * 3 + ("blue",) * 2 + ("yellow",)
+"""Red is four times as common as yellow: there is something to know without a picture."""
+MASKS: Final = {
+    "square": np.ones((THING, THING), np.float32),
+    "cross": np.maximum.outer(np.eye(THING)[THING // 2], np.eye(THING)[THING // 2]),
+}
+SHAPES: Final = tuple(MASKS)
+TWO: Final = 0.6
+"""The share of pictures with two things."""
+
+_THING = f"a ({'|'.join(RGB)}) ({'|'.join(SHAPES)})"
+GRAMMAR: Final = re.compile(
+    f"{_THING} (at the (top|bottom) (left|right)|is (left of|above) {_THING})"
+)
+"""Every sentence there is."""
+
+END: Final = 0
+"""The number of what stands before the first word and after the last."""
+WORDS: Final = (".", *dict.fromkeys(re.findall(r"[a-z]+", GRAMMAR.pattern)))
+LONGEST: Final = 10
+"""Words of the longest sentence, its end included."""
+
+Pixels = NDArray[np.float32]
+
+
+class Thing(NamedTuple):
+    """What is in a picture, and the pixels it begins at."""
+
+    colour: str
+    shape: str
+    top: int
+    left: int
+
+
+class Scene(NamedTuple):
+    """A picture (16, 16, 3), its things in the order they are named, and its sentence."""
+
+    picture: Pixels
+    things: tuple[Thing, ...]
+    sentence: str
+
+
+@final
+@dataclass(frozen=True)
+class Task:
+    """Pictures that train, steps, and pictures that nobody learnt from, which report."""
+
+    pictures: int
+    steps: int
+    tested: int
+
+
+FULL: Final = Task(12000, 900, 1000)
+QUICK: Final = Task(600, 60, 100)
+
+
+class Said(NamedTuple):
+    """A sentence, its probability, and where the decoder looked for each word and the end.
+
+    `weights` is (T, 4, 4), zeros where it does not look.
+    """
+
+    sentence: str
+    probability: float
+    weights: NDArray[np.float32]
+
+
+class Way(NamedTuple):
+    """What came of a decoder.
+
+    Args:
+        nats: loss of a word of pictures that it never saw, the truth fed.
+        blind: the same with a black picture in the place of each.
+        right: whether each of those sentences is exactly right, fed its own words, (N,).
+        black: what it says of a black picture.
+        share: of the sentences that trained, those that are this one.
+        weights: its numbers.
+    """
+
+    nats: float
+    blind: float
+    right: NDArray[np.bool_]
+    black: Said
+    share: float
+    weights: int
+    seconds: float
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CaptionLab:
+    """What each way is worth, what it says of black, and where the one that looks looked.
+
+    `counted` is the loss of a word of sentences told by their counts alone, `common` the sentence
+    that trained most often and its share; `gain` what looking gets right of two things beyond
+    seeing once; `on_thing` the share of colours and shapes, rightly said, for which the place most
+    looked at is part of the thing, `by_chance` for a place drawn at random.
+    """
+
+    task: Task
+    ways: dict[str, Way]
+    two: NDArray[np.bool_]
+    counted: float
+    common: tuple[str, float]
+    gain: Interval
+    on_thing: float
+    by_chance: float
+    scene: Scene
+    said: Said
+
+
+@final
+class Once(nn.Module):
+    """A decoder that sees the picture before its first word, and never again.
+
+    h_0 = tanh(W v + b);  h_t = GRU(e, h_(t-1));  o = tanh(U h + c);  scores = E o + d
+
+    It is asked as `Decoder` is.
+    """
+
+    def __init__(self, vectors: nn.Embedding, hidden: int) -> None:
+        super().__init__()
+        self.vectors = vectors
+        self.bridge = nn.Linear(hidden, hidden)
+        self.layer = GRU(vectors.embedding_dim, hidden)
+        self.output = nn.Linear(hidden, vectors.embedding_dim)
+        self.bias = nn.Parameter(torch.zeros(vectors.num_embeddings))
+
+    def memory(self, places: Ragged) -> Memories:
+        """Nothing to look at."""
+        nothing = places.values.new_zeros(places.batch, places.steps, 0)
+        return Memories(Memory(nothing, nothing, places.mask()), nothing)
+
+    def first(self, memory: Memories, vector: Tensor) -> DecoderState:
+        """The state before the first word of pictures (B, H): all that is ever known of them."""
+        layers = HiddenState(torch.tanh(self.bridge(vector))[:, None])
+        nothing = vector.new_zeros(memory.batch, 1, 0)
+        return DecoderState(layers, nothing, vector.new_zeros(memory.mask.shape))
+
+    def forward(self, inputs: Ragged, memory: Memories, vector: Tensor) -> Tensor:
+        """Scores (N, V) of what follows each of the inputs (N,)."""
+        hidden, _ = self.layer(inputs.map(self.vectors), self.first(memory, vector).layers)
+        return self._scores(hidden.values)
+
+    def step(
+        self, words: Tensor, state: DecoderState, memory: Memories, vector: Tensor
+    ) -> tuple[Tensor, DecoderState]:
+        """Scores (B, V) of what follows words (B,), and the state."""
+        hidden, layers = self.layer.step(self.vectors(words), state.layers)
+        return self._scores(hidden), replace(state, layers=layers)
+
+    def _scores(self, hidden: Tensor) -> Tensor:
+        found = torch.tanh(product(hidden, self.output.weight, self.output.bias))
+        return product(found, self.vectors.weight, self.bias)
+
+
+@final
+class Captioner(nn.Module):
+    """Convolutions that leave 4 x 4 places, and a decoder that is told of them in one of `WAYS`.
+
+    Each place is a vector (H,) that knows where it is; their mean is the picture as one vector.
+    """
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        # What reads is drawn first: every way begins with the same weights there.
+        self.encoder = PictureEncoder(3, STAGES, [(2, 2)] * len(STAGES))
+        self.inner = nn.Linear(STAGES[-1], HIDDEN)
+        self.place = nn.Parameter(torch.randn(GRID * GRID, HIDDEN) / 10)
+        vectors = nn.Embedding(len(WORDS), SIZE)
+        nn.init.normal_(vectors.weight, std=SIZE**-0.5)
+        self.decoder: Once | Decoder
+        if way == ONCE:
+            self.decoder = Once(vectors, HIDDEN)
+        else:
+            self.decoder = Decoder(
+                GRU,
+                vectors=vectors,
+                hidden=HIDDEN,
+                layers=1,
+                kind=ATTENTION[way],
+                input_feeding=False,
+                dropout=0.0,
+            )
+
+    def read(self, pictures: Tensor) -> tuple[Memories, Tensor]:
+        """Pictures (B, 16, 16, 3) -> what can be looked at, and one vector of each (B, H)."""
+        x, _ = self.encoder(pictures, torch.full((len(pictures), 2), SIDE))
+        places = torch.relu(self.inner(x.flatten(1, 2)) + self.place)
+        lengths = torch.full((len(pictures),), GRID * GRID)
+        return self.decoder.memory(Ragged(places.flatten(0, 1), lengths)), places.mean(1)
+
+    def loss(self, pictures: Tensor, sentences: Ragged) -> Tensor:
+        """Nats of a word of sentences (N,), their ends included, the truth fed."""
+        words = sentences.padded(END)
+        before = torch.cat([torch.full((len(words), 1), END), words[:, :-1]], 1)
+        inputs = Ragged.from_padded(before, sentences.lengths)
+        return cross_entropy(self.decoder(inputs, *self.read(pictures)), sentences.values)
+
+    @torch.no_grad()
+    def say(self, pictures: Tensor) -> list[Said]:
+        """The likeliest word at every step until the end, fed its own."""
+        memory, vector = self.read(pictures)
+        state = self.decoder.first(memory, vector)
+        word = torch.full((len(pictures),), END)
+        words, nats, looked = [], [], []
+        for _ in range(LONGEST):
+            scores, state = self.decoder.step(word, state, memory, vector)
+            likeliest, word = scores.double().log_softmax(1).max(1)
+            words.append(word)
+            nats.append(likeliest)
+            looked.append(state.attention)
+        said = torch.stack(words, 1)
+        chances = torch.stack(nats, 1).cumsum(1).exp()
+        maps = torch.stack(looked, 1).numpy().reshape(len(said), LONGEST, GRID, GRID)
+        ended = said == END
+        counts = torch.where(ended.any(1), ended.int().argmax(1) + 1, LONGEST).tolist()
+        return [
+            Said(spelled(said[row, :count]), float(chances[row, count - 1]), maps[row, :count])
+            for row, count in enumerate(counts)
+        ]
+
+
+def run(context: LabContext) -> CaptionLab:
+    """Train all three on the same pictures, then show each others, and a black one."""
+    task = QUICK if context.quick else FULL
+    render.begin(context, task)
+    generator = np.random.default_rng(context.seed)
+    train, test = ([scene(generator) for _ in range(n)] for n in (task.pictures, task.tested))
+    told = Counter(each.sentence for each in train)
+    two = np.array([len(each.things) == 2 for each in test])
+    ways, said = {}, {}
+    with one_thread():
+        pictures, sentences = stacked(train), numbered(train)
+        for way in WAYS:
+            begun = time.perf_counter()
+            torch.manual_seed(context.seed)
+            model = Captioner(way)
+            learn(model, pictures, sentences, task.steps, context.seed)
+            said[way] = model.say(stacked(test))
+            ways[way] = judged(model, test, said[way], told, time.perf_counter() - begun)
+            render.learnt(context, way, ways[way])
+    looks, once = ways[LOOKS].right, ways[ONCE].right
+    shown = int(two.argmax())
+    found, by_chance = on_things(test, said[LOOKS])
+    result = CaptionLab(
+        task=task,
+        ways=ways,
+        two=two,
+        counted=by_counts(told, test),
+        common=(told.most_common(1)[0][0], told.most_common(1)[0][1] / len(train)),
+        gain=block_bootstrap(looks[two].astype(float) - once[two], block=1),
+        on_thing=found,
+        by_chance=by_chance,
+        scene=test[shown],
+        said=said[LOOKS][shown],
+    )
+    render.tell(context, result)
+    return result
+
+
+def scene(generator: np.random.Generator) -> Scene:
+    """One thing in a corner, or two of which one is left of the other, or above it."""
+
+    def thing() -> Thing:
+        colour, shape, top, left = generator.integers((len(COLOURS), len(SHAPES), *(EDGE, EDGE)))
+        return Thing(COLOURS[colour], SHAPES[shape], int(top), int(left))
+
+    def named(each: Thing) -> str:
+        return f"a {each.colour} {each.shape}"
+
+    if generator.random() >= TWO:
+        one = thing()
+        while {one.top, one.left} & MIDDLE:
+            one = thing()
+        down, across = (
+            ("top", "bottom")[one.top > EDGE // 2],
+            ("left", "right")[one.left > EDGE // 2],
+        )
+        return Scene(drawn((one,), generator), (one,), f"{named(one)} at the {down} {across}")
+    while True:
+        a, b = sorted((thing(), thing()), key=lambda each: each.left)
+        across, down = b.left - a.left, abs(b.top - a.top)
+        if max(across, down) > THING and abs(across - down) >= CLEAR:
+            break
+    relation = "left of"
+    if down > across:
+        a, b = sorted((a, b), key=lambda each: each.top)
+        relation = "above"
+    return Scene(drawn((a, b), generator), (a, b), f"{named(a)} is {relation} {named(b)}")
+
+
+def drawn(things: Sequence[Thing], generator: np.random.Generator) -> Pixels:
+    """A picture (16, 16, 3), black but for its things, each as bright as chance has it."""
+    picture = np.zeros((SIDE, SIDE, 3), np.float32)
+    for each in things:
+        part = np.s_[each.top : each.top + THING, each.left : each.left + THING]
+        bright = generator.uniform(0.5, 1)
+        picture[part] = MASKS[each.shape][..., None] * np.multiply(RGB[each.colour], bright)
+    return picture
+
+
+def stacked(scenes: Sequence[Scene]) -> Tensor:
+    """Their pictures, (B, 16, 16, 3)."""
+    return torch.from_numpy(np.stack([each.picture for each in scenes]))
+
+
+def numbered(scenes: Sequence[Scene]) -> Ragged:
+    """The numbers of their sentences' words (N,), each with its end."""
+    return Ragged.from_list(
+        [torch.tensor([WORDS.index(w) for w in s.sentence.split()] + [END]) for s in scenes]
+    )
+
+
+def spelled(words: Tensor) -> str:
+    """Numbers (T,) as a sentence, without its end."""
+    return " ".join(WORDS[word] for word in words.tolist() if word != END)
+
+
+def learn(model: Captioner, pictures: Tensor, sentences: Ragged, steps: int, seed: int) -> None:
+    """Adam, its rate falling to 0, on batches drawn anew from all pictures."""
+    generator = torch.Generator().manual_seed(seed)
+    adam = torch.optim.Adam(model.parameters(), fused=True)
+    for step in range(steps):
+        adam.param_groups[0]["lr"] = RATE * (1 - step / steps)
+        rows = torch.randint(len(pictures), (ROWS,), generator=generator)
+        adam.zero_grad()
+        model.loss(pictures[rows], sentences.select(rows)).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        adam.step()
+    model.eval()
+
+
+@torch.no_grad()
+def judged(
+    model: Captioner,
+    test: Sequence[Scene],
+    said: Sequence[Said],
+    told: Counter[str],
+    seconds: float,
+) -> Way:
+    """Figures of what it says of pictures that it never saw, and of one with nothing in it."""
+    pictures, sentences = stacked(test), numbered(test)
+    black = model.say(torch.zeros_like(pictures[:1]))[0]
+    return Way(
+        nats=float(model.loss(pictures, sentences)),
+        blind=float(model.loss(torch.zeros_like(pictures), sentences)),
+        right=np.array([a.sentence == b.sentence for a, b in zip(said, test, strict=True)]),
+        black=black,
+        share=told[black.sentence] / told.total(),
+        weights=sum(each.numel() for each in model.parameters()),
+        seconds=seconds,
+    )
+
+
+def by_counts(told: Counter[str], test: Sequence[Scene]) -> float:
+    """Nats of a word of sentences guessed by how often each was told, the rare one more often."""
+    # Every sentence once more than it was told: none is impossible.
+    total = told.total() + len(told) + 1
+    nats = sum(float(np.log(total / (told[each.sentence] + 1))) for each in test)
+    return nats / len(numbered(test).values)
+
+
+def on_things(test: Sequence[Scene], said: Sequence[Said]) -> tuple[float, float]:
+    """How often the place most looked at is part of what is named, and how often any place is.
+
+    Of colours and shapes in sentences that are right.
+    """
+    hits, places = [], []
+    for each, one in zip(test, said, strict=True):
+        if each.sentence != one.sentence:
+            continue
+        for thing, words in zip(each.things, ((1, 2), (-3, -2)), strict=False):
+            part = covered(thing)
+            for word in words:
+                hits.append(part.flat[one.weights[word].argmax()])
+                places.append(part.mean())
+    return (float(np.mean(hits)), float(np.mean(places))) if hits else (0.0, 0.0)
+
+
+def covered(thing: Thing) -> NDArray[np.bool_]:
+    """The places (4, 4) whose pixels it is drawn into."""
+    whole = np.zeros((SIDE, SIDE), bool)
+    whole[thing.top : thing.top + THING, thing.left : thing.left + THING] = True
+    part: NDArray[np.bool_] = whole.reshape(GRID, SIDE // GRID, GRID, -1).any((1, 3))
+    return part
