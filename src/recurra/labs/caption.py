@@ -33,7 +33,7 @@ SIDE, THING, GRID = 16, 5, 4
 """Pixels along a picture and a thing, and places along what the decoder is given."""
 EDGE: Final = SIDE - THING + 1
 """How many rows or columns a thing can begin at."""
-MIDDLE: Final = {EDGE // 2 - 1, EDGE // 2, EDGE // 2 + 1}
+MIDDLE: Final = {EDGE // 2 - 1, EDGE // 2}
 """Where a thing alone would be neither left nor right: it begins at none of these."""
 CLEAR: Final = 2
 """Pixels by which a distance across and one down differ: which is longer can be seen."""
@@ -94,7 +94,7 @@ class Task:
     tested: int
 
 
-FULL: Final = Task(12000, 900, 1000)
+FULL: Final = Task(12000, 800, 1000)
 QUICK: Final = Task(600, 60, 100)
 
 
@@ -117,7 +117,8 @@ class Way(NamedTuple):
         blind: the same with a black picture in the place of each.
         right: whether each of those sentences is exactly right, fed its own words, (N,).
         black: what it says of a black picture.
-        share: of the sentences that trained, those that are this one.
+        told: of the sentences that trained, the share that are this one.
+        below: of those pictures, the share whose sentence it gives a lower probability than this.
         weights: its numbers.
     """
 
@@ -125,7 +126,8 @@ class Way(NamedTuple):
     blind: float
     right: NDArray[np.bool_]
     black: Said
-    share: float
+    told: float
+    below: float
     weights: int
     seconds: float
 
@@ -136,9 +138,10 @@ class CaptionLab:
     """What each way is worth, what it says of black, and where the one that looks looked.
 
     `counted` is the loss of a word of sentences told by their counts alone, `common` the sentence
-    that trained most often and its share; `gain` what looking gets right of two things beyond
-    seeing once; `on_thing` the share of colours and shapes, rightly said, for which the place most
-    looked at is part of the thing, `by_chance` for a place drawn at random.
+    that trained most often and its share; `gain` what looking gets right of sentences on two things
+    beyond each other way, of the same pictures; `on_thing` the share of colours and shapes, rightly
+    said, for which the place most looked at is part of the thing, `by_chance` for a place drawn at
+    random.
     """
 
     task: Task
@@ -146,7 +149,7 @@ class CaptionLab:
     two: NDArray[np.bool_]
     counted: float
     common: tuple[str, float]
-    gain: Interval
+    gain: dict[str, Interval]
     on_thing: float
     by_chance: float
     scene: Scene
@@ -187,7 +190,7 @@ class Once(nn.Module):
         return self._scores(hidden.values)
 
     def step(
-        self, words: Tensor, state: DecoderState, memory: Memories, vector: Tensor
+        self, words: Tensor, state: DecoderState, _memory: Memories, _vector: Tensor
     ) -> tuple[Tensor, DecoderState]:
         """Scores (B, V) of what follows words (B,), and the state."""
         hidden, layers = self.layer.step(self.vectors(words), state.layers)
@@ -266,7 +269,7 @@ class Captioner(nn.Module):
 
 
 def run(context: LabContext) -> CaptionLab:
-    """Train all three on the same pictures, then show each others, and a black one."""
+    """Train all three on the same pictures, then show each of them others, and a black one."""
     task = QUICK if context.quick else FULL
     render.begin(context, task)
     generator = np.random.default_rng(context.seed)
@@ -284,7 +287,6 @@ def run(context: LabContext) -> CaptionLab:
             said[way] = model.say(stacked(test))
             ways[way] = judged(model, test, said[way], told, time.perf_counter() - begun)
             render.learnt(context, way, ways[way])
-    looks, once = ways[LOOKS].right, ways[ONCE].right
     shown = int(two.argmax())
     found, by_chance = on_things(test, said[LOOKS])
     result = CaptionLab(
@@ -293,7 +295,12 @@ def run(context: LabContext) -> CaptionLab:
         two=two,
         counted=by_counts(told, test),
         common=(told.most_common(1)[0][0], told.most_common(1)[0][1] / len(train)),
-        gain=block_bootstrap(looks[two].astype(float) - once[two], block=1),
+        gain={
+            way: block_bootstrap(
+                ways[LOOKS].right[two] - ways[way].right[two].astype(float), block=1
+            )
+            for way in (ONCE, EVERY)
+        },
         on_thing=found,
         by_chance=by_chance,
         scene=test[shown],
@@ -391,15 +398,16 @@ def judged(
         blind=float(model.loss(torch.zeros_like(pictures), sentences)),
         right=np.array([a.sentence == b.sentence for a, b in zip(said, test, strict=True)]),
         black=black,
-        share=told[black.sentence] / told.total(),
+        told=told[black.sentence] / told.total(),
+        below=float(np.mean([each.probability < black.probability for each in said])),
         weights=sum(each.numel() for each in model.parameters()),
         seconds=seconds,
     )
 
 
 def by_counts(told: Counter[str], test: Sequence[Scene]) -> float:
-    """Nats of a word of sentences guessed by how often each was told, the rare one more often."""
-    # Every sentence once more than it was told: none is impossible.
+    """Nats of a word of sentences that are guessed by how often each was told."""
+    # Each counts once more than it was told, and so do all that never were: none is impossible.
     total = told.total() + len(told) + 1
     nats = sum(float(np.log(total / (told[each.sentence] + 1))) for each in test)
     return nats / len(numbered(test).values)

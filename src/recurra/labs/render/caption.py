@@ -68,13 +68,23 @@ def tell(context: LabContext, r: CaptionLab) -> None:
     )
     context.section("what is said of a black picture, which shows nothing and was never shown")
     context.table(
-        ("sees", "says", "as likely as", "told in training"),
+        ("sees", "says", "likely", "told", "less sure"),
         [
-            (name, way.black.sentence, percent(way.black.probability), percent(way.share))
+            (
+                name,
+                way.black.sentence,
+                percent(way.black.probability),
+                percent(way.told),
+                percent(way.below),
+            )
             for name, way in r.ways.items()
         ],
     )
-    context.say(f'Told most often: "{common}", {percent(share)}.')
+    context.say(
+        "Likely: the probability it gives that sentence. Told: the share of it in training (most "
+        f'often told: "{common}", {percent(share)}). Less sure: pictures that do show something, '
+        "of which it says its sentence with a lower probability."
+    )
     context.section("where the one that looks looked for each word")
     for line in beside(r.scene, r.said):
         context.say(line)
@@ -90,32 +100,38 @@ def tell(context: LabContext, r: CaptionLab) -> None:
 
 def answer(r: CaptionLab) -> str:
     """The answer, of the figures."""
-    from recurra.labs.caption import GRAMMAR, LOOKS, ONCE
+    from recurra.labs.caption import EVERY, GRAMMAR, LOOKS, ONCE
 
-    fluent = [name for name, way in r.ways.items() if GRAMMAR.fullmatch(way.black.sentence)]
+    fluent = sum(bool(GRAMMAR.fullmatch(way.black.sentence)) for way in r.ways.values())
     surest = max(r.ways.values(), key=lambda way: way.black.probability)
     two = {name: percent(way.right[r.two].mean()) for name, way in r.ways.items()}
-    gain = r.gain
-    within = (
-        f" ({100 * gain.low:+.1f} to {100 * gain.high:+.1f}, pictures drawn)" if gain.known else ""
-    )
-    counts = " and ".join(", ".join(fluent).rsplit(", ", 1))
+    blind = min(way.blind for way in r.ways.values())
+    beyond = {
+        name: f"{100 * each.estimate:+.1f} points"
+        + (f" ({100 * each.low:+.1f} to {100 * each.high:+.1f})" if each.known else "")
+        for name, each in r.gain.items()
+    }
     return (
-        "A sentence, as if there were something. "
+        f"Something fluent: {fluent} of {len(r.ways)} sentences keep to the grammar. The decoder "
+        "is a language model that pictures lean on, and it speaks without one. The surest gives "
+        f"its sentence {percent(surest.black.probability)}; it was told {percent(surest.told)} of "
+        f"the time, and of {percent(surest.below)} of the pictures that show something the same "
+        "network is less sure. "
         + (
-            f"{counts[0].upper()}{counts[1:]} keep to the grammar: "
-            if len(fluent) < len(r.ways)
-            else "All three keep to the grammar: "
+            f"Nor is it a fair guess: with black for every picture a word costs {blind:.2f} nats "
+            f"at best, by bare counts {r.counted:.2f}. No picture was black when it learnt.\n"
+            if blind > r.counted
+            else f"A word then costs {blind:.2f} nats at best, by bare counts {r.counted:.2f}.\n"
         )
-        + "the decoder is a language model that a picture leans on, and without one it still "
-        f"speaks. Nor does it doubt: the surest gives its sentence {percent(surest.black.probability)}"
-        f", which was told {percent(surest.share)} of the time. With black for every picture a "
-        f"word costs {min(w.blind for w in r.ways.values()):.2f} nats at best, bare counts of "
-        f"sentences {r.counted:.2f}: "
-        "how sure it sounds says nothing of whether it saw.\n"
-        f"Two things told apart: seen once {two[ONCE]} of sentences are right, at every step "
-        f"{two['at every step']}, looked at {two[LOOKS]}: {100 * gain.estimate:+.1f} points from "
-        f"once to looking{within}, of one training each."
+        + f"Of two things, after {r.task.steps} batches: seen once {two[ONCE]} of the sentences "
+        f"are right, at every step {two[EVERY]}, looked at {two[LOOKS]}. Looking is worth "
+        f"{beyond[ONCE]} beside once, and {beyond[EVERY]} beside every step (of one training "
+        "each; 95 % intervals, pictures drawn)."
+        + (
+            " Two things fit into one vector, then, if it may be read again."
+            if r.gain[ONCE].low > 0 >= r.gain[EVERY].low
+            else ""
+        )
     )
 
 

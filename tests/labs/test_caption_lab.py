@@ -1,0 +1,209 @@
+"""Pictures described: what a decoder that sees once, at every step, or looks says of them."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from recurra import labs
+from recurra.labs import LabContext, caption
+from recurra.labs.render.caption import answer, beside
+
+Done = tuple[caption.CaptionLab, str, Path]
+PIXELS = {colour: np.array(rgb) > 0 for colour, rgb in caption.RGB.items()}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    console, out = Console(file=io.StringIO(), width=80), tmp_path_factory.mktemp("caption")
+    result = labs.find("caption").run(LabContext(console, quick=True, out=out))
+    assert isinstance(console.file, io.StringIO)
+    return result, console.file.getvalue(), out
+
+
+def scenes(count: int, seed: int = 0) -> list[caption.Scene]:
+    generator = np.random.default_rng(seed)
+    return [caption.scene(generator) for _ in range(count)]
+
+
+def model(way: str, seed: int = 0) -> caption.Captioner:
+    """Weights so wide apart that every picture has its own sentence; statistics not the first."""
+    torch.manual_seed(seed)
+    made = caption.Captioner(way)
+    with torch.no_grad():
+        for each in made.decoder.parameters():
+            each.mul_(3)
+        made.read(caption.stacked(scenes(64, 9)))
+    return made.eval()
+
+
+def test_every_sentence_is_of_the_grammar_and_true_of_its_pixels() -> None:
+    found = scenes(400)
+    for each in found:
+        told = caption.GRAMMAR.fullmatch(each.sentence)
+        assert told
+        assert len(each.sentence.split()) < caption.LONGEST
+        lit = np.zeros((caption.SIDE, caption.SIDE), bool)
+        for thing in each.things:
+            part = each.picture[thing.top :, thing.left :][: caption.THING, : caption.THING]
+            assert part.shape == (5, 5, 3)
+            assert ((part > 0).any((0, 1)) == PIXELS[thing.colour]).all()
+            assert part.any(-1).sum() == (25 if thing.shape == "square" else 9)
+            lit[thing.top : thing.top + 5, thing.left : thing.left + 5] = True
+        assert not each.picture[~lit].any()
+        first, last = each.things[0], each.things[-1]
+        assert told.groups()[:2] == (first.colour, first.shape)
+        if len(each.things) == 1:
+            assert told.groups()[3:5] == (
+                "top" if first.top + 2 < 7.5 else "bottom",
+                "left" if first.left + 2 < 7.5 else "right",
+            )
+        else:
+            assert told.groups()[6:] == (last.colour, last.shape)
+            across, down = last.left - first.left, last.top - first.top
+            if told[6] == "above":
+                assert down > abs(across)
+            else:
+                assert across > abs(down)
+            assert max(across, down) > caption.THING
+    assert 0.5 < np.mean([len(each.things) == 2 for each in found]) < 0.7
+
+
+@pytest.mark.parametrize("way", caption.WAYS)
+def test_the_loss_is_that_of_what_is_said_word_by_word(way: str) -> None:
+    made, some = model(way), scenes(5, 1)
+    sentences, nats = caption.numbered(some), 0.0
+    with torch.no_grad():
+        for each, words in zip(some, sentences.to_list(), strict=True):
+            memory, vector = made.read(caption.stacked([each]))
+            state, word = made.decoder.first(memory, vector), torch.tensor([caption.END])
+            for true in words:
+                scores, state = made.decoder.step(word, state, memory, vector)
+                nats -= scores[0].log_softmax(0)[true].item()
+                word = true[None]
+        loss = made.loss(caption.stacked(some), sentences).item()
+    assert loss == pytest.approx(nats / len(sentences.values), rel=1e-4)
+
+
+@pytest.mark.parametrize("way", caption.WAYS)
+def test_a_picture_is_described_the_same_alone_as_beside_others(way: str) -> None:
+    made, some = model(way), scenes(6, 2)
+    together = made.say(caption.stacked(some))
+    assert len({each.sentence for each in together}) > 1
+    for scene, said in zip(some, together, strict=True):
+        alone = made.say(caption.stacked([scene]))[0]
+        assert alone.sentence == said.sentence
+        assert alone.probability == pytest.approx(said.probability, rel=1e-3)
+        np.testing.assert_allclose(alone.weights, said.weights, atol=1e-4)
+
+
+def test_each_way_sees_the_picture_when_it_says_so() -> None:
+    pictures = caption.stacked(scenes(2, 3))
+    for way, first, later in (
+        (caption.ONCE, True, False),
+        (caption.EVERY, True, True),
+        (caption.LOOKS, True, True),
+    ):
+        made = model(way)
+        with torch.no_grad():
+            seen, other = (made.read(each[None]) for each in pictures)
+            assert (
+                made.decoder.first(*seen)
+                .layers.hidden.ne(made.decoder.first(*other).layers.hidden)
+                .any()
+            ) == first
+            # From one and the same state, only what is seen at this step can differ.
+            state, word = made.decoder.first(*seen), torch.tensor([2])
+            scores = [made.decoder.step(word, state, *each)[0] for each in (seen, other)]
+            assert (not torch.equal(*scores)) == later
+
+
+def test_the_convolutions_of_all_ways_begin_alike() -> None:
+    weights = []
+    for way in caption.WAYS:
+        torch.manual_seed(4)
+        made = caption.Captioner(way)
+        weights.append([*made.encoder.parameters(), *made.inner.parameters(), made.place])
+    for other in weights[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(weights[0], other, strict=True))
+
+
+def test_what_is_printed_and_drawn(done: Done) -> None:
+    result, out, folder = done
+    assert set(result.ways) == set(caption.WAYS)
+    assert max(map(len, out.splitlines())) <= 80
+    assert "What is said of a black picture" in out
+    assert {path.name for path in folder.iterdir()} == {"caption.png"}
+    for way in result.ways.values():
+        assert 0 <= way.told <= 1
+        assert 0 < way.black.probability <= 1
+        assert set(way.black.sentence.split()) <= set(caption.WORDS)
+        assert way.nats < way.blind
+    weights = result.said.weights
+    np.testing.assert_allclose(weights.sum((1, 2)), 1, atol=1e-5)
+    assert not result.ways[caption.ONCE].black.weights.any()
+    shown = beside(result.scene, result.said)
+    assert len(shown) == caption.SIDE
+    assert max(map(len, shown)) <= 80
+
+
+def test_looking_learns_two_things_that_seeing_once_does_not() -> None:
+    train, test = scenes(3000), scenes(200, 1)
+    right, blacks = {}, []
+    for way in (caption.ONCE, caption.LOOKS):
+        torch.manual_seed(0)
+        made = caption.Captioner(way)
+        caption.learn(made, caption.stacked(train), caption.numbered(train), 350, 0)
+        said = made.say(caption.stacked(test))
+        found = caption.judged(made, test, said, Counter(s.sentence for s in train), 1.0)
+        right[way] = found.right.mean()
+        blacks.append(found.black.sentence)
+    assert right[caption.LOOKS] > right[caption.ONCE] + 0.2
+    assert all(caption.GRAMMAR.fullmatch(each) for each in blacks)
+    on_thing, by_chance = caption.on_things(test, said)
+    assert on_thing > 2 * by_chance
+
+
+def test_what_is_right_and_how_sure_is_counted() -> None:
+    test = scenes(3, 5)
+    nothing = np.zeros((1, 4, 4), np.float32)
+    said = [
+        caption.Said(each.sentence, p, nothing) for each, p in zip(test, (0, 0, 1), strict=True)
+    ]
+    said[1] = said[1]._replace(sentence="a red")
+    made = model(caption.LOOKS)
+    told = Counter({made.say(torch.zeros(1, 16, 16, 3))[0].sentence: 3, "another": 1})
+    found = caption.judged(made, test, said, told, 1.0)
+    assert found.right.tolist() == [True, False, True]
+    assert found.below == pytest.approx(2 / 3)
+    assert found.told == 3 / 4
+
+
+def test_places_are_those_that_a_thing_covers() -> None:
+    assert caption.covered(caption.Thing("red", "cross", 0, 11)).nonzero()[1].tolist() == [2, 3] * 2
+    weights = np.zeros((8, 4, 4), np.float32)
+    weights[:, 0, 3] = 1
+    thing = caption.Thing("red", "cross", 0, 11)
+    scene = caption.Scene(np.zeros((16, 16, 3), np.float32), (thing,), "a red cross")
+    assert caption.on_things([scene], [caption.Said("a red cross", 1, weights)]) == (1, 4 / 16)
+    assert caption.on_things([scene], [caption.Said("a blue cross", 1, weights)]) == (0, 0)
+
+
+def test_counts_give_each_sentence_its_share() -> None:
+    scene = scenes(1)[0]
+    told = Counter({scene.sentence: 3, "another": 1})
+    words = len(scene.sentence.split()) + 1
+    assert caption.by_counts(told, [scene]) == pytest.approx(-np.log(4 / 7) / words)
+
+
+def test_the_answer_says_what_the_figures_say(done: Done) -> None:
+    result = done[0]
+    assert "Nor is it a fair guess" not in answer(replace(result, counted=9.0))
+    assert "Nor is it a fair guess" in answer(replace(result, counted=0.0))
