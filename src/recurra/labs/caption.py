@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +19,19 @@ from recurra.core.product import product
 from recurra.judge.bootstrap import Interval, block_bootstrap
 from recurra.labs.context import LabContext
 from recurra.labs.render import caption as render
+from recurra.labs.squares_and_crosses import (
+    END,
+    GRID,
+    LONGEST,
+    SIDE,
+    WORDS,
+    Scene,
+    covered,
+    numbered,
+    scene,
+    spelled,
+    stacked,
+)
 from recurra.labs.training.one_sentence import one_thread
 from recurra.networks.decoder import Decoder, DecoderState, Memories
 from recurra.networks.picture_encoder import PictureEncoder
@@ -29,73 +41,26 @@ ONCE, EVERY, LOOKS = WAYS = ("once", "at every step", "looks")
 ATTENTION: Final = {EVERY: "none", LOOKS: "general"}
 """The package's decoder sees in these two ways; the one that sees once is written here."""
 
-SIDE, THING, GRID = 16, 5, 4
-"""Pixels along a picture and a thing, and places along what the decoder is given."""
-EDGE: Final = SIDE - THING + 1
-"""How many rows or columns a thing can begin at."""
-MIDDLE: Final = {EDGE // 2 - 1, EDGE // 2}
-"""Where a thing alone would be neither left nor right: it begins at none of these."""
-CLEAR: Final = 2
-"""Pixels by which a distance across and one down differ: which is longer can be seen."""
 STAGES, SIZE, HIDDEN = (16, 32), 32, 64
 """Features of the convolutions, of a word, units of a decoder."""
 ROWS, RATE, CLIP = 64, 0.006, 1.0
-
-RGB: Final = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
-COLOURS: Final = ("red",) * 4 + ("green",) * 3 + ("blue",) * 2 + ("yellow",)
-"""Red is four times as common as yellow: there is something to know without a picture."""
-MASKS: Final = {
-    "square": np.ones((THING, THING), np.float32),
-    "cross": np.maximum.outer(np.eye(THING)[THING // 2], np.eye(THING)[THING // 2]),
-}
-SHAPES: Final = tuple(MASKS)
-TWO: Final = 0.6
-"""The share of pictures with two things."""
-
-_THING = f"a ({'|'.join(RGB)}) ({'|'.join(SHAPES)})"
-GRAMMAR: Final = re.compile(
-    f"{_THING} (at the (top|bottom) (left|right)|is (left of|above) {_THING})"
-)
-"""Every sentence there is."""
-
-END: Final = 0
-"""The number of what stands before the first word and after the last."""
-WORDS: Final = (".", *dict.fromkeys(re.findall(r"[a-z]+", GRAMMAR.pattern)))
-LONGEST: Final = 10
-"""Words of the longest sentence, its end included."""
-
-Pixels = NDArray[np.float32]
-
-
-class Thing(NamedTuple):
-    """What is in a picture, and the pixels it begins at."""
-
-    colour: str
-    shape: str
-    top: int
-    left: int
-
-
-class Scene(NamedTuple):
-    """A picture (16, 16, 3), its things in the order they are named, and its sentence."""
-
-    picture: Pixels
-    things: tuple[Thing, ...]
-    sentence: str
+DARK, LATER = 0.1, 0.003
+"""At the end, the share of black pictures in a batch, and the rate that they are learnt at."""
 
 
 @final
 @dataclass(frozen=True)
 class Task:
-    """Pictures that train, steps, and pictures that nobody learnt from, which report."""
+    """Pictures that train, batches, those with black pictures, and pictures that report."""
 
     pictures: int
     steps: int
+    darkened: int
     tested: int
 
 
-FULL: Final = Task(12000, 800, 1000)
-QUICK: Final = Task(600, 60, 100)
+FULL: Final = Task(12000, 700, 120, 1000)
+QUICK: Final = Task(600, 60, 10, 100)
 
 
 class Said(NamedTuple):
@@ -118,7 +83,6 @@ class Way(NamedTuple):
         right: whether each of those sentences is exactly right, fed its own words, (N,).
         black: what it says of a black picture.
         told: of the sentences that trained, the share that are this one.
-        below: of those pictures, the share whose sentence it gives a lower probability than this.
         weights: its numbers.
     """
 
@@ -127,9 +91,7 @@ class Way(NamedTuple):
     right: NDArray[np.bool_]
     black: Said
     told: float
-    below: float
     weights: int
-    seconds: float
 
 
 @final
@@ -137,15 +99,16 @@ class Way(NamedTuple):
 class CaptionLab:
     """What each way is worth, what it says of black, and where the one that looks looked.
 
-    `counted` is the loss of a word of sentences told by their counts alone, `common` the sentence
-    that trained most often and its share; `gain` what looking gets right of sentences on two things
-    beyond each other way, of the same pictures; `on_thing` the share of colours and shapes, rightly
-    said, for which the place most looked at is part of the thing, `by_chance` for a place drawn at
-    random.
+    `darkened` is of the same networks after some batches with black pictures in them; `counted` the
+    loss of a word of sentences told by their counts alone, `common` the sentence that trained most
+    often and its share; `gain` what looking gets right of sentences on two things beyond each other
+    way, of the same pictures; `on_thing` the share of colours and shapes, rightly said, for which
+    the place most looked at is part of the thing, `by_chance` for a place drawn at random.
     """
 
     task: Task
     ways: dict[str, Way]
+    darkened: dict[str, Way]
     two: NDArray[np.bool_]
     counted: float
     common: tuple[str, float]
@@ -193,6 +156,7 @@ class Once(nn.Module):
         self, words: Tensor, state: DecoderState, _memory: Memories, _vector: Tensor
     ) -> tuple[Tensor, DecoderState]:
         """Scores (B, V) of what follows words (B,), and the state."""
+        assert isinstance(state.layers, HiddenState)
         hidden, layers = self.layer.step(self.vectors(words), state.layers)
         return self._scores(hidden), replace(state, layers=layers)
 
@@ -276,22 +240,25 @@ def run(context: LabContext) -> CaptionLab:
     train, test = ([scene(generator) for _ in range(n)] for n in (task.pictures, task.tested))
     told = Counter(each.sentence for each in train)
     two = np.array([len(each.things) == 2 for each in test])
-    ways, said = {}, {}
+    ways, darkened, said = {}, {}, {}
     with one_thread():
         pictures, sentences = stacked(train), numbered(train)
         for way in WAYS:
-            begun = time.perf_counter()
             torch.manual_seed(context.seed)
-            model = Captioner(way)
+            model, begun = Captioner(way), time.perf_counter()
             learn(model, pictures, sentences, task.steps, context.seed)
             said[way] = model.say(stacked(test))
-            ways[way] = judged(model, test, said[way], told, time.perf_counter() - begun)
-            render.learnt(context, way, ways[way])
+            ways[way] = judged(model, test, said[way], told)
+            learn(model, pictures, sentences, task.darkened, context.seed, rate=LATER, black=DARK)
+            darkened[way] = judged(model, test, model.say(stacked(test)), told)
+            seconds = time.perf_counter() - begun
+            render.learnt(context, way, ways[way], seconds)
     shown = int(two.argmax())
     found, by_chance = on_things(test, said[LOOKS])
     result = CaptionLab(
         task=task,
         ways=ways,
+        darkened=darkened,
         two=two,
         counted=by_counts(told, test),
         common=(told.most_common(1)[0][0], told.most_common(1)[0][1] / len(train)),
@@ -310,73 +277,26 @@ def run(context: LabContext) -> CaptionLab:
     return result
 
 
-def scene(generator: np.random.Generator) -> Scene:
-    """One thing in a corner, or two of which one is left of the other, or above it."""
-
-    def thing() -> Thing:
-        colour, shape, top, left = generator.integers((len(COLOURS), len(SHAPES), *(EDGE, EDGE)))
-        return Thing(COLOURS[colour], SHAPES[shape], int(top), int(left))
-
-    def named(each: Thing) -> str:
-        return f"a {each.colour} {each.shape}"
-
-    if generator.random() >= TWO:
-        one = thing()
-        while {one.top, one.left} & MIDDLE:
-            one = thing()
-        down, across = (
-            ("top", "bottom")[one.top > EDGE // 2],
-            ("left", "right")[one.left > EDGE // 2],
-        )
-        return Scene(drawn((one,), generator), (one,), f"{named(one)} at the {down} {across}")
-    while True:
-        a, b = sorted((thing(), thing()), key=lambda each: each.left)
-        across, down = b.left - a.left, abs(b.top - a.top)
-        if max(across, down) > THING and abs(across - down) >= CLEAR:
-            break
-    relation = "left of"
-    if down > across:
-        a, b = sorted((a, b), key=lambda each: each.top)
-        relation = "above"
-    return Scene(drawn((a, b), generator), (a, b), f"{named(a)} is {relation} {named(b)}")
-
-
-def drawn(things: Sequence[Thing], generator: np.random.Generator) -> Pixels:
-    """A picture (16, 16, 3), black but for its things, each as bright as chance has it."""
-    picture = np.zeros((SIDE, SIDE, 3), np.float32)
-    for each in things:
-        part = np.s_[each.top : each.top + THING, each.left : each.left + THING]
-        bright = generator.uniform(0.5, 1)
-        picture[part] = MASKS[each.shape][..., None] * np.multiply(RGB[each.colour], bright)
-    return picture
-
-
-def stacked(scenes: Sequence[Scene]) -> Tensor:
-    """Their pictures, (B, 16, 16, 3)."""
-    return torch.from_numpy(np.stack([each.picture for each in scenes]))
-
-
-def numbered(scenes: Sequence[Scene]) -> Ragged:
-    """The numbers of their sentences' words (N,), each with its end."""
-    return Ragged.from_list(
-        [torch.tensor([WORDS.index(w) for w in s.sentence.split()] + [END]) for s in scenes]
-    )
-
-
-def spelled(words: Tensor) -> str:
-    """Numbers (T,) as a sentence, without its end."""
-    return " ".join(WORDS[word] for word in words.tolist() if word != END)
-
-
-def learn(model: Captioner, pictures: Tensor, sentences: Ragged, steps: int, seed: int) -> None:
-    """Adam, its rate falling to 0, on batches drawn anew from all pictures."""
+def learn(
+    model: Captioner,
+    pictures: Tensor,
+    sentences: Ragged,
+    steps: int,
+    seed: int,
+    *,
+    rate: float = RATE,
+    black: float = 0.0,
+) -> None:
+    """Adam, its rate falling to 0, on batches drawn anew; so large a share of pictures is black."""
+    model.train()
     generator = torch.Generator().manual_seed(seed)
     adam = torch.optim.Adam(model.parameters(), fused=True)
     for step in range(steps):
-        adam.param_groups[0]["lr"] = RATE * (1 - step / steps)
+        adam.param_groups[0]["lr"] = rate * (1 - step / steps)
         rows = torch.randint(len(pictures), (ROWS,), generator=generator)
+        lit = torch.rand(ROWS, 1, 1, 1, generator=generator) >= black
         adam.zero_grad()
-        model.loss(pictures[rows], sentences.select(rows)).backward()  # type: ignore[no-untyped-call]
+        model.loss(pictures[rows] * lit, sentences.select(rows)).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         adam.step()
     model.eval()
@@ -384,11 +304,7 @@ def learn(model: Captioner, pictures: Tensor, sentences: Ragged, steps: int, see
 
 @torch.no_grad()
 def judged(
-    model: Captioner,
-    test: Sequence[Scene],
-    said: Sequence[Said],
-    told: Counter[str],
-    seconds: float,
+    model: Captioner, test: Sequence[Scene], said: Sequence[Said], told: Counter[str]
 ) -> Way:
     """Figures of what it says of pictures that it never saw, and of one with nothing in it."""
     pictures, sentences = stacked(test), numbered(test)
@@ -399,9 +315,7 @@ def judged(
         right=np.array([a.sentence == b.sentence for a, b in zip(said, test, strict=True)]),
         black=black,
         told=told[black.sentence] / told.total(),
-        below=float(np.mean([each.probability < black.probability for each in said])),
         weights=sum(each.numel() for each in model.parameters()),
-        seconds=seconds,
     )
 
 
@@ -428,11 +342,3 @@ def on_things(test: Sequence[Scene], said: Sequence[Said]) -> tuple[float, float
                 hits.append(part.flat[one.weights[word].argmax()])
                 places.append(part.mean())
     return (float(np.mean(hits)), float(np.mean(places))) if hits else (0.0, 0.0)
-
-
-def covered(thing: Thing) -> NDArray[np.bool_]:
-    """The places (4, 4) whose pixels it is drawn into."""
-    whole = np.zeros((SIDE, SIDE), bool)
-    whole[thing.top : thing.top + THING, thing.left : thing.left + THING] = True
-    part: NDArray[np.bool_] = whole.reshape(GRID, SIDE // GRID, GRID, -1).any((1, 3))
-    return part

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from recurra.console.shades import LEGEND, block
 from recurra.labs.context import LabContext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from recurra.labs.caption import CaptionLab, Pixels, Said, Scene, Task, Way
+    from recurra.labs.caption import CaptionLab, Said, Task, Way
+    from recurra.labs.squares_and_crosses import Pixels, Scene
 
 BESIDE: Final = 4
 """Maps that stand side by side, to the right of a picture."""
@@ -38,21 +41,20 @@ def begin(context: LabContext, task: Task) -> None:
     )
 
 
-def learnt(context: LabContext, name: str, way: Way) -> None:
+def learnt(context: LabContext, name: str, way: Way, seconds: float) -> None:
     """Print that one is done."""
-    context.aside(f"{name}: {way.weights:,} weights, {way.seconds:.1f} s")
+    context.aside(f"{name}: {way.weights:,} weights, {seconds:.1f} s")
 
 
 def tell(context: LabContext, r: CaptionLab) -> None:
     """Print what each way gets right, what it says of black, where one looked, and the answer."""
     context.section("what the decoder sees, and what comes of it")
     context.table(
-        ("sees", "nats a word", "if black", "right", "one thing", "two"),
+        ("sees", "nats a word", "sentences right", "of one thing", "of two"),
         [
             (
                 name,
                 f"{way.nats:.3f}",
-                f"{way.blind:.2f}",
                 percent(way.right.mean()),
                 percent(way.right[~r.two].mean()),
                 percent(way.right[r.two].mean()),
@@ -60,30 +62,19 @@ def tell(context: LabContext, r: CaptionLab) -> None:
             for name, way in r.ways.items()
         ],
     )
-    common, share = r.common
-    context.say(
-        f"If black: the loss of the same sentences with a black picture in the place of each. "
-        f"Counts of the sentences, which see nothing either, get {r.counted:.2f}. Right: whole "
-        "sentences."
-    )
-    context.section("what is said of a black picture, which shows nothing and was never shown")
+    context.section("what is said of a black picture, which shows nothing")
     context.table(
-        ("sees", "says", "likely", "told", "less sure"),
-        [
-            (
-                name,
-                way.black.sentence,
-                percent(way.black.probability),
-                percent(way.told),
-                percent(way.below),
-            )
-            for name, way in r.ways.items()
-        ],
+        ("sees", "says", "likely", "told", "nats"),
+        [*blacks(r.ways), [""] * 5, *blacks(r.darkened)],
     )
+    common, share = r.common
+    rights = ", ".join(percent(way.right.mean()) for way in r.darkened.values())
     context.say(
-        "Likely: the probability it gives that sentence. Told: the share of it in training (most "
-        f'often told: "{common}", {percent(share)}). Less sure: pictures that do show something, '
-        "of which it says its sentence with a lower probability."
+        f"Above as they learnt, below after {r.task.darkened} batches more in which every tenth "
+        f"picture was black (sentences right then: {rights}). Likely: the probability it "
+        f'gives that sentence. Told: the share of it in training (most often: "{common}", '
+        f"{percent(share)}). Nats: what a word of the true sentences costs with black in the "
+        f"place of every picture; counts of the sentences, which see nothing, get {r.counted:.2f}."
     )
     context.section("where the one that looks looked for each word")
     for line in beside(r.scene, r.said):
@@ -95,33 +86,54 @@ def tell(context: LabContext, r: CaptionLab) -> None:
         f"weight on a place that the thing covers; {percent(r.by_chance)} would be by chance."
     )
     context.answer("What is said of a black picture, and what does looking change?", answer(r))
-    context.picture("caption", lambda axes: draw(r, axes))
+    context.picture("caption", lambda axes: draw(r, axes), height=1.6)
+
+
+def blacks(ways: dict[str, Way]) -> list[list[str]]:
+    """What each says of black: rows of a table."""
+    return [
+        [name, black.sentence, percent(black.probability), percent(way.told), f"{way.blind:.2f}"]
+        for name, way in ways.items()
+        for black in (way.black,)
+    ]
 
 
 def answer(r: CaptionLab) -> str:
     """The answer, of the figures."""
-    from recurra.labs.caption import EVERY, GRAMMAR, LOOKS, ONCE
+    from recurra.labs.caption import EVERY, LOOKS, ONCE
+    from recurra.labs.squares_and_crosses import GRAMMAR
 
-    fluent = sum(bool(GRAMMAR.fullmatch(way.black.sentence)) for way in r.ways.values())
-    surest = max(r.ways.values(), key=lambda way: way.black.probability)
+    fluent, later = (
+        sum(bool(GRAMMAR.fullmatch(way.black.sentence)) for way in ways.values())
+        for ways in (r.ways, r.darkened)
+    )
+    surest = max(r.ways.values(), key=lambda way: way.black.probability).black
+    blind, known = (min(way.blind for way in ways.values()) for ways in (r.ways, r.darkened))
+    looks, then = r.ways[LOOKS].black, r.darkened[LOOKS]
     two = {name: percent(way.right[r.two].mean()) for name, way in r.ways.items()}
-    blind = min(way.blind for way in r.ways.values())
     beyond = {
         name: f"{100 * each.estimate:+.1f} points"
         + (f" ({100 * each.low:+.1f} to {100 * each.high:+.1f})" if each.known else "")
         for name, each in r.gain.items()
     }
     return (
-        f"Something fluent: {fluent} of {len(r.ways)} sentences keep to the grammar. The decoder "
-        "is a language model that pictures lean on, and it speaks without one. The surest gives "
-        f"its sentence {percent(surest.black.probability)}; it was told {percent(surest.told)} of "
-        f"the time, and of {percent(surest.below)} of the pictures that show something the same "
-        "network is less sure. "
+        f"Words all the same: none of them can say that it sees nothing. {fluent} of "
+        f"{len(r.ways)} sentences keep to the grammar, the surest is given "
+        f"{percent(surest.probability)}, and with black for every picture a word costs "
+        f"{blind:.2f} nats at best, by bare counts of sentences {r.counted:.2f}. "
         + (
-            f"Nor is it a fair guess: with black for every picture a word costs {blind:.2f} nats "
-            f"at best, by bare counts {r.counted:.2f}. No picture was black when it learnt.\n"
+            "Nothing that was learnt says what to do with a picture like none before.\n"
             if blind > r.counted
-            else f"A word then costs {blind:.2f} nats at best, by bare counts {r.counted:.2f}.\n"
+            else "\n"
+        )
+        + f"Once every tenth picture was black, {later} keep to the grammar and a word costs "
+        f"{known:.2f}. The one that looks gives its sentence {percent(then.black.probability)} "
+        f"(that of the one before was {percent(looks.probability)}), and training told it "
+        f"{percent(then.told)} of the time: "
+        + (
+            "it is the language model that speaks, as sure as counts allow.\n"
+            if known < r.counted + 0.1
+            else "on its way to a language model.\n"
         )
         + f"Of two things, after {r.task.steps} batches: seen once {two[ONCE]} of the sentences "
         f"are right, at every step {two[EVERY]}, looked at {two[LOOKS]}. Looking is worth "
@@ -160,21 +172,19 @@ def letters(scene: Scene) -> list[str]:
     rows = [[" ·"] * scene.picture.shape[1] for _ in scene.picture]
     for each in scene.things:
         lit = scene.picture[each.top : each.top + 5, each.left : each.left + 5].any(-1)
-        for y, x in zip(*lit.nonzero(), strict=True):
+        for y, x in np.argwhere(lit).tolist():
             rows[each.top + y][each.left + x] = 2 * each.colour[0]
     return ["".join(row) for row in rows]
 
 
 def draw(r: CaptionLab, axes: Axes) -> None:
     """Draw the picture beside itself under the weights of each word."""
-    import numpy as np
-
     picture = r.scene.picture
     words = ["", *r.said.sentence.split(), "(end)"][: 1 + len(r.said.weights)]
     panels: list[Pixels] = [picture]
     for weights in r.said.weights:
         light = np.kron(weights / max(float(weights.max()), 1e-7), np.ones((4, 4)))[..., None]
-        panels.append((0.15 + 0.85 * picture) * light.astype(np.float32))
+        panels.append((0.25 + 0.75 * picture) * (0.2 + 0.8 * light).astype(np.float32))
     gap = np.ones((len(picture), 2, 3), np.float32)
     row = [each for panel in panels for each in (panel, gap)][:-1]
     axes.imshow(np.concatenate(row, 1), interpolation="nearest")
