@@ -144,7 +144,7 @@ def test_what_is_printed_and_drawn(done: Done) -> None:
     assert "What is said of a black picture" in out
     assert {path.name for path in folder.iterdir()} == {"caption.png"}
     for way in result.ways.values():
-        assert 0 <= way.told <= 1
+        assert 0 <= way.frequency <= 1
         assert 0 < way.black.probability <= 1
         assert set(way.black.sentence.split()) <= set(drawn.WORDS)
         assert way.nats < way.blind
@@ -159,21 +159,21 @@ def test_what_is_printed_and_drawn(done: Done) -> None:
 def test_looking_learns_what_seeing_once_does_not_and_black_gets_the_counts() -> None:
     train, test = scenes(3000), scenes(200, 1)
     right, blacks = {}, []
-    told = Counter(each.sentence for each in train)
+    counts = Counter(each.sentence for each in train)
     pictures, sentences = drawn.stacked(train), drawn.numbered(train)
     for way in (caption.ONCE, caption.LOOKS):
         torch.manual_seed(0)
         made = caption.Captioner(way)
         caption.learn(made, pictures, sentences, 350, 0)
         said = made.say(drawn.stacked(test))
-        right[way] = caption.judged(made, test, said, told).right.mean()
+        right[way] = caption.judged(made, test, said, counts).right.mean()
         caption.learn(made, pictures, sentences, 100, 0, rate=caption.LATER, black=caption.DARK)
-        blacks.append(caption.judged(made, test, said, told))
+        blacks.append(caption.judged(made, test, said, counts))
     assert right[caption.LOOKS] > right[caption.ONCE] + 0.2
     for each in blacks:
         assert drawn.GRAMMAR.fullmatch(each.black.sentence)
-        assert each.blind == pytest.approx(caption.by_counts(told, test), abs=0.1)
-        assert each.black.probability == pytest.approx(each.told, abs=0.03)
+        assert each.blind == pytest.approx(caption.by_counts(counts, test), abs=0.1)
+        assert each.black.probability == pytest.approx(each.frequency, abs=0.03)
     on_thing, by_chance = caption.on_things(test, said)
     assert on_thing > 2 * by_chance
 
@@ -186,10 +186,10 @@ def test_what_is_right_and_how_sure_is_counted() -> None:
     ]
     said[1] = said[1]._replace(sentence="a red")
     made = model(caption.LOOKS)
-    told = Counter({made.say(torch.zeros(1, 16, 16, 3))[0].sentence: 3, "another": 1})
-    found = caption.judged(made, test, said, told)
+    counts = Counter({made.say(torch.zeros(1, 16, 16, 3))[0].sentence: 3, "another": 1})
+    found = caption.judged(made, test, said, counts)
     assert found.right.tolist() == [True, False, True]
-    assert found.told == 3 / 4
+    assert found.frequency == 3 / 4
 
 
 def test_places_are_those_that_a_thing_covers() -> None:
@@ -204,9 +204,9 @@ def test_places_are_those_that_a_thing_covers() -> None:
 
 def test_counts_give_each_sentence_its_share() -> None:
     scene = scenes(1)[0]
-    told = Counter({scene.sentence: 3, "another": 1})
+    counts = Counter({scene.sentence: 3, "another": 1})
     words = len(scene.sentence.split()) + 1
-    assert caption.by_counts(told, [scene]) == pytest.approx(-np.log(4 / 7) / words)
+    assert caption.by_counts(counts, [scene]) == pytest.approx(-np.log(4 / 7) / words)
 
 
 def test_the_answer_says_what_the_figures_say(done: Done) -> None:

@@ -82,7 +82,7 @@ class Way(NamedTuple):
         blind: the same with a black picture in the place of each.
         right: whether each of those sentences is exactly right, fed its own words, (N,).
         black: what it says of a black picture.
-        told: of the sentences that trained, the share that are this one.
+        frequency: of the sentences that trained, the share that are this one.
         weights: its numbers.
     """
 
@@ -90,7 +90,7 @@ class Way(NamedTuple):
     blind: float
     right: NDArray[np.bool_]
     black: Said
-    told: float
+    frequency: float
     weights: int
 
 
@@ -214,16 +214,16 @@ class Captioner(nn.Module):
         memory, vector = self.read(pictures)
         state = self.decoder.first(memory, vector)
         word = torch.full((len(pictures),), END)
-        words, nats, looked = [], [], []
+        words, nats, attention = [], [], []
         for _ in range(LONGEST):
             scores, state = self.decoder.step(word, state, memory, vector)
             likeliest, word = scores.double().log_softmax(1).max(1)
             words.append(word)
             nats.append(likeliest)
-            looked.append(state.attention)
+            attention.append(state.attention)
         said = torch.stack(words, 1)
         chances = torch.stack(nats, 1).cumsum(1).exp()
-        maps = torch.stack(looked, 1).numpy().reshape(len(said), LONGEST, GRID, GRID)
+        maps = torch.stack(attention, 1).numpy().reshape(len(said), LONGEST, GRID, GRID)
         ended = said == END
         counts = torch.where(ended.any(1), ended.int().argmax(1) + 1, LONGEST).tolist()
         return [
@@ -238,7 +238,7 @@ def run(context: LabContext) -> CaptionLab:
     render.begin(context, task)
     generator = np.random.default_rng(context.seed)
     train, test = ([scene(generator) for _ in range(n)] for n in (task.pictures, task.tested))
-    told = Counter(each.sentence for each in train)
+    counts = Counter(each.sentence for each in train)
     two = np.array([len(each.things) == 2 for each in test])
     ways, darkened, said = {}, {}, {}
     with one_thread():
@@ -248,9 +248,9 @@ def run(context: LabContext) -> CaptionLab:
             model, begun = Captioner(way), time.perf_counter()
             learn(model, pictures, sentences, task.steps, context.seed)
             said[way] = model.say(stacked(test))
-            ways[way] = judged(model, test, said[way], told)
+            ways[way] = judged(model, test, said[way], counts)
             learn(model, pictures, sentences, task.darkened, context.seed, rate=LATER, black=DARK)
-            darkened[way] = judged(model, test, model.say(stacked(test)), told)
+            darkened[way] = judged(model, test, model.say(stacked(test)), counts)
             seconds = time.perf_counter() - begun
             render.learnt(context, way, ways[way], seconds)
     shown = int(two.argmax())
@@ -260,8 +260,8 @@ def run(context: LabContext) -> CaptionLab:
         ways=ways,
         darkened=darkened,
         two=two,
-        counted=by_counts(told, test),
-        common=(told.most_common(1)[0][0], told.most_common(1)[0][1] / len(train)),
+        counted=by_counts(counts, test),
+        common=(counts.most_common(1)[0][0], counts.most_common(1)[0][1] / len(train)),
         gain={
             way: block_bootstrap(
                 ways[LOOKS].right[two] - ways[way].right[two].astype(float), block=1
@@ -304,7 +304,7 @@ def learn(
 
 @torch.no_grad()
 def judged(
-    model: Captioner, test: Sequence[Scene], said: Sequence[Said], told: Counter[str]
+    model: Captioner, test: Sequence[Scene], said: Sequence[Said], counts: Counter[str]
 ) -> Way:
     """Figures of what it says of pictures that it never saw, and of one with nothing in it."""
     pictures, sentences = stacked(test), numbered(test)
@@ -314,16 +314,16 @@ def judged(
         blind=float(model.loss(torch.zeros_like(pictures), sentences)),
         right=np.array([a.sentence == b.sentence for a, b in zip(said, test, strict=True)]),
         black=black,
-        told=told[black.sentence] / told.total(),
+        frequency=counts[black.sentence] / counts.total(),
         weights=sum(each.numel() for each in model.parameters()),
     )
 
 
-def by_counts(told: Counter[str], test: Sequence[Scene]) -> float:
+def by_counts(counts: Counter[str], test: Sequence[Scene]) -> float:
     """Nats of a word of sentences that are guessed by how often each was told."""
     # Each counts once more than it was told, and so do all that never were: none is impossible.
-    total = told.total() + len(told) + 1
-    nats = sum(float(np.log(total / (told[each.sentence] + 1))) for each in test)
+    total = counts.total() + len(counts) + 1
+    nats = sum(float(np.log(total / (counts[each.sentence] + 1))) for each in test)
     return nats / len(numbered(test).values)
 
 

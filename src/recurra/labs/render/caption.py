@@ -8,6 +8,7 @@ import numpy as np
 
 from recurra.console.shades import LEGEND, block
 from recurra.labs.context import LabContext
+from recurra.labs.squares_and_crosses import GRAMMAR, THING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +93,13 @@ def tell(context: LabContext, r: CaptionLab) -> None:
 def blacks(ways: dict[str, Way]) -> list[list[str]]:
     """What each says of black: rows of a table."""
     return [
-        [name, black.sentence, percent(black.probability), percent(way.told), f"{way.blind:.2f}"]
+        [
+            name,
+            black.sentence,
+            percent(black.probability),
+            percent(way.frequency),
+            f"{way.blind:.2f}",
+        ]
         for name, way in ways.items()
         for black in (way.black,)
     ]
@@ -100,22 +107,20 @@ def blacks(ways: dict[str, Way]) -> list[list[str]]:
 
 def answer(r: CaptionLab) -> str:
     """The answer, of the figures."""
-    from recurra.labs.caption import EVERY, LOOKS, ONCE
-    from recurra.labs.squares_and_crosses import GRAMMAR
-
     fluent, later = (
         sum(bool(GRAMMAR.fullmatch(way.black.sentence)) for way in ways.values())
         for ways in (r.ways, r.darkened)
     )
     surest = max(r.ways.values(), key=lambda way: way.black.probability).black
     blind, known = (min(way.blind for way in ways.values()) for ways in (r.ways, r.darkened))
-    looks, then = r.ways[LOOKS].black, r.darkened[LOOKS]
-    two = {name: percent(way.right[r.two].mean()) for name, way in r.ways.items()}
-    beyond = {
-        name: f"{100 * each.estimate:+.1f} points"
+    (*_, before), (*_, then) = r.ways.values(), r.darkened.values()
+    once, every, looks = (percent(way.right[r.two].mean()) for way in r.ways.values())
+    beyond_once, beyond_every = (
+        f"{100 * each.estimate:+.1f} points"
         + (f" ({100 * each.low:+.1f} to {100 * each.high:+.1f})" if each.known else "")
-        for name, each in r.gain.items()
-    }
+        for each in r.gain.values()
+    )
+    first, second = r.gain.values()
     return (
         f"Words all the same: none of them can say that it sees nothing. {fluent} of "
         f"{len(r.ways)} sentences keep to the grammar, the surest is given "
@@ -128,20 +133,20 @@ def answer(r: CaptionLab) -> str:
         )
         + f"Once every tenth picture was black, {later} keep to the grammar and a word costs "
         f"{known:.2f}. The one that looks gives its sentence {percent(then.black.probability)} "
-        f"(that of the one before was {percent(looks.probability)}), and training told it "
-        f"{percent(then.told)} of the time: "
+        f"(before, {percent(before.black.probability)} to what it said then), and training told it "
+        f"{percent(then.frequency)} of the time: "
         + (
             "it is the language model that speaks, as sure as counts allow.\n"
             if known < r.counted + 0.1
             else "on its way to a language model.\n"
         )
-        + f"Of two things, after {r.task.steps} batches: seen once {two[ONCE]} of the sentences "
-        f"are right, at every step {two[EVERY]}, looked at {two[LOOKS]}. Looking is worth "
-        f"{beyond[ONCE]} beside once, and {beyond[EVERY]} beside every step (of one training "
+        + f"Of two things, after {r.task.steps} batches: seen once {once} of the sentences "
+        f"are right, at every step {every}, looked at {looks}. Looking is worth "
+        f"{beyond_once} beside once, and {beyond_every} beside every step (of one training "
         "each; 95 % intervals, pictures drawn)."
         + (
             " Two things fit into one vector, then, if it may be read again."
-            if r.gain[ONCE].low > 0 >= r.gain[EVERY].low
+            if first.low > 0 >= second.low
             else ""
         )
     )
@@ -171,7 +176,7 @@ def letters(scene: Scene) -> list[str]:
     """A line for each row of its picture: the first letter of a colour twice, dots for black."""
     rows = [[" ·"] * scene.picture.shape[1] for _ in scene.picture]
     for each in scene.things:
-        lit = scene.picture[each.top : each.top + 5, each.left : each.left + 5].any(-1)
+        lit = scene.picture[each.top : each.top + THING, each.left : each.left + THING].any(-1)
         for y, x in np.argwhere(lit).tolist():
             rows[each.top + y][each.left + x] = 2 * each.colour[0]
     return ["".join(row) for row in rows]
