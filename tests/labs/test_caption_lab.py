@@ -16,6 +16,7 @@ from recurra import labs
 from recurra.labs import LabContext, caption
 from recurra.labs import squares_and_crosses as drawn
 from recurra.labs.render.caption import answer, beside
+from recurra.nn import Ragged
 
 Done = tuple[caption.CaptionLab, str, Path]
 PIXELS = {colour: np.array(rgb) > 0 for colour, rgb in drawn.RGB.items()}
@@ -103,6 +104,17 @@ def test_a_picture_is_described_the_same_alone_as_beside_others(way: str) -> Non
         assert alone.sentence == said.sentence
         assert alone.probability == pytest.approx(said.probability, rel=1e-3)
         np.testing.assert_allclose(alone.weights, said.weights, atol=1e-4)
+
+
+@pytest.mark.parametrize("way", caption.WAYS)
+def test_a_probability_is_that_of_the_whole_sentence_and_its_end(way: str) -> None:
+    made, some = model(way), scenes(20, 4)
+    for scene, said in zip(some, made.say(drawn.stacked(some)), strict=True):
+        words = [drawn.WORDS.index(word) for word in said.sentence.split()]
+        words += [drawn.END] * (len(said.weights) - len(words))
+        with torch.no_grad():
+            nats = made.loss(drawn.stacked([scene]), Ragged.from_list([torch.tensor(words)]))
+        assert said.probability == pytest.approx(np.exp(-float(nats) * len(words)), rel=1e-3)
 
 
 def test_each_way_sees_the_picture_when_it_says_so() -> None:
