@@ -136,7 +136,7 @@ def answer(r: CaptionLab) -> str:
         f"(before, {percent(before.black.probability)} to what it said then), and training told it "
         f"{percent(then.frequency)} of the time: "
         + (
-            "it is the language model that speaks, as sure as counts allow.\n"
+            "it is the language model that speaks, about as unsure as counts are.\n"
             if known < r.counted + 0.1
             else "on its way to a language model.\n"
         )
