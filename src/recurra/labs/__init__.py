@@ -75,6 +75,7 @@ _LABS: Final = (
     Lab("memory-rnn", "a cell written out, and a sentence it recites from a start symbol"),
     Lab("memory-lstm", "a longer sentence, alone and in a batch; how much RNN, GRU and LSTM hold"),
     Lab("chatbot", "questions and answers; which words of a question go into the reply", "may"),
+    Lab("caption", "a picture -> a sentence: seen once, at every step, or looked at; and black"),
     Lab("sentiment", "a sentence -> its mood, against counting words", "may"),
     Lab("shakespeare", "RNN, GRU and LSTM learn to write like a text, side by side", "may"),
 )
