@@ -45,8 +45,8 @@ def test_verbs_do_without_torch(task: str) -> None:
 
 
 def test_verbs_do_without_pandas_scikit_learn_and_matplotlib() -> None:
-    few = ("text-words", "labels-texts", "labels-tags", "series-panel", "pairs-words")
-    few += ("captions-columns",)
+    few = ["text-words", "labels-texts", "labels-tags", "series-panel", "pairs-words"]
+    few += ["captions-columns"]
     check_verbs(HEAVY[1:], *few)
 
 

@@ -471,7 +471,7 @@ def _captions(paths: Sequence[str]) -> dict[str, Call]:
     asked: dict[str, dict[str, Any]] = {
         "greedy": {"beam": 1},
         "beam of 5": {"beam": 5},
-        "3 best": {"beam": 5, "n_best": 3, "length_penalty": 0.0},
+        "2 best": {"beam": 5, "n_best": 2, "length_penalty": 0.0},
     }
     typed = "\n".join([*paths[:2], "", paths[2]]) + "\n"
     return (

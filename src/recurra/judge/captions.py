@@ -50,20 +50,33 @@ REPEATS: Final = 1000
 """How often pictures are drawn anew."""
 
 _SENTENCE: Final = 3.0  # words: readings and serial numbers have fewer
+_MANY: Final = 100  # words from which on it counts how many of them are different
+
 _POINTS: Final = ("exact", "cer", "wer")  # shares of one, told in points of a hundred
+
+
+def are_strings(texts: Sequence[str]) -> bool:
+    """Whether texts are strings, of which each character matters, rather than sentences.
+
+    Readings, numbers, names, which have fewer than 3 words in the mean (characters where no blanks
+    part words); and such as have a word of their own for every other one, which is no language.
+    """
+    cut = cut_for(texts)
+    lengths = words_of(texts, cut)
+    if not lengths or float(np.mean(lengths)) < _SENTENCE:
+        return True
+    words = [word for text in texts for word in text.split()] if cut == "13a" else []
+    return len(words) > _MANY and len(set(words)) > len(words) / 2
 
 
 def deciding(references: Sequence[Sequence[str]]) -> Metric:
     """The metric that decides over such references.
 
-    The character error rate where they have fewer than 3 words in the mean (characters where no
-    blanks part words): readings, numbers and names, of which each character matters. CIDEr-D where
-    more than half of the pictures have several that differ, as the consensus of people is what it
-    asks for. Else chrF.
+    The character error rate where they `are_strings`. CIDEr-D where more than half of the pictures
+    have several that differ, as the consensus of people is what it asks for. Else chrF.
     """
     texts = [text for each in references for text in each]
-    lengths = words_of(texts, cut_for(texts))
-    if not lengths or float(np.mean(lengths)) < _SENTENCE:
+    if are_strings(texts):
         return "cer"
     several = sum(len({normal(text) for text in each}) > 1 for each in references)
     return "cider" if 2 * several > len(references) else "chrf"

@@ -17,7 +17,7 @@ from recurra.codecs.pictures import PictureForm
 from recurra.codecs.tokenizer import BEGIN, END, Tokenizer, learn
 from recurra.data.batches import Rows
 from recurra.errors import OptionError
-from recurra.judge.captions import NAMES, Metric, deciding, score
+from recurra.judge.captions import NAMES, Metric, are_strings, deciding, score
 from recurra.networks.captions import CaptionNetwork
 from recurra.runtime.captions import READINGS, Architecture
 from recurra.runtime.captions import CaptionNetwork as InUse
@@ -40,9 +40,6 @@ WRITTEN: Final = 300
 
 TRIED: Final = 0.15
 """Share of the budget in which two readings are tried against each other."""
-
-WORDS: Final = 3.0
-"""Texts of fewer words in the mean are strings, which are written letter by letter."""
 
 FEW_WORDS: Final = 4_000
 """Sentences of no more different words are written word by word."""
@@ -110,6 +107,11 @@ class EncodedDataset(Encoded[CaptionData]):
         return found
 
     @cached_property
+    def metric(self) -> Metric:
+        """The metric that decides over such captions."""
+        return deciding(self.data.of(self.data.learn).references())
+
+    @cached_property
     def longest(self) -> int:
         """The most pieces of a caption: half as many again as any that trains, and some."""
         most = max(len(self.ids[row]) - 1 for row in self.texts_of(self.data.learn).tolist())
@@ -126,10 +128,9 @@ class EncodedDataset(Encoded[CaptionData]):
 
 def ways(texts: Sequence[str]) -> str:
     """How texts are cut where nobody says: strings by characters, sentences by words."""
-    words = [text.split() for text in texts]
-    if sum(map(len, words)) < WORDS * len(words):
+    if are_strings(texts):
         return "characters"
-    return "words" if len(set().union(*words)) <= FEW_WORDS else "bpe"
+    return "words" if len({word for text in texts for word in text.split()}) <= FEW_WORDS else "bpe"
 
 
 def plan_model(
@@ -140,8 +141,7 @@ def plan_model(
     Raises:
         OptionError: an option that no network can have.
     """
-    learnt = dataset.data.of(dataset.data.learn)
-    metric = options.score or deciding(learnt.references())
+    metric = options.score or dataset.metric
     if metric not in NAMES:
         raise OptionError(f"--score {metric}", expected=f"one of {', '.join(NAMES)}")
     plans = {

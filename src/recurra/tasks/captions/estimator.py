@@ -12,6 +12,7 @@ from recurra.codecs import pictures, tokenizer
 from recurra.codecs.pictures import PictureForm, Pixels
 from recurra.codecs.tokenizer import Tokenizer
 from recurra.errors import BundleError, DataError, OptionError, unknown
+from recurra.judge.captions import Metric
 from recurra.runtime.captions import Architecture, CaptionNetwork
 from recurra.search.decoding import SearchOptions
 from recurra.tasks.captions import data, evaluate, report
@@ -78,6 +79,7 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
             inference = run.config()["inference"]
             self.form = PictureForm.from_json(inference["architecture"]["form"])
             self.longest = int(inference["longest"])
+            self.metric: Metric = inference["metric"]
             size, kind = int(inference["architecture"]["targets"]), str(inference["tokens"])
         with run.intact(PIECES):
             self._targets = tokenizer.from_json(run.read_json(PIECES)["targets"], flowing=False)
@@ -161,5 +163,5 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
         scaled = [self.form.scaled(each) for each in captioned.pictures]
         return evaluate.asked(
-            self.network, self.form, self._targets, captioned, scaled, said, search
+            self.network, self.form, self._targets, captioned, scaled, said, search, self.metric
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recurra.codecs.pictures import PictureForm, Pixels
 from recurra.codecs.tokenizer import BEGIN, END, Tokenizer
 from recurra.errors import DataError
-from recurra.judge.captions import HIGHER, Counted, Metric, deciding, paired, preferred
+from recurra.judge.captions import HIGHER, Counted, Metric, paired, preferred
 from recurra.runtime.captions import CaptionNetwork
 from recurra.tasks.captions.baselines import Baseline
 from recurra.tasks.captions.caption import Caption, batches
@@ -52,12 +52,14 @@ class Judged:
         said: the best caption of each picture.
         forced: what it says of the given captions.
         search: how captions were looked for: {"beam": 5, "length_penalty": 1.0}.
+        metric: what decides.
     """
 
     captioned: Captioned
     said: Sequence[Caption]
     forced: Forced
-    search: Mapping[str, Any] = field(default_factory=dict)
+    search: Mapping[str, Any]
+    metric: Metric
 
     @property
     def predicted(self) -> list[str]:
@@ -73,6 +75,7 @@ def asked(
     scaled: Sequence[Pixels],
     said: Sequence[Caption],
     search: Mapping[str, Any],
+    metric: Metric,
 ) -> Judged:
     """What a network says of pictures: what it `said` by itself, and of each given piece."""
     every = [*captioned.texts, *captioned.false]
@@ -91,7 +94,7 @@ def asked(
     pieces = np.array([len(each) - 1 for each in ids], np.int64)
     true = len(captioned.texts)
     forced = Forced(nats[:true], pieces[:true], nats[true:], pieces[true:])
-    return Judged(captioned, said, forced, search)
+    return Judged(captioned, said, forced, search, metric)
 
 
 def judge(judged: Judged, baselines: Sequence[Baseline] = ()) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def judge(judged: Judged, baselines: Sequence[Baseline] = ()) -> dict[str, Any]:
             )
     counted = Counted.of(judged.predicted, references)
     others = [Counted.of(each.predicted, references) for each in baselines]
-    metric = deciding(references)
+    metric = judged.metric
     exactly = max(each.figure("exact") for each in (counted, *others)) >= _EXACTLY
     against = [(name.name, each) for name, each in zip(baselines, others, strict=True)]
     return {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import Run
 from recurra.codecs.pictures import bounded
-from recurra.judge.captions import NAMES, Counted, deciding
+from recurra.judge.captions import NAMES, Counted, Metric
 from recurra.tasks import card, stored_baselines
 from recurra.tasks.captions import evaluate, render
 from recurra.tasks.captions.baselines import Baseline
@@ -23,10 +23,9 @@ PICTURES: Final = "traces/pictures.safetensors"
 _SHOWN_AREA: Final = 256 * 256
 
 
-def baselines_summary(data: CaptionData, found: Sequence[Baseline]) -> str:
+def baselines_summary(metric: Metric, data: CaptionData, found: Sequence[Baseline]) -> str:
     """The baselines in one line."""
     true = data.of(data.test).references()
-    metric = deciding(true)
     figures = (
         f"{each.name} {render.figure(metric, Counted.of(each.predicted, true).figure(metric))}"
         for each in found

@@ -36,8 +36,12 @@ def _read_again(run: Run, config: dict[str, Any]) -> EncodedDataset:
 
 
 def _inference(_: CaptionOptions, dataset: EncodedDataset) -> dict[str, Any]:
-    """What the pieces of captions are, and how long they may get."""
-    return {"tokens": dataset.targets.unit, "longest": dataset.longest}
+    """What the pieces of captions are, how long they may get, by what they are judged."""
+    return {
+        "tokens": dataset.targets.unit,
+        "longest": dataset.longest,
+        "metric": dataset.metric,
+    }
 
 
 def _prepare(
@@ -57,7 +61,7 @@ def _prepare(
         blind.baseline(dataset, seconds=limit, seed=options.seed),
     ]
     stored_baselines.write(run, found)
-    callback.says("to beat: " + report.baselines_summary(read, found))
+    callback.says("to beat: " + report.baselines_summary(dataset.metric, read, found))
 
 
 def _judge(
