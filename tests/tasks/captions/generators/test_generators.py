@@ -29,7 +29,7 @@ NEEDS = {
 }
 
 TEXTS = {
-    "scenes": "a purple circle at the top left, a yellow square at the top, a pink cross at "
+    "scenes": "a purple circle at the top left, a yellow square at the top, a pink star at "
     "the top right, a purple triangle on the right and a red circle at the bottom",
     "digits": "29372",
     "displays": "652300",
