@@ -120,7 +120,8 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         if isinstance(images, str | PathLike) or not hasattr(images, "__len__"):
             raise DataError("no list of pictures", expected='a list: ["photo.png", ...]')
         read = [
-            pictures.from_value(each, f"picture {number}")[0] for number, each in enumerate(images)
+            pictures.from_value(each, f"picture {number}")[0]
+            for number, each in enumerate(images, 1)
         ]
         return self.captions_of(read, **how)
 
