@@ -22,6 +22,7 @@ from recurra.tasks.captions.config import strip_height, ways
 from recurra.tasks.captions.estimator import CaptionModel
 from recurra.tasks.captions.report import SCORED, pictures
 from recurra.tasks.show import draw
+from recurra.training.progress import Silence
 from toy_captions import LESS
 
 CUT: dict[str, Any] = LESS | {"steps": 24, "reading": "ctc", "augment": True}
@@ -69,12 +70,31 @@ def test_columns_are_read_by_a_decoder_too() -> None:
     assert all(each[0].attention.shape[1] == 1 for each in found)
 
 
-def test_the_better_reading_is_tried(capfd: pytest.CaptureFixture[str]) -> None:
-    options = LESS | {"minutes": 0.15}
-    model = CaptionModel(**options).fit(*toy_captions.strips(300))
+class Heard(Silence):  # type: ignore[misc]
+    """Keeps what a training says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def says(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_the_better_reading_is_tried_where_shapes_leave_it_open() -> None:
+    X, y = toy_captions.scenes(200)
+    heard, options = Heard(), LESS | {"minutes": 0.15}
+    model = CaptionModel(**options).fit(X, [text.split()[1] for text in y], callback=heard)
     reading = model.run.config()["inference"]["architecture"]["reading"]
     assert reading in ("ctc", "grid")
-    capfd.readouterr()
+    assert "after a short trial: ctc" in " ".join(heard.said)
+
+
+def test_wide_strips_are_read_by_ctc_without_a_trial() -> None:
+    heard = Heard()
+    X, y = toy_captions.strips(60)
+    CaptionModel(steps=2, **LESS).fit(X, y, callback=heard)
+    assert "CTC" in " ".join(heard.said)
+    assert "by the shape of the pictures" in " ".join(heard.said)
 
 
 def test_a_picture_in_any_form_says_the_same(reader: CaptionModel, tmp_path: Path) -> None:
