@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import product
 
 import numpy as np
@@ -95,6 +96,15 @@ def test_what_is_excluded_is_never_written() -> None:
     rows = frames(3, 20, 6)
     for each in ctc_beam(rows, 8, 8, blank=BLANK, excluded=(0, 4)):
         assert not {0, 4, BLANK} & set(each.tokens)
+
+
+def test_of_a_large_vocabulary_few_tokens_are_tried() -> None:
+    even = np.full((60, 600), -np.log(600), np.float32)
+    even[:, 7] += 0.5
+    even[:, BLANK] += 0.4
+    start = time.process_time()
+    assert ctc_beam(even, 5, 1, blank=BLANK)[0].tokens
+    assert time.process_time() - start < 2.0
 
 
 def test_the_blank_may_be_named_among_what_is_never_written() -> None:

@@ -22,6 +22,9 @@ Ids = NDArray[np.int64]
 _LEAST: Final = math.log(1e-4)
 """A token less probable than this at a frame begins nothing there, but for the likeliest one."""
 
+_TRIED: Final = 8
+"""Tokens that are tried at a frame, at least."""
+
 NEVER: Final = -math.inf
 
 
@@ -108,7 +111,10 @@ def ctc_beam(
     if out := sorted(never - {blank}):
         frames = frames.copy()
         frames[:, out] = NEVER
-    candidates = frames >= _LEAST
+    # Where nothing is learnt yet all tokens are likely: no more are tried than could be kept.
+    most = min(frames.shape[1], max(_TRIED, 2 * width))
+    floor = np.partition(frames, -most, axis=1)[:, -most]
+    candidates = frames >= np.maximum(floor, _LEAST)[:, None]
     candidates[np.arange(len(frames)), frames.argmax(1)] = True
     for now, some in zip(frames, candidates, strict=True):
         tokens = [(v, float(now[v])) for v in np.flatnonzero(some).tolist() if v not in never]
