@@ -104,7 +104,7 @@ def test_of_a_large_vocabulary_few_tokens_are_tried() -> None:
     even[:, BLANK] += 0.4
     start = time.process_time()
     assert ctc_beam(even, 5, 1, blank=BLANK)[0].tokens
-    assert time.process_time() - start < 2.0
+    assert time.process_time() - start < 0.5
 
 
 def test_the_blank_may_be_named_among_what_is_never_written() -> None:

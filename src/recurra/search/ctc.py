@@ -113,8 +113,10 @@ def ctc_beam(
         frames[:, out] = NEVER
     # Where nothing is learnt yet all tokens are likely: no more are tried than could be kept.
     most = min(frames.shape[1], max(_TRIED, 2 * width))
-    floor = np.partition(frames, -most, axis=1)[:, -most]
-    candidates = frames >= np.maximum(floor, _LEAST)[:, None]
+    tried = np.argpartition(-frames, most - 1, axis=1)[:, :most]
+    candidates = np.zeros(frames.shape, np.bool_)
+    np.put_along_axis(candidates, tried, True, axis=1)
+    candidates &= frames >= _LEAST
     candidates[np.arange(len(frames)), frames.argmax(1)] = True
     for now, some in zip(frames, candidates, strict=True):
         tokens = [(v, float(now[v])) for v in np.flatnonzero(some).tolist() if v not in never]
