@@ -52,7 +52,8 @@ REPEATS: Final = 1000
 _SENTENCE: Final = 3.0  # words: readings and serial numbers have fewer
 _MANY: Final = 100  # words from which on it counts how many of them are different
 
-_POINTS: Final = ("exact", "cer", "wer")  # shares of one, told in points of a hundred
+SHARES: Final = ("exact", "cer", "wer")
+"""Figures that are shares of one, which verdicts tell in points of a hundred."""
 
 
 def are_strings(texts: Sequence[str]) -> bool:
@@ -97,7 +98,7 @@ def score(metric: Metric, predicted: Sequence[str], references: Sequence[Sequenc
     ours, true, cut = _checked(predicted, references)
     counts, _ = _count(metric, ours, true, cut)
     figure = float(_figures(metric, cut)(counts.sum(0)[None])[0])
-    scaled = 100 * figure if metric in _POINTS else figure
+    scaled = 100 * figure if metric in SHARES else figure
     return scaled if HIGHER[metric] else 100 - scaled
 
 
@@ -231,7 +232,7 @@ def paired(
             f"{len(baseline):,}",
             expected="the same references",
         )
-    scale = 100.0 if metric in _POINTS else 1.0
+    scale = 100.0 if metric in SHARES else 1.0
     if metric == "exact":
         right = [each.counts[metric][:, 0] > 0 for each in (model, baseline)]
         found = paired_shares(*right, repeats=repeats, seed=seed)

@@ -103,17 +103,10 @@ class CaptionNetwork(Network):
         outputs, _ = self.read(pictures, sizes)
         return outputs.map(lambda values: self.head(values).float().log_softmax(-1))
 
-    def forward(self, pictures: Tensor, sizes: Tensor, owners: Tensor, inputs: Ragged) -> Tensor:
-        """Scores (N, V) of what follows each of the inputs (N,), the truth fed.
-
-        Args:
-            owners: (K,) the picture of each of the K captions.
-        """
+    def forward(self, pictures: Tensor, sizes: Tensor, inputs: Ragged) -> Tensor:
+        """Scores (N, V) of what follows each of the inputs (N,), a row a picture, the truth fed."""
         outputs, vector = self.read(pictures, sizes)
-        memory = self.decoder.memory(outputs)
-        if len(owners) != len(sizes) or not bool((owners == torch.arange(len(owners))).all()):
-            memory, vector = memory.select(owners), vector[owners.to(vector.device)]
-        scores: Tensor = self.decoder(inputs, memory, vector)
+        scores: Tensor = self.decoder(inputs, self.decoder.memory(outputs), vector)
         return scores
 
     def _drop(self, x: Tensor) -> Tensor:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar, final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, Protocol, Self, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import OptionError
+from recurra.errors import OptionError, unknown
 from recurra.search.beam import Beam, beam
 from recurra.search.hypotheses import Decoder, Hypothesis, Rows
 from recurra.search.logits_processors import Integers
@@ -75,6 +75,19 @@ class SearchOptions:
             raise OptionError(f"longest = {self.longest}", expected="1 piece or more")
         if self.seed < 0:
             raise OptionError(f"seed = {self.seed}", expected="0 or more")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """The options that are given by name.
+
+        Raises:
+            OptionError: no such option, or one is out of range.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise unknown("option", name, known)
+        return cls(**given)
 
     @property
     def places(self) -> int:

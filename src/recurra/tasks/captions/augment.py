@@ -7,8 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Sizes = Tensor
-
 _MOVED = 0.06
 """Of the height that pictures are moved by, at most."""
 

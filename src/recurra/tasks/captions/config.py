@@ -204,18 +204,16 @@ def _plan_of(
         height = options.height or min(BOX, int(shapes[:, 0].max()))
         width = options.width or min(BOX, int(shapes[:, 1].max()))
         form = PictureForm.learn(pictures, height=height, width=width)
-        size = overridden(GRID, options, slower=10.0)
+        size = overridden(GRID, options)
         pools = _pools([2, 2, 2], [2, 2, 2], len(size.stages))
     else:
         height = options.height or strip_height(float(np.median(shapes[:, 0])))
         form = PictureForm.learn(pictures, height=height, width=None)
-        size = overridden(TALL if height >= _TALL else STRIP, options, slower=10.0)
+        size = overridden(TALL if height >= _TALL else STRIP, options)
         down = [2] * len(size.stages)
         across = _across(form, shapes, dataset) if reading == "ctc" else [2, 2]
         pools = _pools(down, across, len(size.stages))
     down, across = np.array(pools).prod(0).tolist()
-    if reading == "ctc":
-        size = overridden(size, options, slower=10.0)
     hidden = size.hidden
     if options.hidden is None and len(dataset.targets) > 200:
         hidden = max(hidden, 192)

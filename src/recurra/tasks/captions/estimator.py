@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -11,7 +10,7 @@ from recurra.bundle import CONFIG, Run
 from recurra.codecs import pictures, tokenizer
 from recurra.codecs.pictures import PictureForm, Pixels
 from recurra.codecs.tokenizer import Tokenizer
-from recurra.errors import BundleError, DataError, OptionError, unknown
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.judge.captions import Metric
 from recurra.runtime.captions import Architecture, CaptionNetwork
 from recurra.search.decoding import SearchOptions
@@ -119,28 +118,18 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         """
         if isinstance(images, str | PathLike) or not hasattr(images, "__len__"):
             raise DataError("no list of pictures", expected='a list: ["photo.png", ...]')
-        read = [
-            pictures.from_value(each, f"picture {number}")[0]
+        network, asked = self.network, SearchOptions.of(how)
+        # Scaled one by one: what is decoded can be a thousand times as large.
+        scaled = [
+            self.form.scaled(pictures.from_value(each, f"picture {number}")[0])
             for number, each in enumerate(images, 1)
         ]
-        return self.captions_of(read, **how)
+        return self._captions(network, scaled, asked)
 
-    def captions_of(self, read: Sequence[Pixels], **how: Any) -> list[list[Caption]]:
-        """The same of pictures that are decoded already, (H, W, C) each."""
-        known = [each.name for each in fields(SearchOptions)]
-        for name in how:
-            if name not in known:
-                raise unknown("option", name, known)
-        network = self.network
-        scaled = [self.form.scaled(each) for each in read]
-        return caption(
-            network,
-            self.form,
-            self._targets,
-            scaled,
-            SearchOptions(**how),
-            longest=self.longest,
-        )
+    def _captions(
+        self, network: CaptionNetwork, scaled: Sequence[Pixels], how: SearchOptions
+    ) -> list[list[Caption]]:
+        return caption(network, self.form, self._targets, scaled, how, longest=self.longest)
 
     @property
     def vocabulary(self) -> Tokenizer:
@@ -159,10 +148,10 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
 
     def judged(self, captioned: Captioned) -> Judged:
         """What the model says of pictures, by itself and with the truth fed."""
-        how = SearchOptions()
-        said = [found[0] for found in self.captions_of(captioned.pictures)]
-        search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
+        network, how = self.network, SearchOptions()
         scaled = [self.form.scaled(each) for each in captioned.pictures]
+        said = [found[0] for found in self._captions(network, scaled, how)]
+        search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
         return evaluate.asked(
-            self.network, self.form, self._targets, captioned, scaled, said, search, self.metric
+            network, self.form, self._targets, captioned, scaled, said, search, self.metric
         )

@@ -185,18 +185,19 @@ def _preferred(judged: Judged, forced: Forced | None) -> dict[str, Any]:
     given = judged.captioned
     if forced is None or not len(given.false):
         return {}
-    share, interval = preferred(
+    _, interval = preferred(
         forced.nats / forced.pieces,
         forced.false_nats / forced.false_pieces,
         given.owner,
         given.false_owner,
     )
-    return {"preferred": interval.to_json() | {"estimate": share}}
+    return {"preferred": interval.to_json()}
 
 
 def _examples(judged: Judged, counted: Counted, metric: Metric) -> dict[str, Any]:
     """Best and worst pictures, of equals the longest captions: short ones are easily right."""
-    worth = counted.pictures(metric) * (1.0 if HIGHER[metric] else -1.0)
+    own = counted.pictures(metric)
+    worth = own if HIGHER[metric] else -own
     references = judged.captioned.references()
     lengths = np.array([len(each[0]) for each in references])
     worst, best = np.lexsort((-lengths, worth)), np.lexsort((-lengths, -worth))
@@ -207,7 +208,7 @@ def _examples(judged: Judged, counted: Counted, metric: Metric) -> dict[str, Any
             "where": judged.captioned.names[row],
             "said": judged.said[row].text,
             "true": references[row],
-            "worth": float(counted.pictures(metric)[row]),
+            "worth": float(own[row]),
         }
 
     return {

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from recurra.console.text import WIDTH, fitted, percent
-from recurra.judge.captions import NAMES, Metric
+from recurra.judge.captions import NAMES, SHARES, Metric
 from recurra.tasks import contenders
 from recurra.tasks import summary as shared
 from recurra.tasks.captions.evaluate import METRICS
@@ -18,9 +18,6 @@ from recurra.tasks.contenders import Column, estimated
 
 SHOWN: Final = 3
 """Best pictures shown, and worst ones."""
-
-_SHARES: Final = ("exact", "cer", "wer", "preferred")
-"""Figures that are shares of one."""
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -44,13 +41,13 @@ def figure(metric: str, value: float | None) -> str:
     """A figure as it is usually written: 34.2, or a share."""
     if value is None:
         return ""
-    return percent(value) if metric in _SHARES else f"{value:.1f}"
+    return percent(value) if metric in SHARES else f"{value:.1f}"
 
 
 def columns(report: dict[str, Any]) -> list[Column]:
     """What contenders are compared by."""
     return [
-        estimated(NAMES[each], each, partial(figure, each), 100 if each in _SHARES else 1)
+        estimated(NAMES[each], each, partial(figure, each), 100 if each in SHARES else 1)
         for each in METRICS[report["metric"]]
     ]
 
@@ -112,7 +109,7 @@ def trained(training: Mapping[str, Any]) -> list[str]:
     metric: Metric = chosen["metric"]
     # A score is larger where better: error rates are told as what is left of 100.
     score = f"{chosen['score']:.1f} {NAMES[metric]}"
-    if metric in ("exact", "cer", "wer"):
+    if metric in SHARES:
         score = f"{chosen['score']:.1f} % {'exact' if metric == 'exact' else 'right'}"
     line = f"They were chosen by what the model writes by itself of the selection part: {score}"
     if chosen.get("nats_a_piece") is not None:

@@ -56,7 +56,11 @@ def _prepare(
     learn, test = read.of(read.learn), read.of(read.test)
     found = [
         *baselines.caption_baselines(
-            learn.pictures, learn.references(), test.pictures, seconds=limit
+            learn.pictures,
+            learn.references(),
+            test.pictures,
+            seconds=limit,
+            say=callback.says,
         ),
         blind.baseline(dataset, seconds=limit, seed=options.seed),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 from typing import Final, final
 
@@ -45,7 +46,7 @@ class Captions:
     owner: Rows
     multiple: tuple[int, int]
 
-    @property
+    @cached_property
     def lengths(self) -> Rows:
         """Keys (N,) by which texts are sorted so that their pictures are alike in size."""
         shapes = np.array([each.shape[:2] for each in self.pictures])[self.owner]
@@ -161,8 +162,7 @@ def nats_of(network: CaptionNetwork, x: Tensor, sizes: Tensor, texts: Ragged) ->
         return nats, count
     inputs = _without(texts, first=False, last=True)
     answers = _without(texts, first=True, last=False).values.to(x.device)
-    owners = torch.arange(texts.batch)
-    scores = network(x, sizes, owners, inputs.map(lambda ids: ids.to(x.device)))
+    scores = network(x, sizes, inputs.map(lambda ids: ids.to(x.device)))
     return F.cross_entropy(scores.float(), answers, reduction="sum"), count
 
 

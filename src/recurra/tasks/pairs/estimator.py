@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from recurra.bundle import CONFIG, Run
 from recurra.codecs import tokenizer
 from recurra.codecs.tokenizer import END, Tokenizer
-from recurra.errors import BundleError, DataError, OptionError, unknown
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.streams import Stream, StreamState
 from recurra.search.decoding import SearchOptions
@@ -125,11 +124,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
         network = self.network
         if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
             raise DataError("no list of texts", expected='a list: ["a dog", ...]')
-        known = [each.name for each in fields(SearchOptions)]
-        for name in how:
-            if name not in known:
-                raise unknown("option", name, known)
-        asked = SearchOptions(**how)
+        asked = SearchOptions.of(how)
         return translate(
             network, self._sources, self._targets, list(texts), asked, limit=self._limits
         )
