@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from recurra.console import arguments
-from recurra.console.arguments import given
 from recurra.console.commands import Argument, Command
-from recurra.errors import OptionError
+from recurra.tasks import searches
 
 # What a command needs is imported in it: the help lists them all.
 if TYPE_CHECKING:
@@ -29,31 +28,10 @@ TOGETHER: Final = 256
 @click.argument(
     "image", cls=Argument, nargs=-1, help="Pictures; without any, paths from standard input."
 )
-@click.option("--beam", type=int, help="Beginnings kept, else 5; 1 is greedy.")
-@click.option("--n-best", type=int, help="Captions a picture, with scores.")
-@click.option("--length-penalty", type=float, help="Else 1; above it, longer.")
-@click.option("--no-repeat-ngram", type=int, help="No row of so many pieces twice.")
-@click.option("--sample", is_flag=True, help="Draw by chance.")
-@click.option("--temperature", type=float, help="Of draws; below 1 surer.")
-@click.option("--top-k", type=int, help="Draw from the k likeliest pieces.")
-@click.option("--top-p", type=float, help="Draw from this much probability.")
-@click.option("--seed", type=int, help="For the same draws again.")
-@click.option("--show-attention", is_flag=True, help="Show where each piece looked.")
+@searches.options("Captions a picture")
 @arguments.as_json
 def caption(
-    run: Path,
-    image: tuple[str, ...],
-    beam: int | None,
-    n_best: int | None,
-    length_penalty: float | None,
-    no_repeat_ngram: int | None,
-    sample: bool,
-    temperature: float | None,
-    top_k: int | None,
-    top_p: float | None,
-    seed: int | None,
-    show_attention: bool,
-    as_json: bool,
+    run: Path, image: tuple[str, ...], show_attention: bool, as_json: bool, **search: Any
 ) -> None:
     """Say what pictures show; a line for each, in their order.
 
@@ -62,24 +40,15 @@ def caption(
     recurra caption runs/meters < paths.txt > texts.txt
     """
     from recurra.data.line_reader import standard_input_lines
-    from recurra.search.sampling import Sampling
     from recurra.tasks.captions.attention_map import blocks
     from recurra.tasks.captions.estimator import CaptionModel
 
-    search = given(beam=beam, n_best=n_best, no_repeat_ngram=no_repeat_ngram, seed=seed)
-    search |= given(length_penalty=length_penalty)
-    sampling = given(temperature=temperature, top_k=top_k, top_p=top_p)
-    if sample or sampling:
-        if "beam" in search:
-            raise OptionError(
-                f"--beam {search['beam']} and --sample", expected="one of them: search, or chance"
-            )
-        search = search | {"sample": Sampling(**sampling)}
+    how = searches.asked(search)
     model = CaptionModel.load(run)
     groups: Iterable[Sequence[str]] = _groups(image) if image else standard_input_lines()
-    several = search.get("n_best", 1) > 1
+    several = how.get("n_best", 1) > 1
     for group in groups:
-        for path, found in _captioned(model, group, search):
+        for path, found in _captioned(model, group, how):
             if as_json:
                 said = [_plain(each, attention=show_attention) for each in found]
                 line = json.dumps({"image": path, "captions": said}, ensure_ascii=False)
@@ -87,7 +56,7 @@ def caption(
                 continue
             named = f"{path}\t" if len(image) > 1 else ""
             lines = [
-                named + (f"{each.score:.4f}\t" if several else "") + _one_line(each.text)
+                named + (f"{each.score:.4f}\t" if several else "") + searches.one_line(each.text)
                 for each in found
             ]
             if show_attention and found:
@@ -113,24 +82,10 @@ def _captioned(
         yield path.strip(), next(found) if path.strip() else []
 
 
-def _one_line(text: str) -> str:
-    # A line end that a model writes would shift all lines after it.
-    return " ".join(text.splitlines())
-
-
 def _plain(each: Any, *, attention: bool) -> dict[str, Any]:
     """A caption as plain values."""
-    import numpy as np
-
-    found = {
-        "text": each.text,
-        "score": round(float(each.score), 6),
-        "log_probability": round(float(each.log_probability), 6),
-        "ended": bool(each.ended),
-    }
-    if attention:
-        found |= {
-            "pieces": list(each.pieces),
-            "attention": np.round(np.asarray(each.attention, np.float64), 4).tolist(),
-        }
-    return found
+    if not attention:
+        return searches.plain(each)
+    return searches.plain(
+        each, pieces=list(each.pieces), attention=searches.rounded(each.attention)
+    )
