@@ -223,3 +223,17 @@ def test_other_mistakes_are_named() -> None:
         Ragged.from_padded(torch.zeros(2), [1, 1])
     with pytest.raises(OptionError, match="2 steps for a row of 3"):
         Ragged.from_list([torch.zeros(3, 1)]).padded(steps=2)
+
+
+@given(st.lists(st.integers(3, 9), min_size=1, max_size=6), st.integers(0, 2), st.integers(0, 1))
+def test_without_its_ends_each_row_is_cut_by_itself(
+    lengths: list[int], first: int, last: int
+) -> None:
+    rows = rows_of(lengths, 2)
+    found = Ragged.from_list(rows).without(first=first, last=last)
+    assert same(found.to_list(), [row[first : len(row) - last] for row in rows])
+
+
+def test_a_row_that_has_not_so_many_steps_is_refused() -> None:
+    with pytest.raises(OptionError):
+        Ragged.from_list(rows_of([4, 1])).without(first=1, last=1)

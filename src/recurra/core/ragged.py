@@ -161,6 +161,15 @@ class Ragged:
         lengths = self.lengths[chosen]
         return Ragged(take(self.values, positions(self.starts[chosen], lengths)), lengths)
 
+    def without(self, *, first: int = 0, last: int = 0) -> Ragged:
+        """Return the rows without so many first and last steps, which each of them has.
+
+        Raises:
+            OptionError: a row has fewer.
+        """
+        lengths = check_lengths(self.lengths - first - last, None)
+        return Ragged(take(self.values, positions(self.starts + first, lengths)), lengths)
+
     def packed(self) -> PackedSequence:
         """Return torch's packed sequence of the same rows, sorted as torch wants them.
 

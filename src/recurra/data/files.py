@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from os import PathLike
@@ -348,7 +348,8 @@ def listed(given: Any, got: str = "no paths", expected: str = "files") -> list[s
     Raises:
         DataError: these are no paths; `got` and `expected` say what they are, and should be.
     """
-    paths = [given] if isinstance(given, str | PathLike) else [] if given is None else list(given)
+    several = isinstance(given, Iterable) and not isinstance(given, str | PathLike)
+    paths = list(given) if several else [] if given is None else [given]
     if not all(isinstance(each, str | PathLike) for each in paths):
         raise DataError(got, expected=expected)
     return [each if isinstance(each, str) else Path(each) for each in paths]

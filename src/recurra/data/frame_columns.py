@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -10,6 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.columns import Column
+from recurra.errors import DataError
+
+
+def several(values: Any, name: str, expected: str) -> list[Any]:
+    """What is in memory under a name, one by one.
+
+    Raises:
+        DataError: it is one text, no values at all, or none; `expected` says what it should be.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        what = "one text" if isinstance(values, str) else type(values).__name__
+        raise DataError(f"{name}: {what}", expected=expected)
+    found = list(values)
+    if not found:
+        raise DataError(f"{name}: empty", expected=expected)
+    return found
 
 
 def column_of(values: Any) -> Column:

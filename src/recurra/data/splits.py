@@ -133,57 +133,6 @@ def joined(*keys: Sequence[Hashable]) -> Rows:
     return numbered(map(root, range(len(parent))))
 
 
-def whole_groups(
-    rows: Rows,
-    groups: Rows,
-    share: float,
-    *,
-    random: np.random.PCG64,
-    most: int,
-    name: str,
-    unit: str,
-    group: str,
-) -> tuple[Rows, Rows]:
-    """Draw a part of some rows, a group whole or not at all: the rows that are left, and the part.
-
-    A function of its arguments on every version of NumPy: of the generator's raw output alone.
-
-    Args:
-        rows: those to draw from (N,).
-        groups: the group of each row of the data, any whole numbers.
-        share: the share of the rows to draw, about.
-        random: what draws; it goes on from one part to the next.
-        most: rows that are never exceeded, unless every group is larger than that.
-        name, unit, group: for messages: what is cut, what a row is, what a group is.
-
-    Raises:
-        DataError: the rows are of one group.
-    """
-    numbers = np.unique(groups[rows], return_inverse=True)[1].reshape(-1)
-    sizes = np.bincount(numbers)
-    if len(sizes) < 2:
-        raise DataError(
-            f"{name}: {counted(len(rows), unit)} of {counted(len(sizes), group)}: too few "
-            f"{group}s to train, choose and test on",
-            expected=f"at least 3 different {group}s: the {unit}s of one are kept in one part",
-            fix=f"give more data; look whether the right column was taken as the {group}",
-        )
-    order = np.argsort(_random(random, len(sizes)), kind="stable")
-    left = min(max(1, round(len(rows) * share)), most)
-    taken = np.zeros(len(sizes), bool)
-    free = max(1, len(sizes) // 2)  # where one group has most rows, others train beside it
-    for each in order.tolist():
-        if not left or not free:
-            break
-        if sizes[each] <= left:
-            taken[each] = True
-            left, free = left - int(sizes[each]), free - 1
-    if not taken.any():  # all are too large: the smallest of them
-        taken[order[np.argmin(sizes[order])]] = True
-    drawn = taken[numbers]
-    return rows[~drawn], rows[drawn]
-
-
 def grouped(
     groups: Rows,
     labels: Rows | None,

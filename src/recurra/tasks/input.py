@@ -53,6 +53,13 @@ class Readable(TrainingData, Protocol):
 Data = TypeVar("Data", bound=Readable)
 
 
+def of_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What `cut` of a task takes by name, of the facts of its data."""
+    files = ("files", "test_files", "valid_files")
+    named = {name: tuple(map(Path, facts[name])) for name in files}
+    return named | {"columns": facts["columns"], "counts": facts["found"]}
+
+
 @dataclass(frozen=True, eq=False)
 class Encoded(ABC, Generic[Data]):
     """Data as a network reads them; final classes add what their task's data are encoded to."""

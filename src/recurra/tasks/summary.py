@@ -52,6 +52,25 @@ def averaged(mean: Mapping[str, Any], worth: str, shown: Callable[[float], str])
     )
 
 
+def chosen(training: Mapping[str, Any], shown: Callable[[Any, float], str]) -> list[str]:
+    """What chose the weights of a model that writes, in a sentence, where something did.
+
+    Args:
+        training: with what `training.session.selected` found.
+        shown: a metric and the score by it, as they are read.
+    """
+    found = training.get("selected")
+    if not found or found["score"] is None:
+        return []
+    line = (
+        "They were chosen by what the model writes by itself of the selection part: "
+        f"{shown(found['metric'], found['score'])}"
+    )
+    if found.get("nats_a_piece") is not None:
+        line += f" (there teacher-forced: {found['nats_a_piece']:.3f} nats a piece)"
+    return [line + "."]
+
+
 def notes(found: Sequence[str]) -> list[str]:
     """What was found in the data, in a sentence."""
     return [f"In the data: {'; '.join(found)}."] if found else []

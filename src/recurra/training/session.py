@@ -102,6 +102,15 @@ def begin(
     return train(training_task, network, plan, settings, precision, run, callback, clock)
 
 
+def selected(run: Run, step: int, metric: str) -> dict[str, Any]:
+    """What chose the weights of a step: the score by a metric, and the teacher-forced loss there.
+
+    Both are None where nothing chose.
+    """
+    line = next((each for each in run.history() if each["step"] == step), {})
+    return {"metric": metric, "score": line.get("score"), "nats_a_piece": line.get("select")}
+
+
 def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[str, Any]:
     """How a training went, as plain values and in one sentence.
 

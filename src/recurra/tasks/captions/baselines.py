@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recurra.codecs.words import normal
 from recurra.errors import counted
 from recurra.tasks.captions.ocr import read
+from recurra.tasks.nearest import extent, most_alike, some
 
 Pictures = Sequence[NDArray[np.uint8]]
 Floats = NDArray[np.float32]
@@ -100,13 +101,13 @@ def _nearest(
     left = seconds - _A_VALUE * sum(each.size for each in asked)
     each_known = _A_VALUE * float(np.mean([p.size for p in known]))
     each_known += _A_PRODUCT * length * len(asked)
-    rows = _some(len(known), max(_LEAST, int(left / each_known)))
+    rows = some(len(known), max(_LEAST, int(left / each_known)))
     theirs = small_pictures([known[row] for row in rows.tolist()], height, width, channels)
     ours = small_pictures(asked, height, width, channels)
-    best = _most_alike(ours, theirs)
+    best = most_alike(lambda part: ours[part] @ theirs.T, len(ours), len(theirs), at_once=_AT_ONCE)
     said = [otherwise if place < 0 else texts[rows[place]] for place in best.tolist()]
-    extent = f"{len(rows):,} of the {len(known):,}" if len(rows) < len(known) else f"{len(rows):,}"
-    note = f"pictures of {height} x {width}, cosine; looked through {extent} known pictures"
+    through = extent(rows, len(known))
+    note = f"pictures of {height} x {width}, cosine; looked through {through} known pictures"
     return Baseline("nearest training picture", note, tuple(said))
 
 
@@ -143,22 +144,3 @@ def _areas(size: int, cells: int) -> Floats:
     common = np.minimum(ends[1:], pixels + 1) - np.maximum(ends[:-1], pixels)
     shares: Floats = (np.maximum(common, 0) * (cells / size)).astype(np.float32)
     return shares
-
-
-def _some(n: int, most: int) -> NDArray[np.int64]:
-    """So many of n rows, drawn by a fixed seed, in their order; all where they are fewer."""
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
-
-
-def _most_alike(ours: Floats, theirs: Floats) -> NDArray[np.int64]:
-    """The row of `theirs` most like each of `ours`, the first of equals; -1 where none is."""
-    found = np.full(len(ours), -1, np.int64)
-    step = max(1, _AT_ONCE // len(theirs))
-    for first in range(0, len(ours), step):
-        alike = ours[first : first + step] @ theirs.T
-        best = alike.argmax(1)
-        some = alike[np.arange(len(best)), best] > 0
-        found[first : first + step] = np.where(some, best, -1)
-    return found

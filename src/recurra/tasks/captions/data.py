@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from recurra.bundle import Run
-from recurra.data.files import given_once
+from recurra.data.files import given_once, listed
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, OptionError, unknown
 from recurra.tasks.captions import stored
@@ -30,12 +29,15 @@ from recurra.tasks.captions.splits import (
     checked,
     cut,
 )
-from recurra.tasks.input import Input
+from recurra.tasks.input import Input, of_facts
 
 __all__ = ["INPUT", "CaptionData", "Captioned", "given", "to_judge"]
 
 SHARE: Final = 0.1
 """What reports where no test part is given."""
+
+_UNTOLD: Final = ("pictures without texts", "pictures and texts, or files of both")
+"""What X is that is no files, and what it should be."""
 
 EXAMPLES: Final = 10_000
 """Pictures that are drawn where nobody says how many."""
@@ -60,7 +62,7 @@ def given(X: Any, y: Any, options: CaptionOptions) -> CaptionData:
         captioned, counts = captioned_from(X, y)
         found = Found("given", captioned, counts=counts)
         return _with_parts(found, parts, reading, options.seed)
-    files = _listed(X)
+    files = listed(X, *_UNTOLD)
     if files:
         if options.examples is not None:
             raise OptionError(
@@ -93,19 +95,11 @@ def to_judge(X: Any, y: Any, options: CaptionOptions) -> tuple[Captioned, str]:
     """
     if y is not None:
         return captioned_from(X, y)[0], "given"
-    files = _listed(X)
+    files = listed(X, *_UNTOLD)
     if not files:
         raise DataError("no pictures to judge by", expected=EXPECTED)
     found = captioned_of(files, _reading(options))
     return found.captioned, found.name
-
-
-def _listed(X: Any) -> list[str | Path]:
-    several = isinstance(X, Iterable) and not isinstance(X, str | PathLike)
-    found = list(X) if several else [] if X is None else [X]
-    if not all(isinstance(each, str | PathLike) for each in found):
-        raise DataError("pictures without texts", expected="pictures and texts, or files of both")
-    return [each if isinstance(each, str) else Path(each) for each in found]
 
 
 def _reading(options: CaptionOptions) -> Reading:
@@ -212,11 +206,7 @@ def _from_copy(run: Run, facts: dict[str, Any]) -> CaptionData:
         facts["name"],
         stored.read(run),
         facts["origin"],
-        files=tuple(map(Path, facts["files"])),
-        test_files=tuple(map(Path, facts["test_files"])),
-        valid_files=tuple(map(Path, facts["valid_files"])),
-        columns=facts["columns"],
-        counts=facts["found"],
+        **of_facts(facts),
     )
 
 

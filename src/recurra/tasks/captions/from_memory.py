@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.codecs.pictures import from_value, side_by_side
+from recurra.data.frame_columns import several
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
 from recurra.tasks.captions.picture import Picture, area_of
@@ -32,7 +33,7 @@ def captioned_from(X: Any, y: Any) -> tuple[Captioned, dict[str, int]]:
         MissingExtra: Pillow is needed and not installed.
     """
     pictures = listed(X)
-    described = _listed(y, "y")
+    described = several(y, "y", _EXPECTED)
     if len(pictures) != len(described):
         raise DataError(
             f"{len(pictures):,} pictures, but texts for {len(described):,}",
@@ -40,15 +41,15 @@ def captioned_from(X: Any, y: Any) -> tuple[Captioned, dict[str, int]]:
         )
     owner, texts = [], []
     for row, each in enumerate(described):
-        several = [each] if isinstance(each, str) else each
-        if isinstance(several, bytes) or not isinstance(several, Iterable):
+        mine = [each] if isinstance(each, str) else each
+        if isinstance(mine, bytes) or not isinstance(mine, Iterable):
             raise DataError(f"y[{row}]: {type(each).__name__}, no text", expected=_EXPECTED)
-        several = list(several)
-        if not several or not all(isinstance(text, str) for text in several):
-            what = "no text" if not several else f"{several!r:.60}, no list of texts"
+        mine = list(mine)
+        if not mine or not all(isinstance(text, str) for text in mine):
+            what = "no text" if not mine else f"{mine!r:.60}, no list of texts"
             raise DataError(f"y[{row}]: {what}", expected=_EXPECTED)
-        texts += [str(text) for text in several]
-        owner += [row] * len(several)
+        texts += [str(text) for text in mine]
+        owner += [row] * len(mine)
     area = area_of(len(pictures))
 
     def read(row: int) -> tuple[Picture, tuple[str, ...]]:
@@ -80,14 +81,4 @@ def listed(X: Any) -> list[Any]:
             expected="(N, H, W) or (N, H, W, C): pictures one after the other",
             fix="X[None] if this is one picture" if X.ndim == 2 else "",
         )
-    return _listed(X, "X")
-
-
-def _listed(values: Any, name: str) -> list[Any]:
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        what = "one text" if isinstance(values, str) else type(values).__name__
-        raise DataError(f"{name}: {what}", expected=_EXPECTED)
-    found = list(values)
-    if not found:
-        raise DataError(f"{name}: empty", expected=_EXPECTED)
-    return found
+    return several(X, "X", _EXPECTED)

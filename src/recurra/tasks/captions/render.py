@@ -103,18 +103,14 @@ def forced(report: dict[str, Any]) -> str:
 
 def trained(training: Mapping[str, Any]) -> list[str]:
     """What else is known of a training: what chose."""
-    chosen = training.get("selected")
-    if not chosen or chosen["score"] is None:
-        return []
-    metric: Metric = chosen["metric"]
-    # A score is larger where better: error rates are told as what is left of 100.
-    score = f"{chosen['score']:.1f} {NAMES[metric]}"
+    return shared.chosen(training, _score)
+
+
+def _score(metric: Metric, score: float) -> str:
+    """A score, which is larger where better: of error rates it is what they leave of a hundred."""
     if metric in SHARES:
-        score = f"{chosen['score']:.1f} % {'exact' if metric == 'exact' else 'right'}"
-    line = f"They were chosen by what the model writes by itself of the selection part: {score}"
-    if chosen.get("nats_a_piece") is not None:
-        line += f" (there teacher-forced: {chosen['nats_a_piece']:.3f} nats a piece)"
-    return [line + "."]
+        return f"{score:.1f} % {'exact' if metric == 'exact' else 'right'}"
+    return f"{score:.1f} {NAMES[metric]}"
 
 
 def _examples(head: str, shown: Sequence[dict[str, Any]], metric: Metric) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
 
 from recurra.codecs.pictures import Pixels
+from recurra.data.group_splits import parts
 from recurra.data.source_locations import Places, composed
-from recurra.data.splits import Rows, numbered, whole_groups
+from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError, counted
 from recurra.tasks.captions.picture import Picture, key_of
 
@@ -319,25 +320,18 @@ def cut(
             fix="look whether the right column was taken as the text",
         )
     keys = numbered(captioned.keys)
-    random = np.random.PCG64(np.random.SeedSequence((origin["seed"], 0xCA971)))
-    draw = partial(
-        whole_groups, random=random, most=MOST, name=name, unit="picture", group="picture"
+    learn, selects, tests, found = parts(
+        origin,
+        main,
+        keys,
+        keys,
+        salt=0xCA971,
+        select=SELECT,
+        most=MOST,
+        name=name,
+        unit="picture",
+        group="picture",
     )
-    learn = np.arange(main)
-    learn, tests = (learn, np.arange(*test)) if test else draw(learn, keys, origin["share"])
-    learn, selects = (learn, np.arange(*valid)) if valid else draw(learn, keys, SELECT)
-    seen = np.isin(keys[selects], keys[learn])
-    reported = np.isin(keys[tests], keys[np.concatenate([learn, selects])])
-    found = {"valid_removed": int(seen.sum()), "test_removed": int(reported.sum())}
-    selects, tests = selects[~seen], tests[~reported]
-    for rows, whose in ((selects, "chooses"), (tests, "reports")):
-        if not len(rows):
-            raise DataError(
-                f"{name}: nothing is left of the part that {whose}: all its pictures stand in "
-                "another part too",
-                expected="pictures that the model has not learnt from",
-                fix="give others, or none: a part is drawn then",
-            )
     used = np.concatenate([learn, selects, tests])
     found["several"] = int((np.bincount(captioned.owner, minlength=len(captioned))[used] > 1).sum())
     return CaptionData(

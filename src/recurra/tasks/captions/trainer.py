@@ -24,6 +24,7 @@ from recurra.tasks.captions.options import CaptionOptions
 from recurra.tasks.captions.training_task import nats_of
 from recurra.tasks.training import Training
 from recurra.training.loop import Callback
+from recurra.training.session import selected
 
 
 def _read(options: CaptionOptions, given: Mapping[str, Any], _: Path | None) -> EncodedDataset:
@@ -73,14 +74,8 @@ def _judge(
 ) -> None:
     """Caption the test part, and write the report."""
     run, read = model.run, dataset.data
-    line = next((x for x in run.history() if x["step"] == facts["best_step"]), {})
-    facts |= {
-        "selected": {
-            "metric": run.config()["training"]["metric"],
-            "score": line.get("score"),
-            "nats_a_piece": line.get("select"),
-        },
-    }
+    metric = run.config()["training"]["metric"]
+    facts |= {"selected": selected(run, facts["best_step"], metric)}
     report.write(run, read, model.judged(read.of(read.test)), network.summary(), facts)
 
 

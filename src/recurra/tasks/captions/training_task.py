@@ -149,7 +149,7 @@ def nats_of(network: CaptionNetwork, x: Tensor, sizes: Tensor, texts: Ragged) ->
     count = len(texts.values) - texts.batch
     if network.architecture.reading == "ctc":
         frames = network.frames(x, sizes)
-        inner = _without(texts, first=True, last=True)
+        inner = texts.without(first=1, last=1)
         nats = F.ctc_loss(
             frames.padded().transpose(0, 1),
             inner.values.to(x.device),
@@ -160,16 +160,7 @@ def nats_of(network: CaptionNetwork, x: Tensor, sizes: Tensor, texts: Ragged) ->
             zero_infinity=True,  # of a text that its picture is too narrow for
         )
         return nats, count
-    inputs = _without(texts, first=False, last=True)
-    answers = _without(texts, first=True, last=False).values.to(x.device)
+    inputs = texts.without(last=1)
+    answers = texts.without(first=1).values.to(x.device)
     scores = network(x, sizes, inputs.map(lambda ids: ids.to(x.device)))
     return F.cross_entropy(scores.float(), answers, reduction="sum"), count
-
-
-def _without(texts: Ragged, *, first: bool, last: bool) -> Ragged:
-    kept = torch.ones(len(texts.values), dtype=torch.bool)
-    if first:
-        kept[texts.starts] = False
-    if last:
-        kept[texts.starts + texts.lengths - 1] = False
-    return Ragged(texts.values[kept], texts.lengths - int(first) - int(last))

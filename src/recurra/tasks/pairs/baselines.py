@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recurra.codecs.words import word_pattern
 from recurra.errors import MissingExtra, counted
 from recurra.judge.translation import cut_for
+from recurra.tasks.nearest import extent, most_alike, some
 
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
@@ -75,19 +76,21 @@ def _nearest(
     unit = "words" if cut_for(known) == "13a" else "characters"
     lengths = np.array([len(text) for text in known], np.int64)
     begun = np.cumsum(lengths) * _A_CHARACTER[unit] <= seconds / 2
-    rows = _some(len(known), max(_LEAST, int(begun.sum())))
+    rows = some(len(known), max(_LEAST, int(begun.sum())))
     vectors = _vectors(unit)
     theirs = vectors.fit_transform([known[row] for row in rows])
     ours = vectors.transform(asked)
     meetings = int((_columns(theirs) * _columns(ours)).sum())
     share = seconds / 2 / max(meetings * _A_MEETING, 1e-9)
     if share < 1 and len(rows) > _LEAST:
-        kept = _some(len(rows), max(_LEAST, int(len(rows) * share)))
+        kept = some(len(rows), max(_LEAST, int(len(rows) * share)))
         rows, theirs = rows[kept], theirs[kept]
-    best = _most_alike(ours, theirs)
+    columns = theirs.T.tocsr()
+    best = most_alike(
+        lambda part: (ours[part] @ columns).toarray(), ours.shape[0], len(rows), at_once=_AT_ONCE
+    )
     said = [otherwise if place < 0 else targets[rows[place]] for place in best.tolist()]
-    extent = f"{len(rows):,} of the {len(known):,}" if len(rows) < len(known) else f"{len(rows):,}"
-    note = f"TF-IDF of {unit}, cosine; looked through {extent} known sources"
+    note = f"TF-IDF of {unit}, cosine; looked through {extent(rows, len(known))} known sources"
     return Baseline("nearest training source", note, tuple(said))
 
 
@@ -110,27 +113,7 @@ def _words(text: str) -> list[str]:
     return word_pattern().findall(text) or [text]
 
 
-def _some(n: int, most: int) -> NDArray[np.int64]:
-    """So many of n rows, drawn by a fixed seed, in their order; all where they are fewer."""
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
-
-
 def _columns(vectors: Any) -> NDArray[np.int64]:
     """In how many rows each column is."""
     found: NDArray[np.int64] = np.bincount(vectors.indices, minlength=vectors.shape[1])
-    return found
-
-
-def _most_alike(ours: Any, theirs: Any) -> NDArray[np.int64]:
-    """The row of `theirs` most like each of `ours`, the first of equals; -1 where none is."""
-    columns = theirs.T.tocsr()
-    found = np.full(ours.shape[0], -1, np.int64)
-    step = max(1, _AT_ONCE // max(theirs.shape[0], 1))
-    for first in range(0, ours.shape[0], step):
-        alike = (ours[first : first + step] @ columns).toarray()
-        best = alike.argmax(1)
-        some = alike[np.arange(len(best)), best] > 0
-        found[first : first + step] = np.where(some, best, -1)
     return found

@@ -12,7 +12,7 @@ from typing import Any, Final
 from recurra.bundle import Run
 from recurra.data.files import given_once, listed
 from recurra.errors import DataError, OptionError
-from recurra.tasks.input import ROWS, Input, read_rows, write_rows
+from recurra.tasks.input import ROWS, Input, of_facts, read_rows, write_rows
 from recurra.tasks.pairs.dates import dates
 from recurra.tasks.pairs.from_files import Found, Reading, pairs_of
 from recurra.tasks.pairs.from_memory import pairs_from
@@ -208,11 +208,7 @@ def _from_copy(run: Run, facts: dict[str, Any]) -> PairData:
         facts["name"],
         Pairs(sources, targets, where),
         facts["origin"],
-        files=tuple(map(Path, facts["files"])),
-        test_files=tuple(map(Path, facts["test_files"])),
-        valid_files=tuple(map(Path, facts["valid_files"])),
-        columns=facts["columns"],
-        counts=facts["found"],
+        **of_facts(facts),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from recurra.data.frame_columns import several
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
 from recurra.tasks.pairs.splits import Pairs, checked
@@ -18,7 +19,7 @@ def pairs_from(X: Any, y: Any = None) -> Pairs:
     Raises:
         DataError: they are no such, their counts differ, or a side is empty.
     """
-    sources = _listed(X, "X")
+    sources = several(X, "X", _EXPECTED)
     if y is None:
         for row, each in enumerate(sources):
             if isinstance(each, str) or not _is_pair(each):
@@ -27,7 +28,7 @@ def pairs_from(X: Any, y: Any = None) -> Pairs:
         targets = [target for _, target in sources]
         sources = [source for source, _ in sources]
     else:
-        targets = _listed(y, "y")
+        targets = several(y, "y", _EXPECTED)
         for name, side in (("X", sources), ("y", targets)):
             for row, each in enumerate(side):
                 if not isinstance(each, str):
@@ -39,16 +40,6 @@ def pairs_from(X: Any, y: Any = None) -> Pairs:
             )
     where = Places((("", "X", range(len(sources))),))
     return checked(list(map(str, sources)), list(map(str, targets)), where)
-
-
-def _listed(values: Any, name: str) -> list[Any]:
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        what = "one text" if isinstance(values, str) else type(values).__name__
-        raise DataError(f"{name}: {what}", expected=_EXPECTED)
-    found = list(values)
-    if not found:
-        raise DataError(f"{name}: empty", expected=_EXPECTED)
-    return found
 
 
 def _is_pair(value: Any) -> bool:

@@ -113,19 +113,14 @@ def forced(report: dict[str, Any]) -> str:
 
 def trained(training: Mapping[str, Any]) -> list[str]:
     """What else is known of a training: what chose, and how much was padding."""
-    lines = []
-    chosen = training.get("selected")
-    if chosen and chosen["score"] is not None:
-        score = f"{chosen['score']:.1f} {NAMES[chosen['metric']]}"
-        if chosen["metric"] == "exact":
-            score = f"{chosen['score']:.1f} % exact"
-        line = f"They were chosen by what the model writes by itself of the selection part: {score}"
-        if chosen.get("nats_a_piece") is not None:
-            line += f" (there teacher-forced: {chosen['nats_a_piece']:.3f} nats a piece)"
-        lines.append(line + ".")
+    lines = shared.chosen(training, _score)
     if training.get("padding") is not None:
         lines.append(f"Of the steps of its batches {percent(training['padding'])} were padding.")
     return lines
+
+
+def _score(metric: Metric, score: float) -> str:
+    return f"{score:.1f} {'% exact' if metric == 'exact' else NAMES[metric]}"
 
 
 def _lengths(report: dict[str, Any]) -> list[str]:

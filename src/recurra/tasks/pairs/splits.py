@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
 
 from recurra.data.files import name_of
+from recurra.data.group_splits import parts
 from recurra.data.source_locations import Places, composed
-from recurra.data.splits import Rows, numbered, whole_groups
+from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError, counted
 
 LEAST: Final = 10
@@ -230,23 +231,18 @@ def cut(
     sources = numbered(pairs.sources)
     same = numbered(zip(pairs.sources, pairs.targets, strict=True))
     keys = sources if keys is None else keys
-    random = np.random.PCG64(np.random.SeedSequence((origin["seed"], 0x9A125)))
-    draw = partial(whole_groups, random=random, most=MOST, name=name, unit="pair", group="source")
-    learn = np.arange(main)
-    learn, tests = (learn, np.arange(*test)) if test else draw(learn, keys, origin["share"])
-    learn, selects = (learn, np.arange(*valid)) if valid else draw(learn, keys, SELECT)
-    seen = np.isin(same[selects], same[learn])
-    reported = np.isin(same[tests], same[np.concatenate([learn, selects])])
-    found = {"valid_removed": int(seen.sum()), "test_removed": int(reported.sum())}
-    selects, tests = selects[~seen], tests[~reported]
-    for rows, whose in ((selects, "chooses"), (tests, "reports")):
-        if not len(rows):
-            raise DataError(
-                f"{name}: nothing is left of the part that {whose}: all its pairs stand in another "
-                "part too",
-                expected="pairs that the model has not learnt from",
-                fix="give others, or none: a part is drawn then",
-            )
+    learn, selects, tests, found = parts(
+        origin,
+        main,
+        keys,
+        same,
+        salt=0x9A125,
+        select=SELECT,
+        most=MOST,
+        name=name,
+        unit="pair",
+        group="source",
+    )
     others = sources[np.concatenate([learn, selects])]
     used = np.concatenate([learn, selects, tests])
     targets = np.unique(np.stack([sources[used], same[used]], 1), axis=0)

@@ -22,6 +22,7 @@ from recurra.tasks.pairs.estimator import PIECES, PairModel
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.training import Training
 from recurra.training.loop import Callback
+from recurra.training.session import selected
 
 
 def _read(options: PairOptions, given: Mapping[str, Any], _: Path | None) -> EncodedDataset:
@@ -59,15 +60,9 @@ def _judge(
     """Translate the test part, and write the report."""
     run, read = model.run, dataset.data
     settings = run.config()["training"]
-    # What chose the weights that were kept, and the teacher-forced loss there.
-    line = next((x for x in run.history() if x["step"] == facts["best_step"]), {})
     facts |= {
         "padding": config.training_task(network, dataset, settings).padding(),
-        "selected": {
-            "metric": settings["metric"],
-            "score": line.get("score"),
-            "nats_a_piece": line.get("select"),
-        },
+        "selected": selected(run, facts["best_step"], settings["metric"]),
     }
     judged = model.judged(read.of(read.test))
     report.write(run, read, judged, network.summary(), facts)

@@ -55,18 +55,12 @@ class Sides:
     @property
     def inputs(self) -> Ragged:
         """What a decoder is fed: all but the last of each target."""
-        return self._without(self.targets.starts + self.targets.lengths - 1)
+        return self.targets.without(last=1)
 
     @property
     def answers(self) -> Tensor:
         """What follows each of the inputs, (N,): all but the first of each target."""
-        return self._without(self.targets.starts).values
-
-    def _without(self, places: Tensor) -> Ragged:
-        kept = torch.ones(len(self.targets.values), dtype=torch.bool)
-        kept[places] = False
-        values = self.targets.values[kept.to(self.targets.values.device)]
-        return Ragged(values, self.targets.lengths - 1)
+        return self.targets.without(first=1).values
 
 
 @final
