@@ -83,7 +83,7 @@ def cut(pairs: Pairs, test: int = 60) -> PairData:
     """The last report, those before them choose."""
     rows = np.arange(len(pairs))
     parts = rows[: -2 * test], rows[-2 * test : -test], rows[-test:]
-    return PairData("pairs", (), (), (), pairs, *parts, found={})
+    return PairData("pairs", (), (), (), *parts, found={}, pairs=pairs)
 
 
 def say(pairs: Pairs, wrong: float, seed: int = 3) -> list[Summary]:

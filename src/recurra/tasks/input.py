@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from recurra.bundle import Run
 from recurra.data.source_locations import Places
+from recurra.data.splits import Rows
 from recurra.errors import DataError, InputError
 
 
@@ -51,6 +52,82 @@ class Readable(TrainingData, Protocol):
 
 
 Data = TypeVar("Data", bound=Readable)
+
+
+@dataclass(frozen=True, eq=False)
+class CutData(ABC):
+    """Data cut into parts: rows that train (`learn`), choose and report, ascending.
+
+    Rows in no part were taken out of a given part, since another part has the same. `found` counts
+    what was found on the way; `columns` says what was taken as what. Final classes add the rows.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    test_files: tuple[Path, ...]
+    valid_files: tuple[Path, ...]
+    learn: Rows
+    select: Rows
+    test: Rows
+    found: dict[str, int]
+    columns: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """SHA-256 of the rows."""
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """How much there is of what, the rows first."""
+
+    @property
+    def read_files(self) -> tuple[Path, ...]:
+        """The files and folders that it came from."""
+        return (*self.files, *self.test_files, *self.valid_files)
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's configuration says of the data; `read_again` reads by it."""
+        return {
+            "name": self.name,
+            "files": [str(file.resolve()) for file in self.files],
+            "test_files": [str(file.resolve()) for file in self.test_files],
+            "valid_files": [str(file.resolve()) for file in self.valid_files],
+            "origin": self.origin,
+            "sha256": self.digest,
+            "columns": self.columns,
+            **self.counts(),
+            "learn": len(self.learn),
+            "select": len(self.select),
+            "test": len(self.test),
+            "found": self.found,
+        }
+
+    def sentence(
+        self, what: str, called: Callable[[Sequence[Path]], str], notes: Sequence[str]
+    ) -> str:
+        """What there is, in a sentence.
+
+        Args:
+            what: how much of what the parts have.
+            called: files of a part -> what they are called together.
+            notes: on what was found.
+        """
+        line = f"{self.name}: {what}"
+        if self.columns:
+            line += " (" + ", ".join(f"{k}: {v}" for k, v in self.columns.items()) + ")"
+        for rows, files, does in (
+            (self.test, self.test_files, "report"),
+            (self.select, self.valid_files, "choose"),
+        ):
+            line += f"; {len(rows):,}{f' of {called(files)}' if files else ''} {does}"
+        return "; ".join([line, *notes])
+
+    @property
+    def used(self) -> int:
+        """Rows of all parts together."""
+        return len(self.learn) + len(self.select) + len(self.test)
 
 
 def of_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

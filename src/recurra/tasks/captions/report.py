@@ -15,7 +15,7 @@ from recurra.tasks import card, stored_baselines
 from recurra.tasks.captions import evaluate, render
 from recurra.tasks.captions.baselines import Baseline
 from recurra.tasks.captions.evaluate import Judged
-from recurra.tasks.captions.splits import CaptionData
+from recurra.tasks.captions.splits import CaptionData, called
 
 SCORED: Final = "traces/test.json"
 PICTURES: Final = "traces/pictures.safetensors"
@@ -73,8 +73,7 @@ def write(
         training: how the training went, of `training.session.facts`; `selected`, what chose the
             weights kept: {"metric": "cer", "score": ..., "nats_a_piece": teacher-forced}.
     """
-    files = data.test_files
-    part = "the test part" + (f" ({', '.join(file.name for file in files)})" if files else "")
+    part = "the test part" + (f" ({called(data.test_files)})" if data.test_files else "")
     found = examined(judged, stored_baselines.read(run, Baseline), name=data.name, part=part)
     found["data"] |= {
         "learn": len(data.learn),

@@ -17,6 +17,7 @@ from recurra.data.source_locations import Places, composed
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError, counted
 from recurra.tasks.captions.picture import Picture, key_of
+from recurra.tasks.input import CutData
 
 LEAST: Final = 10
 """Pictures, of all parts together."""
@@ -182,71 +183,34 @@ def checked(
 
 @final
 @dataclass(frozen=True, eq=False)
-class CaptionData:
-    """Pictures cut into parts: rows of pictures that train (`learn`), choose and report, ascending.
+class CaptionData(CutData):
+    """Pictures cut into parts, each picture with all its texts."""
 
-    A picture in no part was taken out of a given part, since another part has the same. `found`
-    counts what was found on the way; `columns` says what was taken as image and text.
-    """
-
-    name: str
-    files: tuple[Path, ...]
-    test_files: tuple[Path, ...]
-    valid_files: tuple[Path, ...]
-    captioned: Captioned
-    learn: Rows
-    select: Rows
-    test: Rows
-    found: dict[str, int]
-    columns: dict[str, str] = field(default_factory=dict)
-    origin: dict[str, Any] = field(default_factory=dict)
+    captioned: Captioned = field(kw_only=True)
 
     def of(self, rows: Rows) -> Captioned:
         """These pictures, with all their texts."""
         return self.captioned.of(rows)
 
     @property
-    def read_files(self) -> tuple[Path, ...]:
-        """The tables and folders that it came from."""
-        return (*self.files, *self.test_files, *self.valid_files)
-
-    @property
     def digest(self) -> str:
         """SHA-256 of the pictures and texts."""
         return self.captioned.digest
 
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are, and texts that are true and false of them."""
+        given = self.captioned
+        return {"pictures": len(given), "texts": len(given.texts), "false": len(given.false)}
+
     def summary(self) -> str:
         """What there is, in a sentence."""
-        used = len(self.learn) + len(self.select) + len(self.test)
-        what = f"{self.name}: {used:,} pictures, {counted(len(self.captioned.texts), 'text')}"
-        if self.columns:
-            what += " (" + ", ".join(f"{k}: {v}" for k, v in self.columns.items()) + ")"
-        for rows, files, does in (
-            (self.test, self.test_files, "report"),
-            (self.select, self.valid_files, "choose"),
-        ):
-            named = f" of {', '.join(file.name for file in files)}" if files else ""
-            what += f"; {len(rows):,}{named} {does}"
-        return "; ".join([what, *notes(self.found)])
+        what = f"{self.used:,} pictures, {counted(len(self.captioned.texts), 'text')}"
+        return self.sentence(what, called, notes(self.found))
 
-    def facts(self) -> dict[str, Any]:
-        """What the run's configuration says of the data; `read_again` reads by it."""
-        return {
-            "name": self.name,
-            "files": [str(file.resolve()) for file in self.files],
-            "test_files": [str(file.resolve()) for file in self.test_files],
-            "valid_files": [str(file.resolve()) for file in self.valid_files],
-            "origin": self.origin,
-            "sha256": self.digest,
-            "columns": self.columns,
-            "pictures": len(self.captioned),
-            "texts": len(self.captioned.texts),
-            "false": len(self.captioned.false),
-            "learn": len(self.learn),
-            "select": len(self.select),
-            "test": len(self.test),
-            "found": self.found,
-        }
+
+def called(files: Sequence[Path]) -> str:
+    """What the files of a part are called together."""
+    return ", ".join(file.name for file in files)
 
 
 def notes(found: Mapping[str, int]) -> list[str]:
@@ -339,11 +303,11 @@ def cut(
         files,
         test_files,
         valid_files,
-        captioned,
         learn,
         selects,
         tests,
         dict(counts or {}) | found,
         columns or {},
         origin,
+        captioned=captioned,
     )

@@ -16,6 +16,7 @@ from recurra.data.group_splits import parts
 from recurra.data.source_locations import Places, composed
 from recurra.data.splits import Rows, numbered
 from recurra.errors import DataError, counted
+from recurra.tasks.input import CutData
 
 LEAST: Final = 10
 """Pairs, of all parts together."""
@@ -108,69 +109,27 @@ def called(files: Sequence[Path]) -> str:
 
 @final
 @dataclass(frozen=True, eq=False)
-class PairData:
-    """Pairs cut into parts: rows of `pairs` that train (`learn`), choose and report, ascending.
+class PairData(CutData):
+    """Pairs cut into parts; those of one source are in one part, where the parts were drawn."""
 
-    Pairs of one source are in one part, where the parts were drawn. Rows in no part were taken out
-    of a given part, since another part has the same pair. `found` counts what was found on the
-    way; `columns` says what was taken as source and target.
-    """
-
-    name: str
-    files: tuple[Path, ...]
-    test_files: tuple[Path, ...]
-    valid_files: tuple[Path, ...]
-    pairs: Pairs
-    learn: Rows
-    select: Rows
-    test: Rows
-    found: dict[str, int]
-    columns: dict[str, str] = field(default_factory=dict)
-    origin: dict[str, Any] = field(default_factory=dict)
+    pairs: Pairs = field(kw_only=True)
 
     def of(self, rows: Rows) -> Pairs:
         """The pairs of these rows, in their order."""
         return self.pairs.of(rows.tolist())
 
     @property
-    def read_files(self) -> tuple[Path, ...]:
-        """The files that it came from."""
-        return (*self.files, *self.test_files, *self.valid_files)
-
-    @property
     def digest(self) -> str:
         """SHA-256 of the pairs."""
         return self.pairs.digest
 
+    def counts(self) -> dict[str, int]:
+        """How many pairs there are."""
+        return {"pairs": len(self.pairs)}
+
     def summary(self) -> str:
         """What there is, in a sentence."""
-        used = len(self.learn) + len(self.select) + len(self.test)
-        what = f"{self.name}: {used:,} pairs"
-        if self.columns:
-            what += " (" + ", ".join(f"{k}: {v}" for k, v in self.columns.items()) + ")"
-        for rows, files, does in (
-            (self.test, self.test_files, "report"),
-            (self.select, self.valid_files, "choose"),
-        ):
-            what += f"; {len(rows):,}{f' of {called(files)}' if files else ''} {does}"
-        return "; ".join([what, *notes(self.found)])
-
-    def facts(self) -> dict[str, Any]:
-        """What the run's configuration says of the data; `read_again` reads by it."""
-        return {
-            "name": self.name,
-            "files": [str(file.resolve()) for file in self.files],
-            "test_files": [str(file.resolve()) for file in self.test_files],
-            "valid_files": [str(file.resolve()) for file in self.valid_files],
-            "origin": self.origin,
-            "sha256": self.pairs.digest,
-            "columns": self.columns,
-            "pairs": len(self.pairs),
-            "learn": len(self.learn),
-            "select": len(self.select),
-            "test": len(self.test),
-            "found": self.found,
-        }
+        return self.sentence(f"{self.used:,} pairs", called, notes(self.found))
 
 
 def notes(found: Mapping[str, int]) -> list[str]:
@@ -256,11 +215,11 @@ def cut(
         files,
         test_files,
         valid_files,
-        pairs,
         learn,
         selects,
         tests,
         dict(counts or {}) | found,
         columns or {},
         origin,
+        pairs=pairs,
     )
