@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, final
 
-from recurra.training.budget import TrainingOptions
+from recurra.training.budget import TrainingOptions, in_minutes
 from recurra.training.optimiser import Rates
 
 Size = TypeVar("Size", bound=Any)
@@ -59,8 +59,8 @@ class Members:
             return 1, "without a time to spend"
         fit = int(self.share * seconds / (step(0.03 * seconds) * self.steps))
         if fit < 2:
-            return 1, f"what {seconds / 60:g} minutes allow"
-        return min(fit, self.most), f"{self.steps:,} steps each fit into {seconds / 60:g} minutes"
+            return 1, f"what {in_minutes(seconds)} allow"
+        return min(fit, self.most), f"{self.steps:,} steps each fit into {in_minutes(seconds)}"
 
 
 @final

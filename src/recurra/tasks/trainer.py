@@ -26,9 +26,10 @@ from recurra.tasks.training import Training
 from recurra.training import processes, session
 from recurra.training.loop import Callback, Settings, seeded, train
 from recurra.training.optimiser import Rates
-from recurra.training.plan import Clock
+from recurra.training.plan import COMMAND_BEGAN, Clock
 from recurra.training.precision import Precision
 from recurra.training.progress import Silence
+from recurra.training.threads import quickest_threads, threads_put_back
 
 if TYPE_CHECKING:
     from recurra.tasks.model import Model
@@ -40,7 +41,7 @@ FIRST_WEIGHTS = 2**32 - 1
 """A number that no step has: the first weights are drawn apart from all else."""
 
 
-@session.threads_put_back()
+@threads_put_back()
 def fit(
     model: Model[Any, Any],
     training: Training[Any, Any, Any],
@@ -58,10 +59,13 @@ def fit(
         BundleError: `out` exists already, or cannot be written.
         TrainingError: the loss exploded; the best weights before that are kept.
     """
-    clock, options, callback = Clock(), model.options, callback or Silence()
+    clock, options = Clock(since=COMMAND_BEGAN.get()), model.options
+    callback = callback or Silence()
     processes.check(model.task.name, training.several)
     if options.threads:
         torch.set_num_threads(options.threads)
+    elif options.seconds is not None and processes.count() == 1:
+        torch.set_num_threads(quickest_threads())
     data = training.read(options, given, None if out is None else Path(out))
     device = session.device_of(options.device)
     processes.agree("the data that they read", data.facts)
@@ -128,7 +132,7 @@ def _configuration(
     }
 
 
-@session.threads_put_back()
+@threads_put_back()
 def resume(
     model: Model[Any, Any],
     training: Training[Any, Any, Any],
@@ -226,7 +230,8 @@ def _trained(
         raise KeyboardInterrupt
     model.stand_on(run)
     best = training.load(run).to(next(network.parameters()).device)
-    facts = session.facts(progress, progress.step / training_task.steps_an_epoch, settings)
+    epochs = progress.step / training_task.steps_an_epoch
+    facts = session.facts(progress, epochs, settings, run.history())
     processes.first(lambda: training.judge(model, best, data, facts))
     certificate = processes.first(lambda: _certified(model, data))
     # Its plan is done: there is nothing to go on with.
