@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import platform
 import shutil
@@ -23,7 +24,7 @@ from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.stored_baselines import BASELINES
 from recurra.tasks.training import Training
-from recurra.training import processes, session
+from recurra.training import lock, processes, session
 from recurra.training.loop import Callback, Settings, seeded, train
 from recurra.training.optimiser import Rates
 from recurra.training.plan import COMMAND_BEGAN, Clock
@@ -78,21 +79,25 @@ def fit(
     with seeded(options.seed, FIRST_WEIGHTS):
         network = training.build(plan.architecture).to(device)
     place = out or processes.first(model.temporary_folder)
-    run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=data.read_files))
-    try:
-        callback.says(data.summary())
-        callback.says(f"model: {network.summary()} ({plan.reason}); {precision}")
-        for before in run.replaced[-1:]:
-            callback.says(f"until it is finished, the run that it replaces is {before}")
-        config = _configuration(model, training, data, plan, precision, device)
-        processes.first(lambda: run.write_json(CONFIG, config))
-        processes.first(lambda: training.prepare(run, data, options, callback))
-        _trained(model, training, run, data, network, precision, callback, clock, new=True)
-    except BaseException:
-        if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
-            # Nothing was learnt: what is there would only be in the way of the next attempt.
-            run.remove()
-        raise
+    with contextlib.ExitStack() as until_done:
+        processes.first(lambda: until_done.enter_context(lock.held(place)))
+        run = processes.first(
+            lambda: Run.create(place, overwrite=overwrite, reading=data.read_files)
+        )
+        try:
+            callback.says(data.summary())
+            callback.says(f"model: {network.summary()} ({plan.reason}); {precision}")
+            for before in run.replaced[-1:]:
+                callback.says(f"until it is finished, the run that it replaces is {before}")
+            config = _configuration(model, training, data, plan, precision, device)
+            processes.first(lambda: run.write_json(CONFIG, config))
+            processes.first(lambda: training.prepare(run, data, options, callback))
+            _trained(model, training, run, data, network, precision, callback, clock, new=True)
+        except BaseException:
+            if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
+                # Nothing was learnt: what is there would only be in the way of the next attempt.
+                run.remove()
+            raise
 
 
 def _configuration(
@@ -166,12 +171,14 @@ def resume(
             f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
             "dropout drops"
         )
-    data = _data_of(training, run, config)
-    device = session.device_of(name)
-    with seeded(0, 0), run.intact(CONFIG):
-        network = training.build(config["inference"]["architecture"]).to(device)
-    run.check(BASELINES, *([WEIGHTS] if run.history() else []))
-    _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
+    with contextlib.ExitStack() as until_done:
+        processes.first(lambda: until_done.enter_context(lock.held(run.path)))
+        data = _data_of(training, run, config)
+        device = session.device_of(name)
+        with seeded(0, 0), run.intact(CONFIG):
+            network = training.build(config["inference"]["architecture"]).to(device)
+        run.check(BASELINES, *([WEIGHTS] if run.history() else []))
+        _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
 
 
 def _data_of(training: Training[Any, Data, Any], run: Run, config: dict[str, Any]) -> Data:

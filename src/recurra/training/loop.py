@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import FrameType
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 import numpy as np
@@ -18,8 +15,9 @@ from torch import Tensor, nn
 
 from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
-from recurra.training import checkpoint, processes
+from recurra.training import checkpoint, lock, processes
 from recurra.training.checkpoint import Progress
+from recurra.training.interrupts import interrupts
 from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import Clock, Plan
 from recurra.training.precision import Precision
@@ -182,7 +180,7 @@ def train(
         The progress made; `reason` is "" after Ctrl-C.
     """
     optimisers = build(network, settings.rates)
-    highest = peaks(optimisers)
+    highest, whose = peaks(optimisers), run.name
     if plan is None:
         progress, arrays = checkpoint.read(run, network, optimisers)
         train_state = training_task.unpack(arrays)
@@ -202,7 +200,7 @@ def train(
     if progress.plan.threads is not None:
         torch.set_num_threads(progress.plan.threads)
     network.train()
-    with _shown(callback), _interrupts() as interrupted:
+    with _shown(callback), interrupts() as interrupted:
         callback.begins(progress.plan, progress.step)
         while not progress.reason and not processes.anywhere(interrupted.is_set()):
             started = time.perf_counter()
@@ -251,6 +249,7 @@ def train(
                     progress, mark = replace(progress, plan=revised), (step, elapsed)
             if plan.due(step):
                 began = processes.first(clock.elapsed)
+                processes.first(lambda: lock.check_unchanged(run, whose))
                 processes.agree(f"the weights at step {step}", lambda: processes.digest(network))
                 selected = score = None
                 if not progress.finishing:
@@ -379,27 +378,3 @@ def _shown(callback: Callback) -> Iterator[None]:
         yield
     finally:
         callback.ends()
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that the step at hand is finished; the second kills.
-
-    Signals reach the main thread alone; in others the event never comes, nor where whoever
-    started this process wants it to ignore Ctrl-C.
-    """
-    event = threading.Event()
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
-        yield event
-        return
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)
