@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,11 @@ def test_a_run_in_training_is_neither_overwritten_nor_resumed(tmp_path: Path, te
     place, refused = tmp_path / "run", []
 
     def others() -> None:
-        for attempt in (
+        attempts: list[Callable[[], object]] = [
             lambda: TextModel(**HOW).fit(text, out=place, overwrite=True),
             lambda: TextModel.resume(place),
-        ):
+        ]
+        for attempt in attempts:
             with pytest.raises(BundleError, match="is training there") as caught:
                 attempt()
             refused.append(caught)
