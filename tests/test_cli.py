@@ -56,9 +56,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     for kind in (Silence, Bar):
         stepped = kind.stepped
 
-        def pressed(
-            self: Any, at: int, *rest: Any, _stepped: Callable[..., None] = stepped
-        ) -> None:
+        def pressed(self: Any, at: int, *rest: Any, _stepped: Callable[..., Any] = stepped) -> None:
             _stepped(self, at, *rest)
             if at == step:
                 signal.raise_signal(signal.SIGINT)

@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
     except RecurraError as error:
         if debug:
             raise
-        said = f"recurra: {error}"
+        said = f"recurra: {error.on_command_line()}"
         processes.once(lambda: print(said, file=sys.stderr))
         return error.exit_code
     except click.ClickException as slip:

@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol, Self, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import OptionError, unknown
+from recurra.errors import OptionError
+from recurra.names import meant
 from recurra.search.beam import Beam, beam
 from recurra.search.hypotheses import Decoder, Hypothesis, Rows
 from recurra.search.logits_processors import Integers
@@ -83,11 +84,7 @@ class SearchOptions:
         Raises:
             OptionError: no such option, or one is out of range.
         """
-        known = [each.name for each in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise unknown("option", name, known)
-        return cls(**given)
+        return cls(**meant(given, [each.name for each in fields(cls)], "option"))
 
     @property
     def places(self) -> int:

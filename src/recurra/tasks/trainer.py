@@ -24,11 +24,11 @@ from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.stored_baselines import BASELINES
 from recurra.tasks.training import Training
 from recurra.training import processes, session
-from recurra.training.loop import Callback, Settings, seeded, train
+from recurra.training.callbacks import Callback
+from recurra.training.loop import Settings, seeded, train
 from recurra.training.optimiser import Rates
 from recurra.training.plan import Clock
 from recurra.training.precision import Precision
-from recurra.training.progress import Silence
 
 if TYPE_CHECKING:
     from recurra.tasks.model import Model
@@ -48,7 +48,7 @@ def fit(
     *,
     out: str | PathLike[str] | None,
     overwrite: bool,
-    callback: Callback | None,
+    callback: Callback,
 ) -> None:
     """Train a model on what its `fit` was given; it stands on the run in the end.
 
@@ -58,7 +58,7 @@ def fit(
         BundleError: `out` exists already, or cannot be written.
         TrainingError: the loss exploded; the best weights before that are kept.
     """
-    clock, options, callback = Clock(), model.options, callback or Silence()
+    clock, options = Clock(), model.options
     processes.check(model.task.name, training.several)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -76,6 +76,8 @@ def fit(
     place = out or processes.first(model.temporary_folder)
     run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=data.read_files))
     try:
+        if out is not None:
+            callback.says(f"run: {run.path}")
         callback.says(data.summary())
         callback.says(f"model: {network.summary()} ({plan.reason}); {precision}")
         for before in run.replaced[-1:]:
@@ -133,7 +135,7 @@ def resume(
     model: Model[Any, Any],
     training: Training[Any, Any, Any],
     run: Run,
-    callback: Callback | None,
+    callback: Callback,
 ) -> None:
     """Go on with an interrupted training to its end, as if it had never stopped.
 
@@ -141,7 +143,6 @@ def resume(
         BundleError: the run is damaged, or has no checkpoint.
         DataError: the data have changed since.
     """
-    callback = callback or Silence()
     processes.check(model.task.name, training.several)
     config = run.config()
     with run.intact(CONFIG):

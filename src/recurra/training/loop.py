@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
 from recurra.training import checkpoint, processes
+from recurra.training.callbacks import Callback
 from recurra.training.checkpoint import Progress
 from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import Clock, Plan
@@ -104,25 +105,6 @@ class TrainingTask(Protocol[TrainState]):
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
         """The training state that `pack` took apart."""
-
-
-class Callback(Protocol):
-    """Who is told how a training goes."""
-
-    def begins(self, plan: Plan, step: int) -> None:
-        """The loop starts at this step."""
-
-    def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
-        """A step of `count` units is done."""
-
-    def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
-        """A report point is done; `best` where its weights are the ones to keep."""
-
-    def says(self, message: str) -> None:
-        """Something that the user should know."""
-
-    def ends(self) -> None:
-        """The loop is over."""
 
 
 @final
@@ -229,9 +211,11 @@ def train(
             for optimiser in optimisers:
                 optimiser.step()
             train_state, seen, step = loss.train_state, progress.seen + total, step + 1
-            callback.stepped(step, total.mean, total.count, time.perf_counter() - started)
+            took = time.perf_counter() - started
+            stops = callback.stepped(step, total.mean, total.count, took) is True
+            stops = processes.anywhere(stops)
             progress = replace(progress, step=step, seen=seen)
-            if plan.due(step):
+            if plan.due(step) or stops:
                 processes.agree(f"the weights at step {step}", lambda: processes.digest(network))
                 selected = score = None
                 if not progress.finishing:
@@ -244,7 +228,8 @@ def train(
                     )
                     progress = replace(progress, reason="diverged")
                     break
-                progress = _judged(progress, selected, score, settings)
+                last = stops or step >= plan.steps
+                progress = _judged(progress, selected, score, settings, last)
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
@@ -268,7 +253,13 @@ def train(
                     line["sample"] = sample
                 if processes.is_first():
                     run.append_history(line)
-                callback.reported(line, progress.plan, best)
+                stops = callback.reported(line, progress.plan, best) is True or stops
+                if processes.anywhere(stops) and not progress.reason:
+                    progress = replace(progress, reason="stopped")
+                    if progress.finishing and not best:
+                        # Nothing chooses any more: the last weights are the ones to keep.
+                        progress = replace(progress, best_step=step)
+                        write_weights(run, network)
                 checkpoint.write(
                     run, progress, network, optimisers, training_task.pack(train_state)
                 )
@@ -322,11 +313,10 @@ def chance_put_back() -> Iterator[bool]:
 
 
 def _judged(
-    progress: Progress, selected: float | None, score: float | None, settings: Settings
+    progress: Progress, selected: float | None, score: float | None, settings: Settings, last: bool
 ) -> Progress:
     if selected is None:
-        # The plan's last weights are the ones to keep: nothing chooses any more.
-        last = progress.step >= progress.plan.steps
+        # The last weights are the ones to keep: nothing chooses any more.
         return replace(progress, best_step=progress.step) if last else progress
     # Of weights that score the same, the later ones have learnt more.
     better = selected < progress.best if score is None else -score <= progress.best

@@ -13,8 +13,9 @@ from recurra.bundle import Run
 from recurra.errors import OptionError
 from recurra.training import processes
 from recurra.training.budget import TrainingOptions
+from recurra.training.callbacks import Callback
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Callback, Settings, TrainingTask, train
+from recurra.training.loop import Settings, TrainingTask, train
 from recurra.training.plan import REPORTS, Clock, Plan
 from recurra.training.precision import Precision, measure
 from recurra.training.time_budget import calibrate
@@ -121,6 +122,7 @@ def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[s
     ends = {
         "completed": "to the end of its plan",
         "early": "until the selection part stopped improving",
+        "stopped": "until a callback ended it",
         "diverged": "until its loss exploded",
         "": "until it was interrupted",
     }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from recurra.runtime.text import Ids
     from recurra.tasks.text.anomaly import Line, LineStatistics
     from recurra.tasks.text.stream import TextStep
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
     Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
@@ -62,7 +62,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on a text: files, folders, "-", a TextSource, or None for the embedded one.
 
@@ -75,7 +76,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"source": source}, out, overwrite, callback)
+        return self._fit({"source": source}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the vocabulary, and how likely the unknown is; see `Model.load_parts`."""
