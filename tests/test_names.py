@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import Witness
 
 import recurra
 from recurra.errors import NotFittedError, OptionError, did_you_mean, in_python
@@ -18,6 +17,7 @@ from recurra.runtime import attention
 from recurra.runtime.captions import READINGS
 from recurra.runtime.layers import CELLS
 from recurra.tasks import TASKS
+from toys import Witness
 
 TEXTS, LABELS = ["a good film", "a bad film", "good", "bad"] * 10, ["yes", "no", "yes", "no"] * 10
 LESS: dict[str, Any] = {"steps": 3, "hidden": 4, "threads": 1, "ensemble": 1}

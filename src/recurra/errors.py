@@ -98,6 +98,9 @@ _OPTION = re.compile(
 )
 """An option, and its value: quoted, a number, or a word at the end of a clause."""
 
+_PLAIN = re.compile(r"-?[\d.]+(e[+-]?\d+)?|nan|-?inf|True|False|None")
+"""Values that Python writes without quotes."""
+
 _SPELLED = {"futr": "futr_exog", "hist": "hist_exog", "stat": "stat_exog"}
 """Options that have a shorter name on the command line."""
 
@@ -117,8 +120,8 @@ def in_python(message: str) -> str:
             return f"{found['add'] or ''}{name}=False" + (f" {value}" if value else "")
         if value is None:
             return f"{found['add']}{name}=True" if found["add"] else name
-        quoted = value[0] in "'\"" or re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?|nan|-?inf|True|False|None", value)
-        return f"{found['add'] or ''}{name}={value if quoted else repr(value)}"
+        plain = value[0] in "'\"" or _PLAIN.fullmatch(value)
+        return f"{found['add'] or ''}{name}={value if plain else repr(value)}"
 
     return _OPTION.sub(python, message) if "--" in message else message
 
@@ -145,9 +148,20 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     return f"did you mean {near}?" if near and likeness(near) >= cutoff else ""
 
 
-def counted(n: int, what: str) -> str:
-    """How many there are of what is told in the singular: "1 step", "2 steps"."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+def counted(n: float, what: str) -> str:
+    """How many there are of what is told in the singular: "1 step", "2 steps", "0.5 minutes"."""
+    number = f"{n:,}" if isinstance(n, int) else f"{n:g}"
+    return f"{number} {what}" + ("" if n == 1 else "s")
+
+
+def check_count(what: str, value: int, expected: str, *, least: int = 1, most: int) -> None:
+    """Check how many there are to be: beyond `most` nobody would live to see the end.
+
+    Raises:
+        OptionError: fewer than `least`, or more than `most`.
+    """
+    if not least <= value <= most:
+        raise OptionError(f"{what} = {value}", expected=f"{expected}, {least:,} to {most:,}")
 
 
 def unknown(what: str, name: str, known: Sequence[str], near: str = "") -> OptionError:

@@ -137,17 +137,19 @@ class Model(ABC, Generic[Options, Net]):
         callbacks: Sequence[Callback] | Callback,
         progress: bool | None,
     ) -> Self:
-        training, callback = self._training(), self._told(callbacks, progress)
+        training, callback = self._training(), self._listener(callbacks, progress)
         from recurra.tasks import trainer
 
         trainer.fit(self, training, given, out=out, overwrite=overwrite, callback=callback)
         return self
 
-    def _told(self, callbacks: Sequence[Callback] | Callback, progress: bool | None) -> Callback:
-        """Who is told of a training: see `recurra.training.progress.told`."""
-        from recurra.training.progress import told
+    def _listener(
+        self, callbacks: Sequence[Callback] | Callback, progress: bool | None
+    ) -> Callback:
+        """Who is told of a training: see `recurra.training.progress.listener`."""
+        from recurra.training.progress import listener
 
-        return told(callbacks, progress, *self.task.progress(self.options))
+        return listener(callbacks, progress, *self.task.progress(self.options))
 
     @classmethod
     @guessed
@@ -179,7 +181,7 @@ class Model(ABC, Generic[Options, Net]):
         training = model._training()
         from recurra.tasks import trainer
 
-        trainer.resume(model, training, run, model._told(callbacks, progress))
+        trainer.resume(model, training, run, model._listener(callbacks, progress))
         return model
 
     # -- use ---------------------------------------------------------------------------------

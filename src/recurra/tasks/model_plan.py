@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar, final
 
+from recurra.errors import counted
 from recurra.training.budget import TrainingOptions
 from recurra.training.optimiser import Rates
 
@@ -58,9 +59,10 @@ class Members:
         if seconds is None:
             return 1, "without a time to spend"
         fit = int(self.share * seconds / (step(0.03 * seconds) * self.steps))
+        time = counted(seconds / 60, "minute")
         if fit < 2:
-            return 1, f"what {seconds / 60:g} minutes allow"
-        return min(fit, self.most), f"{self.steps:,} steps each fit into {seconds / 60:g} minutes"
+            return 1, f"what {time} allow{'s' if seconds == 60 else ''}"
+        return min(fit, self.most), f"{counted(self.steps, 'step')} each fit into {time}"
 
 
 @final

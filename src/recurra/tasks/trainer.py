@@ -86,10 +86,13 @@ def fit(
         processes.first(lambda: run.write_json(CONFIG, config))
         processes.first(lambda: training.prepare(run, data, options, callback))
         _trained(model, training, run, data, network, precision, callback, clock, new=True)
-    except BaseException:
-        if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
-            # Nothing was learnt: what is there would only be in the way of the next attempt.
-            run.remove()
+    except BaseException as error:
+        if processes.is_first() and not run.has(REPORT):
+            if not run.has(CHECKPOINT):
+                # Nothing was learnt: what is there would only be in the way of the next attempt.
+                run.remove()
+            elif isinstance(error, BundleError):
+                error.fix += f"; then recurra resume {run.path} goes on from the last checkpoint"
         raise
 
 

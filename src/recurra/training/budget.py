@@ -103,12 +103,12 @@ def described(options: type[TrainingOptions]) -> str:
 
     rows = []
     for each in fields(options):
-        told = each.metadata["help"]
+        about = each.metadata["help"]
         if each.metadata["choices"]:
-            told += f" One of {', '.join(each.metadata['choices'])}."
+            about += f" One of {', '.join(each.metadata['choices'])}."
         if each.default is not None:
-            told += f" Default {each.default!r}."
-        row = f"{each.name}: {in_python(told)}"
+            about += f" Default {each.default!r}."
+        row = f"{each.name}: {in_python(about)}"
         rows.append(fill(row, 96, initial_indent=" " * 8, subsequent_indent=" " * 12))
     return "\n".join(rows)
 

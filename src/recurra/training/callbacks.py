@@ -50,30 +50,30 @@ class Callback:
 class Several(Callback):
     """Tells several, one after the other."""
 
-    def __init__(self, told: Sequence[Callback]) -> None:
-        self.told = told
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks = callbacks
 
     def begins(self, plan: Plan, step: int) -> None:
         """Tell all."""
-        for each in self.told:
+        for each in self.callbacks:
             each.begins(plan, step)
 
     def stepped(self, step: int, loss: float, count: int, seconds: float) -> bool:
         """Tell all; whether one of them ends the training."""
-        return True in [each.stepped(step, loss, count, seconds) for each in self.told]
+        return True in [each.stepped(step, loss, count, seconds) for each in self.callbacks]
 
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> bool:
         """Tell all; whether one of them ends the training."""
-        return True in [each.reported(line, plan, best) for each in self.told]
+        return True in [each.reported(line, plan, best) for each in self.callbacks]
 
     def says(self, message: str) -> None:
         """Tell all."""
-        for each in self.told:
+        for each in self.callbacks:
             each.says(message)
 
     def ends(self) -> None:
         """Tell all."""
-        for each in self.told:
+        for each in self.callbacks:
             each.ends()
 
 

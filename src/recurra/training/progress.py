@@ -12,6 +12,7 @@ from typing import Any, Final, final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from recurra.errors import counted
 from recurra.training import processes
 from recurra.training.callbacks import Callback, Several, listed
 from recurra.training.plan import Plan
@@ -124,7 +125,7 @@ class Bar(Callback):
             self._beaten = True
             notes.append(f"[green]passed the {self._target[0]}, {self._target[1]:.3f}[/green]")
         if revised:
-            notes.append(f"plan now {plan.steps:,} steps, to keep to the time")
+            notes.append(f"plan now {counted(plan.steps, 'step')}, to keep to the time")
             if self._bar is not None:
                 self._bar.update(self._task, total=plan.steps)
         self._overwrite("")
@@ -180,7 +181,7 @@ class Silence(Callback):
         LOG.info("%s", message)
 
 
-def told(
+def listener(
     callbacks: Sequence[Callback] | Callback, progress: bool | None, unit: str, measure: str
 ) -> Callback:
     """Who is told of a training.

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from recurra.bundle import Run
-from recurra.errors import OptionError
+from recurra.errors import OptionError, counted
 from recurra.training import processes
 from recurra.training.budget import TrainingOptions
 from recurra.training.callbacks import Callback
@@ -127,9 +127,9 @@ def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[s
         "": "until it was interrupted",
     }
     sentence = (
-        f"Trained for {progress.step:,} steps ({epochs:.1f} passes over the training part) in "
-        f"{progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are those of "
-        f"step {progress.best_step:,}. Large products ran in "
+        f"Trained for {counted(progress.step, 'step')} ({epochs:.1f} passes over the training "
+        f"part) in {progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are "
+        f"those of step {progress.best_step:,}. Large products ran in "
         f"{'bfloat16' if settings['bfloat16'] else 'float32'}, this evaluation in float32."
     )
     return {

@@ -178,7 +178,7 @@ def test_ctc_says_what_it_cannot(reader: CaptionModel, how: dict[str, Any]) -> N
 
 def test_no_list_of_pictures_is_refused(reader: CaptionModel) -> None:
     with pytest.raises(DataError):
-        reader.caption("photo.png")
+        reader.caption("no photo.png")
     with pytest.raises(OptionError):
         reader.caption(toy_captions.strips(1)[0], n_best=2)
 

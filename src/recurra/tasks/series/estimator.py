@@ -130,7 +130,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         steps = most if horizon is None else horizon
         if not 1 <= steps <= most:
             raise OptionError(
-                f"--horizon {steps} of a model that was trained for {most} steps",
+                f"--horizon {steps} of a model that was trained for {counted(most, 'step')}",
                 expected=f"1 to {most}",
                 fix=f"train again with --horizon {steps}",
             )

@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 
 from recurra.data.streams import Streams
+from recurra.errors import counted
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
 from recurra.search.sampling import Sampling
@@ -55,13 +56,15 @@ def plan_model(
         size, reason = named("small"), "size small"
     elif options.ensemble is not None:
         size = largest_worth(operations / options.ensemble, symbols)
-        reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
+        reason = (
+            f"size {size.name}, the largest worth {counted(options.seconds / 60, 'minute')} here"
+        )
     else:
         if worth(4 * operations, symbols, tokens)[1] > 1:
             # How many there are to be, a product's speed does not tell well enough.
             operations = options.seconds * _timed(options, read, precision, device)
         size, members, reason = worth(operations, symbols, tokens)
-        reason += f" {options.seconds / 60:g} minutes here"
+        reason += f" {counted(options.seconds / 60, 'minute')} here"
     size = overridden(size, options)
     if options.ensemble is not None:
         members = options.ensemble

@@ -14,7 +14,7 @@ import numpy as np
 from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.codecs import grammar, tokenizer
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
-from recurra.errors import BundleError, DataError, OptionError
+from recurra.errors import BundleError, DataError, OptionError, check_count
 from recurra.runtime.text import Architecture, TextNetwork
 from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
@@ -175,8 +175,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
         seed: int | None,
         replace_unknown: bool,
     ) -> Iterator[tuple[str, ...]]:
-        if length is not None and length < 1:
-            raise OptionError(f"length {length}", expected="1 or more tokens, or None for no end")
+        if length is not None:
+            check_count("length", length, "tokens, or none for no end", most=10**9)
         rows = write(
             self.network,
             self.vocabulary,
