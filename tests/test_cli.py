@@ -160,7 +160,7 @@ def test_standard_input_is_checked_as_files_are(
         (["--precision", "half"], ["--precision half", "bfloat16"]),
         (["--device", "abacus"], ["--device abacus"]),
         (["--size", "huge"], ["--size huge", "tiny, small, medium, large"]),
-        (["--cell", "cnn"], ["cell 'cnn'", "rnn, gru, lstm"]),
+        (["--cell", "cnn"], ["--cell cnn", "rnn, gru, lstm"]),
         (["--hidden", "0"], ["--hidden 0"]),
         (["--layers", "99"], ["--layers 99"]),
         (["--dropout", "1"], ["--dropout 1.0"]),
@@ -205,14 +205,12 @@ def test_options_of_writing_are_checked_before_a_character_is_written(
     "words",
     [
         ["trian"],
-        ["train"],
         ["train", "texts"],
         ["train", "text", "--minuets", "3"],
         ["train", "text", "--steps", "many"],
         ["generate"],
         ["generate", "x", "--temperature", "hot"],
         ["resume"],
-        [],
     ],
 )
 def test_slips_on_the_command_line_are_usage_errors(call: Recurra, words: list[str]) -> None:
@@ -247,8 +245,8 @@ def test_slips_are_answered_in_one_message(call: Recurra, words: list[str], said
 @pytest.mark.parametrize("words", [[], ["--debug"], ["train"]])
 def test_without_a_command_there_is_help(call: Recurra, words: list[str]) -> None:
     done = call(*words)
-    assert (done.code, done.out) == (2, "")
-    assert "\nCommands:\n" in done.err
+    assert (done.code, done.err) == (0, "")
+    assert "\nCommands:\n" in done.out
 
 
 @pytest.mark.parametrize("task", TASKS)

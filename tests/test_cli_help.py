@@ -204,3 +204,10 @@ def test_counts_that_have_no_end_are_refused() -> None:
 def test_one_of_a_thing() -> None:
     said = [counted(1, "step"), counted(2, "step"), counted(1.0, "minute"), counted(0.5, "minute")]
     assert said == ["1 step", "2 steps", "1 minute", "0.5 minutes"]
+
+
+def test_long_values_are_told_short() -> None:
+    error = OptionError("x" * 20_000, expected="one of " + "y, " * 20_000, fix="z")
+    assert len(str(error)) < 3000
+    assert str(error).endswith("\n  to do: z")
+    assert str(OptionError("x" * 900)) == "x" * 900

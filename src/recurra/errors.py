@@ -41,12 +41,17 @@ class RecurraError(Exception):
 
     def on_command_line(self) -> str:
         """The message, with options as the command line has them: `--minutes 5`."""
-        lines = [self.got]
+        lines = [_short(self.got)]
         if self.expected:
-            lines.append(f"  expected: {self.expected}")
+            lines.append(f"  expected: {_short(self.expected)}")
         if self.fix:
-            lines.append(f"  to do: {self.fix}")
+            lines.append(f"  to do: {_short(self.fix)}")
         return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    """A text without its middle where it is long: what was given can be a whole book."""
+    return text if len(text) <= 1500 else f"{text[:1000]} [...] {text[-300:]}"
 
 
 class InputError(RecurraError, ValueError):

@@ -57,7 +57,7 @@ def plot(run: Run, *size: float) -> Figure:
     else:
         axes.set_ylabel("scaled CRPS" if scaled else f"loss, nats{teacher}")
         axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)  # there is no half of a step
+    axes.locator_params(axis="x", integer=True)  # there is no half of a step
     axes.grid(alpha=0.3)
     if axes.get_legend() is None:
         axes.legend(handles=shown, frameon=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -86,13 +87,10 @@ def fit(
         processes.first(lambda: run.write_json(CONFIG, config))
         processes.first(lambda: training.prepare(run, data, options, callback))
         _trained(model, training, run, data, network, precision, callback, clock, new=True)
-    except BaseException as error:
-        if processes.is_first() and not run.has(REPORT):
-            if not run.has(CHECKPOINT):
-                # Nothing was learnt: what is there would only be in the way of the next attempt.
-                run.remove()
-            elif isinstance(error, BundleError):
-                error.fix += f"; then recurra resume {run.path} goes on from the last checkpoint"
+    except BaseException:
+        if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
+            # Nothing was learnt: what is there would only be in the way of the next attempt.
+            run.remove()
         raise
 
 
@@ -212,20 +210,21 @@ def _trained(
         patience=settings["patience"],
         back=settings["back"],
     )
-    if new:
-        progress = session.begin(
-            training_task,
-            network,
-            options,
-            how,
-            precision,
-            run,
-            callback,
-            clock,
-            reserve=processes.first(lambda: training.seconds_to_judge(network, data, options)),
-        )
-    else:
-        progress = train(training_task, network, None, how, precision, run, callback, clock)
+    with _going_on(run):
+        if new:
+            progress = session.begin(
+                training_task,
+                network,
+                options,
+                how,
+                precision,
+                run,
+                callback,
+                clock,
+                reserve=processes.first(lambda: training.seconds_to_judge(network, data, options)),
+            )
+        else:
+            progress = train(training_task, network, None, how, precision, run, callback, clock)
     if not progress.reason:
         raise KeyboardInterrupt
     model.stand_on(run)
@@ -249,6 +248,17 @@ def _trained(
             expected="the same figures whatever way a model is used",
             fix=f"the run is kept; please report what is in {run.path / CERTIFICATE}",
         )
+
+
+@contextmanager
+def _going_on(run: Run) -> Iterator[None]:
+    """Say how to go on where the disk refuses what a training writes, if there is a checkpoint."""
+    try:
+        yield
+    except BundleError as error:
+        if isinstance(error.__cause__, OSError) and run.has(CHECKPOINT):
+            error.fix += f"; then recurra resume {run.path} goes on from the last checkpoint"
+        raise
 
 
 def _certified(model: Model[Any, Any], data: Any) -> Certificate:
