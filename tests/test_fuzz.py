@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fuzz import fault, options, readers
+from recurra import cli
 from recurra.tasks import TASKS
 
 
@@ -50,6 +51,6 @@ def test_faults_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         raise KeyError("broken")
 
     assert "KeyError" in str(fault(broken))
-    monkeypatch.setattr(options.cli, "main", lambda _: 1 / 0)
+    monkeypatch.setattr(cli, "main", lambda _: 1 / 0)
     known = dict(enumerate(options.commands()))
     assert "ZeroDivisionError" in str(options.case(0, tmp_path, known))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ def fuzz(only: str | None, cases: int | None, first: int) -> None:
         folder = Path(place)
         kinds, known = readers.valid(), dict(enumerate(options.commands()))
         options.prepare(folder)
-        parts = {
+        parts: dict[str, tuple[int, Callable[[int], str | None]]] = {
             "readers": (cases or 5000, lambda number: readers.case(number, folder, kinds)),
             "options": (cases or 3000, lambda number: options.case(number, folder, known)),
         }

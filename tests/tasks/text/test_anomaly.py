@@ -321,7 +321,7 @@ def test_what_stands_out_is_marked(
         (["--per-line", "--watch"], "--per-line and --watch"),
         (["--per-line"], "--per-line and 0 files"),
         (["--watch", "a", "b"], "--watch and 2 files"),
-        (["--per-line", "--top", "-1", "x"], "--top -1"),
+        (["--per-line", "--top", "-1", "x"], "top = -1"),
         (["--watch", "--quantile", "1", "x"], "--quantile 1"),
         (["--watch", "--quantile", "0", "x"], "--quantile 0"),
         (["--watch", "--quantile", "0.9", "--threshold", "1", "x"], "--quantile and --threshold"),
