@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.judge.loss import LossSum
+from recurra.training.callbacks import Callback
 from recurra.training.loop import Loss
 from recurra.training.plan import Plan
 
@@ -109,7 +110,7 @@ def line() -> nn.Module:
 
 
 @dataclass
-class Witness:
+class Witness(Callback):
     """Notes what it is told."""
 
     events: list[str] = field(default_factory=list)

@@ -70,7 +70,7 @@ def test_a_run_in_training_is_neither_overwritten_nor_resumed(tmp_path: Path, te
                 attempt()
             refused.append(caught)
 
-    TextModel(**HOW).fit(text, out=place, callback=Meanwhile(others))
+    TextModel(**HOW).fit(text, out=place, callbacks=Meanwhile(others))
     assert len(refused) == 2
     assert [line["step"] for line in Run(place).history()] == [1, 2, 3, 4]
     # Who reads goes on to work; what is done is free.
@@ -80,5 +80,5 @@ def test_a_run_in_training_is_neither_overwritten_nor_resumed(tmp_path: Path, te
 def test_a_training_whose_run_was_taken_away_ends(tmp_path: Path, text: Path) -> None:
     place = tmp_path / "run"
     with pytest.raises(BundleError, match="removed or replaced while it was trained"):
-        TextModel(**HOW).fit(text, out=place, callback=Meanwhile(lambda: shutil.rmtree(place)))
+        TextModel(**HOW).fit(text, out=place, callbacks=Meanwhile(lambda: shutil.rmtree(place)))
     assert not (place / CONFIG).exists()

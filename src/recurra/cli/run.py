@@ -27,7 +27,13 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 
 @click.command(cls=Command)
 @arguments.run
-@click.argument("data", cls=Argument, nargs=-1, help="Other data; without any, the run's report.")
+@click.argument(
+    "data",
+    cls=Argument,
+    nargs=-1,
+    type=arguments.data,
+    help="Other data; without any, the run's report.",
+)
 @click.option("--per-line", is_flag=True, help="Of a text model: the most surprising lines.")
 @click.option("--top", type=int, help="With --per-line: how many, else 20; 0 for all.")
 @click.option(

@@ -15,7 +15,6 @@ from recurra.tasks.task import Task
 if TYPE_CHECKING:
     from recurra.runtime.certificate import Certificate
     from recurra.tasks.model import Model
-    from recurra.training.loop import Callback
 
 
 def train(
@@ -39,14 +38,12 @@ def train(
     if sources:
         named = "stdin" if STANDARD_INPUT in sources else Path(sources[0]).stem
     path = processes.first(lambda: free_path(task.name, named)) if out is None else out
-    callback = _callback(task, options, quiet)
-    callback.says(f"run: {path}")
     model: Any = task.model_class(options)
 
     def fit() -> Model[Any, Any]:
         token = COMMAND_BEGAN.set(began)
         try:
-            model.fit(list(sources) or None, out=path, overwrite=overwrite, callback=callback)
+            model.fit(list(sources) or None, out=path, overwrite=overwrite, progress=not quiet)
         finally:
             COMMAND_BEGAN.reset(token)
         return model  # type: ignore[no-any-return]
@@ -56,31 +53,13 @@ def train(
 
 def resume(task: Task, path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    from recurra.bundle import CONFIG, Run
-
-    run = Run.open(path, task=task.name)
-    with run.intact(CONFIG):
-        options = task.options_class(**run.config()["options"])
-    callback = _callback(task, options, quiet)
     _trained(
         task,
         path,
-        lambda: task.model_class.resume(path, callback=callback),
+        lambda: task.model_class.resume(path, progress=not quiet),
         as_json=as_json,
         quiet=quiet,
     )
-
-
-def _callback(task: Task, options: Any, quiet: bool) -> Callback:
-    """A bar on standard error, or silence."""
-    from rich.console import Console
-
-    from recurra.training.progress import Bar, Silence
-
-    if quiet:
-        return Silence()
-    unit, measure = task.progress(options)
-    return Bar(Console(stderr=True), unit=unit, measure=measure)
 
 
 def _trained(

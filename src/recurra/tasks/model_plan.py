@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeVar, final
 
-from recurra.training.budget import TrainingOptions, in_minutes
+from recurra.errors import counted
+from recurra.training.budget import TrainingOptions
 from recurra.training.optimiser import Rates
 
 Size = TypeVar("Size", bound=Any)
@@ -78,9 +79,10 @@ class Members:
         if seconds is None:
             return 1, "without a time to spend"
         fit = int(self.share * seconds / (step(0.03 * seconds) * self.steps))
+        time = counted(seconds / 60, "minute")
         if fit < 2:
-            return 1, f"what {in_minutes(seconds)} allow"
-        return min(fit, self.most), f"{self.steps:,} steps each fit into {in_minutes(seconds)}"
+            return 1, f"what {time} allow{'s' if seconds == 60 else ''}"
+        return min(fit, self.most), f"{counted(self.steps, 'step')} each fit into {time}"
 
 
 @final

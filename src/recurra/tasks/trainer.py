@@ -6,7 +6,8 @@ import contextlib
 import datetime
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -25,11 +26,11 @@ from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.stored_baselines import BASELINES
 from recurra.tasks.training import Training
 from recurra.training import lock, processes, session
-from recurra.training.loop import Callback, Settings, seeded, train
+from recurra.training.callbacks import Callback
+from recurra.training.loop import Settings, seeded, train
 from recurra.training.optimiser import Rates
 from recurra.training.plan import COMMAND_BEGAN, Clock
 from recurra.training.precision import Precision
-from recurra.training.progress import Silence
 from recurra.training.threads import quickest_threads, threads_put_back
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def fit(
     *,
     out: str | PathLike[str] | None,
     overwrite: bool,
-    callback: Callback | None,
+    callback: Callback,
 ) -> None:
     """Train a model on what its `fit` was given; it stands on the run in the end.
 
@@ -61,7 +62,6 @@ def fit(
         TrainingError: the loss exploded; the best weights before that are kept.
     """
     clock, options = Clock(since=COMMAND_BEGAN.get()), model.options
-    callback = callback or Silence()
     processes.check(model.task.name, training.several)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -85,6 +85,8 @@ def fit(
             lambda: Run.create(place, overwrite=overwrite, reading=data.read_files)
         )
         try:
+            if out is not None:
+                callback.says(f"run: {run.path}")
             callback.says(data.summary())
             callback.says(f"model: {network.summary()} ({plan.reason}); {precision}")
             for before in run.replaced[-1:]:
@@ -142,7 +144,7 @@ def resume(
     model: Model[Any, Any],
     training: Training[Any, Any, Any],
     run: Run,
-    callback: Callback | None,
+    callback: Callback,
 ) -> None:
     """Go on with an interrupted training to its end, as if it had never stopped.
 
@@ -150,7 +152,6 @@ def resume(
         BundleError: the run is damaged, or has no checkpoint.
         DataError: the data have changed since.
     """
-    callback = callback or Silence()
     processes.check(model.task.name, training.several)
     config = run.config()
     with run.intact(CONFIG):
@@ -219,20 +220,21 @@ def _trained(
         patience=settings["patience"],
         back=settings["back"],
     )
-    if new:
-        progress = session.begin(
-            training_task,
-            network,
-            options,
-            how,
-            precision,
-            run,
-            callback,
-            clock,
-            reserve=processes.first(lambda: training.seconds_to_judge(network, data, options)),
-        )
-    else:
-        progress = train(training_task, network, None, how, precision, run, callback, clock)
+    with _going_on(run):
+        if new:
+            progress = session.begin(
+                training_task,
+                network,
+                options,
+                how,
+                precision,
+                run,
+                callback,
+                clock,
+                reserve=processes.first(lambda: training.seconds_to_judge(network, data, options)),
+            )
+        else:
+            progress = train(training_task, network, None, how, precision, run, callback, clock)
     if not progress.reason:
         raise KeyboardInterrupt
     model.stand_on(run)
@@ -257,6 +259,17 @@ def _trained(
             expected="the same figures whatever way a model is used",
             fix=f"the run is kept; please report what is in {run.path / CERTIFICATE}",
         )
+
+
+@contextmanager
+def _going_on(run: Run) -> Iterator[None]:
+    """Say how to go on where the disk refuses what a training writes, if there is a checkpoint."""
+    try:
+        yield
+    except BundleError as error:
+        if isinstance(error.__cause__, OSError) and run.has(CHECKPOINT):
+            error.fix += f"; then recurra resume {run.path} goes on from the last checkpoint"
+        raise
 
 
 def _certified(model: Model[Any, Any], data: Any) -> Certificate:

@@ -16,7 +16,8 @@ from recurra.networks.network import Network
 from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.training.budget import TrainingOptions
-from recurra.training.loop import Callback, TrainingTask, seeded
+from recurra.training.callbacks import Callback
+from recurra.training.loop import TrainingTask, seeded
 from recurra.training.precision import Precision
 from recurra.training.time_budget import step_seconds
 

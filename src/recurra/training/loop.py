@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
 from recurra.training import checkpoint, lock, processes
+from recurra.training.callbacks import Callback
 from recurra.training.checkpoint import Progress
 from recurra.training.interrupts import interrupts
 from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
@@ -106,28 +107,6 @@ class TrainingTask(Protocol[TrainState]):
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TrainState:
         """The training state that `pack` took apart."""
-
-
-class Callback(Protocol):
-    """Who is told how a training goes."""
-
-    def begins(self, plan: Plan, step: int) -> None:
-        """The loop starts at this step."""
-
-    def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
-        """A step of `count` units is done."""
-
-    def revised(self, plan: Plan) -> None:
-        """The plan has changed, to keep to the time."""
-
-    def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
-        """A report point is done; `best` where its weights are the ones to keep."""
-
-    def says(self, message: str) -> None:
-        """Something that the user should know."""
-
-    def ends(self) -> None:
-        """The loop is over."""
 
 
 @final
@@ -237,7 +216,9 @@ def train(
             for optimiser in optimisers:
                 optimiser.step()
             train_state, seen, step = loss.train_state, progress.seen + total, step + 1
-            callback.stepped(step, total.mean, total.count, time.perf_counter() - started)
+            took = time.perf_counter() - started
+            stops = callback.stepped(step, total.mean, total.count, took) is True
+            stops = processes.anywhere(stops)
             progress = replace(progress, step=step, seen=seen)
             if plan.budget is not None:
                 elapsed = processes.first(clock.elapsed)
@@ -247,7 +228,7 @@ def train(
                     if revised is not plan:
                         callback.revised(revised)
                     progress, mark = replace(progress, plan=revised), (step, elapsed)
-            if plan.due(step):
+            if plan.due(step) or stops:
                 began = processes.first(clock.elapsed)
                 processes.first(lambda: lock.check_unchanged(run, whose))
                 processes.agree(f"the weights at step {step}", lambda: processes.digest(network))
@@ -262,7 +243,8 @@ def train(
                     )
                     progress = replace(progress, reason="diverged")
                     break
-                progress = _judged(progress, selected, score, settings)
+                last = stops or step >= progress.plan.steps
+                progress = _judged(progress, selected, score, settings, last)
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
@@ -282,7 +264,13 @@ def train(
                     line["sample"] = sample
                 if processes.is_first():
                     run.append_history(line)
-                callback.reported(line, progress.plan, best)
+                stops = callback.reported(line, progress.plan, best) is True or stops
+                if processes.anywhere(stops) and not progress.reason:
+                    progress = replace(progress, reason="stopped")
+                    if progress.finishing and not best:
+                        # Nothing chooses any more: the last weights are the ones to keep.
+                        progress = replace(progress, best_step=step)
+                        write_weights(run, network)
                 checkpoint.write(
                     run, progress, network, optimisers, training_task.pack(train_state)
                 )
@@ -351,11 +339,10 @@ def _eased(revised: Plan, before: Plan) -> Plan:
 
 
 def _judged(
-    progress: Progress, selected: float | None, score: float | None, settings: Settings
+    progress: Progress, selected: float | None, score: float | None, settings: Settings, last: bool
 ) -> Progress:
     if selected is None:
-        # The plan's last weights are the ones to keep: nothing chooses any more.
-        last = progress.step >= progress.plan.steps
+        # The last weights are the ones to keep: nothing chooses any more.
         return replace(progress, best_step=progress.step) if last else progress
     # Of weights that score the same, the later ones have learnt more.
     better = selected < progress.best if score is None else -score <= progress.best

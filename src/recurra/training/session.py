@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from recurra.bundle import Run
-from recurra.errors import OptionError
+from recurra.errors import OptionError, counted
 from recurra.training import processes
-from recurra.training.budget import TrainingOptions, in_minutes
+from recurra.training.budget import TrainingOptions
+from recurra.training.callbacks import Callback
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Callback, Settings, TrainingTask, train
+from recurra.training.loop import Settings, TrainingTask, train
 from recurra.training.plan import REPORTS, Clock, Plan
 from recurra.training.precision import Precision, measure
 from recurra.training.time_budget import calibrate
@@ -97,9 +98,10 @@ def begin(
             callback.says(f"{most:,} steps, the most that are taken for so much data")
         elif plan.steps < (fewest := min(FEWEST, math.ceil(training_task.steps_an_epoch))):
             needed = options.seconds + (fewest - plan.steps) * plan.step_seconds
+            given, enough = options.seconds / 60, math.ceil(needed / 30) / 2
             callback.says(
-                f"{plan.steps:,} steps are all that fit into {in_minutes(options.seconds)} here, "
-                f"too few to learn from: --minutes {math.ceil(needed / 30) / 2:g} would do"
+                f"{counted(plan.steps, 'step')} fit into {counted(given, 'minute')} here, too few "
+                f"to learn from: {counted(enough, 'minute')} would do"
             )
     return train(training_task, network, plan, settings, precision, run, callback, clock)
 
@@ -126,13 +128,14 @@ def facts(
     ends = {
         "completed": "to the end of its plan",
         "early": "until the selection part stopped improving",
+        "stopped": "until a callback ended it",
         "diverged": "until its loss exploded",
         "": "until it was interrupted",
     }
     sentence = (
-        f"Trained for {progress.step:,} steps ({epochs:.1f} passes over the training part) in "
-        f"{progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are those of "
-        f"step {progress.best_step:,}. Large products ran in "
+        f"Trained for {counted(progress.step, 'step')} ({epochs:.1f} passes over the training "
+        f"part) in {progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are "
+        f"those of step {progress.best_step:,}. Large products ran in "
         f"{'bfloat16' if settings['bfloat16'] else 'float32'}, this evaluation in float32."
     )
     if progress.reason == "completed" and (ahead := outlook(progress.plan, history)):

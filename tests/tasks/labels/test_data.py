@@ -53,7 +53,7 @@ def test_a_table_is_read_as_the_options_say(tmp_path: Path) -> None:
     assert len(data.test) == 4
     assert len({row // 2 for row in data.test.tolist()}) == 2
     assert not same(data, read([path], LabelOptions(group="film", seed=4)))
-    with pytest.raises(OptionError, match="--label lable"):
+    with pytest.raises(OptionError, match="label='lable'"):
         read([path], LabelOptions(label="lable"))
 
 

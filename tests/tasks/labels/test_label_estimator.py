@@ -164,7 +164,7 @@ def test_going_on_is_as_never_having_stopped(name: str, tmp_path: Path) -> None:
     options = LESS | {"steps": 30, "dropout": 0.3, "ensemble": 2}
     whole = LabelModel(**options).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        LabelModel(**options).fit(X, y, out=tmp_path / "cut", callback=Pressed(13))
+        LabelModel(**options).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(13))
     cut = recurra.resume(tmp_path / "cut")
     for name, weight in whole.run.read_arrays(WEIGHTS)[0].items():
         np.testing.assert_array_equal(cut.run.read_arrays(WEIGHTS)[0][name], weight, name)

@@ -25,7 +25,7 @@ from recurra.tasks.labels.task import LABELS
 from recurra.tasks.model import Model
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 ENCODER = "encoder.json"
 CALIBRATION = "calibration.json"
@@ -59,7 +59,8 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         groups: Any = None,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on inputs and their labels, or on files.
 
@@ -76,7 +77,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callback)
+        return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the classes, the encoder and the temperature; see `Model.load_parts`."""
@@ -118,6 +119,8 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
 
     def predict(self, X: Any) -> Any:
         """The likeliest class of each input, (N,); a list of tags for each where it is a tagger.
+
+        One text is taken for a list of one, here and below.
 
         Raises:
             DataError: inputs that are not like those the model was trained on.
@@ -234,7 +237,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
     def _inputs(self, X: Any) -> list[Any]:
         if self._network is None:
             raise self._unfitted()
-        kind, inputs = inputs_from(X)
+        kind, inputs = inputs_from([X] if isinstance(X, str) else X)
         wanted = self._encoder.kind
         if kind != wanted:
             raise OptionError(f"{kind} for a model of {wanted}", expected=wanted)

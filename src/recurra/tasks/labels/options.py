@@ -25,7 +25,7 @@ class LabelOptions(TrainingOptions):
         "How texts are cut: words, characters, characters:4 with their n-grams, or bpe:4096; "
         "default: words; characters:4 where there are but one or two.",
     )
-    cell: str = option("gru", "rnn, gru or lstm.")
+    cell: str = option("gru", "Recurrent layers of what kind.", choices=("rnn", "gru", "lstm"))
     hidden: int | None = option(None, "Hidden units in a direction.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
     embedding: int | None = option(None, "Size of a unit's vector.", least=1, most=16384)

@@ -86,8 +86,9 @@ def sections(run: Run) -> list[Section]:
         examples = [each | {"parts": _parts(each)} for each in run.read_json(ATTRIBUTION)]
         body = macro("looked", "steps", examples)
     summary = (
-        "The darker a step, the larger its share in the score of the class that was chosen "
-        "(gradient times input). It says where a small change would matter, not what it means."
+        "The stronger a step's colour, the larger its share in the score of the class that was "
+        "chosen (gradient times input). It says where a small change would matter, not what it "
+        "means."
     )
     return [Section("attribution", "Where it looked", summary, body)]
 

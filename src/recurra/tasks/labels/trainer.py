@@ -23,7 +23,7 @@ from recurra.tasks.labels.influence import influence as shares_of
 from recurra.tasks.labels.influence import recorded
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.training import Training
-from recurra.training.loop import Callback
+from recurra.training.callbacks import Callback
 
 
 def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> EncodedDataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
@@ -30,7 +31,7 @@ from recurra.tasks.series.task import SERIES
 from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 SCALE: Final = "scaler.json"
 WIDTHS: Final = "intervals.json"
@@ -62,7 +63,8 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on a frame or on files.
 
@@ -77,7 +79,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        return self._fit({"X": X}, out, overwrite, callback)
+        return self._fit({"X": X}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read form, tails and scales of the data, and the intervals; see `Model.load_parts`."""
@@ -128,7 +130,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         steps = most if horizon is None else horizon
         if not 1 <= steps <= most:
             raise OptionError(
-                f"--horizon {steps} of a model that was trained for {most} steps",
+                f"--horizon {steps} of a model that was trained for {counted(most, 'step')}",
                 expected=f"1 to {most}",
                 fix=f"train again with --horizon {steps}",
             )

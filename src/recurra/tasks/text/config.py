@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 
 from recurra.data.streams import Streams
+from recurra.errors import counted
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
 from recurra.search.sampling import Sampling
@@ -24,7 +25,6 @@ from recurra.tasks.text.size import (
 )
 from recurra.tasks.text.training_task import MOST_EPOCHS, MOST_SPARED, TextTrainingTask
 from recurra.training import processes
-from recurra.training.budget import in_minutes
 from recurra.training.loop import seeded
 from recurra.training.precision import Precision
 from recurra.training.time_budget import step_seconds
@@ -54,13 +54,15 @@ def plan_model(
         size, reason = named("small"), "size small"
     elif options.ensemble is not None:
         size = largest_worth(operations / options.ensemble, symbols)
-        reason = f"size {size.name}, the largest worth {in_minutes(options.seconds)} here"
+        reason = (
+            f"size {size.name}, the largest worth {counted(options.seconds / 60, 'minute')} here"
+        )
     else:
         if worth(2 * operations, symbols, tokens)[1] > 1:
             # Members are trained side by side.
             operations = options.seconds * _timed(options, read, precision, device, members=2)
         size, members, reason = worth(operations, symbols, tokens)
-        reason += f" {in_minutes(options.seconds)} here"
+        reason += f" {counted(options.seconds / 60, 'minute')} here"
     size = overridden(size, options)
     if options.ensemble is not None:
         members = options.ensemble
