@@ -102,4 +102,5 @@ def _parts(each: dict[str, Any]) -> list[tuple[str, float, float]]:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    return contenders.table(report, render.columns(report), "higher is better")
+    note = " ".join(contenders.left_out(report))
+    return contenders.table(report, render.columns(report), "higher is better", note)
