@@ -60,9 +60,9 @@ def distances(longest: int) -> tuple[Sequence[Distance], ...]:
 class Euclidean(Distance):
     """The squared differences of all steps, once all sequences have the same number of them."""
 
-    def __init__(self, length: int, told: str = "") -> None:
+    def __init__(self, length: int, suffix: str = "") -> None:
         self.length = length
-        self.name = f"Euclidean distance{told}"
+        self.name = f"Euclidean distance{suffix}"
         self.note = f"every sequence resampled to {length:,} steps"
 
     def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
