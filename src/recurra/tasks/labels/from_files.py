@@ -29,7 +29,7 @@ LABEL_COLUMNS: Final = (
     *("topic", "tag", "labels", "y", "output"),
 )
 
-_TAGGED_SUFFIXES: Final = frozenset({".conll", ".iob", ".iob2", ".bio", ".bioes"})
+_TAGGED_SUFFIXES: Final = frozenset({".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes"})
 
 _EXPECTED: Final = (
     "a table (.csv, .tsv, .jsonl, .parquet), a .ts or .npz file, a folder or several files with "
@@ -48,6 +48,8 @@ class Reading:
     sequence: str | None = None
     time: str | None = None
     tag: bool = False
+    tag_column: str | None = None
+    layout: str | None = None
 
 
 @final
@@ -101,13 +103,13 @@ def examples_of(
         "long": lambda path: _of_long(path, reading, groups_needed),
         "ts": lambda path: _of_sequences(read_ts(path), path),
         "npz": lambda path: _of_sequences(read_npz(path), path),
-        "tagged": _of_tagged,
+        "tagged": lambda path: _of_tagged(path, reading),
     }
     return reduce(_joined, map(read[form], files))
 
 
 def _form(paths: Sequence[Path], reading: Reading) -> str:
-    if reading.tag:
+    if reading.tag or reading.tag_column is not None:
         return "tagged"
     forms = {_form_of(path, reading) for path in paths}
     if len(forms) > 1:
@@ -136,6 +138,7 @@ def _form_of(path: Path, reading: Reading) -> str:
 _OPTIONS: Final = {
     "table": {"text", "label", "group"},
     "long": {"label", "group", "sequence", "time"},
+    "tagged": {"text"},
 }
 
 
@@ -288,7 +291,8 @@ def _of_sequences(read: Sequences, path: Path) -> Found:
     return Found(examples, (path,), {"trimmed_labels": trimmed})
 
 
-def _of_tagged(path: Path) -> Found:
-    read = read_conll(path)
+def _of_tagged(path: Path, reading: Reading) -> Found:
+    read = read_conll(path, token=reading.text, tag=reading.tag_column)
     where = Places(((path.name, "line", read.lines),))
-    return Found(tokens(read.tokens, read.tags, where, tagged=True), (path,))
+    counts = {"comments": read.comments, "blank_tokens": read.blank}
+    return Found(tokens(read.tokens, read.tags, where, tagged=True), (path,), counts)

@@ -28,6 +28,8 @@ _FOUND: Final = {
     "in_test": "examples were left out of training, since the test part has the same",
     "blank_lines": "blank lines were skipped",
     "trimmed_labels": "labels had blanks around them",
+    "comments": "lines were left out as comments",
+    "blank_tokens": "tokens are a blank",
 }
 
 

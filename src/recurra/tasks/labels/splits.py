@@ -145,6 +145,8 @@ _FOUND: Final = {
     "in_test": "left out of training: the test part has the same",
     "blank_lines": "blank lines skipped",
     "trimmed_labels": "with blanks around the label",
+    "comments": "lines left out as comments",
+    "blank_tokens": "tokens are a blank",
 }
 
 
@@ -257,7 +259,7 @@ def _check_labels(
             expected="examples of two classes at least",
             fix="look whether the right column was taken as the label"
             if not examples.tagged
-            else "look whether the tag stands in the last column",
+            else "look whether the tag stands in the last column; --tag-column names another",
         )
     if not examples.tagged:
         _check_many(name, seen, len(left), label_type)
