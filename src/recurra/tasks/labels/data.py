@@ -13,6 +13,7 @@ import numpy as np
 from recurra.bundle import Run
 from recurra.codecs.sequence_encoder import Kind
 from recurra.data.files import given_once, listed, name_of
+from recurra.data.sequences import check_layout
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, MissingExtra
 from recurra.tasks.input import ROWS, Input
@@ -49,7 +50,14 @@ def read(sources: Sequence[str | Path], options: LabelOptions) -> LabelData:
 
 
 def from_python(
-    X: Any, y: Any, groups: Any = None, *, seed: int = 0, test: float = 0.1, name: str = "given"
+    X: Any,
+    y: Any,
+    groups: Any = None,
+    *,
+    seed: int = 0,
+    test: float = 0.1,
+    name: str = "given",
+    layout: str | None = None,
 ) -> LabelData:
     """Check inputs and labels that were given as Python values.
 
@@ -62,11 +70,12 @@ def from_python(
         seed: which rows report and choose follows from it.
         test: the share of the rows that report; 0 for none.
         name: what the data are called.
+        layout: of arrays, see `recurra.data.sequences.laid_out`.
 
     Raises:
         DataError: they are not such, or cannot be learnt from.
     """
-    examples, label_type = examples_from(X, y, groups)
+    examples, label_type = examples_from(X, y, groups, layout=layout)
     origin = {"seed": seed, "share": test, "held": None}
     return cut(name, examples, origin, label_type=label_type)
 
@@ -91,7 +100,7 @@ def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, 
         DataError: they are broken.
     """
     if y is not None:
-        return examples_from(X, y)[0], "given"
+        return examples_from(X, y, layout=options.layout)[0], "given"
     sources = files_of(X)
     found = examples_of(sources, _reading(options), groups_needed=False)
     return found.examples, name_of(sources)
@@ -118,6 +127,7 @@ def digits(seed: int) -> LabelData:
 
 
 def _reading(options: LabelOptions) -> Reading:
+    check_layout(options.layout)
     return Reading(**{each.name: getattr(options, each.name) for each in fields(Reading)})
 
 

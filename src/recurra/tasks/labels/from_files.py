@@ -102,7 +102,7 @@ def examples_of(
         "table": lambda path: _of_table(path, reading, groups_needed),
         "long": lambda path: _of_long(path, reading, groups_needed),
         "ts": lambda path: _of_sequences(read_ts(path), path),
-        "npz": lambda path: _of_sequences(read_npz(path), path),
+        "npz": lambda path: _of_sequences(read_npz(path, reading.layout), path),
         "tagged": lambda path: _of_tagged(path, reading),
     }
     return reduce(_joined, map(read[form], files))

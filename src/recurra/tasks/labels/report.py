@@ -126,7 +126,8 @@ def write(
         found,
         what=f"{what} in, {does} out: a recurrent model",
         network=network,
-        trained_on=f"{len(data.learn):,} examples, of which a tenth chose the weights",
+        trained_on=f"{len(data.learn):,} {data.examples.noun}, of which {data.chooses:,} chose the "
+        "weights",
         blocks=_card(found),
         commands=[
             f"classify {run.path.name} " + ('"..."' if what == "Text" else "FILE"),

@@ -31,7 +31,7 @@ def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> En
     if y is None:
         read = data.read(data.files_of(X), options)
     else:
-        read = data.from_python(X, y, given["groups"], seed=options.seed)
+        read = data.from_python(X, y, given["groups"], seed=options.seed, layout=options.layout)
     return EncodedDataset.of(read, options.tokens)
 
 
