@@ -26,7 +26,8 @@ class Sequences:
     """Sequences of the same channels, of any lengths, and a label each.
 
     Each of `values` is (T, C) float32, T at least 1 and every number finite. `places` say where
-    each begins in the file, counted in `unit`; `groups` belong together, where a file says so.
+    each begins in the file, counted in `unit`; `groups` belong together, where a file says so, and
+    `ids` are what the file calls them. Without labels `labels` is empty.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Sequences:
     unit: str
     channels: tuple[str, ...]
     groups: list[str] | None = None
+    ids: list[str] | None = None
 
 
 def checked(values: Any, where: str, channels: Sequence[str] = ()) -> Values:

@@ -81,10 +81,10 @@ def read_conll(
         raise DataError(f"{name}: no tokens", expected=_EXPECTED)
     width = len(sentences[0][0].columns)
     universal = _is_universal(path, sentences[0])
-    where = [f"{name} has {counted(width, 'column')}", UNIVERSAL if universal else ()]
-    word = _column(token, width, "text", *where) if token else int(universal)
+    names = UNIVERSAL if universal else ()
+    word = _column(token, width, "text", name, names) if token else int(universal)
     last = UNIVERSAL.index("upos") if universal else width - 1
-    its = _column(tag, width, "tag-column", *where) if tag else last
+    its = _column(tag, width, "tag-column", name, names) if tag else last
     if universal:  # ranges and empty nodes stand for no word of their own
         kept = [[row for row in rows if row.columns[0].isdigit()] for rows in sentences]
         sentences = [rows for rows in kept if rows]
@@ -171,7 +171,7 @@ def _is_universal(path: Path, rows: Sequence[_Row]) -> bool:
     return len(rows[0].columns) == len(UNIVERSAL) and rows[0].columns[0].split("-")[0] == "1"
 
 
-def _column(given: str, width: int, option: str, has: str, names: Sequence[str]) -> int:
+def _column(given: str, width: int, option: str, file: str, names: Sequence[str]) -> int:
     """The place of a column that is given by its number, or by one of these names."""
     if given.lower() in names[:width]:
         return names.index(given.lower())
@@ -179,6 +179,6 @@ def _column(given: str, width: int, option: str, has: str, names: Sequence[str])
         return int(given) - 1 if int(given) > 0 else width + int(given)
     named = f", or {', '.join(names)}" if names else ""
     raise OptionError(
-        f"--{option} {given}: {has}",
+        f"--{option} {given}: {file} has {counted(width, 'column')}",
         expected=f"a number from 1 to {width}, or from -1 to -{width} from the end{named}",
     )

@@ -130,7 +130,8 @@ def test_what_it_says_has_the_forms_of_what_it_was_given(
 
 def test_nothing_gives_nothing(case: tuple[str, Any, Any, LabelModel]) -> None:
     name, X, y, model = case
-    for nothing in ([], np.zeros((0, 5, 2)), X[:0]):
+    empty: list[Any] = [[], np.zeros((0, 5, 2)), X[:0]]
+    for nothing in empty:
         assert list(model.predict(nothing)) == []
         if name != "tags":
             assert model.predict_proba(nothing).shape == (0, 2)

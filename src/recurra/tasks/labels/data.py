@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,7 @@ def read(sources: Sequence[str | Path], options: LabelOptions) -> LabelData:
         MissingExtra: a package that the files need is not installed.
     """
     test = [options.test] if options.test is not None else []
-    return _read(list(sources), test, _reading(options), options.seed)
+    return _read(list(sources), test, reading_of(options), options.seed)
 
 
 def from_python(
@@ -89,12 +89,16 @@ def files_of(X: Any) -> list[str | Path]:
     return listed(X, "inputs without labels", "X and y, or files that hold both")
 
 
-def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, str]:
+def examples_to_judge(
+    X: Any, y: Any, options: LabelOptions, likely: Mapping[str, str]
+) -> tuple[Examples, str]:
     """Examples that a model is judged on, and what they are called.
 
     Args:
         X: files, where y is None; else inputs.
         y: their labels.
+        options: by which files are read.
+        likely: columns that are looked for first.
 
     Raises:
         DataError: they are broken.
@@ -102,7 +106,7 @@ def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, 
     if y is not None:
         return examples_from(X, y, layout=options.layout)[0], "given"
     sources = files_of(X)
-    found = examples_of(sources, _reading(options), groups_needed=False)
+    found = examples_of(sources, reading_of(options), groups_needed=False, likely=likely)
     return found.examples, name_of(sources)
 
 
@@ -126,7 +130,8 @@ def digits(seed: int) -> LabelData:
     return cut("digits", examples, {"seed": seed, "share": 0.1, "held": None, "default": True})
 
 
-def _reading(options: LabelOptions) -> Reading:
+def reading_of(options: LabelOptions) -> Reading:
+    """How the options say that files are read."""
     check_layout(options.layout)
     return Reading(**{each.name: getattr(options, each.name) for each in fields(Reading)})
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
@@ -17,6 +19,7 @@ from recurra.runtime.labels import Architecture, LabelNetwork
 from recurra.runtime.pool import Pool
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.labels import classify, data, evaluate, report
+from recurra.tasks.labels.asked import Asked, asked_of
 from recurra.tasks.labels.from_memory import as_given, as_known, inputs_from, labels_from
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.stream import LabelStreamed
@@ -129,6 +132,12 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
             return self.classes_[self._scores(inputs).argmax(1)]
         if not inputs:
             return []
+        if unsplit := self.unsplit(inputs):
+            warnings.warn(
+                f"tokens that look unsplit: {', '.join(map(repr, unsplit[:3]))}"
+                f"{', ...' if len(unsplit) > 3 else ''}; training had words and marks apart",
+                stacklevel=2,
+            )
         encoded = self._encoder.encode(inputs)
         said = classify.scores(self.network, encoded, np.arange(len(inputs)))
         found = classify.tags(self.network, said, encoded.lengths)
@@ -161,10 +170,30 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
 
     def classify(self, groups: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, Any]]:
         """Yield (classes, probabilities) for group after group of inputs, large ones in parts."""
+        for found in self.probabilities(groups):
+            yield self.classes_[found.argmax(1)], found.max(1)
+
+    def probabilities(self, groups: Iterable[Sequence[Any]]) -> Iterator[NDArray[np.float64]]:
+        """Yield the probabilities (n, K) of all classes for group after group of inputs."""
         for _, encoded in classify.ahead(self._encoder, groups):
             said = classify.scores(self.network, encoded, np.arange(len(encoded.lengths)))
-            found = probabilities(said, self._temperature)
-            yield self.classes_[found.argmax(1)], found.max(1)
+            yield probabilities(said, self._temperature)
+
+    def read_inputs(self, source: str | PathLike[str]) -> Asked:
+        """The inputs of a file of a kind that training reads, whose labels are not needed.
+
+        Raises:
+            DataError: the file cannot be used.
+            OptionError: it is of another kind than what the model was trained on.
+        """
+        facts = self.run.config()["data"]
+        tagged = self.network.architecture.tagged
+        reading = data.reading_of(self.options)
+        return asked_of(Path(source), self._encoder.kind, tagged, reading, facts)
+
+    def unsplit(self, rows: Iterable[Sequence[str]]) -> list[str]:
+        """Tokens that training never had, of whose words it had some: "call.", a sentence."""
+        return classify.unsplit(self._encoder, rows)
 
     def attribution(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:
         """The class of one input, its steps as they read, and the share of each in the decision.
@@ -226,7 +255,9 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         Raises:
             DataError: the data cannot be used, or hold a label that the model does not know.
         """
-        examples, name = data.examples_to_judge(X, y, self.options)
+        examples, name = data.examples_to_judge(
+            X, y, self.options, self.run.config()["data"]["columns"]
+        )
         if examples.kind != self._encoder.kind:
             raise OptionError(
                 f"{name}: {examples.kind} for a model of {self._encoder.kind}",
