@@ -121,6 +121,8 @@ def _curve(each: dict[str, Any], channels: list[str]) -> str:
     from matplotlib.colors import LinearSegmentedColormap
 
     values, shares = (np.array(each[name], np.float64) for name in ("values", "shares"))
+    if values.shape != (len(channels), len(shares)):
+        raise ValueError(f"values of shape {values.shape}")
     several = len(values) > 1
     if several:  # each on a scale of its own
         spread = values.std(1, keepdims=True)
@@ -131,8 +133,8 @@ def _curve(each: dict[str, Any], channels: list[str]) -> str:
     for name, line in zip(channels[:CHANNELS], values[:CHANNELS], strict=True):
         # A sequence of one step has no line.
         axes.plot(steps, line, "-" if len(steps) > 1 else "o", linewidth=1.2, label=name)
-    if not several:
-        axes.get_lines()[0].set_color("#000000")
+    for line in axes.get_lines() if not several else ():
+        line.set_color("#000000")
     low, high = axes.get_ylim()
     axes.imshow(
         (shares / max(shares.max(), 1e-12))[None],
@@ -144,7 +146,7 @@ def _curve(each: dict[str, Any], channels: list[str]) -> str:
         interpolation="nearest",
     )
     axes.set_xlabel("step")
-    axes.set_ylabel("each by itself" if several else channels[0])
+    axes.set_ylabel("standardised" if several else channels[0])
     if 1 < len(values) <= CHANNELS:
         axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return svg(drawn, f"{each['where']}: its values over the steps, and what share each step has")
