@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from blocks import ROOT, blocks
 from recurra.errors import MissingExtra
 from recurra.tasks.labels import baselines
 from recurra.tasks.labels.baselines import Baseline, label_baselines
@@ -368,3 +369,14 @@ def test_warping_does_as_well_as_published(data_folder: Path, name: str, warped:
     train, test = (data_folder / f"{name}_{part}.ts" for part in ("TRAIN", "TEST"))
     data = read([train], LabelOptions(test=str(test)))
     assert told_apart(data, label_baselines(data)[0][1]) > warped
+
+
+def test_counting_words_will_not_do_where_the_guide_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, Any] = {}
+    exec(next(each.body for each in blocks(ROOT / "docs" / "labels.md")), made)
+    data = read(["reviews.tsv"], LabelOptions())
+    for each in label_baselines(data)[0]:
+        assert told_apart(data, each) < 0.75
