@@ -73,7 +73,8 @@ def test_one_step_and_a_constant_are_drawn_too(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
-    for number, wrong in enumerate(([[1.0, 2.0]], [["a"]], [])):
+    cases: list[list[Any]] = [[[1.0, 2.0]], [["a"]], []]
+    for number, wrong in enumerate(cases):
         run = run_of(tmp_path / str(number), wrong, [1.0])
         with pytest.raises(BundleError, match=r"attribution\.json: damaged"):
             show.draw(run)
