@@ -117,6 +117,7 @@ class Witness:
     bests: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
 
     def begins(self, plan: Plan, step: int) -> None:
         self.events.append(f"begins {step}")
@@ -124,6 +125,9 @@ class Witness:
     def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
         assert seconds > 0
         self.steps.append(step)
+
+    def revised(self, plan: Plan) -> None:
+        self.plans.append(plan)
 
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
         self.lines.append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,11 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train TASK`: the name of the run first, the training, its report."""
+    began = time.perf_counter()
     from recurra.bundle import free_path
     from recurra.data.files import STANDARD_INPUT
     from recurra.training import processes
+    from recurra.training.plan import COMMAND_BEGAN
 
     named = task.sample
     if sources:
@@ -39,13 +42,16 @@ def train(
     callback = _callback(task, options, quiet)
     callback.says(f"run: {path}")
     model: Any = task.model_class(options)
-    _trained(
-        task,
-        path,
-        lambda: model.fit(list(sources) or None, out=path, overwrite=overwrite, callback=callback),
-        as_json=as_json,
-        quiet=quiet,
-    )
+
+    def fit() -> Model[Any, Any]:
+        token = COMMAND_BEGAN.set(began)
+        try:
+            model.fit(list(sources) or None, out=path, overwrite=overwrite, callback=callback)
+        finally:
+            COMMAND_BEGAN.reset(token)
+        return model  # type: ignore[no-any-return]
+
+    _trained(task, path, fit, as_json=as_json, quiet=quiet)
 
 
 def resume(task: Task, path: Path, *, as_json: bool, quiet: bool) -> None:

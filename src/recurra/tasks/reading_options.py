@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import click
 
@@ -25,11 +25,13 @@ def reading_options(tasks: Sequence[Task]) -> Callable[[Command], Command]:
     """
     named: dict[str, tuple[str, str, bool, list[str]]] = {}
     for task in tasks:
+        hints = get_type_hints(task.options_class)
         for each in fields(task.options_class):
             if each.name in task.reading:
+                switch = bool in (hints[each.name], *get_args(hints[each.name]))
                 of = named[each.name][3] if each.name in named else []
                 of.append(task.name)
-                named[each.name] = (flag_of(each), each.metadata["help"], each.default is False, of)
+                named[each.name] = (flag_of(each), each.metadata["help"], switch, of)
 
     def options(command: Command) -> Command:
         for name, (flag, said, switch, of) in reversed(named.items()):

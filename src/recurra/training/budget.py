@@ -21,6 +21,11 @@ def option(default: Any, help: str, *, flag: str | None = None, **limits: float)
     return field(default=default, metadata={"help": help, "flag": flag, **limits})
 
 
+def in_minutes(seconds: float) -> str:
+    """A time as --minutes has it: "1 minute", "0.5 minutes"."""
+    return f"{seconds / 60:g} minute{'' if seconds == 60 else 's'}"
+
+
 def flag_of(each: Field[Any]) -> str:
     """What the command line calls a field: --hidden, --train-on-validation."""
     return f"--{each.metadata['flag'] or each.name.replace('_', '-')}"

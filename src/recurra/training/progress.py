@@ -37,7 +37,7 @@ class Bar:
         self._loss, self._speed = math.nan, math.nan
         self._plan: Plan | None = None
         self._began = (0, 0.0)
-        self._beaten = False
+        self._beaten = self._revised = False
 
     def begins(self, plan: Plan, step: int) -> None:
         """Show the bar."""
@@ -62,7 +62,8 @@ class Bar:
                 transient=True,
                 refresh_per_second=5,
             )
-            self._task = self._bar.add_task("", total=plan.steps, completed=step, shown="", left="")
+            self._task = self._bar.add_task("", total=1.0, shown="", left="")
+            self._bar.update(self._task, completed=plan.share(step))
             self._bar.start()
 
     def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
@@ -78,15 +79,17 @@ class Bar:
             left = max(0.0, (self._plan.steps - step) * pace)
             self._bar.update(
                 self._task,
-                completed=step,
+                completed=self._plan.share(step),
                 shown=f"loss {self._loss:.3f}  {self._speed:,.0f} {self._unit}/s",
                 left=f"{int(left) // 60}:{int(left) % 60:02d} left",
             )
 
+    def revised(self, plan: Plan) -> None:
+        """The next line says it."""
+        self._plan, self._revised = plan, True
+
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
         """Print a line; it says when the baseline is passed and when the plan has changed."""
-        revised = self._plan is not None and plan.steps != self._plan.steps
-        self._plan = plan
         notes = [f"{self._speed:,.0f} {self._unit}/s"]
         trained, selected = line["train"], line["select"]
         if line.get("score") is not None:
@@ -96,10 +99,9 @@ class Bar:
         if self._target and not self._beaten and (selected or math.inf) < self._target[1]:
             self._beaten = True
             notes.append(f"[green]passed the {self._target[0]}, {self._target[1]:.3f}[/green]")
-        if revised:
+        if self._revised:
             notes.append(f"plan now {plan.steps:,} steps, to keep to the time")
-            if self._bar is not None:
-                self._bar.update(self._task, total=plan.steps)
+            self._revised = False
         self._console.print(
             f"{100 * line['passed']:>5.0f} %{line['step']:>9,}{_figure(trained):>10}"
             f"{_figure(selected):>11}   {'; '.join(notes)}",
@@ -131,6 +133,9 @@ class Silence:
         """Nothing."""
 
     def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
+        """Nothing."""
+
+    def revised(self, plan: Plan) -> None:
         """Nothing."""
 
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:

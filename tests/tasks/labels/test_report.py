@@ -51,7 +51,7 @@ def written(
     held = Held(data.learn, logits(truth_of(data, data.learn), skill, 2))
     answers = Answers(logits(truth_of(data), skill, 0))
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
-    summary = facts(progress, 3.5, config["training"])
+    summary = facts(progress, 3.5, config["training"], [])
     report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", summary)
     return run
 

@@ -21,7 +21,6 @@ from recurra.tasks.text.size import (
     dropout,
     largest_worth,
     named,
-    training_speed,
     worth,
 )
 from recurra.tasks.text.training_task import MOST_EPOCHS
@@ -98,10 +97,6 @@ def test_operations_count_the_products_of_a_step() -> None:
     products += (size.layers - 1) * 4 * size.hidden * 2 * size.hidden
     # A multiplication and an addition, forward, and twice that backward.
     assert size.operations() == 3 * 2 * products
-
-
-def test_speed_is_measured() -> None:
-    assert 1e7 < training_speed(FLOAT32, CPU) < 1e14
 
 
 def text(characters: int) -> TextData:
