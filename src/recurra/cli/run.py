@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from recurra.console import arguments
 from recurra.console.commands import Argument, Command
 from recurra.errors import OptionError
+from recurra.tasks import TASKS
+from recurra.tasks.reading_options import reading_options
 
 
 @click.command(cls=Command)
@@ -51,6 +54,7 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--dynamic", is_flag=True, help="Of a text model: its weights learn from what is scored."
 )
+@reading_options(list(TASKS.values()))
 @arguments.as_json
 def evaluate(
     run: Path,
@@ -63,6 +67,7 @@ def evaluate(
     every: bool,
     dynamic: bool,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Say what a model is worth on other data, or print the run's report."""
     own = {"--per-line": ["--top"], "--watch": ["--quantile", "--threshold", "--all"]}
@@ -88,7 +93,7 @@ def evaluate(
         return
     from recurra.tasks import command, task_of
 
-    command.evaluate(task_of(run), run, list(data), as_json=as_json)
+    command.evaluate(task_of(run), run, list(data), reading, as_json=as_json)
 
 
 @click.command(cls=Command)

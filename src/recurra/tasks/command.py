@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +88,14 @@ def _trained(
     print(f"run: {path}")
 
 
-def evaluate(task: Task, path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+def evaluate(
+    task: Task, path: Path, sources: Sequence[str], reading: Mapping[str, Any], *, as_json: bool
+) -> None:
     """`recurra evaluate`: the report on other data, or the run's own."""
+    from recurra.tasks.reading_options import read_by
+
     model: Any = task.model_class.load(path)
+    read_by(model, reading)
     found = model.evaluate(list(sources)) if sources else model.report
     print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else task.summary(found))
 

@@ -82,7 +82,7 @@ def test_the_default_is_digits() -> None:
     assert data.examples.inputs[0].shape == (8, 8)
     assert 0.9 < max(each.max() for each in data.examples.inputs) <= 1
     assert data.classes == tuple("0123456789")
-    assert "digits: 1,797 sequences of 8 channels, 10 classes" in data.summary()
+    assert "digits: 1,797 sequences of 8 channels, 8 steps, 10 classes" in data.summary()
 
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:

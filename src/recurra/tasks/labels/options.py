@@ -20,6 +20,14 @@ class LabelOptions(TrainingOptions):
     )
     time: str | None = option(None, "Column that orders the steps of a --sequence.")
     tag: bool = option(False, "One label a step: CoNLL files, a token and its tag a line.")
+    tag_column: str | None = option(
+        None, "Column of the tags, by its number, from the end -1; in CoNLL-U by its name."
+    )
+    layout: str | None = option(
+        None,
+        "Of arrays in three dimensions: channels-last (N, steps, channels), which is taken where "
+        "nothing is said, or channels-first (N, channels, steps).",
+    )
     tokens: str | None = option(
         None,
         "How texts are cut: words, characters, characters:4 with their n-grams, or bpe:4096; "
