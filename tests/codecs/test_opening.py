@@ -14,7 +14,9 @@ Stamps = NDArray[np.datetime64]
 
 def hours(weeks: int, *, first: int = 9, last: int = 17, days: int = 5, minute: int = 0) -> Stamps:
     """The hours of shops that open on the first `days` of a week, from a Monday on."""
-    every = np.datetime64("2024-01-01T00:00", "us") + np.arange(weeks * 168) * np.timedelta64(1, "h")
+    every = np.datetime64("2024-01-01T00:00", "us") + np.arange(weeks * 168) * np.timedelta64(
+        1, "h"
+    )
     turn = np.arange(weeks * 168)
     chosen = (turn % 24 >= first) & (turn % 24 <= last) & (turn // 24 % 7 < days)
     return every[chosen] + np.timedelta64(minute, "m")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -85,9 +84,7 @@ def described(opened: tuple[int, ...], per_day: int, minutes: float) -> str:
             hours.setdefault(turns, []).append(day)
     if len(hours) > 2:
         return f"{len(opened)} of the {7 * per_day} steps of a week"
-    return "; ".join(
-        _days(days) + _hours(turns, per_day, minutes) for turns, days in hours.items()
-    )
+    return "; ".join(_days(days) + _hours(turns, per_day, minutes) for turns, days in hours.items())
 
 
 def _days(days: list[int]) -> str:
@@ -106,7 +103,7 @@ def _hours(turns: tuple[int, ...], per_day: int, minutes: float) -> str:
         at = int(turn * 1440 / per_day + minutes)
         return f"{at // 60:02}:{at % 60:02}"
 
-    runs = [[turn for _, turn in run] for _, run in groupby(enumerate(turns), lambda e: e[1] - e[0])]
+    runs = np.split(np.array(turns), np.flatnonzero(np.diff(turns) > 1) + 1)
     if len(runs) > 3:
         return f" {len(turns)} times a day"
     return " " + " and ".join(

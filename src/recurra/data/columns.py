@@ -201,14 +201,14 @@ class Column:
         values: of numbers, int64 or float64 (NaN: missing); of truth values 0, 1 or NaN; of dates
             datetime64[us] (NaT: missing), on their own clocks.
         offsets: of dates in a time zone, minutes (N,) from UTC.
-        given: of text, a list or the fields of a file.
+        given: of text, a list, each different one once, or the fields of a file.
         description: what it holds, for messages.
     """
 
     kind: Kind
     values: NDArray[Any] | None = None
     offsets: Rows | None = None
-    given: Fields | list[str | None] | None = None
+    given: Fields | Texts | list[str | None] | None = None
     description: str = ""
 
     def __len__(self) -> int:
@@ -226,6 +226,8 @@ class Column:
         """The values as text, without blanks around it."""
         if isinstance(self.given, Fields):
             return self.given.texts()
+        if isinstance(self.given, Texts):
+            return self.given
         if self.given is not None:
             return Texts.of([None if each is None else each.strip() for each in self.given])
         if self.values is None:
@@ -233,6 +235,19 @@ class Column:
         once, codes = np.unique(self.values, return_inverse=True)
         written = [None if each != each else _written(each, self.kind) for each in once.tolist()]
         return Texts(codes.astype(np.int64), [""] * len(once)).changed(written)
+
+    def first_texts(self, count: int) -> list[str]:
+        """The first of its values that are there, as text; of a long file's only those are read."""
+        some = (
+            [self.given.text(row) for row in range(min(len(self), 5 * count))]
+            if isinstance(self.given, Fields)
+            else []
+        )
+        some = [each for each in some if each.lower() not in MISSING]
+        if not some:
+            rows = np.flatnonzero(~self.missing)[:count]
+            some = [str(self.texts[row]) for row in rows.tolist()]
+        return some[:count]
 
     @cached_property
     def cast(self) -> tuple[NDArray[np.float64], Rows]:

@@ -42,6 +42,7 @@ _OPTIONS = (
     "target",
     "horizon",
     "time",
+    "time_format",
     "id",
     *EXOGENOUS,
     "frequency",

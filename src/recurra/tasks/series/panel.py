@@ -214,9 +214,13 @@ class SeriesData:
         ]
         if self.columns.get("time") is None:
             notes.insert(0, "no column of times: rows are steps, in the order they stand in")
+        elif "," in self.columns["time"]:
+            notes.insert(0, f"times out of {self.columns['time']}")
         if panel.frequency.opened:
             every = f"(all of them: --frequency {panel.frequency.alias})"
-            notes.insert(0, f"steps in between, which no row has, are none and not forecast {every}")
+            notes.insert(
+                0, f"steps in between, which no row has, are none and not forecast {every}"
+            )
         if self.columns.get("zone"):
             notes.insert(
                 0, _ZONES.get(self.columns["zone"], f"times kept at {self.columns['zone']}")

@@ -16,6 +16,7 @@ from recurra.tasks.series.reading.covariates import Covariates
 from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
 from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import panel_of, steps_of
+from recurra.tasks.series.reading.times import parts_of
 
 _TELLING: Final = 3  # gaps between rows, below which they say nothing of the frequency
 
@@ -97,8 +98,18 @@ def more(given: Any, form: Form) -> Panel:
         frame = frame_of(given)
     columns = form.columns
     frame = _with_columns(frame, columns)
-    target, time, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
-    reading = Reading(target, time, id_, known, past, static, columns["zone"], exact=True)
+    target, _, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
+    reading = Reading(
+        target,
+        columns["time"],
+        id_,
+        known,
+        past,
+        static,
+        zone=columns["zone"],
+        spelt=columns.get("spelt"),
+        exact=True,
+    )
     rows = rows_of(frame, reading)
     if columns["time"] is not None:
         _same_frequency(rows, form.frequency)
@@ -112,6 +123,9 @@ def _names(given: str | list[str] | None) -> tuple[str, ...]:
 def _with_columns(frame: Frame, columns: dict[str, Any]) -> Frame:
     """The frame, if it has the columns of the training."""
     roles = {each: kind for kind in _KINDS for each in _names(columns[kind])}
+    if (time := columns["time"]) is not None:
+        del roles[time]
+        roles |= dict.fromkeys(parts_of(list(frame.columns), time), "time")
     missing = [name for name in roles if name not in frame.columns]
     optional = {name for name in roles if roles[name] in ("target", "hist_exog")}
     if columns["futr_exog"] and missing and not set(columns["target"]) - set(missing):

@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import Stamps
-from recurra.data.datetimes import datetimes, looks_like_datetimes
+from recurra.data.datetimes import datetimes
 from recurra.data.frames import Frame
 from recurra.data.tables import like
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Counts
+from recurra.tasks.series.reading.times import NONE, found_times, with_time
 
-TIME_COLUMNS: Final = ("ds", "date", "datetime", "timestamp", "time")
-NUMBERED_COLUMNS: Final = ("year", "step", "t")
 ID_COLUMNS: Final = ("unique_id", "id", "series", "series_id", "item_id")
 ALL: Final = "all"
 
@@ -29,7 +28,9 @@ class Reading:
     """The columns that were named, as the command line gives them; what is None is found.
 
     Args:
+        time_format: how times are written; None: what reads all of them.
         zone: what became of a time zone in the training; "any" decides.
+        spelt: how the times of the training are written.
         exact: names are given one by one, and what has none is not looked for.
     """
 
@@ -39,7 +40,9 @@ class Reading:
     futr_exog: str | tuple[str, ...] | None = None
     hist_exog: str | tuple[str, ...] | None = None
     stat_exog: str | tuple[str, ...] | None = None
+    time_format: str | None = None
     zone: str | None = "any"
+    spelt: str | None = None
     exact: bool = False
 
 
@@ -84,7 +87,10 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
     taken = _taken(frame, reading)
     target = _targets(frame, reading, [name for names in taken.values() for name in names])
     columns: dict[str, Any] = {"target": target} | {kind: taken[kind] for kind in EXOGENOUS}
-    time = columns["time"] = next(iter(taken["time"]), None)
+    time = None
+    if taken["time"]:
+        frame, time = with_time(frame, taken["time"], reading.time_format)
+    columns["time"] = time
     id_ = columns["id"] = next(iter(taken["id"]), None)
     used = {*target, *(name for names in taken.values() for name in names)}
     columns["unused"] = [name for name in frame.columns if name not in used]
@@ -99,7 +105,9 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         stamps: Stamps = _turns(series)
         columns["zone"], columns["spelt"] = None, None
     else:
-        found = datetimes(frame, time, reading.zone)
+        found = datetimes(
+            frame, time, reading.zone, time_format=reading.time_format, usual=reading.spelt
+        )
         stamps = np.concatenate([found.stamps] * wide)  # type: ignore[assignment,unused-ignore]
         columns["zone"], columns["spelt"] = found.zone, found.spelt
     values = np.concatenate([frame.numbers(name) for name in target])
@@ -112,10 +120,10 @@ def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
         kind: [] if given is None else _listed(frame, given, kind.removesuffix("_exog"))
         for kind in ("time", "id", *EXOGENOUS)
         for given in [getattr(reading, kind)]
+        if kind != "time" or not _no_time(frame, given)
     }
-    for kind in ("time", "id"):
-        if len(found[kind]) > 1:
-            raise OptionError(f"--{kind} {getattr(reading, kind)}", expected="one column")
+    if len(found["id"]) > 1:
+        raise OptionError(f"--id {reading.id}", expected="one column")
     names = [name for each in found.values() for name in each]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -123,21 +131,24 @@ def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
             f"column {twice!r} is to be two things",
             expected="a column once among --time, --id, --futr, --hist and --stat",
         )
+    found.setdefault("time", [])
     if reading.exact:
         return found
-    free = [name for name in frame.columns if name not in names]
+    taken = set(names)
     if reading.target is not None and reading.target != ALL:
-        free = [name for name in free if name not in _listed(frame, reading.target, "target")]
+        taken |= set(_listed(frame, reading.target, "target"))
+    free = [name for name in frame.columns if name not in taken]
     if reading.id is None:
         found["id"] = [name for name in _called(free, ID_COLUMNS) if _repeats(frame, name)][:1]
         free = [name for name in free if name not in found["id"]]
     if reading.time is None:
-        found["time"] = (
-            _called(free, TIME_COLUMNS)
-            or [name for name in free if looks_like_datetimes(frame, name)]
-            or [name for name in _called(free, NUMBERED_COLUMNS) if _numeric(frame, name) == 1]
-        )[:1]
+        found["time"] = found_times(frame, free, next(iter(found["id"]), None))
     return found
+
+
+def _no_time(frame: Frame, given: str | tuple[str, ...] | None) -> bool:
+    """Whether rows are told to be steps; a column may be called so."""
+    return given == NONE and like(frame.columns, NONE) is None
 
 
 def _listed(frame: Frame, given: str | tuple[str, ...], what: str) -> list[str]:
