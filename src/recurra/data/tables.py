@@ -172,6 +172,7 @@ def check_names(names: Sequence[str], name: str) -> None:
     """
     if not names:
         raise DataError(f"{name}: no column names", expected="a line of column names, then rows")
+    seen: set[str] = set()
     for number, each in enumerate(names, 1):
         if not each:
             raise DataError(
@@ -179,10 +180,11 @@ def check_names(names: Sequence[str], name: str) -> None:
                 expected="a name for every column",
                 fix="name it; pandas leaves out its index with to_csv(..., index=False)",
             )
-        if each in names[: number - 1]:
+        if each in seen:
             raise DataError(
                 f"{name}: two columns are called {each!r}", expected="a name for each of them"
             )
+        seen.add(each)
 
 
 def no_rows(name: str) -> DataError:

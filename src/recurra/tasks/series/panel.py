@@ -212,7 +212,10 @@ class SeriesData:
         notes = [
             f"{count:,} {words}" for key, words in _FOUND.items() if (count := self.found.get(key))
         ]
-        if self.columns.get("time") is None:
+        if "by_rows" in self.columns:
+            first, last = self.columns["by_rows"]
+            notes.insert(0, f"a row a series: its steps stand in columns {first!r} to {last!r}")
+        elif self.columns.get("time") is None:
             notes.insert(0, "no column of times: rows are steps, in the order they stand in")
         elif "," in self.columns["time"]:
             notes.insert(0, f"times out of {self.columns['time']}")

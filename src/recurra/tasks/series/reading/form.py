@@ -12,6 +12,7 @@ from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import BundleError, DataError, did_you_mean
 from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Panel, SeriesData, shown
+from recurra.tasks.series.reading.by_rows import long_of
 from recurra.tasks.series.reading.covariates import Covariates
 from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
 from recurra.tasks.series.reading.from_memory import files_of, frame_of
@@ -91,12 +92,12 @@ def more(given: Any, form: Form) -> Panel:
         DataError: a column is missing, the frequency is another, or what `read` raises.
         MissingExtra: as `read`.
     """
-    if paths := files_of(given):
-        given_once(paths)
-        frame = stacked([read_frame(path) for path in paths])
-    else:
-        frame = frame_of(given)
-    columns = form.columns
+    columns, paths = form.columns, files_of(given)
+    given_once(paths)
+    frames = [read_frame(path) for path in paths] or [frame_of(given)]
+    if "by_rows" in columns:
+        frames = [long_of(each, Reading(id=columns["id"]), least=1)[0] for each in frames]
+    frame = stacked(frames)
     frame = _with_columns(frame, columns)
     target, _, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
     reading = Reading(

@@ -32,6 +32,7 @@ class Reading:
         zone: what became of a time zone in the training; "any" decides.
         spelt: how the times of the training are written.
         exact: names are given one by one, and what has none is not looked for.
+        by_rows: the first and last column of the steps, where each row of a table was a series.
     """
 
     target: str | tuple[str, ...] | None = None
@@ -44,6 +45,7 @@ class Reading:
     zone: str | None = "any"
     spelt: str | None = None
     exact: bool = False
+    by_rows: tuple[str, str] | None = None
 
 
 @final
@@ -94,6 +96,8 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
     id_ = columns["id"] = next(iter(taken["id"]), None)
     used = {*target, *(name for names in taken.values() for name in names)}
     columns["unused"] = [name for name in frame.columns if name not in used]
+    if reading.by_rows is not None:
+        columns["by_rows"] = list(reading.by_rows)
     if len(target) > 1:
         _wide_only(target, id_, taken["stat_exog"])
     count, wide = len(frame), len(target)

@@ -39,22 +39,24 @@ _CLOCK: Final = re.compile(r"\d{1,2}[:.]\d\d(?:[:.]\d\d)?(?: ?[AaPp][Mm])?")
 _BROKEN: Final = np.datetime64("NaT", "us")
 
 
-def found_times(frame: Frame, free: Sequence[str], id_: str | None) -> list[str]:
+def found_times(
+    frame: Frame, free: Sequence[str], id_: str | None, *, strict: bool = True
+) -> list[str]:
     """The columns among some that say the time: one, several that do together, or none.
 
     Args:
         frame: the table.
         free: the columns that are nothing else.
         id_: the column that says the series, if there is one.
+        strict: whether to refuse what is meant as times, and cannot be read.
 
     Raises:
         DataError: a column is meant as times, and cannot be read.
     """
     called = [name for word in TIME_COLUMNS for name in free if name.lower() == word]
-    dates = (called or [name for name in free if looks_like_datetimes(frame, name)])[:1]
+    dates = called[:1] or _first_date(frame, free)
     if dates and _are_clocks(frame, dates[0]):
-        days = [name for name in free if looks_like_datetimes(frame, name)]
-        dates = [*days[:1], *dates]
+        dates = [*_first_date(frame, free), *dates]
     elif dates and _again(frame, dates[0], id_):
         clocks = [name for name in free if name.lower() in _CLOCKS and name not in dates]
         dates += [name for name in clocks if _are_clocks(frame, name)][:1]
@@ -68,9 +70,13 @@ def found_times(frame: Frame, free: Sequence[str], id_: str | None) -> list[str]
     numbered = [name for word in NUMBERED_COLUMNS for name in free if name.lower() == word]
     numbered = [name for name in numbered if frame.columns[name].kind != "other"]
     numbered = [name for name in numbered if frame.share_of_numbers(name) == 1]
-    if not numbered:
+    if strict and not numbered:
         _none_is_meant(frame, free)
     return numbered[:1]
+
+
+def _first_date(frame: Frame, free: Sequence[str]) -> list[str]:
+    return next(([name] for name in free if looks_like_datetimes(frame, name)), [])
 
 
 def _begun(chain: Sequence[str], roles: dict[str, str]) -> list[str]:
@@ -104,10 +110,11 @@ def _none_is_meant(frame: Frame, free: Sequence[str]) -> None:
     for name in free:
         if frame.columns[name].kind != "text":
             continue
-        values = meant_as_times(frame, name)
         named = name.lower() in _NAMED and not frame.share_of_numbers(name) > 0
-        texts = frame.columns[name].texts
-        if values or (named and 10 * len(texts.once) > 9 * len(frame)):
+        if meant_as_times(frame, name) or (
+            named and 10 * len(frame.columns[name].texts.once) > 9 * len(frame)
+        ):
+            texts = frame.columns[name].texts
             row = int(np.flatnonzero(~frame.missing(name))[0])
             raise DataError(
                 f"{frame.where(row)}: column {name!r} looks like times, and {texts[row]!r} is none "
