@@ -121,8 +121,9 @@ def test_numbers_are_read_strictly(tmp_path: Path) -> None:
     for value in ("1_0", "12x", "1.2.3", "٣", "0x10", "1 2"):
         error = refusal(write(tmp_path / "a.csv", f"a,b\n1,1\n{value},2\n"), "a")
         assert f"line 3: column 'a': {value!r} is no number" in error.got
-    error = refusal(write(tmp_path / "a.csv", "a;b\n1;1\n1,5;2\n"), "a")
-    assert "decimal point" in error.fix
+    error = refusal(write(tmp_path / "a.csv", "a;b\n1.5;1\n1,5;2\n"), "a")
+    assert "line 3: column 'a': '1,5' is no number" in error.got
+    assert "--decimal ," in error.fix
 
 
 def test_columns_by_name() -> None:

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data import decimals
+from recurra.data.decimals import Mark
 from recurra.data.sequences import number_of
 
 Rows = NDArray[np.int64]
@@ -203,6 +205,7 @@ class Column:
         offsets: of dates in a time zone, minutes (N,) from UTC.
         given: of text, a list, each different one once, or the fields of a file.
         description: what it holds, for messages.
+        decimal: of text, what stands before decimals; None: what reads all of it.
     """
 
     kind: Kind
@@ -210,6 +213,7 @@ class Column:
     offsets: Rows | None = None
     given: Fields | Texts | list[str | None] | None = None
     description: str = ""
+    decimal: Mark | None = None
 
     def __len__(self) -> int:
         held = self.given if self.values is None else self.values
@@ -255,6 +259,28 @@ class Column:
 
         Something else is what is neither a number nor stands for one that is missing.
         """
+        if self.written is not None:
+            return self._by_texts(self.written.values), np.zeros(0, np.int64)
+        return self._plain
+
+    @cached_property
+    def written(self) -> decimals.Numbers | None:
+        """Its numbers where they are not plain: with decimal commas, or separated thousands."""
+        if self.given is None or (self.decimal != "," and not len(self._plain[1])):
+            return None
+        texts = [each for each in self.texts.once if each.lower() not in MISSING]
+        return decimals.numbers(texts, self.decimal) if texts else None
+
+    def _by_texts(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """A number (N,) for each row, of those of the texts that are there."""
+        there = np.array([each.lower() not in MISSING for each in self.texts.once] + [False])
+        once = np.full(len(there), np.nan)
+        once[there] = values
+        found: NDArray[np.float64] = once[self.texts.codes]
+        return found
+
+    @cached_property
+    def _plain(self) -> tuple[NDArray[np.float64], Rows]:
         if isinstance(self.given, Fields):
             return self.given.numbers()
         if self.given is not None:
@@ -285,7 +311,8 @@ class Column:
             offsets = [each.offsets for each in (self, other) if each.offsets is not None]
             if len(offsets) != 1:
                 return Column(self.kind, joined, np.concatenate(offsets) if offsets else None)
-        return Column("text", given=[*self.texts.to_list(), *other.texts.to_list()])
+        texts: list[str | None] = [*self.texts.to_list(), *other.texts.to_list()]
+        return Column("text", given=texts, decimal=self.decimal)
 
 
 def _written(value: Any, kind: Kind) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data import decimals
 from recurra.data.columns import MISSING, WIDEST, Column, Fields, Places, Texts
+from recurra.data.decimals import Mark
 from recurra.data.delimited import HEAD, delimiter_of
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded
@@ -83,15 +85,17 @@ class Frame:
         """
         column = self.columns[name]
         values, wrong = column.cast
+        if column.written is not None and column.written.other is not None:
+            raise self._two_numbers(name)
         if len(wrong):
             row = int(wrong[0])
             text = column.value(row)
             raise DataError(
                 f"{self.where(row)}: column {name!r}: {text[:40]!r} is no number",
                 expected="numbers, or nothing where one is missing",
-                fix="a decimal point in place of the comma"
-                if text.replace(",", "").strip().isdigit()
-                else "correct it, or leave it empty",
+                fix="correct it, or leave it empty"
+                if decimals.number(text, ".") is decimals.number(text, ",")
+                else "one mark before decimals in all rows: --decimal , or --decimal .",
             )
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
@@ -103,6 +107,31 @@ class Frame:
                 fix="correct it, or leave it empty",
             )
         return values
+
+    def _two_numbers(self, name: str) -> DataError:
+        """What is said of numbers that a decimal comma would make others."""
+        column = self.columns[name]
+        assert column.written is not None
+        assert column.written.other is not None
+        others = column.written.other
+        at = next(at for at, each in enumerate(column.written.values) if each != others[at])
+        text = [each for each in column.texts.once if each.lower() not in MISSING][at]
+        row = column.texts.to_list().index(text)
+        return DataError(
+            f"{self.where(row)}: column {name!r}: {text!r} is {column.written.values[at]:.12g} or "
+            f"{others[at]:.12g}, and no row says which",
+            expected="numbers that can be read in one way",
+            fix="say what stands before decimals: --decimal , or --decimal .",
+        )
+
+    def with_decimal(self, mark: Mark, names: Iterable[str] | None = None) -> Frame:
+        """The same with this mark before decimals in some of the columns of text; None: in all."""
+        chosen = set(self.columns if names is None else names)
+        columns = {
+            name: replace(each, decimal=mark) if name in chosen and each.kind == "text" else each
+            for name, each in self.columns.items()
+        }
+        return Frame(self.name, columns, self.where)
 
     def share_of_numbers(self, name: str) -> float:
         """The share of a column's values that are numbers; NaN where there are none at all."""

@@ -44,6 +44,7 @@ _OPTIONS = (
     "horizon",
     "time",
     "time_format",
+    "decimal",
     "id",
     *EXOGENOUS,
     "frequency",

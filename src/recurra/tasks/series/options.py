@@ -29,6 +29,9 @@ class SeriesOptions(TrainingOptions):
     time_format: str | None = option(
         None, "How times are written, where they can be read in two ways: %d/%m/%Y, %b-%y."
     )
+    decimal: str | None = option(
+        None, "What stands before decimals, . or ,; default: what reads a whole column."
+    )
     id: str | None = option(None, "Column that says which series a row is of.")
     futr_exog: str | None = option(
         None, "Columns known of steps to come, joined by commas: prices, holidays.", flag="futr"

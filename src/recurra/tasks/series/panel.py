@@ -224,6 +224,8 @@ class SeriesData:
             notes.insert(
                 0, f"steps in between, which no row has, are none and not forecast {every}"
             )
+        if self.columns.get("decimal"):
+            notes.insert(0, _DECIMALS[self.columns["decimal"]])
         if self.columns.get("zone"):
             notes.insert(
                 0, _ZONES.get(self.columns["zone"], f"times kept at {self.columns['zone']}")
@@ -274,6 +276,10 @@ class SeriesData:
         }
 
 
+_DECIMALS: Final = {
+    ",": "numbers are read with commas before decimals",
+    ".": "numbers are read with points before decimals, and other marks between thousands",
+}
 _ZONES: Final = {
     "UTC": "times are UTC",
     "local": "times kept as those of their zone, whose offset changes",

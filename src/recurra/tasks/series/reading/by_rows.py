@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recurra.data.columns import Column, Texts
 from recurra.data.date_formats import read_all, rivals, time_like
 from recurra.data.frames import Frame
-from recurra.tasks.series.reading.from_files import ALL, ID_COLUMNS, Reading
+from recurra.tasks.series.reading.from_files import ALL, ID_COLUMNS, Reading, with_decimal
 from recurra.tasks.series.reading.times import found_times
 
 LEAST: Final = 8
@@ -38,6 +38,8 @@ def long_of(frame: Frame, reading: Reading, least: int = LEAST) -> tuple[Frame, 
     asked = (reading.time, reading.futr_exog, reading.hist_exog)
     if reading.target not in (None, ALL) or any(each is not None for each in asked):
         return frame, reading
+    if reading.decimal is not None:
+        frame = with_decimal(frame, reading.decimal)
     steps, stamps = _steps(frame, least)
     before = frame.names[: len(frame.names) - len(steps)]
     few = sum(_is_number(frame, name) for name in before) < len(steps)

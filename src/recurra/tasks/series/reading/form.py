@@ -107,6 +107,7 @@ def more(given: Any, form: Form) -> Panel:
         known,
         past,
         static,
+        decimal=columns.get("decimal") or ".",
         zone=columns["zone"],
         spelt=columns.get("spelt"),
         exact=True,

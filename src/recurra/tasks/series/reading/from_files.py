@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import Stamps
+from recurra.data import decimals
 from recurra.data.datetimes import datetimes
 from recurra.data.frames import Frame
 from recurra.data.tables import like
@@ -28,6 +29,7 @@ class Reading:
     """The columns that were named, as the command line gives them; what is None is found.
 
     Args:
+        decimal: what stands before decimals; None: what reads a whole column.
         time_format: how times are written; None: what reads all of them.
         zone: what became of a time zone in the training; "any" decides.
         spelt: how the times of the training are written.
@@ -41,6 +43,7 @@ class Reading:
     futr_exog: str | tuple[str, ...] | None = None
     hist_exog: str | tuple[str, ...] | None = None
     stat_exog: str | tuple[str, ...] | None = None
+    decimal: str | None = None
     time_format: str | None = None
     zone: str | None = "any"
     spelt: str | None = None
@@ -86,6 +89,8 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         OptionError: a column that was named does not exist, or is to be two things.
         DataError: no column, or several, could be the target; a value is broken, the row is named.
     """
+    if reading.decimal is not None:
+        frame = with_decimal(frame, reading.decimal)
     taken = _taken(frame, reading)
     target = _targets(frame, reading, [name for names in taken.values() for name in names])
     columns: dict[str, Any] = {"target": target} | {kind: taken[kind] for kind in EXOGENOUS}
@@ -100,6 +105,7 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         columns["by_rows"] = list(reading.by_rows)
     if len(target) > 1:
         _wide_only(target, id_, taken["stat_exog"])
+    frame, columns["decimal"] = _settled(frame, [*target, *_exogenous(taken)], reading.decimal)
     count, wide = len(frame), len(target)
     if id_ is None:
         series, ids = np.repeat(np.arange(wide), count), tuple(target)
@@ -116,6 +122,46 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         columns["zone"], columns["spelt"] = found.zone, found.spelt
     values = np.concatenate([frame.numbers(name) for name in target])
     return Rows(frame, np.tile(np.arange(count), wide), series, ids, stamps, values, columns)
+
+
+def with_decimal(frame: Frame, mark: str) -> Frame:
+    """The frame, its numbers written with this mark before decimals.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if mark not in (".", ","):
+        raise OptionError(f"--decimal {mark}", expected=". or ,")
+    return frame.with_decimal("," if mark == "," else ".")
+
+
+def _exogenous(taken: dict[str, list[str]]) -> list[str]:
+    return [name for kind in EXOGENOUS for name in taken[kind]]
+
+
+def _settled(frame: Frame, names: Sequence[str], asked: str | None) -> tuple[Frame, str | None]:
+    """The frame, and the mark that columns which are not plain have before decimals, if there are.
+
+    What one of them says, holds for those that can be read in two ways.
+    """
+    if asked is not None:
+        return frame, asked
+    written = {name: frame.columns[name].written for name in names}
+    marks = {each.mark for each in written.values() if each is not None and each.other is None}
+    if len(marks) != 1:
+        return frame, None
+    mark = marks.pop()
+    others = [
+        name
+        for name in names
+        if frame.columns[name].kind == "text"
+        and decimals.numbers(_texts(frame, name), mark) is not None
+    ]
+    return frame.with_decimal(mark, others), mark
+
+
+def _texts(frame: Frame, name: str) -> list[str]:
+    return frame.texts(name).once
 
 
 def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
