@@ -51,7 +51,8 @@ def test_names_may_stand_in_the_comment(tmp_path: Path) -> None:
     assert frame.where(1).endswith("line 4")
     assert "line 5: 3 fields" in refusal(write(path, path.read_bytes() + b"5,6,7\n")).got
     error = refusal(write(tmp_path / "b.csv", "# whence\n1,2\n3,4\n"))
-    assert "line 2: no column names: '1,2'" in error.got
+    assert "line 2: '1,2' may name the columns, or be the first row" in error.got
+    assert "--no-header" in error.fix
 
 
 def test_rows_of_several_lines_are_found(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Texts as dates and times: the formats that are known, the one that reads all, and its rivals."""
+"""Texts as dates and times: the formats that are known, which of them read all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ _PARTS: Final = {
 
 _TIME_LIKE: Final = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[T ].*)?|\d{1,4}[-/]\d{1,2}|\d{4}[- ]?[Ww]\d{1,2}.*"
-    r"|(?:\d.*)?\b(?:" + "|".join(_NAMES) + r")[a-z]*\b.*|\d{1,2}:\d\d(?::\d\d)?",
+    r"|\d{4}[- ]?[Qq][1-4]|\d{1,2}:\d\d(?::\d\d)?"
+    r"|(?=.*\d)(?=.{1,30}$).*\b(?:" + "|".join((*_FULL, *_NAMES)) + r")\b.*",
     re.I | re.S,
 )
 _MAY_BE: Final = re.compile(r"(?=.*\d)(?!\d{4}\.\d\d$)(?![-+]?\d*\.?\d+(?:[eE][-+]?\d+)?$).*", re.S)
@@ -137,7 +138,7 @@ def _apart(spelling: str) -> tuple[str, str]:
     return day, spelling[len(day) :]
 
 
-def rivals(texts: Sequence[str], spelling: str, stamps: NDArray[Any]) -> list[str]:
+def other_readings(texts: Sequence[str], spelling: str, stamps: NDArray[Any]) -> list[str]:
     """Other formats that read all of these texts as other moments; those without a year too."""
     found = []
     for other in _other_orders(spelling):

@@ -14,9 +14,9 @@ from recurra.codecs.frequency import DAY, Ordinals, Stamps
 from recurra.data.date_formats import (
     check_format,
     may_be_dates,
+    other_readings,
     read,
     read_all,
-    rivals,
     stamps_of,
     time_like,
 )
@@ -130,7 +130,7 @@ def datetimes(
     wrong = np.flatnonzero(np.isnat(stamps))
     if len(wrong):
         raise _no_date(frame, name, int(texts.first_rows()[wrong].min()), time_format)
-    others = rivals(bare, spelling, stamps) if spelling not in (time_format, usual) else []
+    others = other_readings(bare, spelling, stamps) if spelling not in (time_format, usual) else []
     if others:
         raise _two_ways(frame, name, [spelling, *others])
     if offsets is None:

@@ -37,7 +37,7 @@ class Numbers:
     other: list[float] | None = None
 
 
-def number(text: str, mark: Mark) -> float | None:
+def number(text: str, mark: str) -> float | None:
     """The number of a text with this mark before decimals, thousands separated or not."""
     if not _PATTERNS[mark].fullmatch(text):
         return None
@@ -54,12 +54,12 @@ def numbers(texts: Sequence[str], asked: Mark | None = None) -> Numbers | None:
     for mark in (asked,) if asked else (".", ","):
         values: list[float] = []
         for text in texts:
-            value = number(text, mark)  # type: ignore[arg-type]
+            value = number(text, mark)
             if value is None:
                 break
             values.append(value)
         else:
-            found[mark] = values  # type: ignore[index]
+            found[mark] = values
     if not found:
         return None
     mark = next(iter(found))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from recurra.data.files import bytes_of, decoded
+from recurra.data.files import lined
 from recurra.errors import DataError
 
 _EXPECTED: Final = "a token and its tag on each line, a blank line after each sentence"
@@ -36,7 +36,7 @@ def read_conll(path: Path) -> Tagged:
             than the lines before it; the line is named.
     """
     name = str(path)
-    text = decoded(bytes_of(path, "a CoNLL file"), name)
+    text = lined(path, "a CoNLL file")
     tokens: list[tuple[str, ...]] = []
     tags: list[tuple[str, ...]] = []
     lines: list[int] = []

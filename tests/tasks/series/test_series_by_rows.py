@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -72,7 +74,7 @@ def test_its_parts_in_files_of_their_own(tmp_path: Path) -> None:
 def test_columns_that_are_dates_or_numbered(
     names: list[str], description: str | None, first: str | None
 ) -> None:
-    table = {"Country": ["A", "A", "B"], "Indicator": ["x", "y", "x"]}
+    table: dict[str, list[object]] = {"Country": ["A", "A", "B"], "Indicator": ["x", "y", "x"]}
     table |= {name: [float(at), 1.0, 2.0] for at, name in enumerate(names)}
     options = SeriesOptions(target="all", horizon=2, stat_exog="Country", season=1)
     if description is None:  # names of two readings say nothing
@@ -106,9 +108,14 @@ def test_other_wide_tables_stay_what_they_are() -> None:
 def test_a_wide_table_is_read_column_by_column_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from recurra.data import date_formats
 
-    tried = []
+    tried: list[Sequence[str]] = []
+
+    def read(texts: Sequence[str], spelling: str) -> Any:
+        tried.append(texts)
+        return read_once(texts, spelling)
+
     read_once = date_formats.read
-    monkeypatch.setattr(date_formats, "read", lambda *a: tried.append(a) or read_once(*a))
+    monkeypatch.setattr(date_formats, "read", read)
     wide = {f"s{number}": [f"{value:.2f}" for value in np.arange(40)] for number in range(300)}
     data = from_python({"kind": ["a", "b"] * 20, **wide}, SeriesOptions(target="all", horizon=2))
     assert len(data.panel) == 300

@@ -55,3 +55,22 @@ def test_two_readings_are_settled_by_an_option(tmp_path: Path) -> None:
         assert more(path, Form.of(data)).values[0] == first
     with pytest.raises(OptionError, match="--decimal x"):
         read([path], SeriesOptions(horizon=3, decimal="x"))
+
+
+def test_a_table_without_names(tmp_path: Path) -> None:
+    rows = [f"{day},{number}" for number, day in enumerate(DAYS)]
+    path, test, new = (tmp_path / name for name in ("a.csv", "b.csv", "c.csv"))
+    path.write_text("\n".join(rows[:34]))
+    test.write_text("\n".join(rows[34:39]))
+    new.write_text(rows[39])
+    data = read([path], SeriesOptions(horizon=3, test=str(test)))
+    assert data.panel.of(0).tolist() == list(range(39))
+    assert data.found["headerless"] == 1
+    assert "its first line is data" in data.summary()
+    form = Form.from_json(Form.of(data).to_json())
+    assert more(new, form).values.tolist() == [39]
+    assert read([path], SeriesOptions(horizon=3, header=True, target="2", time="1")).panel.of(0)[0]
+    # By number, with names or without.
+    named = tmp_path / "d.csv"
+    named.write_text("\n".join(["day,sold,2x", *(f"{row},7" for row in rows)]))
+    assert read([named], SeriesOptions(horizon=3, target="2")).panel.of(0).tolist() == [*range(40)]

@@ -10,7 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Final, final
 
-from recurra.data.files import STANDARD_INPUT, bytes_of, decoded, given_once, is_folder
+from recurra.data.files import STANDARD_INPUT, given_once, is_folder, lined
 from recurra.data.long_tables import from_long
 from recurra.data.sequences import Sequences, read_npz
 from recurra.data.source_locations import Places
@@ -48,6 +48,13 @@ class Reading:
     sequence: str | None = None
     time: str | None = None
     tag: bool = False
+    header: bool | None = None
+
+    @property
+    def known(self) -> list[str]:
+        """Names that a table's columns may have."""
+        asked = (self.text, self.label, self.group, self.sequence, self.time)
+        return [*TEXT_COLUMNS, *LABEL_COLUMNS, *(each for each in asked if each is not None)]
 
 
 @final
@@ -164,7 +171,7 @@ def _joined(one: Found, other: Found) -> Found:
 
 
 def _of_table(path: Path, reading: Reading, groups_needed: bool) -> Found:
-    table = read_table(path)
+    table = read_table(path, header=reading.header, known=reading.known)
     label = table.pick(reading.label, "label", LABEL_COLUMNS)
     group = _group(table, reading, groups_needed)
     taken = {"label": label} if group is None else {"label": label, "group": group}
@@ -181,7 +188,8 @@ def _of_table(path: Path, reading: Reading, groups_needed: bool) -> Found:
         Places(((path.name, table.unit, table.lines),)),
         None if group is None else table.columns[group],
     )
-    return Found(examples, (path,), {"trimmed_labels": trimmed}, columns)
+    counts = {"trimmed_labels": trimmed} | ({} if table.header else {"headerless": 1})
+    return Found(examples, (path,), counts, columns)
 
 
 def _text_column(table: Table, reading: Reading, taken: set[str]) -> str:
@@ -236,7 +244,7 @@ def _of_classes(files: Sequence[Path]) -> Found:
     parts: list[tuple[str, str, list[int]]] = []
     blank = 0
     for path, name in zip(files, names, strict=True):
-        lines = [line.strip() for line in decoded(bytes_of(path), str(path)).split("\n")]
+        lines = [line.strip() for line in lined(path).split("\n")]
         if not lines[-1]:
             lines.pop()  # what follows the last line end is no line
         kept = [number for number, line in enumerate(lines, 1) if line]
@@ -269,7 +277,7 @@ def _class_names(files: Sequence[Path]) -> list[str]:
 
 
 def _of_long(path: Path, reading: Reading, groups_needed: bool) -> Found:
-    table = read_table(path)
+    table = read_table(path, header=reading.header, known=reading.known)
     assert reading.sequence is not None
     label = table.pick(reading.label, "label", LABEL_COLUMNS)
     group = _group(table, reading, groups_needed)
@@ -278,6 +286,8 @@ def _of_long(path: Path, reading: Reading, groups_needed: bool) -> Found:
         path,
     )
     found.columns["label"] = label
+    if not table.header:
+        found.counts["headerless"] = 1
     return found
 
 

@@ -145,6 +145,7 @@ _FOUND: Final = {
     "in_test": "left out of training: the test part has the same",
     "blank_lines": "blank lines skipped",
     "trimmed_labels": "with blanks around the label",
+    "headerless": "without column names: the first line is data (--header if it is not)",
 }
 
 

@@ -20,7 +20,7 @@ from recurra.tasks.series.reading import stored
 from recurra.tasks.series.reading.by_rows import long_of
 from recurra.tasks.series.reading.covariates import Covariates, Encoder
 from recurra.tasks.series.reading.form import Form, more
-from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_files import Reading, Rows, known_names, rows_of
 from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
 from recurra.tasks.series.scale import Scale
@@ -45,6 +45,7 @@ _OPTIONS = (
     "time",
     "time_format",
     "decimal",
+    "header",
     "id",
     *EXOGENOUS,
     "frequency",
@@ -144,10 +145,15 @@ def _read(
     files = tuple(Path(each) for each in sources)
     test_files = () if test is None else (test,)
     given_once([*files, *test_files])
-    frame, reading = long_of(read_frame(files[0]), _reading(asked))
+    reading = _reading(asked)
+    known = known_names(vars(reading))
+    first = read_frame(files[0], header=reading.header, known=known)
+    frame, reading = long_of(first, reading)
     frames = [frame]
     for path in (*files[1:], *test_files):
-        frame = read_frame(path)
+        # What the first of them says holds for the others.
+        header = reading.header if first.header else False
+        frame = read_frame(path, header=header, known=[*known, *first.names])
         frames.append(frame if reading.by_rows is None else long_of(frame, _reading(asked), 1)[0])
     held = sum(map(len, frames[: len(files)])) if test_files else None
     name = name or name_of(sources)
@@ -201,6 +207,8 @@ def _of_frame(
         "short": int((select_ends == lengths).sum()),
         "constant": _constant(panel, train_ends),
     }
+    if not frame.header:
+        found["headerless"] = 1
     return SeriesData(
         name,
         files,

@@ -29,6 +29,9 @@ class SeriesOptions(TrainingOptions):
     time_format: str | None = option(
         None, "How times are written, where they can be read in two ways: %d/%m/%Y, %b-%y."
     )
+    header: bool | None = option(
+        None, "Whether the first line of a table names its columns; default: what it looks like."
+    )
     decimal: str | None = option(
         None, "What stands before decimals, . or ,; default: what reads a whole column."
     )

@@ -131,6 +131,7 @@ _FOUND: Final = {
     "empty": "series without any value (left out)",
     "short": "series too short for parts of their own (they train whole, and report nothing)",
     "constant": "series constant in training",
+    "headerless": "table without column names: its first line is data (--header if it is not)",
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.columns import Column, Texts
-from recurra.data.date_formats import read_all, rivals, time_like
+from recurra.data.date_formats import other_readings, read_all, time_like
 from recurra.data.frames import Frame
 from recurra.tasks.series.reading.from_files import ALL, ID_COLUMNS, Reading, with_decimal
 from recurra.tasks.series.reading.times import found_times
@@ -66,7 +66,7 @@ def long_of(frame: Frame, reading: Reading, least: int = LEAST) -> tuple[Frame, 
         return f"{frame.where(int(row[at]))}, column {steps[step[at]]!r}"
 
     read = replace(reading, target=target, time=time, id=id_, by_rows=(steps[0], steps[-1]))
-    return Frame(frame.name, columns, where), read
+    return Frame(frame.name, columns, where, frame.header), read
 
 
 def _steps(frame: Frame, least: int) -> tuple[list[str], NDArray[Any] | None]:
@@ -78,7 +78,7 @@ def _steps(frame: Frame, least: int) -> tuple[list[str], NDArray[Any] | None]:
     )
     if len(names) - begin >= least:
         spelling, stamps = read_all(names[begin:])
-        whole = not np.isnat(stamps).any() and not rivals(names[begin:], spelling, stamps)
+        whole = not np.isnat(stamps).any() and not other_readings(names[begin:], spelling, stamps)
         if whole and (np.diff(stamps).astype(np.int64) > 0).all():
             return names[begin:], stamps
     begin, after = len(names), None
@@ -124,7 +124,7 @@ def _id(frame: Frame, before: Sequence[str], asked: Any) -> tuple[str | None, Fr
         return None, frame
     name = ",".join(texts)
     column = Column("text", given=["/".join(each or "" for each in row) for row in joined])
-    return name, Frame(frame.name, {**frame.columns, name: column}, frame.where)
+    return name, Frame(frame.name, {**frame.columns, name: column}, frame.where, frame.header)
 
 
 def _taken(column: Column, row: NDArray[np.int64]) -> Column:

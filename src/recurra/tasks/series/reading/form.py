@@ -14,7 +14,7 @@ from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Panel, SeriesData, shown
 from recurra.tasks.series.reading.by_rows import long_of
 from recurra.tasks.series.reading.covariates import Covariates
-from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_files import Reading, Rows, known_names, rows_of
 from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import panel_of, steps_of
 from recurra.tasks.series.reading.times import parts_of
@@ -94,11 +94,13 @@ def more(given: Any, form: Form) -> Panel:
     """
     columns, paths = form.columns, files_of(given)
     given_once(paths)
-    frames = [read_frame(path) for path in paths] or [frame_of(given)]
+    names, decimal = known_names(columns), columns.get("decimal") or "."
+    frames = [read_frame(path, header=columns.get("header"), known=names) for path in paths]
+    frames = frames or [frame_of(given)]
     if "by_rows" in columns:
-        frames = [long_of(each, Reading(id=columns["id"]), least=1)[0] for each in frames]
-    frame = stacked(frames)
-    frame = _with_columns(frame, columns)
+        asked = Reading(id=columns["id"], decimal=decimal)
+        frames = [long_of(each, asked, least=1)[0] for each in frames]
+    frame = _with_columns(stacked(frames), columns)
     target, _, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
     reading = Reading(
         target,
@@ -107,7 +109,7 @@ def more(given: Any, form: Form) -> Panel:
         known,
         past,
         static,
-        decimal=columns.get("decimal") or ".",
+        decimal=decimal,
         zone=columns["zone"],
         spelt=columns.get("spelt"),
         exact=True,

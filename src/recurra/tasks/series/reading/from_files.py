@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
@@ -17,7 +17,7 @@ from recurra.data.tables import like
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Counts
-from recurra.tasks.series.reading.times import NONE, found_times, with_time
+from recurra.tasks.series.reading.times import NONE, TIME_COLUMNS, found_times, with_time
 
 ID_COLUMNS: Final = ("unique_id", "id", "series", "series_id", "item_id")
 ALL: Final = "all"
@@ -29,6 +29,7 @@ class Reading:
     """The columns that were named, as the command line gives them; what is None is found.
 
     Args:
+        header: whether the first line of a file names its columns; None: what it looks like.
         decimal: what stands before decimals; None: what reads a whole column.
         time_format: how times are written; None: what reads all of them.
         zone: what became of a time zone in the training; "any" decides.
@@ -43,6 +44,7 @@ class Reading:
     futr_exog: str | tuple[str, ...] | None = None
     hist_exog: str | tuple[str, ...] | None = None
     stat_exog: str | tuple[str, ...] | None = None
+    header: bool | None = None
     decimal: str | None = None
     time_format: str | None = None
     zone: str | None = "any"
@@ -101,6 +103,8 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
     id_ = columns["id"] = next(iter(taken["id"]), None)
     used = {*target, *(name for names in taken.values() for name in names)}
     columns["unused"] = [name for name in frame.columns if name not in used]
+    if not frame.header:
+        columns["header"] = False
     if reading.by_rows is not None:
         columns["by_rows"] = list(reading.by_rows)
     if len(target) > 1:
@@ -122,6 +126,14 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         columns["zone"], columns["spelt"] = found.zone, found.spelt
     values = np.concatenate([frame.numbers(name) for name in target])
     return Rows(frame, np.tile(np.arange(count), wide), series, ids, stamps, values, columns)
+
+
+def known_names(asked: Mapping[str, Any]) -> list[str]:
+    """Names that columns of a table may be expected to have: the usual ones, those asked for."""
+    given = [asked[kind] for kind in ("target", "time", "id", *EXOGENOUS) if asked[kind]]
+    names = [name for each in given for name in ([each] if isinstance(each, str) else each)]
+    parts = [part.strip() for each in names for part in each.split(",")]
+    return [*TIME_COLUMNS, *ID_COLUMNS, "y", *names, *parts]
 
 
 def with_decimal(frame: Frame, mark: str) -> Frame:

@@ -158,7 +158,7 @@ def with_time(
         column = _texts_of(frame, names, [frame.texts(each).once for each in names])
     else:
         column = _of_parts(frame, names, dated, time_format)
-    return Frame(frame.name, {**frame.columns, name: column}, frame.where), name
+    return Frame(frame.name, {**frame.columns, name: column}, frame.where, frame.header), name
 
 
 def _of_texts(frame: Frame, name: str) -> bool:
