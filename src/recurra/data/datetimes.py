@@ -153,7 +153,7 @@ def _two_ways(frame: Frame, name: str, formats: Sequence[str]) -> DataError:
         "and no row says which",
         expected="dates that can be read in one way, as 2024-01-31",
         fix=" or ".join(f'--time-format "{each}"' for each in dated)
-        + ("" if len(dated) == len(formats) else "; where they are of no year, write it"),
+        + "; or --time none, where rows are steps in the order they stand in",
     )
 
 

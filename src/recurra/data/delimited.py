@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ Row = tuple[int, list[str]]
 """The line that a row begins on, and its fields."""
 
 _AT_ONCE: Final = 256  # rows turned into columns at a time: before Python's collector looks at them
+
+_DECIMAL: Final = re.compile(r"(?<=[0-9]),(?=[0-9])")
 
 HEAD: Final = 1 << 16
 """Characters of a table that say what is between its fields."""
@@ -50,19 +53,21 @@ def csv_rows(text: str, name: str) -> list[Row]:
 def delimiter_of(text: str) -> str:
     """What stands between the fields of a table: `,`, `;`, a tab or `|`.
 
-    What cuts most rows into as many fields as the first line. Where commas are decimal marks,
-    spreadsheets write semicolons, and names may hold commas then: of equals a comma comes late.
+    What cuts most rows into as many fields as the first line, and into many. Where commas are
+    decimal marks, spreadsheets write semicolons, and names may hold commas then: those between
+    digits do not count beside others, and of equals a comma comes late.
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
     inside = [each for each in "\t;,|" if each in first]
-    shares = {}
+    worth = {}
     for each in inside if len(inside) > 1 else ():
-        widths = [len(row) for row in head_rows(text, each)]
+        cut = _DECIMAL.sub("", text[:HEAD]) if each == "," else text
+        widths = [len(row) for row in head_rows(cut, each)]
         same = widths.count(widths[0]) - 1 if widths and widths[0] > 1 else 0
         if same:
-            shares[each] = same / len(widths)
-    if shares:
-        return max(shares, key=lambda each: shares[each])
+            worth[each] = same / len(widths) * math.log(widths[0])
+    if worth:
+        return max(worth, key=lambda each: worth[each])
     return next((each for each in ",;\t|" if each in first), ",")
 
 
