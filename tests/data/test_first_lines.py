@@ -34,6 +34,7 @@ ROWS = [
     "ham,Hello there\nspam,Win now\nham,And you\n",
     "Go on.,Weiter.\nHi,Hallo\n",
     "Go on with what you are doing,Weiter\nHi,Hallo\n",
+    "a.png,zwei\nb.png,drei\n",
     "5.1,3.5,setosa\n4.9,3.0,setosa\n",
     "01.01.2024 10:00,7\n01.01.2024 11:00,9\n",
 ]

@@ -25,7 +25,7 @@ def names_columns(
 
     It does where words stand above numbers or dates, or what a task would look for. It does not
     where numbers or dates stand above their like, where a word comes again in its column, and where
-    it is a sentence.
+    it is a sentence or a picture's path.
 
     Args:
         first: its fields.
@@ -64,7 +64,7 @@ def names_columns(
         return True
     if alike:
         return False
-    if _again(first, rows, columns) or any(map(_is_sentence, first)):
+    if _again(first, rows, columns) or any(map(_is_value, first)):
         return False
     return None
 
@@ -81,8 +81,10 @@ def _again(
     )
 
 
-def _is_sentence(text: str) -> bool:
-    return len(text) > _LONG or text.endswith((".", "!", "?", "。")) or text.count(" ") > 3
+def _is_value(text: str) -> bool:
+    """Whether a text is a sentence, or the path of a picture."""
+    ends = (".", "!", "?", "。", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+    return len(text) > _LONG or text.lower().endswith(ends) or text.count(" ") > 3
 
 
 def _are_counted(numbers: Sequence[int]) -> bool:

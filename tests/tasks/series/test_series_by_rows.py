@@ -36,6 +36,7 @@ def test_a_row_a_series_as_in_m4(tmp_path: Path, target: str | None) -> None:
     assert data.panel.ids == ("Y1", "Y2", "Y3", "Y4")
     assert data.panel.lengths.tolist() == LENGTHS
     np.testing.assert_array_equal(data.panel.values, np.concatenate(SERIES))
+    assert data.found["trimmed"] == 0
     assert "a row a series: its steps stand in columns 'V2' to 'V61'" in data.summary()
     # The same in the long form.
     long = polars.DataFrame(
