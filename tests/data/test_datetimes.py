@@ -147,7 +147,7 @@ def test_a_format_is_checked() -> None:
         datetimes(days, "ds", time_format="%d.%m.%Y")
     assert caught.value.expected == "times as %d.%m.%Y"
     for wrong in ("%d.%m", "%Q %Y", "%Y %Y", "iso"):
-        with pytest.raises(OptionError, match="--time-format"):
+        with pytest.raises(OptionError, match="time_format"):
             datetimes(days, "ds", time_format=wrong)
     quarter_hours = frame([202401312345])
     found = datetimes(quarter_hours, "ds", time_format="%Y%m%d%H%M")
