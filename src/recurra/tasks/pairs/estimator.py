@@ -11,6 +11,7 @@ from recurra.bundle import CONFIG, Run
 from recurra.codecs import tokenizer
 from recurra.codecs.tokenizer import END, Tokenizer
 from recurra.errors import BundleError, DataError, OptionError
+from recurra.judge.translation import score
 from recurra.runtime.pairs import Architecture, PairNetwork
 from recurra.runtime.streams import Stream, StreamState
 from recurra.search.decoding import SearchOptions
@@ -64,8 +65,8 @@ class PairModel(Model[PairOptions, PairNetwork]):
         """Train on pairs, or on files.
 
         Args:
-            X: a list of (source, target); sources, with y; one table or several, or two parallel
-                files; None for dates in English and Korean.
+            X: a list of (source, target); sources, with y; rows or a frame with a column for each;
+                one table or several, or two parallel files; None for dates in English and Korean.
             y: the target of each source.
             out: the folder of the run.
 
@@ -180,10 +181,26 @@ class PairModel(Model[PairOptions, PairNetwork]):
         Raises:
             DataError: the data cannot be used.
         """
-        network = self.network
-        pairs, name = data.pairs_to_judge(X, y, self.options)
-        assert network is not None
-        return report.examined(self.judged(pairs), name=name, part="all of it")
+        found = data.pairs_to_judge(X, y, self.options)
+        judged = self.judged(found.pairs)
+        counts = {key: count for key, count in found.counts.items() if count}
+        return report.examined(judged, name=found.name, part="all of it", found=counts)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """What the translations are worth by the metric that chose the weights, larger is better.
+
+        BLEU and chrF from 0 to 100, as sacrebleu counts them; exact matches in points of a hundred.
+
+        Args:
+            X, y: as `evaluate`: sources and their targets.
+
+        Raises:
+            DataError: the data cannot be used.
+            MissingExtra: sacrebleu is not installed.
+        """
+        metric = self.run.config()["training"]["metric"]
+        pairs = data.pairs_to_judge(X, y, self.options).pairs
+        return score(metric, self.translate(pairs.sources), pairs.targets)
 
     def judged(self, pairs: Pairs) -> Judged:
         """What the model says of pairs, by itself and with the truth fed."""

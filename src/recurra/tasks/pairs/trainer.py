@@ -47,11 +47,12 @@ def _prepare(run: Run, dataset: EncodedDataset, options: PairOptions, callback: 
         sides = {"shared": dataset.sources}
     run.write_json(PIECES, {name: pieces.to_json() for name, pieces in sides.items()})
     data.INPUT.store(run, dataset.data)
-    most, seconds = baselines.SECONDS, options.seconds
-    limit = most if seconds is None else min(most, seconds / 5)
-    found = baselines.pair_baselines(dataset.data, seconds=limit)
-    stored_baselines.write(run, found)
+    limit = stored_baselines.limit(options.seconds)
+    found, left_out = baselines.pair_baselines(dataset.data, seconds=limit)
+    stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
+    for each in left_out:
+        callback.says(str(each))
 
 
 def _judge(
