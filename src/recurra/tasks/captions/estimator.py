@@ -141,14 +141,19 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         assert self.network is not None
         return self._targets
 
-    def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
+    def evaluate(self, X: Any, y: Any = None, **how: Any) -> dict[str, Any]:
         """The report on other data: files, or pictures and their texts.
+
+        Args:
+            how: options of `SearchOptions`, by which captions are looked for.
 
         Raises:
             DataError: the data cannot be used.
+            OptionError: an option is out of its range.
         """
         captioned, name = data.to_judge(X, y, self.options)
-        return report.examined(self.judged(captioned), name=name, part="all of it")
+        judged = self.judged(captioned, SearchOptions.of(how))
+        return report.examined(judged, name=name, part="all of it")
 
     def score(self, X: Any, y: Any = None) -> float:
         """What the captions of pictures are worth by the metric that chose the weights.
@@ -168,12 +173,12 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         said = [found[0].text for found in self._captions(self.network, scaled, SearchOptions())]
         return score(metric, said, captioned.references())
 
-    def judged(self, captioned: Captioned) -> Judged:
+    def judged(self, captioned: Captioned, how: SearchOptions | None = None) -> Judged:
         """What the model says of pictures, by itself and with the truth fed."""
-        network, how = self.network, SearchOptions()
+        network, how = self.network, how or SearchOptions()
         scaled = [self.form.scaled(each) for each in captioned.pictures]
         said = [found[0] for found in self._captions(network, scaled, how)]
-        search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
+        search: Mapping[str, Any] = how.told()
         return evaluate.asked(
             network, self.form, self._targets, captioned, scaled, said, search, self._metric
         )
