@@ -159,9 +159,14 @@ def test_unknown_words_stand_where_it_looked() -> None:
     read = [" dear", " Zo", "ë", " runs"]
     known = [True, False, True]
     pieces = [" liebe", " So", "phie", " Xa", " rennt", "."]
-    looked = [0, 1, 2, 1, 3, 3]
-    assert copied(pieces, read, looked, known) == "liebe Zoë rennt."
-    assert copied(pieces, read, looked, [True] * 3) == "liebe Sophie Xa rennt."
+    places = [0, 1, 2, 1, 3, 3]
+    assert copied(pieces, read, places, known) == "liebe Zoë rennt."
+    assert copied(pieces, read, places, [True] * 3) == "liebe Sophie Xa rennt."
+    # Half of the attention says nothing.
+    words = [("Zoë", 1, 5, False), ("runs", 6, 10, True)]
+    for share, said in ((0.5, "rennt"), (0.6, "Zoë")):
+        looked = np.array([[share, 1 - share]], np.float32)
+        assert replaced([b" rennt"], looked, np.array([5, 5]), words) == said
     # What it did not look at is not there.
     assert copied([" er", " rennt"], read, [0, 3], known) == "er rennt"
     # Bytes in the middle of a character, and nothing written.

@@ -21,8 +21,8 @@ def replaced(
 ) -> str:
     """A translation in which what was written for an unknown word is that word.
 
-    A written word is for the source word that all its pieces together looked at most. Several for
-    one, side by side, are one.
+    A written word is for the source word that its pieces gave more than half of their attention.
+    Several for one, side by side, are one.
 
     Args:
         written: the bytes of each piece of the translation, T of them.
@@ -46,7 +46,7 @@ def replaced(
     for (begin, end, *_), shares in zip(spans, looked, strict=True):
         best = int(shares.argmax())
         word, *_, known = words[best]
-        if known or not shares.any():
+        if known or shares[best] <= shares.sum() / 2:
             last = -1
             continue
         if best != last:
