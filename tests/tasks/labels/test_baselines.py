@@ -238,7 +238,8 @@ def test_what_there_is_no_time_for_is_left_out_and_named() -> None:
 
 def test_a_baseline_may_take_a_share_of_the_time_and_never_little() -> None:
     assert baselines.limit(None) == baselines.WITHOUT
-    assert baselines.limit(1.0) == baselines.limit(60.0) == baselines.LEAST
+    assert baselines.limit(30.0) == 10.0
+    assert baselines.limit(60.0) == baselines.limit(90.0) == baselines.LEAST
     assert baselines.limit(3600.0) == baselines.SHARE * 3600
 
 
