@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from recurra.data.encodings import BOM, Guess, foreign, likely_encoding
+from recurra.data.passages import without_repeats
 from recurra.errors import DataError
 
 STANDARD_INPUT: Final = "-"
@@ -148,7 +149,8 @@ def incoming(name: str, size: int) -> Iterator[bytes]:
 def embedded_text() -> TextSource:
     """The language reference that every Python carries (`pydoc_data.topics`), as one text.
 
-    Its content differs between versions of Python, so the name holds the version.
+    Its topics repeat each other's paragraphs: each stands where it comes first, and not again. Its
+    content differs between versions of Python, so the name holds the version.
 
     Raises:
         DataError: this Python was installed without it.
@@ -162,7 +164,7 @@ def embedded_text() -> TextSource:
             fix="give a text file of your own",
         ) from error
     values = (topics[key] for key in sorted(topics))
-    text = "\n\n".join(value for value in values if isinstance(value, str))
+    text = without_repeats("\n\n".join(value for value in values if isinstance(value, str)))
     return TextSource(text, f"python-{sys.version_info.major}.{sys.version_info.minor}-reference")
 
 
