@@ -33,9 +33,6 @@ LEARNT: Final = 20_000_000
 KNOWN: Final = 2_500_000
 """Characters of a long training part, and of its selection part, that baselines see: the last."""
 
-MOST_UNSEEN: Final = 1_000_000
-"""Tokens at the end of the selection part of which is kept what they cost while they were new."""
-
 _PASSAGES: Final = 20
 
 Places = npt.NDArray[np.int64]
@@ -245,8 +242,7 @@ def spared_range(select: range, count: int) -> range:
 
     Not at its end: what comes last is most like what is to come.
     """
-    first = select.start + max(0, len(select) - MOST_UNSEEN)
-    return range(first, first + count)
+    return range(select.start, select.start + count)
 
 
 def known(source: Text, split: Split) -> tuple[str, str]:

@@ -230,17 +230,13 @@ def free_text(
     return text[:length]
 
 
-def seconds_needed(network: TextNetwork, read: TextData, again: int = 0) -> float:
-    """How long scoring the test part and writing freely are going to take, from a piece of each.
-
-    Args:
-        again: tokens of the selection part that are going to be scored too.
-    """
+def seconds_needed(network: TextNetwork, read: TextData) -> float:
+    """How long scoring the test part and writing freely are going to take, from a piece of each."""
     start, piece = time.perf_counter(), read.train[: min(2000, len(read.train))]
     score(network, piece, read.unknown_rate)
     one = (time.perf_counter() - start) / len(piece)
     # Streams side by side take longer a step, but not by as much as there are.
-    scoring = sum(one * n / min(8, _streams(n)) for n in (len(read.test), again))
+    scoring = one * len(read.test) / min(8, _streams(len(read.test)))
     start = time.perf_counter()
     texts = [free_text(network, read, 1.0, 50)]
     writing = (time.perf_counter() - start) * FREE_LENGTH / 50

@@ -10,7 +10,7 @@ from recurra.console.text import percent
 from recurra.tasks import contenders
 from recurra.tasks import summary as shared
 from recurra.tasks.contenders import Column
-from recurra.tasks.text import evaluate
+from recurra.tasks.text import anomaly, evaluate
 from recurra.tasks.text.baselines import Baseline
 
 
@@ -99,10 +99,14 @@ Dynamic: the weights go on learning from what has been scored, at a rate of
 
 
 def lines_summary(found: dict[str, Any]) -> str:
-    """How many lines stand out, in a sentence."""
-    rate = 1000 * found["marked"] / max(1, found["lines"])
+    """What is promised of usual lines, and what later blocks of them did, in a sentence or two."""
+    said = anomaly.summary(
+        *(found[each] for each in ("threshold", "lines", "expected", "promised"))
+    )
+    if not found["later"]:
+        return f"Lines: {said}."
+    later = " and ".join(f"{each:.2g}" for each in found["later"])
     return (
-        f"Lines: of 1,000 usual ones at most {found['expected']:.3g} score above "
-        f"{found['threshold']:.2f}, as {found['learnt_from']:,} lines of the selection part tell; "
-        f"here {rate:.3g} of 1,000 did ({found['marked']:,} of {found['lines']:,})."
+        f"Lines: {said}. In later blocks of them {later} of 1,000 were above what those before had "
+        "set."
     )

@@ -14,7 +14,6 @@ from recurra.console.text import percent
 from recurra.runtime.text import TextNetwork
 from recurra.tasks import card, stored_baselines, summary
 from recurra.tasks.text import anomaly, evaluate, render, traces
-from recurra.tasks.text.anomaly import LineStatistics
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in
 
@@ -26,7 +25,6 @@ def write(
     network: TextNetwork,
     read: TextData,
     training: dict[str, Any],
-    line_statistics: LineStatistics | None,
     gradient: Callable[[traces.Places], NDArray[np.float32]],
 ) -> None:
     """Score a trained network on the test part, and write the report and the model card.
@@ -34,7 +32,6 @@ def write(
     Args:
         training: how the training went, of `training.session.facts`.
         gradient: see `traces.record`.
-        line_statistics: what lines cost; None for a text without.
     """
     found = stored_baselines.read(run, Baseline)
     before = int(read.ids[read.parts.test.start - 1])
@@ -42,6 +39,9 @@ def write(
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
     ids = read.test if starts is None else np.delete(read.test, starts)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
+    line_statistics = anomaly.learn(read, nats)
+    if line_statistics is not None:
+        line_statistics.write(run)
     tested, unit = read.text(read.tested), evaluate.beside(read.vocabulary.unit)
     figures, compared = evaluate.summary(
         nats,
@@ -57,8 +57,7 @@ def write(
         "model": figures.to_json(),
         "baselines": plain(found),
         "verdict": evaluate.against(compared, found, unit),
-        "lines": line_statistics
-        and anomaly.realised(line_statistics, nats, anomaly.ends_of(read.vocabulary, ids)),
+        "lines": line_statistics and anomaly.realised(line_statistics),
         "free_running": evaluate.free_running(network, read),
         "training": training,
     }

@@ -21,7 +21,6 @@ from recurra.runtime.text import Architecture
 from recurra.tasks import stored_baselines
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.text import (
-    anomaly,
     baselines,
     config,
     data,
@@ -36,9 +35,8 @@ from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel, opened
 from recurra.tasks.text.influence import influence
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.training_task import UNSEEN
 from recurra.tasks.training import Training
-from recurra.training import checkpoint, processes
+from recurra.training import processes
 from recurra.training.loop import Callback
 from recurra.training.precision import Precision
 
@@ -87,27 +85,20 @@ def _prepare(run: Run, read: TextData, _: TextOptions, callback: Callback) -> No
     callback.says("to beat: " + render.baselines_summary(found, unit))
 
 
-def _seconds_to_judge(network: TextNetwork, read: TextData, options: TextOptions) -> float:
+def _seconds_to_judge(network: TextNetwork, read: TextData, _: TextOptions) -> float:
     in_use = network.in_use()
-    again = anomaly.read_again(read, finishing=options.train_on_validation > 0)
-    return evaluate.seconds_needed(in_use, read, again) + traces.seconds_needed(in_use, read)
+    return evaluate.seconds_needed(in_use, read) + traces.seconds_needed(in_use, read)
 
 
 def _judge(model: TextModel, network: TextNetwork, read: TextData, facts: dict[str, Any]) -> None:
-    """Learn what lines cost, score the test part, write the report."""
+    """Score the test part, learn what its lines cost, write the report."""
     released(read.ids)
-    run, in_use = model.run, model.network
-    kept = checkpoint.carried(run).get(UNSEEN)
-    unseen = None if kept is None else kept.numpy().astype(np.float64)
-    spared = run.config()["training"]["spared"]
-    line_statistics = anomaly.learn(in_use, read, unseen, spared)
-    if line_statistics is not None:
-        line_statistics.write(run)
+    in_use = model.network
 
     def gradient(breaks: traces.Places) -> NDArray[np.float32]:
         return influence(network, in_use, read.test, read.unknown_rate, breaks)
 
-    report.write(run, in_use, read, facts, line_statistics, gradient)
+    report.write(model.run, in_use, read, facts, gradient)
 
 
 TRAINING: Final = Training(
