@@ -43,5 +43,6 @@ def test_paragraphs_that_come_again_are_left_out() -> None:
     again = "  " + one.replace("\n", "\n  ")
     text = "\n\n".join([one, "short", other, again, "short"])
     assert without_repeats(text, 20) == "\n\n".join([one, "short", other, "short"])
+    assert without_repeats("in itself " * 20, 20) == "in itself " * 20
     assert without_repeats("short") == "short"
     assert without_repeats("") == ""

@@ -23,6 +23,9 @@ STANDARD_INPUT: Final = "-"
 TEXT_SUFFIXES: Final = frozenset({".txt", ".md", ".text", ".rst"})
 """In a folder these must be text; files with other names are read where they are text."""
 
+LONGEST_NAME: Final = 1000
+"""Characters of a path that messages tell whole."""
+
 _SNIFFED: Final = 8192  # bytes looked at to tell whether a file of a folder is text
 
 
@@ -174,24 +177,41 @@ def is_embedded(name: str) -> bool:
 
 
 def is_folder(
-    path: Path, expected: str = "a text file, a folder of text files, or - for standard input"
+    path: Path,
+    expected: str = "a text file, a folder of text files, or - for standard input",
+    fix: str = "look for a slip in the path",
 ) -> bool:
     """Whether `path` is a folder.
+
+    Args:
+        path: of a file or a folder.
+        expected: what should be there.
+        fix: what to do where nothing there has a like name.
 
     Raises:
         DataError: it is nothing at all, or cannot be looked at; the nearest name is told.
     """
+    called = _called(path)
     try:
         return stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        near = _nearest(path)
-        raise DataError(
-            f"{path}: no such file or folder",
-            expected=expected,
-            fix=f"did you mean {near}?" if near else "look for a slip in the path",
-        ) from error
     except (OSError, ValueError) as error:
-        raise unreadable(str(path), error) from error
+        # What is no path at all: too long for one, or with a 0 in it.
+        if called != str(path) or isinstance(error, FileNotFoundError | NotADirectoryError):
+            near = _nearest(path) if called == str(path) else None
+            raise DataError(
+                f"{called}: no such file or folder",
+                expected=expected,
+                fix=f"did you mean {near}?" if near else fix,
+            ) from error
+        raise unreadable(called, error) from error
+
+
+def _called(path: Path) -> str:
+    """A path as messages have it: what is no path, but a text, by its beginning."""
+    name = str(path)
+    if len(name) <= LONGEST_NAME and name.isprintable():
+        return name
+    return repr(name if len(name) <= 60 else name[:60] + "...")
 
 
 def _nearest(path: Path) -> Path | None:

@@ -60,13 +60,12 @@ def without_repeats(text: str, width: int = WIDTH, most: float = 0.1) -> str:
     joined = "\n".join(plain)
     up, down = powers(len(joined))
     hashes = windows(prefixes(joined, up), min(width, len(joined)), down)
-    again = np.ones(len(hashes), np.bool_)
-    again[np.unique(hashes, return_index=True)[1]] = False
-    seen = np.concatenate([[0], np.cumsum(again)])
+    _, firsts, places = np.unique(hashes, return_index=True, return_inverse=True)
+    first = firsts[places.reshape(-1)]  # where each window stands first
     kept, at = [], 0
     for paragraph, each in zip(paragraphs, plain, strict=True):
         count = max(0, len(each) - width + 1)  # no window goes into the next paragraph
-        if not count or seen[at + count] - seen[at] <= most * count:
+        if np.count_nonzero(first[at : at + count] < at) <= most * count:
             kept.append(paragraph)
         at += len(each) + 1
     return "\n\n".join(kept)

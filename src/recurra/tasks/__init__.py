@@ -57,7 +57,8 @@ def train(
     if task not in TASKS:
         raise unknown("task", task, list(TASKS))
     model: Any = TASKS[task].model_class
-    return model(**options).fit(data, out=out, overwrite=overwrite)
+    given = [] if data is None else [data]
+    return model(**options).fit(*given, out=out, overwrite=overwrite)
 
 
 def resume(path: str | PathLike[str]) -> Any:

@@ -43,7 +43,31 @@ def others(model: dict[str, Any]) -> str:
         return ""
     one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
     spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
-    return f"This model: {model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average{spelt}."
+    return (
+        f"This model: {model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average{spelt}. "
+        f"Perplexity {model['perplexity_a_word']:,.5g} a word, of {model['words']:,}: blanks part "
+        "them, a line end is one, and so is what is unknown."
+    )
+
+
+def copied_summary(report: dict[str, Any]) -> str:
+    """What share of a text stands in the training text, and the figures on the rest."""
+    found = report.get("copied")
+    if not found:
+        return ""
+    passages = f"passages of {found['width']} characters or more"
+    if not found["share"]:
+        return f"Nothing of it stands word for word in the text that trained: no {passages}."
+    said = (
+        f"{percent(found['share'])} of it stands word for word in the text that trained "
+        f"({passages})"
+    )
+    if found["nats"] is None:
+        return f"{said}."
+    said += f"; on the rest this model has {found['nats']:.4f}"
+    if found["baseline"]:
+        said += f", the {found['baseline']['name']} {found['baseline']['nats']:.4f}"
+    return f"{said} {evaluate.beside(report['model']['unit'])}."
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -59,6 +83,7 @@ def summary(report: dict[str, Any]) -> str:
         count,
         contenders.lines(report, columns(report)),
         list(filter(None, [others(model)])),
+        list(filter(None, [copied_summary(report)])),
         shared.verdicts(report),
         [lines_summary(report["lines"])] if report.get("lines") else [],
         _free_running(report.get("free_running") or []),
