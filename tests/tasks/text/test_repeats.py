@@ -8,10 +8,11 @@ import pytest
 
 from commands import Recurra
 from recurra.data.line_reader import RawLine
-from recurra.tasks.text import repeats
+from recurra.tasks.text import evaluate, repeats
 from recurra.tasks.text.anomaly import Line, LineReader
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.repeats import Repeats
+from small import SMALL, small_text
 
 USUAL = Line(1, "INFO login ok", 3.0, 14, 0.0, 1, 0.5, 0, "", 0.0, False, False)
 LIMIT = 2.0
@@ -61,6 +62,20 @@ def test_a_name_is_where_a_line_is_odd(trained: Path) -> None:
     assert line.otherwise < line.score
     [line] = reader.read([RawLine("The quick brown fox 4 jumps over ? lazy dog.", True, False)])
     assert line.name != "?"
+
+
+@pytest.mark.parametrize("tokens", ["words", "bpe:300", "bytes"])
+def test_a_name_is_a_word_of_any_tokens(tokens: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "FREE_LENGTH", 100)
+    usual = "The quick brown fox 3 jumps over the lazy dog.\n"
+    more = "".join(f"Line {n} has word{n * n % 89}, word{n} and word{n}.\n" for n in range(60))
+    made = TextModel(**{**SMALL, "steps": 40, "tokens": tokens}).fit(text=small_text(100) + more)
+    reader = LineReader(made.network, made.vocabulary, 0.01, made.line_statistics)
+    rows = [RawLine(row, True, False) for row in (usual * 3).split("\n")[:3]]
+    odd = RawLine("The quick brown Zebra-λ 3 jumps over the lazy dog.", True, False)
+    *_, line = reader.read([*rows, odd])
+    assert line.name == "Zebra-λ"
+    assert line.otherwise < line.score
 
 
 def test_commands_ring_once(trained: Path, tmp_path: Path, call: Recurra) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from recurra.runtime.streams import Stream, StreamState
     from recurra.runtime.text import Ids
     from recurra.tasks.text.anomaly import Line, LineStatistics
-    from recurra.tasks.text.sources import InMemory, Source
+    from recurra.tasks.text.inputs import InMemory, Source
     from recurra.tasks.text.stream import TextStep
     from recurra.training.loop import Callback
 
@@ -294,9 +294,9 @@ class TextModel(Model[TextOptions, TextNetwork]):
         Raises:
             DataError: no text is given, or it cannot be read.
         """
-        from recurra.tasks.text import report, sources
+        from recurra.tasks.text import inputs, report
 
-        return report.of_other(self, sources.wanted(source, text), self._unknown_rate, self._apart)
+        return report.of_other(self, inputs.wanted(source, text), self._unknown_rate, self._apart)
 
     def dynamic(
         self, source: Source | Sample = Sample.SAMPLE, *, text: InMemory = None
@@ -312,9 +312,9 @@ class TextModel(Model[TextOptions, TextNetwork]):
             DataError: the text cannot be read, or that of the training is gone: the rate is
                 chosen on its selection part.
         """
-        from recurra.tasks.text import sources
+        from recurra.tasks.text import inputs
 
         network, own = self._trained(), source is Sample.SAMPLE and text is None
-        given = None if own else sources.wanted(source, text)
+        given = None if own else inputs.wanted(source, text)
         found: dict[str, Any] = self.task.part("trainer").dynamic_evaluation(self, network, given)
         return found

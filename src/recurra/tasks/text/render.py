@@ -130,7 +130,7 @@ def lines_summary(found: dict[str, Any]) -> str:
     )
     if not found["later"]:
         return f"Lines: {said}."
-    later = " and ".join(f"{each:.2g}" for each in found["later"])
+    later = " and ".join(f"{each:.3g}" for each in found["later"])
     return (
         f"Lines: {said}. In later blocks of them {later} of 1,000 were above what those before had "
         "set."

@@ -34,8 +34,8 @@ from recurra.tasks.text import (
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.influence import influence
+from recurra.tasks.text.inputs import opened, reads_standard_input, with_parts
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.sources import opened, reads_standard_input, with_parts
 from recurra.tasks.training import Training
 from recurra.training import processes
 from recurra.training.loop import Callback

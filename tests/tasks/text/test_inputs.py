@@ -16,8 +16,8 @@ from recurra.data.files import embedded_text
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines, evaluate, stored
 from recurra.tasks.text.estimator import TextModel
+from recurra.tasks.text.inputs import in_memory, opened
 from recurra.tasks.text.options import Sample, TextOptions
-from recurra.tasks.text.sources import in_memory, opened
 from recurra.tasks.text.trainer import TRAINING
 from small import SMALL, small_text
 
