@@ -4,12 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from commands import Recurra
 from recurra.data.line_reader import RawLine
 from recurra.tasks.text import evaluate, repeats
-from recurra.tasks.text.anomaly import Line, LineReader
+from recurra.tasks.text.anomaly import Line, LineReader, LineStatistics
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.repeats import Repeats
 from small import SMALL, small_text
@@ -70,7 +71,8 @@ def test_a_name_is_a_word_of_any_tokens(tokens: str, monkeypatch: pytest.MonkeyP
     usual = "The quick brown fox 3 jumps over the lazy dog.\n"
     more = "".join(f"Line {n} has word{n * n % 89}, word{n} and word{n}.\n" for n in range(60))
     made = TextModel(**{**SMALL, "steps": 40, "tokens": tokens}).fit(text=small_text(100) + more)
-    reader = LineReader(made.network, made.vocabulary, 0.01, made.line_statistics)
+    cheap = LineStatistics(0.5, 1.0, 0.0, np.zeros(9, np.float32), "\n")
+    reader = LineReader(made.network, made.vocabulary, 0.01, cheap)
     rows = [RawLine(row, True, False) for row in (usual * 3).split("\n")[:3]]
     odd = RawLine("The quick brown Zebra-λ 3 jumps over the lazy dog.", True, False)
     *_, line = reader.read([*rows, odd])
