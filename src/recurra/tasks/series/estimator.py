@@ -267,8 +267,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
                     fix=did_you_mean(series, panel.ids),
                 )
             at, name = panel.ids.index(series), f"{name}/{series}"
-            one = slice(at, at + 1)
-            scale = Scale(scale.centre[one], scale.spread[one], scale.log)
+            scale = scale.rows(slice(at, at + 1))
             panel = panel.chosen([series])
         return SeriesPooled(network, scale, panel, self.widths), name
 

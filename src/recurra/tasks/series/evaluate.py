@@ -113,13 +113,17 @@ def _against(
     if best is None:
         return None
     interval, drawn = truth.advantage(metric, test, others[best])
-    found: Verdict = verdict(
-        truth.exact(metric, test),
-        truth.exact(metric, others[best]),
-        interval,
-        name=baselines[best].name,
-        unit=f"in {NAMES[metric]}",
-    )
+    name, mine, theirs = baselines[best].name, test, others[best]
+    if truth.faultless(theirs):
+        alike = truth.faultless(mine)
+        sentence = f"As good as the {name}: neither has an error."
+        if not alike:
+            sentence = f"Worse than the {name}, which has no error."
+        gain = truth.exact(metric, theirs) - truth.exact(metric, mine)
+        found = Verdict(None if alike else False, sentence, gain, interval)
+    else:
+        costs = truth.exact(metric, mine), truth.exact(metric, theirs)
+        found = verdict(*costs, interval, name=name, unit=f"in {NAMES[metric]}")
     return found.to_json() | {"baseline": baselines[best].name, "metric": metric, "drawn": drawn}
 
 

@@ -21,12 +21,26 @@ AT_ONCE: Final = 512
 def quantiles(network: SeriesNetwork, reader: Reader, windows: Origins) -> NDArray[np.float32]:
     """Quantiles (W, H, Q) at LEVELS, scaled, not corrected by any errors.
 
-    What is said of a window does not depend on the others.
+    What is said of a window does not depend on the others. A series that was constant in training,
+    and is so in the window, goes on so: all its quantiles are the centre, 0.
     """
     found = np.empty((len(windows), reader.horizon, len(LEVELS)), np.float32)
     for begin in range(0, len(windows), AT_ONCE):
         rows = slice(begin, begin + AT_ONCE)
         found[rows] = network(reader.windows(windows.rows(rows)))
+    found[still(reader, windows)] = 0.0
+    return found
+
+
+def still(reader: Reader, windows: Origins) -> NDArray[np.bool_]:
+    """Which windows (W,) hold nothing but the one value that their series had in training."""
+    found = reader.scale.spread[windows.series] == 0
+    some = np.flatnonzero(found)
+    for begin in range(0, len(some), AT_ONCE):
+        rows = some[begin : begin + AT_ONCE]
+        read = reader.windows(windows.rows(rows))
+        same = reader.scale.still(read.values, windows.series[rows]).all(1)
+        found[rows] = same & read.present.any(1)
     return found
 
 
@@ -57,5 +71,8 @@ def real(
     series: Counts,
 ) -> NDArray[np.float64]:
     """Quantiles (W, H, Q) of series (W,) in real units, corrected; counts end at 0 all the same."""
-    found = scale.restore(apply(said, widths), series)
+    moved = apply(said, widths)
+    # What a constant series says of itself is no window's error to be corrected by.
+    moved[(scale.spread[series] == 0) & (said == 0).all((1, 2))] = 0.0
+    found = scale.restore(moved, series)
     return np.maximum(found, 0.0) if network.architecture.family == "counts" else found

@@ -31,6 +31,7 @@ Forecast = dict[str, Any]
 _SAID: Final = "said"  # what the network says where a stream stands, kept beside its state
 _PLACE: Final = "place"  # the ordinal of the step to come
 _SERIES: Final = "series"  # which of the panel's
+_STILL: Final = "still"  # whether nothing came so far but the one value of a constant series
 
 
 @final
@@ -72,9 +73,17 @@ class SeriesPooled:
             state = self.network.read(self._behind(rows, back), State(arrays).select(rows))
             for name, array in arrays.items():
                 array[rows] = state[name]
+        still = self._still(panel.values, np.repeat(series, panel.lengths))
+        still = np.bincount(np.repeat(series, panel.lengths), ~still, len(panel)) == 0
         said = self.network.advance(self._behind(series, 0), arrays, series)
+        said[still] = 0.0
         ends = panel.starts + panel.lengths
-        return StreamState(State({**arrays, _SAID: said, _PLACE: ends, _SERIES: series}))
+        own = {_SAID: said, _PLACE: ends, _SERIES: series, _STILL: still.astype(np.int64)}
+        return StreamState(State(arrays | own))
+
+    def _still(self, values: NDArray[np.float64], series: Counts) -> NDArray[np.bool_]:
+        """Which values (B,) are missing, or what a constant series had in training."""
+        return self.scale.still(self.scale.scale(values, series), series)
 
     def _behind(self, series: Counts, back: int) -> Step:
         """What is read at so many steps before the ends of series."""
@@ -108,7 +117,9 @@ class SeriesPooled:
             raise DataError(f"a value of {wrong}", expected="a finite number, or NaN if missing")
         places, series = arrays[_PLACE][rows] + 1, arrays[_SERIES][rows]
         said = self.network.advance(self._step(values, places, series), arrays, rows)
-        arrays[_PLACE][rows], arrays[_SAID][rows] = places, said
+        still = (arrays[_STILL][rows] > 0) & self._still(values, series)
+        said[still] = 0.0
+        arrays[_PLACE][rows], arrays[_SAID][rows], arrays[_STILL][rows] = places, said, still
         return self.forecasts(arrays, rows)
 
     def forecasts(self, arrays: Mapping[str, Array], rows: Counts) -> dict[str, Array]:
@@ -133,7 +144,7 @@ class SeriesPooled:
             np.zeros((len(series), 0), np.float32),
             np.ones(len(series), np.float32),
             self.panel.static[series],
-            self.scale.spread[series].astype(np.float32),
+            self.scale.unit[series].astype(np.float32),
         )
         return Step(own, present, beside)
 

@@ -27,7 +27,7 @@ from recurra.tasks.series.baselines import measured
 from recurra.tasks.series.baselines.measured import series_baselines
 from recurra.tasks.series.context import write_context
 from recurra.tasks.series.estimator import SCALE, WIDTHS, SeriesModel
-from recurra.tasks.series.forecast import forecasts, restored
+from recurra.tasks.series.forecast import forecasts, restored, still
 from recurra.tasks.series.forecast import quantiles as quantiles_of
 from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import UNSTRETCHED, calibrate
@@ -93,6 +93,7 @@ def _judge(
     said = checkpoint.carried(run)["said"].numpy()
     said = said if len(said) else now
     came = reader.came(held, read.select_ends)
+    came[still(reader, held)] = np.nan  # constant series tell nothing of the others' errors
     widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
     run.write_json(WIDTHS, widths.to_json())
     model.widths = widths
