@@ -25,6 +25,7 @@ from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import PanelStreamed, SeriesPooled, SeriesStreamed, Values
+from recurra.tasks.series.suits import check_panel
 from recurra.tasks.series.tables import columns_of, like
 from recurra.tasks.series.task import SERIES
 from recurra.tasks.series.windows import Reader
@@ -289,4 +290,5 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             return self._context
         newer = data.more(X, self._form)
         check_begun(self._context, newer, self._form)
+        check_panel(newer, self._scale, self.network.architecture.family)
         return joined(self._context, newer).chosen(newer.ids)

@@ -43,8 +43,9 @@ def examine(data: SeriesData, network: SeriesNetwork) -> str:
     _calendar(data)
     count = _future(data, network, test)
     return (
-        f"audit: the parts' windows do not overlap; scale and calendar know nothing after the "
-        f"training part but whether all is above 0; with their future changed, {count} forecasts stay the same to the last bit"
+        "audit: the parts' windows do not overlap; scale and calendar know nothing after the "
+        f"training part but whether all is above 0; with their future changed, {count} forecasts "
+        "stay the same to the last bit"
     )
 
 

@@ -65,6 +65,7 @@ def result(
     part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
     found = examined(data, test, baselines, held=held, part=part)
     found["data"]["found"] = dict(data.found)
+    found["below_zero"] = _below_zero(data, test)
     found["calibrated"] = calibrated
     found["teacher_forced"] = teacher_forced
     return found
@@ -100,6 +101,13 @@ def examined(
     }
     judged = evaluate.judge(data, test, baselines, held)
     return {"data": about} | judged | {"calibrated": "", "teacher_forced": None}
+
+
+def _below_zero(data: SeriesData, test: Forecasts) -> float | None:
+    """The share of the forecast steps that reach below 0, of data that never did; else None."""
+    if (data.panel.values < 0).any():
+        return None
+    return float((test.quantiles.min(-1) < 0).mean()) or None
 
 
 def write(

@@ -102,7 +102,7 @@ class Scale:
         return np.where(self.spread > 0, self.spread, _size(self.centre, self.log))
 
     def still(self, scaled: NDArray[Any], series: Counts) -> NDArray[np.bool_]:
-        """Which scaled values (W, ...), NaN where missing, are the one that a series is constant at."""
+        """Which scaled values (W, ...), or missing ones, are the one of a constant series."""
         constant = (self.spread[series] == 0).reshape((-1,) + (1,) * (scaled.ndim - 1))
         return np.asarray(constant & ~(np.abs(scaled) > _ROUNDING))
 

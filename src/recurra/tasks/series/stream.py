@@ -22,6 +22,7 @@ from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.panel import Counts, Panel, shown
 from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.suits import refusal, unsuited
 
 Values = Sequence[float] | NDArray[Any]
 Forecast = dict[str, Any]
@@ -98,7 +99,7 @@ class SeriesPooled:
         """Values (B,) of the steps to come in, NaN where missing: the next forecasts, (B,) each.
 
         Raises:
-            DataError: no numbers, or an infinite one.
+            DataError: no numbers, an infinite one, or one that the model is not for.
         """
         del facts
         try:
@@ -116,6 +117,10 @@ class SeriesPooled:
             wrong = values[np.isinf(values).argmax()]
             raise DataError(f"a value of {wrong}", expected="a finite number, or NaN if missing")
         places, series = arrays[_PLACE][rows] + 1, arrays[_SERIES][rows]
+        wrong = unsuited(values, self.scale, self.network.architecture.family)
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise refusal(values[at], f"series {self.panel.ids[series[at]]!r}", self.scale)
         said = self.network.advance(self._step(values, places, series), arrays, rows)
         still = (arrays[_STILL][rows] > 0) & self._still(values, series)
         said[still] = 0.0

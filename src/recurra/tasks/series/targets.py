@@ -108,7 +108,7 @@ class Targets:
         return Sums.of(self.cells(metric, forecasts)).mean
 
     def faultless(self, forecasts: Forecasts) -> bool:
-        """Whether points and interval ends lie on what came, but for rounding to single precision."""
+        """Whether points and intervals lie on what came, but for rounding to single precision."""
         off = np.abs(forecasts.quantiles - self.actuals[..., None])
         return bool(np.nanmean(off) <= _ROUNDING * np.nanmean(np.abs(self.actuals)))
 

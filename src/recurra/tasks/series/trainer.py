@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,12 +48,12 @@ def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> S
         read = data.read(files, options)
     else:
         read = data.from_python(X, options)
-    return data.scaled_for(options.distribution, read)
+    return data.scaled_for(asdict(options), read)
 
 
 def _read_again(run: Run, config: dict[str, Any]) -> SeriesData:
     read = data.INPUT.read_again(run, config["data"])
-    return data.scaled_for(config["options"]["distribution"], read)
+    return data.scaled_for(config["options"], read)
 
 
 def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callback) -> None:
