@@ -25,6 +25,7 @@ from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, ste
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import cut, horizon_of, origins, season_of, size_of
 from recurra.tasks.series.suits import check_panel
+from recurra.tasks.series.tables import frame_kind
 
 __all__ = [
     "Form",
@@ -74,7 +75,9 @@ def from_python(frame: Any, options: SeriesOptions, name: str = "given") -> Seri
         raise OptionError(
             f"--test {options.test}", expected="steps or a share where the data are no files"
         )
-    return _of_frame(frame_of(frame, name), asked, name)
+    data = _of_frame(frame_of(frame, name), asked, name)
+    kind = frame_kind(frame)
+    return data if kind is None else replace(data, origin=data.origin | {"frame": kind})
 
 
 def default(options: SeriesOptions) -> SeriesData:

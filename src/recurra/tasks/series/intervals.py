@@ -60,8 +60,9 @@ class Widths:
         return cls((KINDS[0],) * len(INTERVALS), zero, zero, 0)
 
     def first(self, steps: int) -> Widths:
-        """Those of the first steps."""
-        return replace(self, low=self.low[:, :steps], high=self.high[:, :steps])
+        """Those of the first steps; of steps beyond the last one, that of the last one."""
+        at = np.minimum(np.arange(steps), self.low.shape[1] - 1)
+        return replace(self, low=self.low[:, at], high=self.high[:, at])
 
     def stretched(self, before: Quantiles, after: Quantiles) -> Widths:
         """What keeps intervals as wide as they were where these were found, never narrower.

@@ -122,6 +122,19 @@ class Scale:
         found *= 1 + (scaled - near) * spread
         return found
 
+    def rounded(self, values: Floats, series: Counts) -> Floats:
+        """Values (W, ...) of series (W,) to the digits that mean something.
+
+        That is six of each value, and so many that a scaled unit has five, where these are more.
+        """
+        unit = self.unit * (np.exp(self.centre) if self.log else 1.0)
+        with np.errstate(divide="ignore"):
+            needed = 4 - np.floor(np.log10(unit[series])).reshape((-1,) + (1,) * (values.ndim - 1))
+            own = np.where(values == 0, 0, 5 - np.floor(np.log10(np.abs(values))))
+        factor = 10.0 ** np.clip(np.maximum(own, needed), 0, 300)
+        found: Floats = np.rint(values * factor) / factor
+        return np.where(np.isfinite(found), found, values) + 0.0  # + 0.0: no -0.0
+
     def extended(
         self, ids: Sequence[str], panel: Panel, ends: Counts, *, counts: bool = False
     ) -> Scale:

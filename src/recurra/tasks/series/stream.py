@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
 
@@ -59,6 +59,23 @@ class SeriesPooled:
         self.network.begin()  # which refuses a network that reads pieces
         if self.panel.known.shape[1] or self.panel.past.shape[1]:
             raise OptionError("a stream of a model with columns beside the target", expected="none")
+
+    def one(self, series: str) -> SeriesPooled:
+        """How the series of this name is fed.
+
+        Raises:
+            OptionError: there is none.
+        """
+        ids = self.panel.ids
+        if series not in ids:
+            raise OptionError(
+                f"no series {series!r}",
+                expected=f"one of the {len(ids):,} series of the training",
+                fix=did_you_mean(series, ids),
+            )
+        at = ids.index(series)
+        scale, panel = self.scale.rows(slice(at, at + 1)), self.panel.chosen([series])
+        return replace(self, scale=scale, panel=panel)
 
     def begin(self) -> StreamState:
         """Behind the last values of the training's data, a row for each series."""
@@ -131,6 +148,7 @@ class SeriesPooled:
         """The forecasts of the steps to come where streams stand, by column, (B,) each."""
         said, series = arrays[_SAID][rows][:, None], arrays[_SERIES][rows]
         found = real(self.network, self.scale, self.widths.first(1), said, series)[:, 0]
+        found = self.scale.rounded(found, series)
         places, at = np.unique(arrays[_PLACE][rows], return_inverse=True)
         stamps = [shown(each) for each in self.panel.frequency.stamps(places)]
         columns = {"ds": np.array(stamps, object)[at], "recurra": found[:, LEVELS.index(0.5)]}
