@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -56,7 +56,7 @@ def judge(
         "metric": metric,
         "model": truth.figures(test, naive2),
         "baselines": [
-            {"name": each.name, "note": each.note} | truth.figures(said, naive2)
+            {"name": each.name, "note": each.note, "less": each.less} | truth.figures(said, naive2)
             for each, said in zip(baselines, others, strict=True)
         ],
         "verdict": _against(truth, metric, test, baselines, others, best),
@@ -124,6 +124,11 @@ def _against(
     else:
         costs = truth.exact(metric, mine), truth.exact(metric, theirs)
         found = verdict(*costs, interval, name=name, unit=f"in {NAMES[metric]}")
+    less = baselines[best].less
+    if found.better and less:
+        ahead = found.sentence.removesuffix(".").replace("Better than", "Ahead of", 1)
+        sentence = f"{ahead}; but that was {less}, and nothing is claimed against it."
+        found = replace(found, better=None, sentence=sentence)
     return found.to_json() | {"baseline": baselines[best].name, "metric": metric, "drawn": drawn}
 
 

@@ -85,6 +85,12 @@ def columns(report: dict[str, Any]) -> list[Column]:
 def verdicts(report: dict[str, Any]) -> list[str]:
     """The verdicts, and what the mean with the best baseline is worth."""
     lines = shared.verdicts(report, interval_verdict="Its intervals")
+    lines += [
+        f"The {each['name']} had less than all of the data, and nothing is claimed against it: it "
+        f"was {each['less']}."
+        for each in report["baselines"]
+        if each.get("less")
+    ]
     if mean := report.get("averaged"):
         gain, metric = mean["advantage"]["estimate"], report["metric"]
         side = "lower" if gain >= 0 else "higher"

@@ -38,7 +38,8 @@ def baselines_summary(data: SeriesData, test: Origins, found: Sequence[Baseline]
     truth, figures = Targets.of(data, test), []
     for each in found:
         off = truth.exact(truth.metric, each.forecasts(data.scale, test))
-        figures.append(f"{each.name} {render.figure(off)}")
+        less = f" ({each.less})" if each.less else ""
+        figures.append(f"{each.name} {render.figure(off)}{less}")
     return f"{NAMES[truth.metric]}: {', '.join(figures)}"
 
 
