@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -243,3 +244,32 @@ def test_sample_paths_are_columns(shop: Path, call: Recurra) -> None:
     row = json.loads(done.out)[0]
     assert list(row)[-2:] == ["recurra-sample-1", "recurra-sample-2"]
     assert row["recurra-sample-1"] != row["recurra-sample-2"]
+
+
+def test_a_panel_is_streamed_by_name(
+    shop: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(given: str, *words: str) -> Any:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        return call("forecast", shop, "--stream", *words)
+
+    if json.loads((shop / "config.json").read_text())["options"]["model"] == "segments":
+        refused(said("{}"), "segments", "--model autoregressive")
+        return
+    steps = '{"s0": 21.5, "s2": null}\n{"s2": 60}\n'
+    done = said(steps, "--json")
+    assert done.code == 0, done.err
+    first, second = map(json.loads, done.out.splitlines())
+    assert [list(each) for each in (first, second)] == [["s0", "s2"], ["s2"]]
+    assert (first["s0"]["ds"], second["s2"]["ds"]) == ("2024-05-21", "2024-05-22")
+    lines = [line.split("\t") for line in said(steps).out.splitlines()]
+    assert [line[:2] for line in lines] == [
+        ["s0", "2024-05-21"],
+        ["s2", "2024-05-21"],
+        ["s2", "2024-05-22"],
+    ]
+    assert float(lines[2][2]) == pytest.approx(second["s2"]["recurra"], rel=1e-5)
+    for wrong, text in (("21.5\n", "line 1"), ('{"s9": 1}\n', "no series 's9'"), ("[1]", "line 1")):
+        done = said(wrong)
+        assert done.code == 2
+        assert text in done.err

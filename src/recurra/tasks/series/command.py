@@ -119,25 +119,37 @@ def _percents(levels: str) -> list[float]:
 def _stream(model: SeriesModel, *, as_json: bool) -> None:
     """After each value, the forecast of the next one; an empty line is a missing value.
 
-    A line has the stamp, the median, and the ends of the interval of 80 %.
+    A line has the stamp, the median, and the ends of the interval of 80 %. Of several series each
+    line is an object of values by name, {"north": 21.5, "south": null}, and a line by the name of
+    each comes back.
     """
-    if len(model.ids) > 1:
-        raise OptionError(
-            f"--stream of {len(model.ids):,} series",
-            expected="a model of one",
-            fix='several are streamed from Python: model.stream().push({"name": value, ...})',
-        )
     from recurra.data.line_reader import standard_input_lines
 
-    stream = model.stream()
+    stream, several = model.stream(), len(model.ids) > 1
     for number, line in enumerate(chain.from_iterable(standard_input_lines()), 1):
-        said = stream.push(_value(line, number))
+        said = stream.push(_values(line, number) if several else _value(line, number))
         if as_json:
             print(json.dumps(said))
         else:
-            low, high = said["recurra-lo-80"], said["recurra-hi-80"]
-            print(f"{said['ds']}\t{said['recurra']:.6g}\t{low:.6g}\t{high:.6g}")
+            for name, each in said.items() if several else [("", said)]:
+                low, high = each["recurra-lo-80"], each["recurra-hi-80"]
+                before = f"{name}\t" if several else ""
+                print(f"{before}{each['ds']}\t{each['recurra']:.15g}\t{low:.15g}\t{high:.15g}")
         sys.stdout.flush()
+
+
+def _values(line: str, number: int) -> dict[str, float]:
+    """Values by name; null is a missing one."""
+    try:
+        found = json.loads(line)
+        if not isinstance(found, dict):
+            raise TypeError
+        return {name: float("nan" if each is None else each) for name, each in found.items()}
+    except (TypeError, ValueError):
+        raise DataError(
+            f"standard input, line {number:,}: {line.strip()[:40]!r} is no object of numbers",
+            expected='values by the names of the series: {"north": 21.5, "south": null}',
+        ) from None
 
 
 def _value(line: str, number: int) -> float:
