@@ -22,12 +22,14 @@ _SEASONS: Final = 3  # that a series must have for its season to be carried alon
 _FEWEST: Final = 10  # values below which nothing is fitted
 
 _ROWS: Final = 4096  # series times tried weights that run side by side: they stay in the cache
-_TRIED: Final = (16, 256)  # weights tried at once for a series: of many series, and of a single one
-_ROUNDS: Final = 10
-_SHRINKS: Final = 0.6  # how much nearer to the best ones the next are drawn
+
+# Weights tried at once for a series, how often, and how much nearer to the best ones each time: of
+# many series, and of few, for which a step takes as long as for some hundred rows.
+_MANY: Final = (16, 10, 0.6)
+_FEW: Final = (256, 6, 0.45)
 
 # Seconds on one slow core for a step of all rows, and of each of them.
-_STEP, _ROW = 6e-5, 4e-8
+_STEP, _ROW = 2e-5, 2e-8
 
 
 @final
@@ -109,14 +111,16 @@ def fit(past: Past, ends: Counts, *, seconds: float, seed: int = 0) -> Smoothing
     """
     number, period = len(ends), past.period
     whole = ends - past.first
-    tried = int(np.clip(_ROWS // max(number, 1), *_TRIED))
-    rounds = 2 * _ROUNDS  # damped, and not
-    most = max(STEPS, 8 * period, int(seconds / (rounds * (_STEP + tried * _ROW))))
+    how = _FEW if number <= _ROWS // (2 * _FEW[0]) else _MANY
+    tried, rounds, _ = how
+    # Of a step, for each series, damped and not.
+    row = 2 * tried * _ROW
+    most = max(STEPS, 8 * period, int(seconds / (rounds * (_STEP + row))))
     spans = np.minimum(whole, most)
     begins = np.where(spans > 0, ends - spans, 0)
     usable = np.flatnonzero(spans >= _FEWEST)
-    together = max(1, min(_ROWS // tried, len(usable)))
-    each = rounds * spans * (_STEP / together + tried * _ROW)
+    together = max(1, min(_ROWS // (2 * tried), len(usable)))
+    each = rounds * spans * (_STEP / together + row)
     drawn = np.random.default_rng(seed).permutation(usable)
     sample = drawn[: max(1, int((np.cumsum(each[drawn]) <= seconds).sum()))]
     if not len(usable):
@@ -135,12 +139,12 @@ def fit(past: Past, ends: Counts, *, seconds: float, seed: int = 0) -> Smoothing
         for at, series in enumerate(some.tolist()):
             values[: spans[series], at] = _values(past, begins, spans, series)
         weights[some] = _searched(
-            values, spans[some], first[some], seasons[some], seasonal[some], tried, seed
+            values, spans[some], first[some], seasons[some], seasonal[some], how, seed
         )
     others = np.setdiff1d(usable, sample)
     for kind in (False, True):
         alike = seasonal[others] == kind
-        known = sample[seasonal[sample] == kind]
+        known = sample[(seasonal[sample] == kind) & ~np.isnan(weights[sample]).any(1)]
         if len(known):
             weights[others[alike]] = np.median(weights[known], 0)
     fitted = ~np.isnan(weights).any(1)
@@ -184,7 +188,7 @@ def _searched(
     first: Floats,
     seasons: Floats,
     seasonal: NDArray[np.bool_],
-    tried: int,
+    how: tuple[int, int, float],
     seed: int,
 ) -> Floats:
     """The weights (S, 4) of level, trend and season, and the damping, of the least squared errors.
@@ -197,33 +201,35 @@ def _searched(
         spans: (S,) how many there are of each.
         first, seasons: (S, 2), (S, period) the states before the first.
         seasonal: (S,) whether a season is carried along.
+        how: weights tried at once, how often, and how much nearer each time.
     """
-    draw, every = np.random.default_rng(seed), np.arange(len(spans))
-    found, least = np.zeros((len(spans), 4)), np.full(len(spans), np.inf)
-    for damped in (False, True):
-        best, cost = np.zeros((len(spans), 4)), np.full(len(spans), np.inf)
-        places = draw.random((len(spans), tried, 4))
-        for turn in range(_ROUNDS):
-            errors = _squares(values, spans, first, seasons, _weights(places, seasonal, damped))
-            at = errors.argmin(1)
-            better = errors[every, at] < cost
-            best[better], cost[better] = places[every, at][better], errors[every, at][better]
-            moves = 0.3 * _SHRINKS**turn * draw.normal(size=places.shape)
-            places = np.clip(best[:, None] + moves, 0, 1)
-        with np.errstate(divide="ignore"):
-            criterion = spans * np.log(cost / spans) + 2 * damped
-        own = _weights(best[:, None], seasonal, damped)[:, 0]
-        found[criterion < least] = own[criterion < least]
-        least = np.minimum(least, criterion)
-    return found
+    (tried, rounds, nearer), draw = how, np.random.default_rng(seed)
+    every, kinds = np.arange(len(spans))[:, None], np.arange(2)
+    # Not damped and damped, side by side: (S, 2, K, 4).
+    places = draw.random((len(spans), 2, tried, 4))
+    best, cost = places[:, :, 0], np.full((len(spans), 2), np.inf)
+    for turn in range(rounds):
+        weights = _weights(places, seasonal).reshape(len(spans), -1, 4)
+        errors = _squares(values, spans, first, seasons, weights).reshape(len(spans), 2, tried)
+        errors = np.where(np.isfinite(errors), errors, np.inf)  # weights that run away
+        at = errors.argmin(2)
+        better = errors[every, kinds, at] < cost
+        best = np.where(better[..., None], places[every, kinds, at], best)
+        cost = np.minimum(cost, errors[every, kinds, at])
+        moves = 0.3 * nearer**turn * draw.normal(size=places.shape)
+        places = np.clip(best[:, :, None] + moves, 0, 1)
+    with np.errstate(divide="ignore"):
+        criterion = spans[:, None] * np.log(cost / spans[:, None]) + 2 * kinds
+    found = _weights(best[:, :, None], seasonal)[every[:, 0], criterion.argmin(1), 0]
+    return np.where(np.isfinite(cost.min(1))[:, None], found, np.nan)
 
 
-def _weights(places: Floats, seasonal: NDArray[np.bool_], damped: bool) -> Floats:
-    """Weights (S, K, 4) of places between 0 and 1: small ones lie as densely as they matter."""
+def _weights(places: Floats, seasonal: NDArray[np.bool_]) -> Floats:
+    """Weights (S, 2, K, 4) of places between 0 and 1: small ones lie as densely as they matter."""
     level, trend, season, damping = np.moveaxis(places, -1, 0)
     alpha = 1e-4 + (1 - 2e-4) * level**2
-    gamma = np.where(seasonal[:, None], season**2 * (1 - alpha), 0.0)
-    phi = 0.8 + 0.195 * damping if damped else np.ones_like(damping)
+    gamma = np.where(seasonal[:, None, None], season**2 * (1 - alpha), 0.0)
+    phi = np.where(np.arange(2)[:, None] == 1, 0.8 + 0.195 * damping, 1.0)
     return np.stack([alpha, trend**2, gamma, phi], -1)
 
 
@@ -238,13 +244,14 @@ def _squares(
     found = np.zeros(alpha.shape)
     # How many series have a step: the shortest ones are the first to end.
     there = len(spans) - np.searchsorted(spans[::-1], np.arange(len(values)), "right")
-    for step, count in enumerate(there.tolist()):
-        s, own = slice(count), season[step % len(season)]
-        drift = phi[s] * trend[s]
-        expected = level[s] + drift
-        off = values[step, s, None] - expected - own[s]
-        found[s] += off * off
-        level[s] = expected + alpha[s] * off
-        trend[s] = drift + beta[s] * off
-        own[s] += gamma[s] * off
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step, count in enumerate(there.tolist()):
+            s, own = slice(count), season[step % len(season)]
+            drift = phi[s] * trend[s]
+            expected = level[s] + drift
+            off = values[step, s, None] - expected - own[s]
+            found[s] += off * off
+            level[s] = expected + alpha[s] * off
+            trend[s] = drift + beta[s] * off
+            own[s] += gamma[s] * off
     return found
