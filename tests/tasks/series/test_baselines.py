@@ -247,12 +247,12 @@ def test_smoothing_of_more_series_than_time() -> None:
     rows = [seasonal(120 + k % 7, 6, seed=k) for k in range(16)]
     data = cut(panel_of(rows), 6, 6, select=20, test=20)
     past, test = Past(data.panel, data.scale, 6), windows(data, "test")
-    few = smoothing.fit(past, data.train_ends, seconds=0.03)
+    few = smoothing.fit(past, data.train_ends, seconds=0.005)
     assert few.less.startswith("fitted to ")
     assert few.less.endswith(" of 16 series, whose median the others take")
     assert few.less in few.note
     assert len(np.unique(few.weights, axis=0)) < 8
-    again = smoothing.fit(past, data.train_ends, seconds=0.03)
+    again = smoothing.fit(past, data.train_ends, seconds=0.005)
     np.testing.assert_array_equal(few.weights, again.weights)
     every = smoothing.fit(past, data.train_ends, seconds=60)
     assert every.less == ""
