@@ -96,9 +96,8 @@ def presented(
             paths[rows] = _floored(network, scale.restore(drawn, series[rows]))
         same = still(reader, windows)
         paths[same] = scale.restore(np.zeros((int(same.sum()), 1, 1)), series[same])
-        if network.architecture.family == "counts":
-            paths = np.rint(paths)
-        paths = scale.rounded(paths, series)
+        counts = network.architecture.family == "counts"
+        paths = np.rint(paths) if counts else scale.rounded(paths, series)
     found = scale.rounded(real(network, scale, widths, said, series, level), series)
     intervals: Intervals = INTERVALS if level is None else intervals_of(level)
     return Forecasts(series, windows.origins, found, intervals, paths)
