@@ -27,7 +27,7 @@ FEW: dict[str, Any] = {"steps": 6, "threads": 1}
 
 def fit(task: str, seed: int, out: Path, callback: Any = None) -> None:
     """Train for a few steps: of every task a run, with arrays of the same shapes for each seed."""
-    last: dict[str, Any] = {"out": out, "callback": callback}
+    last: dict[str, Any] = {"out": out, "callbacks": callback}
     if task == "text":
         # As many characters, but others.
         text = small_text().replace("T", "TU"[seed])

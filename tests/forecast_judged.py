@@ -73,6 +73,6 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
         forecasts(data, test, off, seed=0),
         forecasts(data, held, off, seed=1),
         "a GRU of 8",
-        session.facts(progress, 2.0, settings),
+        session.facts(progress, 2.0, settings, []),
     )
     return run

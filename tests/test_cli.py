@@ -56,9 +56,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     for kind in (Silence, Bar):
         stepped = kind.stepped
 
-        def pressed(
-            self: Any, at: int, *rest: Any, _stepped: Callable[..., None] = stepped
-        ) -> None:
+        def pressed(self: Any, at: int, *rest: Any, _stepped: Callable[..., Any] = stepped) -> None:
             _stepped(self, at, *rest)
             if at == step:
                 signal.raise_signal(signal.SIGINT)
@@ -162,7 +160,7 @@ def test_standard_input_is_checked_as_files_are(
         (["--precision", "half"], ["--precision half", "bfloat16"]),
         (["--device", "abacus"], ["--device abacus"]),
         (["--size", "huge"], ["--size huge", "tiny, small, medium, large"]),
-        (["--cell", "cnn"], ["cell 'cnn'", "rnn, gru, lstm"]),
+        (["--cell", "cnn"], ["--cell cnn", "rnn, gru, lstm"]),
         (["--hidden", "0"], ["--hidden 0"]),
         (["--layers", "99"], ["--layers 99"]),
         (["--dropout", "1"], ["--dropout 1.0"]),
@@ -188,7 +186,7 @@ def test_options_out_of_range_are_named(
         (["--top-k", "0"], ["top-k = 0"]),
         (["--top-p", "1.5"], ["top-p = 1.5"]),
         (["--repetition-penalty", "0"], ["repetition penalty = 0.0"]),
-        (["--length", "-5"], ["length -5"]),
+        (["--length", "-5"], ["length = -5"]),
         (["--count", "0"], ["count = 0"]),
         (["--count", "2", "--length", "0"], ["no length"]),
         (["--stop", ""], ["empty stop string"]),
@@ -207,14 +205,12 @@ def test_options_of_writing_are_checked_before_a_character_is_written(
     "words",
     [
         ["trian"],
-        ["train"],
         ["train", "texts"],
         ["train", "text", "--minuets", "3"],
         ["train", "text", "--steps", "many"],
         ["generate"],
         ["generate", "x", "--temperature", "hot"],
         ["resume"],
-        [],
     ],
 )
 def test_slips_on_the_command_line_are_usage_errors(call: Recurra, words: list[str]) -> None:
@@ -249,8 +245,8 @@ def test_slips_are_answered_in_one_message(call: Recurra, words: list[str], said
 @pytest.mark.parametrize("words", [[], ["--debug"], ["train"]])
 def test_without_a_command_there_is_help(call: Recurra, words: list[str]) -> None:
     done = call(*words)
-    assert (done.code, done.out) == (2, "")
-    assert "\nCommands:\n" in done.err
+    assert (done.code, done.err) == (0, "")
+    assert "\nCommands:\n" in done.out
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -154,7 +154,7 @@ def resume(path: Path) -> dict[str, str]:
     """Go on with a training, and say what became of it; what is wrong is said before a step."""
     callback = Steps()
     try:
-        model = task_of(path).model_class.resume(path, callback=callback)
+        model = task_of(path).model_class.resume(path, callbacks=callback)
     except RecurraError as error:
         if callback.count:
             raise AssertionError(f"said only after {callback.count} steps: {error}") from error

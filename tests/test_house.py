@@ -26,7 +26,7 @@ HOUSE = ROOT / "docs" / "house.md"
 
 FLOORS = [
     {"errors"},
-    {"codecs", "console", "native"},
+    {"codecs", "console", "names", "native"},
     {"data", "search", "judge", "bundle"},
     {"runtime"},
     {"core"},

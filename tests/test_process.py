@@ -211,13 +211,13 @@ def test_a_training_and_what_follows_it_leave_the_process_as_it_was(
     fit = prepare(model, tmp_path)
     before = process()
     with pytest.raises(ZeroDivisionError):
-        fit(out=tmp_path / "broken", callback=Breaks())
+        fit(out=tmp_path / "broken", callbacks=Breaks())
     assert process() == before, "after an error"
     with pytest.raises(OptionError):
         prepare(type(model)(**model.get_params() | {"device": "nowhere"}), tmp_path)()
     assert process() == before, "before the first step"
     with pytest.raises(KeyboardInterrupt):
-        fit(out=tmp_path / "run", callback=Pressed(10))
+        fit(out=tmp_path / "run", callbacks=Pressed(10))
     assert process() == before, "after Ctrl-C"
     ended = recurra.resume(tmp_path / "run")
     assert process() == before, "after resuming"
@@ -236,9 +236,9 @@ def test_a_training_takes_the_threads_it_is_told_to(tmp_path: Path) -> None:
             seen.append(torch.get_num_threads())
 
     model, prepare, _ = _labels()
-    prepare(model, tmp_path)(callback=Counts())
+    prepare(model, tmp_path)(callbacks=Counts())
     model.set_params(threads=None)
-    prepare(model, tmp_path)(callback=Counts())
+    prepare(model, tmp_path)(callbacks=Counts())
     assert seen == [1] * 20 + [2] * 20
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.judge.loss import LossSum
+from recurra.training.callbacks import Callback
 from recurra.training.loop import Loss
 from recurra.training.plan import Plan
 
@@ -109,7 +110,7 @@ def line() -> nn.Module:
 
 
 @dataclass
-class Witness:
+class Witness(Callback):
     """Notes what it is told."""
 
     events: list[str] = field(default_factory=list)
@@ -117,6 +118,7 @@ class Witness:
     bests: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
 
     def begins(self, plan: Plan, step: int) -> None:
         self.events.append(f"begins {step}")
@@ -124,6 +126,9 @@ class Witness:
     def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
         assert seconds > 0
         self.steps.append(step)
+
+    def revised(self, plan: Plan) -> None:
+        self.plans.append(plan)
 
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
         self.lines.append(line)

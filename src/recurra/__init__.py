@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         DataError,
         InputError,
         MissingExtra,
+        NotFittedError,
         OptionError,
         RecurraError,
         TrainingError,
@@ -32,17 +33,20 @@ if TYPE_CHECKING:
     from recurra.tasks.pairs.estimator import PairModel
     from recurra.tasks.series.estimator import SeriesModel
     from recurra.tasks.text.estimator import TextModel
+    from recurra.training.callbacks import Callback
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Accelerated",
     "BundleError",
+    "Callback",
     "CaptionModel",
     "DataError",
     "InputError",
     "LabelModel",
     "MissingExtra",
+    "NotFittedError",
     "OptionError",
     "PairModel",
     "Ragged",
@@ -60,6 +64,7 @@ __all__ = [
 
 _HOMES = {
     "Accelerated": "recurra.core.accelerate",
+    "Callback": "recurra.training.callbacks",
     "CaptionModel": "recurra.tasks.captions.estimator",
     "LabelModel": "recurra.tasks.labels.estimator",
     "PairModel": "recurra.tasks.pairs.estimator",

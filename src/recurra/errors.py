@@ -3,6 +3,7 @@
 RecurraError                 anything this package raises on purpose
 |-- InputError               what was given cannot be used (exit code 2)
 |   |-- OptionError          an option or argument out of range, or two that exclude each other
+|   |   `-- NotFittedError   a model that was not fitted yet; scikit-learn's too where it is in use
 |   |-- DataError            a file or its content
 |   |-- BundleError          a run that is damaged, foreign, unfinished or of another task
 |   `-- MissingExtra         an optional dependency that is not installed
@@ -11,8 +12,10 @@ RecurraError                 anything this package raises on purpose
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class RecurraError(Exception):
@@ -33,12 +36,22 @@ class RecurraError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
-        lines = [self.got]
+        """The message, with options as Python has them: `minutes=5`."""
+        return in_python(self.on_command_line())
+
+    def on_command_line(self) -> str:
+        """The message, with options as the command line has them: `--minutes 5`."""
+        lines = [_short(self.got)]
         if self.expected:
-            lines.append(f"  expected: {self.expected}")
+            lines.append(f"  expected: {_short(self.expected)}")
         if self.fix:
-            lines.append(f"  to do: {self.fix}")
+            lines.append(f"  to do: {_short(self.fix)}")
         return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    """A text without its middle where it is long: what was given can be a whole book."""
+    return text if len(text) <= 1500 else f"{text[:1000]} [...] {text[-300:]}"
 
 
 class InputError(RecurraError, ValueError):
@@ -49,6 +62,21 @@ class InputError(RecurraError, ValueError):
 
 class OptionError(InputError):
     """An option or argument is out of range, or excludes another."""
+
+
+class NotFittedError(OptionError, AttributeError):
+    """A model is used that was not fitted; scikit-learn's error of this name where it is in use."""
+
+
+def not_fitted(name: str) -> NotFittedError:
+    """The error of a model of this class that was not fitted."""
+    # Whoever waits for scikit-learn's error of this name has imported it.
+    theirs = getattr(sys.modules.get("sklearn.exceptions"), "NotFittedError", None)
+    kind: Any = NotFittedError
+    if theirs is not None:
+        kind = type("NotFittedError", (NotFittedError, theirs), {"__module__": __name__})
+    found: NotFittedError = kind("the model is not fitted yet", fix=f"call fit, or {name}.load")
+    return found
 
 
 class DataError(InputError):
@@ -67,23 +95,88 @@ class TrainingError(RecurraError):
     """A training failed; the message says what was kept."""
 
 
+_OPTION = re.compile(
+    r"(?P<add>\badd )?(?<![\w-])--(?P<no>no-)?(?P<name>[a-z][a-z0-9-]*)"
+    r"(?:(?: |=)(?P<value>[A-Z]{2,}\b|'[^'\n]*'|\"[^\"\n]*\"|-?[\d.][\w.+-]*"
+    r"|(?!out\b)[\w.:+/-]*\w(?=[,;:)?]|$)))?",
+    re.MULTILINE,
+)
+"""An option, and its value: quoted, a number, or a word at the end of a clause."""
+
+_PLAIN = re.compile(r"-?[\d.]+(e[+-]?\d+)?|nan|-?inf|True|False|None")
+"""Values that Python writes without quotes."""
+
+_SPELLED = {"futr": "futr_exog", "hist": "hist_exog", "stat": "stat_exog"}
+"""Options that have a shorter name on the command line."""
+
+
+def in_python(message: str) -> str:
+    """A message that speaks of options as the command line does, with options as Python has them.
+
+    `--minutes 5` becomes `minutes=5`, `add --overwrite` `add overwrite=True`, `--no-header`
+    `header=False`, and `--out` alone `out`. All messages are written for the command line, so that
+    each is written once.
+    """
+
+    def python(found: re.Match[str]) -> str:
+        name, value = found["name"].replace("-", "_"), found["value"]
+        name = _SPELLED.get(name, name)
+        if found["no"]:
+            return f"{found['add'] or ''}{name}=False" + (f" {value}" if value else "")
+        if value is None:
+            return f"{found['add']}{name}=True" if found["add"] else name
+        plain = value[0] in "'\"" or _PLAIN.fullmatch(value)
+        return f"{found['add'] or ''}{name}={value if plain else repr(value)}"
+
+    return _OPTION.sub(python, message) if "--" in message else message
+
+
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The fix for a name that is not known: the nearest of those that are, or nothing."""
+    """The fix for a name that is not known: the nearest of those that are, or nothing.
+
+    Near is what is spelled alike, begins alike or has a word in common: `hiden`, `temp`, `n_layer`.
+    """
     import difflib  # only where something went wrong: this module is loaded at every start
 
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"did you mean {near[0]}?" if near else ""
+    asked = name.strip("-").lower().replace("-", "_")
+
+    def likeness(other: str) -> float:
+        folded = other.strip("-").lower().replace("-", "_")
+        alike = difflib.SequenceMatcher(None, asked, folded).ratio()
+        words = {each for each in asked.split("_") if len(each) > 2} & {*folded.split("_")}
+        begins = min(len(asked), len(folded)) > 2 and (
+            asked.startswith(folded) or folded.startswith(asked)
+        )
+        return max(alike, (0.7 + 0.2 * alike) if words or begins else 0.0)
+
+    near = max(known, key=likeness, default="")
+    return f"did you mean {near}?" if near and likeness(near) >= cutoff else ""
 
 
-def counted(n: int, what: str) -> str:
-    """How many there are of what is told in the singular: "1 step", "2 steps"."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+def counted(n: float, what: str) -> str:
+    """How many there are of what is told in the singular: "1 step", "2 steps", "0.5 minutes"."""
+    number = f"{n:,}" if isinstance(n, int) else f"{n:g}"
+    return f"{number} {what}" + ("" if n == 1 else "s")
 
 
-def unknown(what: str, name: str, known: Sequence[str]) -> OptionError:
-    """What is said of a name that is none of those known: "no option 'hiden'"."""
+def check_count(what: str, value: int, expected: str, *, least: int = 1, most: int) -> None:
+    """Check how many there are to be: beyond `most` nobody would live to see the end.
+
+    Raises:
+        OptionError: fewer than `least`, or more than `most`.
+    """
+    if not least <= value <= most:
+        raise OptionError(f"{what} = {value}", expected=f"{expected}, {least:,} to {most:,}")
+
+
+def unknown(what: str, name: str, known: Sequence[str], near: str = "") -> OptionError:
+    """What is said of a name that is none of those known: "no option 'hiden'".
+
+    Args:
+        near: which of them is meant; else the one that is nearest.
+    """
     return OptionError(
         f"no {what} {name!r}",
         expected=f"one of {', '.join(known)}",
-        fix=did_you_mean(name, known),
+        fix=f"did you mean {near}?" if near else did_you_mean(name, known),
     )

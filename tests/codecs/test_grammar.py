@@ -34,7 +34,7 @@ def test_each_task_takes_its_own(allowed: tuple[str, ...]) -> None:
         if how in KNOWN[allowed]:
             assert parsed(how, allowed) == expected
             continue
-        with pytest.raises(OptionError, match=f"--tokens {how}"):
+        with pytest.raises(OptionError, match="tokens"):
             parsed(how, allowed)
 
 

@@ -231,7 +231,7 @@ def test_subwords_say_the_text() -> None:
     ],
 )
 def test_no_such_way(how: str) -> None:
-    with pytest.raises(OptionError, match="--tokens") as caught:
+    with pytest.raises(OptionError, match="tokens") as caught:
         Units.learn(TEXTS, how)
     assert "bpe:N" in caught.value.expected
     assert "characters:N" in caught.value.expected

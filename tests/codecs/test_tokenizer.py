@@ -174,7 +174,7 @@ def test_sizes() -> None:
 
 @pytest.mark.parametrize("how", ["bpe:299", "bpe:x", "words:3", "letters", "", "bpe:-400"])
 def test_no_such_way(how: str) -> None:
-    with pytest.raises(OptionError, match="--tokens"):
+    with pytest.raises(OptionError, match="tokens"):
         learn(TEXTS, how, flowing=False)
 
 

@@ -129,7 +129,7 @@ def test_columns_by_name() -> None:
     columns = {"Date": column_of([1]), "n": column_of([[1]])}
     frame = Frame("a", columns, lambda row: f"row {row}")
     assert frame.pick("date", "time") == "Date"
-    with pytest.raises(OptionError, match="--time Dat: a has no such column") as caught:
+    with pytest.raises(OptionError, match="time='Dat': a has no such column") as caught:
         frame.pick("Dat", "time")
     assert caught.value.fix == "did you mean Date?"
     assert "'Date', 'n'" in caught.value.expected

@@ -113,9 +113,9 @@ def test_what_differs_within_a_sequence() -> None:
 
 
 def test_columns_that_are_not_there() -> None:
-    with pytest.raises(OptionError, match="--sequence i: "):
+    with pytest.raises(OptionError, match="sequence='i': "):
         from_long(table(**MADE), sequence="i", label="y")
-    with pytest.raises(OptionError, match="--time when: "):
+    with pytest.raises(OptionError, match="time='when': "):
         from_long(table(**MADE), sequence="id", label="y", time="when")
     with pytest.raises(DataError, match="no columns beside 'id', 'y'"):
         from_long(table(id=[1, 2], y=[1, 2]), sequence="id", label="y")

@@ -73,7 +73,7 @@ def test_a_column_that_does_not_exist() -> None:
     with pytest.raises(OptionError) as caught:
         TABLE.column("Reviews", "text")
     assert str(caught.value) == (
-        "--text Reviews: t.csv has no such column\n"
+        "text='Reviews': t.csv has no such column\n"
         "  expected: one of its columns: 'ID', 'Review', 'y'\n"
         "  to do: did you mean Review?"
     )

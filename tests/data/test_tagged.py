@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recurra.data.tagged import read_conll
-from recurra.errors import DataError, InputError
+from recurra.errors import DataError, InputError, OptionError
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -25,7 +25,7 @@ def refusal(path: Path, content: str) -> str:
 
 TOKEN = st.text(
     st.characters(codec="utf-8", exclude_characters="\0\n\r\t \ufeff"), min_size=1, max_size=4
-).filter(lambda token: not token.startswith("-DOC"))
+).filter(lambda token: not token.startswith("-DOC") and set(token) != {"#"})
 
 
 @given(
@@ -59,13 +59,71 @@ def test_documents_and_comments_are_left_out(tmp_path: Path) -> None:
     assert read.lines == [3]
 
 
+def test_comments_of_either_kind_of_file(tmp_path: Path) -> None:
+    for between in ("\t", " "):
+        rows = ["a", "#", "##", "#tag", "O"]
+        text = "".join(f"{row}{between}X{between}O\n" for row in rows)
+        read = read_conll(write(tmp_path, f"## sentence 1\n# a b c d\n{text}\n## two\n{text}"))
+        assert read.tokens == [tuple(rows), tuple(rows)]
+        assert read.comments == 3
+        assert read.lines == [3, 10]
+        assert read.at[1] == (10, 11, 12, 13, 14)
+
+
+def test_a_token_may_be_a_blank(tmp_path: Path) -> None:
+    for text in ("a\tO\n \tB-x\n\tO\n", "a O\n  B-x\n O\n"):
+        read = read_conll(write(tmp_path, text))
+        assert read.tokens == [("a", " ", " ")]
+        assert read.tags == [("O", "B-x", "O")]
+        assert read.blank == 2
+
+
+def test_columns_are_chosen(tmp_path: Path) -> None:
+    file = write(tmp_path, "1 EU NNP B-NP B-ORG\n2 is VB O O\n")
+    for tag, tags in ((None, ("B-ORG", "O")), ("4", ("B-NP", "O")), ("-3", ("NNP", "VB"))):
+        read = read_conll(file, token="2", tag=tag)
+        assert (read.tokens, read.tags) == ([("EU", "is")], [tags])
+    for wrong in ("6", "0", "-6", "upos", "x"):
+        with pytest.raises(OptionError, match=f"--tag-column {wrong}: .* has 5 columns"):
+            read_conll(file, tag=wrong)
+
+
+UNIVERSAL = """# newdoc
+# text = vámonos al mar
+1-2\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tvamos\tir\tVERB\tV\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\tP\t_\t1\tobj\t_\t_
+2.1\tsí\tsí\tADV\tA\t_\t1\tadv\t_\t_
+
+# text = mar
+1\tmar\tmar\tNOUN\tN\t_\t0\troot\t_\t_
+"""
+
+
+def test_universal_dependencies(tmp_path: Path) -> None:
+    file = write(tmp_path, UNIVERSAL)
+    read = read_conll(file)
+    assert read.tokens == [("vamos", "nos"), ("mar",)]
+    assert read.tags == [("VERB", "PRON"), ("NOUN",)]
+    assert read.lines == [4, 9]
+    for tag in ("deprel", "DEPREL", "8", "-3"):
+        assert read_conll(file, tag=tag).tags == [("root", "obj"), ("root",)]
+    assert read_conll(file, token="lemma").tokens == [("ir", "nosotros"), ("mar",)]
+
+
+def test_tokens_alone_are_read_where_no_tags_are_asked_for(tmp_path: Path) -> None:
+    file = write(tmp_path, "# a b\na\nb\n\nc\n")
+    assert read_conll(file, tagged=False).tokens == [("a", "b"), ("c",)]
+    assert read_conll(write(tmp_path, "a\tO\n"), tagged=False).tokens == [("a",)]
+
+
 def test_broken_lines(tmp_path: Path) -> None:
     got = refusal(tmp_path, "a\tO\n\nb O\n")
     assert "line 3: one column, 'b O'" in got
     assert "line 2: one column, 'b'" in refusal(tmp_path, "a O\nb\n")
     assert "line 2: one column, '#b'" in refusal(tmp_path, "a\tO\n#b\n")
     assert "line 3: 3 columns, line 1 has 2" in refusal(tmp_path, "a\tO\n\nb\tX\tO\n")
-    assert "line 2: the token is empty" in refusal(tmp_path, "a\tO\n\tO\n")
+    assert "line 2: one column, '# O'" in refusal(tmp_path, "a\tO\n# O\n")
     assert "line 2: the tag is empty" in refusal(tmp_path, "a\tO\nb\t\n")
     for content in ("\n\t\n", "-DOCSTART- O\n"):
         assert "no tokens" in refusal(tmp_path, content)

@@ -130,7 +130,7 @@ def test_options_are_read_and_set_by_name() -> None:
     with pytest.raises(OptionError, match="no option 'hiden'") as caught:
         model.set_params(hiden=3)
     assert "did you mean hidden?" in caught.value.fix
-    with pytest.raises(OptionError, match="--hidden 0"):
+    with pytest.raises(OptionError, match="hidden=0"):
         model.set_params(hidden=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +27,10 @@ def test_lists_of_words() -> None:
     assert made().files is None
     assert made(files=[]).files == []
     assert made(files=["a", "b"], words=["c"]).files == ["a", "b"]
+    assert made(files=("a", Path("b"))).files == ["a", "b"]
 
 
-@pytest.mark.parametrize("value", ["a", ("a",), [1], ["a", None], 3, True, {"a": 1}])
+@pytest.mark.parametrize("value", ["a", [1], ["a", None], 3, True, {"a": 1}])
 def test_what_is_no_list_of_words(value: object) -> None:
     with pytest.raises(OptionError) as error:
         made(files=value)

@@ -358,13 +358,13 @@ def test_the_time_used_before_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert progress.step == progress.seconds
 
 
-def test_a_plan_is_revised_at_reports_and_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plan_is_revised_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, callback = Run.create(tmp_path), Witness()
     # A budget that has nearly run out.
     progress, _ = fitted(run, plan=Plan(1000, 100, budget=0.01), callback=callback)
-    assert progress.plan.revisions >= 1
+    assert progress.plan.revisions == len(callback.plans) >= 1
+    passed = [line["passed"] for line in callback.lines]
+    assert passed == sorted(passed)
     assert progress.step == progress.plan.steps < 1000
     assert run.history()[-1]["passed"] == 1
     assert run.read_arrays(CHECKPOINT)[1]["plan"] == progress.plan.to_json()

@@ -21,6 +21,7 @@ def drive(bar: Bar, steps: int = 6) -> None:
         bar.stepped(step, 3.0 / step, 640, 0.01)
     bar.reported(report(step=10, train=2.5, select=2.25), plan, True)
     bar.reported(report(step=20, train=2.25, select=2.3), plan, False)
+    bar.revised(Plan(80, 10))
     bar.reported(report(step=30, train=None, select=None), Plan(80, 10), False)
     bar.ends()
 

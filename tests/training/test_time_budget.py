@@ -70,7 +70,7 @@ def test_a_plan_uses_the_budget_up(slow: Slow, budget: float) -> None:
     assert slow.now < max(0.1 * budget, 3.0)
 
 
-@pytest.mark.parametrize(("within", "tried"), [(0.0, 4), (1.4, 6), (60.0, 12)])
+@pytest.mark.parametrize(("within", "tried"), [(0.1, 2), (0.4, 4), (1.4, 6), (60.0, 12)])
 def test_a_step_is_the_median_of_some(slow: Slow, within: float, tried: int) -> None:
     assert step_seconds(slow, line(), FLOAT32, within=within) == pytest.approx(0.1)
     assert slow.steps == tried

@@ -5,14 +5,26 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from recurra.errors import BundleError
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
 ASIDE: Final = ".aside"
 """How files end that were being written when a process was killed."""
+
+
+def encoded(text: str) -> bytes:
+    """A text as UTF-8.
+
+    Names of files can hold bytes that are no text, which Python reads as halves of characters:
+    they are written out, as JSON has them, and as its reader takes them back.
+    """
+    return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode("utf-8")
 
 
 def write(target: Path, parts: Iterable[bytes]) -> None:
@@ -43,8 +55,7 @@ def errors(path: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise BundleError(
             f"{path}: cannot be written ({error.strerror or error})",
-            fix="free some space; what was saved before is intact, and `recurra resume` goes on "
-            "from the last checkpoint"
+            fix="free some space; what was saved before is intact"
             if full
             else "check the folder and its permissions, or choose another --out",
         ) from error

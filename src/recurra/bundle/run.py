@@ -167,7 +167,7 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Replace a text file, UTF-8."""
-        self.write_bytes(name, text.encode("utf-8"))
+        self.write_bytes(name, disk.encoded(text))
 
     def write_json(self, name: str, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """Replace a JSON file, indented to be read by eye, with a seal at its end."""

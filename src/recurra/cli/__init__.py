@@ -14,6 +14,7 @@ import click
 from click.exceptions import Exit
 
 from recurra import __version__
+from recurra.cli.examples import EXAMPLES
 from recurra.console.commands import Group
 from recurra.errors import RecurraError
 from recurra.tasks import TASKS
@@ -22,7 +23,7 @@ from recurra.training import processes
 _FILES: Final = {
     "train": "train",
     **dict.fromkeys(("evaluate", "show", "resume", "certify"), "run"),
-    **dict.fromkeys(("lab", "doctor"), "house"),
+    **dict.fromkeys(("lab", "doctor", "completion"), "house"),
 }
 """The commands beside the tasks' own, and the file here that holds each."""
 
@@ -44,8 +45,13 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
         ctx.exit()
 
 
+COMPLETE: Final = "_RECURRA_COMPLETE"
+"""The variable by which a shell asks for completions."""
+
 recurra = Group(
     _commands(),
+    EXAMPLES,
+    name="recurra",
     help="Recurrent sequence models: train, judge, look inside, stream.",
     params=[
         click.Option(
@@ -72,6 +78,16 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
         # torch's threads spin while they wait. Beside other work that is 2 to 10 times as slow as
         # going to sleep soon (docs/results.md); libgomp reads this when torch is loaded.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    if asked := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(of, {}, "recurra", COMPLETE, asked)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until it ends
+    if sys.stdout is None:
+        closed = "standard output is closed\n  expected: a terminal, a file or a pipe"
+        print(f"recurra: {closed}", file=sys.stderr)
+        return 2
     debug = "--debug" in given
     # Anywhere on the line, since nobody remembers where it belongs.
     words = [word for word in given if word != "--debug"]
@@ -81,11 +97,13 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
             stream.reconfigure(errors="replace")
     try:
         with processes.one_voice():
-            return _run(of, words)
+            code = _run(of, words)
+            sys.stdout.flush()
+            return code
     except RecurraError as error:
         if debug:
             raise
-        said = f"recurra: {error}"
+        said = f"recurra: {error.on_command_line()}"
         processes.once(lambda: print(said, file=sys.stderr))
         return error.exit_code
     except click.ClickException as slip:
@@ -98,6 +116,16 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
         # The reader has gone: nothing is left to be said, not at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:
+        if debug:
+            raise
+        # Files have errors of their own: it is what is printed, or a path that no system takes.
+        named = f"{error.filename!s:.200}" if error.filename else "what is printed"
+        said = f"recurra: {named}: {error.strerror or error}"
+        processes.once(lambda: print(said, file=sys.stderr))
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would fail again at exit
+        return 2 if error.filename else 1
     except Exception as error:
         if debug:
             raise

@@ -31,6 +31,21 @@ def lab(
 
 
 @click.command(cls=Command)
+@click.argument(
+    "shell", cls=Argument, type=click.Choice(("bash", "zsh", "fish")), help="Which shell."
+)
+def completion(shell: str) -> None:
+    """Print what a shell needs to complete commands, options and files at the Tab key."""
+    from click.shell_completion import get_completion_class
+
+    from recurra import cli
+
+    made = get_completion_class(shell)
+    assert made is not None
+    print(made(cli.recurra, {}, "recurra", cli.COMPLETE).source())
+
+
+@click.command(cls=Command)
 @arguments.as_json
 @click.option("--require-native", is_flag=True, help="Exit 1 where the native kernels are missing.")
 def doctor(as_json: bool, require_native: bool) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from recurra.console import arguments
 from recurra.console.commands import Argument, Command
 from recurra.errors import OptionError
+from recurra.tasks import TASKS
+from recurra.tasks.reading_options import reading_options
 
 
 @click.command(cls=Command)
@@ -27,7 +30,13 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 
 @click.command(cls=Command)
 @arguments.run
-@click.argument("data", cls=Argument, nargs=-1, help="Other data; without any, the run's report.")
+@click.argument(
+    "data",
+    cls=Argument,
+    nargs=-1,
+    type=arguments.data,
+    help="Other data; without any, the run's report.",
+)
 @click.option("--per-line", is_flag=True, help="Of a text model: the most surprising lines.")
 @click.option("--top", type=int, help="With --per-line: how many, else 20; 0 for all.")
 @click.option(
@@ -45,6 +54,7 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--dynamic", is_flag=True, help="Of a text model: its weights learn from what is scored."
 )
+@reading_options(list(TASKS.values()))
 @arguments.as_json
 def evaluate(
     run: Path,
@@ -57,6 +67,7 @@ def evaluate(
     every: bool,
     dynamic: bool,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Say what a model is worth on other data, or print the run's report."""
     own = {"--per-line": ["--top"], "--watch": ["--quantile", "--threshold", "--all"]}
@@ -82,7 +93,7 @@ def evaluate(
         return
     from recurra.tasks import command, task_of
 
-    command.evaluate(task_of(run), run, list(data), as_json=as_json)
+    command.evaluate(task_of(run), run, list(data), reading, as_json=as_json)
 
 
 @click.command(cls=Command)

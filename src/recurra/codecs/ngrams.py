@@ -154,6 +154,10 @@ class Units:
         )
         return Bags(ids, counts, lengths, kinds)
 
+    def knows(self, unit: str) -> bool:
+        """Whether a unit is known as a whole; of subwords all are."""
+        return self.bpe is not None or _features(unit, self.kind)[0] in self._ids
+
     def cut(self, text: Text) -> list[str]:
         """The units of a text, as they stand in it."""
         if self.bpe is not None and isinstance(text, str):

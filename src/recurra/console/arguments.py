@@ -9,12 +9,18 @@ import click
 
 from recurra.console.commands import Argument
 
-run = click.argument("run", cls=Argument, type=Path, help="The folder of a run.")
+run = click.argument(
+    "run", cls=Argument, type=click.Path(path_type=Path), help="The folder of a run."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="No progress.")
 texts = click.argument(
     "text", cls=Argument, nargs=-1, help="Texts; without any, lines of standard input."
 )
+
+
+data = click.Path(path_type=str)
+"""Files: the type of what data are given by, which a shell completes."""
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Shares as blocks of a terminal: the darker, the more."""
+"""Shares as blocks of a terminal: the fuller, the more."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SHADES: Final = ((0.75, "██"), (0.5, "▓▓"), (0.25, "▒▒"), (0.05, "░░"), (0.0, " ·"))
-"""From which weight on a block is so dark; each is two columns wide, as wide letters are."""
+"""From which weight on a block is so full; each is two columns wide, as wide letters are."""
 
 LEGEND: Final = "░░ from 5 %, ▒▒ from 25 %, ▓▓ from 50 %, ██ from 75 %"
 

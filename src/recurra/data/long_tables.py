@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,24 +19,28 @@ def from_long(
     table: Table,
     *,
     sequence: str,
-    label: str,
+    label: str | None,
     time: str | None = None,
     group: str | None = None,
+    channels: Sequence[str] | None = None,
 ) -> Sequences:
     """The sequences of a table that has a row for each step; columns are given by their names.
 
     Rows whose `sequence` is the same are one sequence, in the order of `time` or, without it, of
-    the file; `label` and `group` are the same in all of them. All other columns are channels.
+    the file; `label` and `group` are the same in all of them. All other columns are channels,
+    unless they are named.
 
     Raises:
         OptionError: a column does not exist.
         DataError: a value is missing or no number, times are equal, labels of a sequence differ.
     """
     ids = table.column(sequence, "sequence")
-    special = {table.pick(sequence, "sequence"), table.pick(label, "label")}
+    special = {table.pick(sequence, "sequence")}
+    special |= {table.pick(label, "label")} if label else set()
     special |= {table.pick(time, "time")} if time else set()
     special |= {table.pick(group, "group")} if group else set()
-    channels = tuple(each for each in table.columns if each not in special)
+    if channels is None:
+        channels = [each for each in table.columns if each not in special]
     if not channels:
         raise DataError(
             f"{table.name}: no columns beside {', '.join(map(repr, sorted(special)))}",
@@ -60,15 +65,16 @@ def from_long(
     stops = np.cumsum(np.bincount(codes))
     parts = np.split(order, stops[:-1])
     firsts = [int(part.min()) for part in parts]
-    labels = _of_each(table, table.column(label, "label"), label, codes, firsts)
+    labels = _of_each(table, table.column(label, "label"), label, codes, firsts) if label else []
     return Sequences(
         table.name,
         [values[part] for part in parts],
         labels,
         [table.lines[first] for first in firsts],
         table.unit,
-        channels,
+        tuple(channels),
         _of_each(table, table.column(group, "group"), group, codes, firsts) if group else None,
+        list(index),
     )
 
 

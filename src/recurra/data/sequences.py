@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.data.files import bytes_of
-from recurra.errors import DataError
+from recurra.errors import DataError, OptionError, did_you_mean
 
 Values = NDArray[np.float32]
 
@@ -26,7 +26,8 @@ class Sequences:
     """Sequences of the same channels, of any lengths, and a label each.
 
     Each of `values` is (T, C) float32, T at least 1 and every number finite. `places` say where
-    each begins in the file, counted in `unit`; `groups` belong together, where a file says so.
+    each begins in the file, counted in `unit`; `groups` belong together, where a file says so, and
+    `ids` are what the file calls them. Without labels `labels` is empty.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Sequences:
     unit: str
     channels: tuple[str, ...]
     groups: list[str] | None = None
+    ids: list[str] | None = None
 
 
 def checked(values: Any, where: str, channels: Sequence[str] = ()) -> Values:
@@ -76,6 +78,41 @@ def checked(values: Any, where: str, channels: Sequence[str] = ()) -> Values:
     return single
 
 
+LAYOUTS: Final = ("channels-last", "channels-first")
+"""How arrays in three dimensions hold sequences: (N, steps, channels) or (N, channels, steps)."""
+
+
+def check_layout(layout: str | None) -> None:
+    """Refuse what is no layout of arrays; None is the first.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if layout is not None and layout not in LAYOUTS:
+        raise OptionError(
+            f"--layout {layout}",
+            expected="channels-last, of arrays (N, steps, channels), or channels-first, of "
+            "(N, channels, steps)",
+            fix=did_you_mean(layout, LAYOUTS),
+        )
+
+
+def laid_out(values: Any, layout: str | None) -> Any:
+    """A sequence of an array as (steps, channels), without the NaN that pad it at its end.
+
+    Args:
+        values: (T,), or (T, C); where the layout is "channels-first" (C, T).
+    """
+    found = np.asarray(values)
+    if found.ndim == 2 and layout == "channels-first":
+        found = found.T
+    if found.ndim in (1, 2) and found.dtype.kind == "f" and len(found):
+        missing = np.isnan(found if found.ndim == 1 else found.T).reshape(-1, len(found)).all(0)
+        if missing[-1] and not missing.all():
+            found = found[: len(found) - int(missing[::-1].argmin())]
+    return found
+
+
 def not_finite(value: float, place: str) -> DataError:
     """What to say of a value that is no finite float32."""
     if math.isnan(value):
@@ -102,11 +139,15 @@ def number_of(text: str) -> float | None:
 # -- NumPy --------------------------------------------------------------------------------------
 
 
-def read_npz(path: Path) -> Sequences:
+def read_npz(path: Path, layout: str | None = None, *, labelled: bool = True) -> Sequences:
     """Read `numpy.savez(path, X=..., y=...)`: X (N, T) or (N, T, C), y (N,).
 
-    Sequences of unequal length are padded in X, and `lengths` (N,) says how long each is;
+    Sequences of unequal length are padded in X, by NaN, or `lengths` (N,) says how long each is;
     `groups` (N,) may say what belongs together, `channels` (C,) what the channels are called.
+
+    Args:
+        layout: see `laid_out`.
+        labelled: whether there has to be a y.
 
     Raises:
         DataError: it is damaged, arrays are missing, do not fit each other or hold no numbers.
@@ -120,19 +161,23 @@ def read_npz(path: Path) -> Sequences:
         return next((arrays[lower[each]] for each in names if each in lower), None)
 
     x, y = get("x", "data", "values"), get("y", "labels", "label", "target")
-    if x is None or y is None:
+    if x is None or (y is None and labelled):
         listed = ", ".join(map(repr, arrays)) or "nothing"
         raise DataError(
             f"{name}: no {'X' if x is None else 'y'} in it; it holds {listed}",
-            expected="X (N, T) or (N, T, C), and y (N,): numpy.savez(path, X=X, y=y)",
+            expected="X (N, T) or (N, T, C)"
+            + (", and y (N,): numpy.savez(path, X=X, y=y)" if labelled else ""),
         )
     if x.ndim not in (2, 3):
         raise DataError(f"{name}: X has shape {x.shape}", expected="(N, T) or (N, T, C)")
-    x = x[:, :, None] if x.ndim == 2 else x
+    if x.ndim == 2:
+        x = x[:, :, None]
+    elif layout == "channels-first":
+        x = x.transpose(0, 2, 1)
     count = len(x)
     if not count:
         raise DataError(f"{name}: X has no sequences", expected="at least one")
-    labels = _texts(y, count, "y", name)
+    labels = [] if y is None else _texts(y, count, "y", name)
     groups = get("groups", "group")
     named = get("channels")
     channels = tuple(
@@ -142,7 +187,7 @@ def read_npz(path: Path) -> Sequences:
     )
     lengths = _lengths(get("lengths", "length"), count, x.shape[1], name)
     values = [
-        checked(x[row, :length], f"{name}, X[{row}]", channels)
+        checked(laid_out(x[row, :length], None), f"{name}, X[{row}]", channels)
         for row, length in enumerate(lengths)
     ]
     return Sequences(

@@ -41,24 +41,29 @@ _TAGS: Final = (
 )
 
 
-def read_ts(path: Path) -> Sequences:
+def read_ts(path: Path, *, labelled: bool = True) -> Sequences:
     """Read a .ts file (UEA and UCR archives): a line a sequence, channels between colons.
+
+    Args:
+        labelled: whether there have to be labels, and those that the header names; where not there
+            may be, whatever they are.
 
     Raises:
         DataError: it is broken, or holds what no model can be trained on; the line is named.
     """
     name = str(path)
     lines = _ts_lines(decoded(bytes_of(path, "a .ts file"), name))
-    header = _ts_header(lines, name)
+    header = _ts_header(lines, name, labelled)
     values: list[Values] = []
     labels: list[str] = []
     places: list[int] = []
     known = frozenset(header.classes)
     for number, line in lines:
         where = f"{name}, line {number:,}"
-        *fields, label = line.split(":")
-        label = label.strip()
-        if label not in known:
+        fields, label = line.split(":"), ""
+        if header.has_labels:
+            label = fields.pop().strip()
+        if labelled and label not in known:
             raise _unknown_label(label, bool(fields), header.classes, where)
         if not fields:
             raise DataError(
@@ -88,7 +93,7 @@ def read_ts(path: Path) -> Sequences:
     if not values:
         raise DataError(f"{name}: nothing after @data", expected="a line for each sequence")
     channels = tuple(str(each + 1) for each in range(values[0].shape[1]))
-    return Sequences(name, values, labels, places, "line", channels)
+    return Sequences(name, values, labels if header.has_labels else [], places, "line", channels)
 
 
 def _ts_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -98,7 +103,7 @@ def _ts_lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _ts_header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
+def _ts_header(lines: Iterator[tuple[int, str]], name: str, labelled: bool) -> _Header:
     header = _Header()
     for number, line in lines:
         tag, *words = line.split()
@@ -109,7 +114,7 @@ def _ts_header(lines: Iterator[tuple[int, str]], name: str) -> _Header:
                 expected="a header of lines that begin with @, then @data, then the values",
             )
         if tag.lower() == "@data":
-            if not header.has_labels:
+            if labelled and not header.has_labels:
                 raise DataError(
                     f"{name}: without labels"
                     if header.has_labels is False

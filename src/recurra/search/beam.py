@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import OptionError
+from recurra.errors import OptionError, check_count
 from recurra.search.hypotheses import (
     Best,
     Decoder,
@@ -28,6 +28,9 @@ from recurra.search.hypotheses import (
 from recurra.search.logits_processors import Integers, Numbers, not_numbers
 
 X = TypeVar("X", np.int64, np.float64)
+
+MOST: Final = 10_000
+"""Hypotheses of a sequence."""
 
 _MOST_PENALTY: Final = 10.0
 
@@ -65,8 +68,7 @@ class Beam:
     prune: float = math.inf
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise OptionError(f"beam = {self.width}", expected="1 or more; 1 is greedy")
+        check_count("beam", self.width, "beginnings kept; 1 is greedy", most=MOST)
         if not 1 <= self.n_best <= self.width:
             raise OptionError(
                 f"n-best = {self.n_best} of a beam of {self.width}",
@@ -79,10 +81,7 @@ class Beam:
         ):
             if not 0 <= value <= _MOST_PENALTY:
                 raise OptionError(f"{name} = {value}", expected=f"from 0 to {_MOST_PENALTY:g}")
-        if self.no_repeat_ngram < 0:
-            raise OptionError(
-                f"no-repeat-ngram = {self.no_repeat_ngram}", expected="0 or more tokens"
-            )
+        check_count("no-repeat-ngram", self.no_repeat_ngram, "tokens", least=0, most=MOST)
         if not self.prune >= 0:
             raise OptionError(f"prune = {self.prune}", expected="0 nats or more")
 

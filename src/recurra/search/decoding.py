@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol, Self, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import OptionError, unknown
+from recurra.errors import OptionError, check_count
+from recurra.names import meant
 from recurra.search.beam import Beam, beam
 from recurra.search.hypotheses import Decoder, Hypothesis, Rows
 from recurra.search.logits_processors import Integers
@@ -71,8 +72,7 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         self.search()
-        if self.longest < 1:
-            raise OptionError(f"longest = {self.longest}", expected="1 piece or more")
+        check_count("longest", self.longest, "pieces", most=10**9)
         if self.seed < 0:
             raise OptionError(f"seed = {self.seed}", expected="0 or more")
 
@@ -83,11 +83,7 @@ class SearchOptions:
         Raises:
             OptionError: no such option, or one is out of range.
         """
-        known = [each.name for each in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise unknown("option", name, known)
-        return cls(**given)
+        return cls(**meant(given, [each.name for each in fields(cls)], "option"))
 
     @property
     def places(self) -> int:

@@ -28,7 +28,7 @@ def plot(run: Run, *size: float) -> Figure:
     """
     lines, config = run.history(), run.config()
     # Step by step a network learns distributions, and is chosen by its free-running paths.
-    apart = config.get("architecture", {}).get("kind") == "autoregressive"
+    apart = config["inference"]["architecture"].get("kind") == "autoregressive"
     scaled = config["task"] == "series"
     names = {
         "train": "training, nats" if apart else "training",
@@ -37,24 +37,30 @@ def plot(run: Run, *size: float) -> Figure:
     scored = any(line.get("score") is not None for line in lines)
     drawn = figure(*size)
     axes = drawn.add_subplot()
-    for key, colour in (("train", BLUE), ("select", ORANGE)):
+    other = axes.twinx() if apart else axes
+    shown = []
+    for key, colour, on in (("train", BLUE, axes), ("select", ORANGE, other)):
         points = _points(lines, key)
         if points:
-            axes.plot(
+            shown += on.plot(
                 *zip(*points, strict=True), "o-", color=colour, markersize=3, label=names[key]
             )
     if scored:
         _score(axes, lines, NAMES.get(config["training"].get("metric"), "score"))
     elif chosen := _points(lines, "select"):
-        _best(axes, min(chosen, key=lambda point: point[1]), ORANGE, 3)
+        _best(other, min(chosen, key=lambda point: point[1]), ORANGE, 3)
     axes.set_xlabel("step")
     teacher = " (given the true pieces before)" if config["task"] == "pairs" else ""
-    axes.set_ylabel("loss" if apart else "scaled CRPS" if scaled else f"loss, nats{teacher}")
-    if not apart:
+    if apart:
+        axes.set_ylabel(names["train"], color=BLUE)
+        other.set_ylabel(names["select"], color=ORANGE)
+    else:
+        axes.set_ylabel("scaled CRPS" if scaled else f"loss, nats{teacher}")
         axes.set_ylim(bottom=0)
+    axes.locator_params(axis="x", integer=True)  # there is no half of a step
     axes.grid(alpha=0.3)
     if axes.get_legend() is None:
-        axes.legend(frameon=False)
+        axes.legend(handles=shown, frameon=False)
     return drawn
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from recurra.tasks.task import Task
 if TYPE_CHECKING:
     from recurra.runtime.certificate import Certificate
     from recurra.tasks.model import Model
-    from recurra.training.loop import Callback
 
 
 def train(
@@ -28,53 +28,38 @@ def train(
     quiet: bool,
 ) -> None:
     """`recurra train TASK`: the name of the run first, the training, its report."""
+    began = time.perf_counter()
     from recurra.bundle import free_path
     from recurra.data.files import STANDARD_INPUT
     from recurra.training import processes
+    from recurra.training.plan import COMMAND_BEGAN
 
     named = task.sample
     if sources:
         named = "stdin" if STANDARD_INPUT in sources else Path(sources[0]).stem
     path = processes.first(lambda: free_path(task.name, named)) if out is None else out
-    callback = _callback(task, options, quiet)
-    callback.says(f"run: {path}")
     model: Any = task.model_class(options)
-    _trained(
-        task,
-        path,
-        lambda: model.fit(list(sources) or None, out=path, overwrite=overwrite, callback=callback),
-        as_json=as_json,
-        quiet=quiet,
-    )
+
+    def fit() -> Model[Any, Any]:
+        token = COMMAND_BEGAN.set(began)
+        try:
+            model.fit(list(sources) or None, out=path, overwrite=overwrite, progress=not quiet)
+        finally:
+            COMMAND_BEGAN.reset(token)
+        return model  # type: ignore[no-any-return]
+
+    _trained(task, path, fit, as_json=as_json, quiet=quiet)
 
 
 def resume(task: Task, path: Path, *, as_json: bool, quiet: bool) -> None:
     """`recurra resume`."""
-    from recurra.bundle import CONFIG, Run
-
-    run = Run.open(path, task=task.name)
-    with run.intact(CONFIG):
-        options = task.options_class(**run.config()["options"])
-    callback = _callback(task, options, quiet)
     _trained(
         task,
         path,
-        lambda: task.model_class.resume(path, callback=callback),
+        lambda: task.model_class.resume(path, progress=not quiet),
         as_json=as_json,
         quiet=quiet,
     )
-
-
-def _callback(task: Task, options: Any, quiet: bool) -> Callback:
-    """A bar on standard error, or silence."""
-    from rich.console import Console
-
-    from recurra.training.progress import Bar, Silence
-
-    if quiet:
-        return Silence()
-    unit, measure = task.progress(options)
-    return Bar(Console(stderr=True), unit=unit, measure=measure)
 
 
 def _trained(
@@ -103,9 +88,14 @@ def _trained(
     print(f"run: {path}")
 
 
-def evaluate(task: Task, path: Path, sources: Sequence[str], *, as_json: bool) -> None:
+def evaluate(
+    task: Task, path: Path, sources: Sequence[str], reading: Mapping[str, Any], *, as_json: bool
+) -> None:
     """`recurra evaluate`: the report on other data, or the run's own."""
+    from recurra.tasks.reading_options import read_by
+
     model: Any = task.model_class.load(path)
+    read_by(model, reading)
     found = model.evaluate(list(sources)) if sources else model.report
     print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else task.summary(found))
 

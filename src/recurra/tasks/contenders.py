@@ -52,6 +52,14 @@ def contenders(report: dict[str, Any]) -> list[tuple[str, Figures]]:
     return rows + [(each["name"], each) for each in report["baselines"]]
 
 
+def left_out(report: dict[str, Any]) -> list[str]:
+    """A sentence for each baseline that could not be given all the data, and so is not compared."""
+    return [
+        f"Not compared with the {each['name']}, against which nothing is claimed: {each['why']}."
+        for each in report.get("left_out", ())
+    ]
+
+
 def lines(report: dict[str, Any], columns: Sequence[Column]) -> list[str]:
     """The table for a terminal: the first figure with its interval, others as far as they fit."""
     listed = contenders(report)

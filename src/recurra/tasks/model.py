@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from inspect import signature
+from inspect import isfunction, signature
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
-from recurra.errors import BundleError, OptionError, unknown
+from recurra.errors import BundleError, NotFittedError, OptionError, not_fitted
+from recurra.names import guessed, meant
 from recurra.runtime.threads import available
 from recurra.tasks.task import Task, check_torch
-from recurra.training.budget import TrainingOptions
+from recurra.training.budget import TrainingOptions, described
 
 if TYPE_CHECKING:
     from recurra.runtime.certificate import Certificate
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 Options = TypeVar("Options", bound=TrainingOptions)
 Net = TypeVar("Net")
@@ -47,7 +48,12 @@ class Model(ABC, Generic[Options, Net]):
 
     def __init_subclass__(cls) -> None:
         # What help and editors show of the constructor.
-        cls.__signature__ = signature(cls.task.options_class)  # type: ignore[attr-defined]
+        kind = cls.task.options_class
+        cls.__signature__ = signature(kind)  # type: ignore[attr-defined]
+        cls.__doc__ = f"{cls.__doc__}\n    Options:\n{described(kind)}"
+        for name, method in vars(cls).copy().items():
+            if isfunction(method) and not name.startswith("_"):
+                setattr(cls, name, guessed(method))
 
     def __init__(self, options: Options | None = None, /, **given: Any) -> None:
         kind: Any = self.task.options_class
@@ -56,7 +62,7 @@ class Model(ABC, Generic[Options, Net]):
                 f"{type(self).__name__}({options!r})",
                 expected=f"options by name: {type(self).__name__}(minutes=5)",
             )
-        self._check_names(given)
+        given = self._by_name(given)
         self.options: Options = kind(**given) if options is None else replace(options, **given)
 
     if not TYPE_CHECKING:
@@ -65,6 +71,8 @@ class Model(ABC, Generic[Options, Net]):
             # scikit-learn, and its users, look for options on the estimator.
             if name in {each.name for each in fields(self.task.options_class)}:
                 return getattr(self.options, name)
+            if self._run is None and isinstance(getattr(type(self), name, None), property):
+                raise self._unfitted()  # which is an AttributeError as well
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -74,6 +82,15 @@ class Model(ABC, Generic[Options, Net]):
             if (value := getattr(self.options, each.name)) != each.default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the options, and of a trained model its report."""
+        from html import escape
+
+        shown = [f"<code>{escape(repr(self))}</code>"]
+        if self._run is not None and self._run.has(REPORT):
+            shown.append(f"<pre>{escape(self.task.summary(self.report))}</pre>")
+        return "\n".join(shown)
 
     # -- what a task says --------------------------------------------------------------------
 
@@ -117,24 +134,43 @@ class Model(ABC, Generic[Options, Net]):
         given: Mapping[str, Any],
         out: str | PathLike[str] | None,
         overwrite: bool,
-        callback: Callback | None,
+        callbacks: Sequence[Callback] | Callback,
+        progress: bool | None,
     ) -> Self:
-        training = self._training()
+        training, callback = self._training(), self._listener(callbacks, progress)
         from recurra.tasks import trainer
 
         trainer.fit(self, training, given, out=out, overwrite=overwrite, callback=callback)
         return self
 
+    def _listener(
+        self, callbacks: Sequence[Callback] | Callback, progress: bool | None
+    ) -> Callback:
+        """Who is told of a training: see `recurra.training.progress.listener`."""
+        from recurra.training.progress import listener
+
+        return listener(callbacks, progress, *self.task.progress(self.options))
+
     @classmethod
-    def resume(cls, path: str | PathLike[str], *, callback: Callback | None = None) -> Self:
+    @guessed
+    def resume(
+        cls,
+        path: str | PathLike[str],
+        *,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
+    ) -> Self:
         """Go on with an interrupted training to its end, as if it had never stopped.
+
+        Args:
+            callbacks, progress: as of `fit`.
 
         Raises:
             BundleError: no run, a finished one, or one without a checkpoint.
             DataError: the data have changed since.
             MissingExtra: what training needs is not installed.
         """
-        run = Run.open(path, task=cls.task.name)
+        run = cls._opened(path)
         if run.has(REPORT):
             raise BundleError(
                 f"{run.path}: this training is finished; there is nothing to resume",
@@ -145,12 +181,13 @@ class Model(ABC, Generic[Options, Net]):
         training = model._training()
         from recurra.tasks import trainer
 
-        trainer.resume(model, training, run, callback)
+        trainer.resume(model, training, run, model._listener(callbacks, progress))
         return model
 
     # -- use ---------------------------------------------------------------------------------
 
     @classmethod
+    @guessed
     def load(cls, path: str | PathLike[str], *, weights: str = "float32") -> Self:
         """The model of a run.
 
@@ -165,11 +202,34 @@ class Model(ABC, Generic[Options, Net]):
         """
         if weights not in ("float32", "bfloat16"):
             raise OptionError(f"weights={weights!r}", expected="float32 or bfloat16")
-        run = Run.open(path, task=cls.task.name)
+        run = cls._opened(path)
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
         model.stand_on(run, weights)
         return model
+
+    @classmethod
+    def _opened(cls, path: str | PathLike[str]) -> Run:
+        """A run of this task.
+
+        Raises:
+            BundleError: there is none; of another task's the command for it is named.
+        """
+        from recurra.tasks import task_of
+
+        found = task_of(path)
+        if found is not cls.task:
+            raise BundleError(
+                f"{path}: a run of task {found.name!r}",
+                expected=f"a run of task {cls.task.name!r}",
+                fix=f"recurra {found.verb} {path}; in Python recurra.load",
+            )
+        return Run(path)
+
+    @classmethod
+    def from_pretrained(cls, path: str | PathLike[str], *, weights: str = "float32") -> Self:
+        """The same as `load`, by the name that it has elsewhere."""
+        return cls.load(path, weights=weights)
 
     def stand_on(self, run: Run, weights: str = "float32") -> None:
         """Take the weights of a finished or interrupted run, and all that is used with them.
@@ -194,6 +254,7 @@ class Model(ABC, Generic[Options, Net]):
         self._run, self._weights = run, weights
         self.load_parts(run)
 
+    @guessed
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Copy the run to a folder of its own.
 
@@ -202,6 +263,31 @@ class Model(ABC, Generic[Options, Net]):
         """
         target = Run.create(path, overwrite=overwrite, reading=[self.run.path / CONFIG])
         self.run.copy_to(target)
+
+    def save_pretrained(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """The same as `save`, by the name that it has elsewhere."""
+        self.save(path, overwrite=overwrite)
+
+    def to(self, device: Any) -> Self:
+        """Train on a device from now on: "cuda", "cpu" or torch's own; the model itself.
+
+        A fitted model is used on the processor, wherever it was trained.
+
+        Raises:
+            OptionError: no name of a device.
+        """
+        return self.set_params(device=str(device))
+
+    def plot(self) -> Any:
+        """The losses of its training, as a figure of matplotlib.
+
+        Raises:
+            BundleError: nothing is recorded yet.
+            MissingExtra: matplotlib is not installed.
+        """
+        from recurra.tasks.show import losses
+
+        return losses(self.run)
 
     @property
     def run(self) -> Run:
@@ -222,6 +308,11 @@ class Model(ABC, Generic[Options, Net]):
         """The report of the training: figures, baselines, verdict."""
         found: dict[str, Any] = self.run.read_json(REPORT)
         return found
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The report points of the training: of each `step`, `train`, `select`, `seconds`, ..."""
+        return self.run.history()
 
     def certify(self, data: Any = None) -> Certificate:
         """Compare the ways of using this model with each other, and with torch; keep what is found.
@@ -268,24 +359,19 @@ class Model(ABC, Generic[Options, Net]):
         Raises:
             OptionError: no such option, or a value out of its range.
         """
-        self._check_names(params)
-        self.options = replace(self.options, **params)
+        self.options = replace(self.options, **self._by_name(params))
         return self
 
     @classmethod
-    def _check_names(cls, given: Mapping[str, Any]) -> None:
-        known = [each.name for each in fields(cls.task.options_class)]
-        for name in given:
-            if name not in known:
-                raise unknown("option", name, known)
+    def _by_name(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Options by their own names."""
+        return meant(given, [each.name for each in fields(cls.task.options_class)], "option")
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._network is not None
 
-    def _unfitted(self) -> OptionError:
-        return OptionError(
-            "the model is not fitted yet", fix=f"call fit, or {type(self).__name__}.load"
-        )
+    def _unfitted(self) -> NotFittedError:
+        return not_fitted(type(self).__name__)
 
 
 M = TypeVar("M", bound=Model[Any, Any])

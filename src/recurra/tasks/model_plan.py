@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
+from recurra.errors import counted
 from recurra.training.budget import TrainingOptions
 from recurra.training.optimiser import Rates
 
 Size = TypeVar("Size", bound=Any)
+
+NARROWEST: Final = 64
+"""Units that a network is never narrower than for want of time."""
 
 
 def overridden(size: Size, options: TrainingOptions, *, slower: float = 10.0) -> Size:
@@ -39,12 +43,29 @@ class Members:
         steps: those that each of them should have.
         share: of the time, that their steps may take.
         most: members that a time budget is spent on.
+        fewest: steps below which one of half the width says more; 0 where that is not known.
     """
 
     asked: int | None
     steps: int
     share: float
     most: int
+    fewest: int = 0
+
+    def narrowed(
+        self, sizes: dict[str, Any], seconds: float, step: Callable[[dict[str, Any]], float]
+    ) -> dict[str, Any]:
+        """Sizes of an architecture, halved until a time allows the fewest steps.
+
+        Args:
+            seconds: the time budget.
+            step: sizes -> what a step takes.
+        """
+        while sizes["hidden"] >= 2 * NARROWEST:
+            if self.share * seconds >= self.fewest * step(sizes):
+                break
+            sizes = sizes | {key: sizes[key] // 2 for key in ("hidden", "embedding")}
+        return sizes
 
     def within(self, seconds: float | None, step: Callable[[float], float]) -> tuple[int, str]:
         """How many, and why in a few words.
@@ -58,9 +79,10 @@ class Members:
         if seconds is None:
             return 1, "without a time to spend"
         fit = int(self.share * seconds / (step(0.03 * seconds) * self.steps))
+        time = counted(seconds / 60, "minute")
         if fit < 2:
-            return 1, f"what {seconds / 60:g} minutes allow"
-        return min(fit, self.most), f"{self.steps:,} steps each fit into {seconds / 60:g} minutes"
+            return 1, f"what {time} allow{'s' if seconds == 60 else ''}"
+        return min(fit, self.most), f"{counted(self.steps, 'step')} each fit into {time}"
 
 
 @final

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from recurra.bundle import HISTORY, Run
 from recurra.errors import BundleError
 from recurra.tasks import task_of
+
+
+def losses(run: Run) -> Any:
+    """The losses of a run as a figure of matplotlib.
+
+    Raises:
+        BundleError: nothing is recorded yet.
+        MissingExtra: matplotlib is not installed.
+    """
+    from recurra.show import curves
+
+    _check_recorded(run)
+    return curves.plot(run)
+
+
+def _check_recorded(run: Run) -> None:
+    if not run.history():
+        raise BundleError(
+            f"{run.path / HISTORY}: nothing is recorded yet",
+            fix="train it to its first report at least",
+        )
 
 
 def draw(path: str | PathLike[str]) -> list[Path]:
@@ -26,11 +48,7 @@ def draw(path: str | PathLike[str]) -> list[Path]:
     from recurra.show import curves, page
 
     task, run = task_of(path), Run.open(path)
-    if not run.history():
-        raise BundleError(
-            f"{run.path / HISTORY}: nothing is recorded yet",
-            fix="train it to its first report at least",
-        )
+    _check_recorded(run)
     own = task.part("show")
     drawn, sections = own.draw(run), own.sections(run)
     # A section shows what is called like it: attention, say, as tables, in the browser's letters.

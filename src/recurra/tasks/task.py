@@ -53,6 +53,7 @@ class Task:
         data: what the DATA of a training may be.
         sample: what a run on the data that recurra has itself is called.
         packages: what a training and its baselines import, beside what use needs.
+        reading: the options by which files are read, which verbs that take files take too.
         progress: the task's options -> what a training counts, and what its losses measure.
         after: prints what else there is to see of a model that was just trained.
     """
@@ -66,6 +67,7 @@ class Task:
     sample: str
     packages: tuple[str, ...]
     progress: Callable[[Any], tuple[str, str]]
+    reading: tuple[str, ...] = ()
     after: Callable[[Any], None] | None = None
 
     def part(self, name: str) -> ModuleType:

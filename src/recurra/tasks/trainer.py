@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -23,12 +25,13 @@ from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.stored_baselines import BASELINES
 from recurra.tasks.training import Training
-from recurra.training import processes, session
-from recurra.training.loop import Callback, Settings, seeded, train
+from recurra.training import lock, processes, session
+from recurra.training.callbacks import Callback
+from recurra.training.loop import Settings, seeded, train
 from recurra.training.optimiser import Rates
-from recurra.training.plan import Clock
+from recurra.training.plan import COMMAND_BEGAN, Clock
 from recurra.training.precision import Precision
-from recurra.training.progress import Silence
+from recurra.training.threads import quickest_threads, threads_put_back
 
 if TYPE_CHECKING:
     from recurra.tasks.model import Model
@@ -40,7 +43,7 @@ FIRST_WEIGHTS = 2**32 - 1
 """A number that no step has: the first weights are drawn apart from all else."""
 
 
-@session.threads_put_back()
+@threads_put_back()
 def fit(
     model: Model[Any, Any],
     training: Training[Any, Any, Any],
@@ -48,7 +51,7 @@ def fit(
     *,
     out: str | PathLike[str] | None,
     overwrite: bool,
-    callback: Callback | None,
+    callback: Callback,
 ) -> None:
     """Train a model on what its `fit` was given; it stands on the run in the end.
 
@@ -58,10 +61,12 @@ def fit(
         BundleError: `out` exists already, or cannot be written.
         TrainingError: the loss exploded; the best weights before that are kept.
     """
-    clock, options, callback = Clock(), model.options, callback or Silence()
+    clock, options = Clock(since=COMMAND_BEGAN.get()), model.options
     processes.check(model.task.name, training.several)
     if options.threads:
         torch.set_num_threads(options.threads)
+    elif options.seconds is not None and processes.count() == 1:
+        torch.set_num_threads(quickest_threads())
     data = training.read(options, given, None if out is None else Path(out))
     device = session.device_of(options.device)
     processes.agree("the data that they read", data.facts)
@@ -74,21 +79,27 @@ def fit(
     with seeded(options.seed, FIRST_WEIGHTS):
         network = training.build(plan.architecture).to(device)
     place = out or processes.first(model.temporary_folder)
-    run = processes.first(lambda: Run.create(place, overwrite=overwrite, reading=data.read_files))
-    try:
-        callback.says(data.summary())
-        callback.says(f"model: {network.summary()} ({plan.reason}); {precision}")
-        for before in run.replaced[-1:]:
-            callback.says(f"until it is finished, the run that it replaces is {before}")
-        config = _configuration(model, training, data, plan, precision, device)
-        processes.first(lambda: run.write_json(CONFIG, config))
-        processes.first(lambda: training.prepare(run, data, options, callback))
-        _trained(model, training, run, data, network, precision, callback, clock, new=True)
-    except BaseException:
-        if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
-            # Nothing was learnt: what is there would only be in the way of the next attempt.
-            run.remove()
-        raise
+    with contextlib.ExitStack() as until_done:
+        processes.first(lambda: until_done.enter_context(lock.held(place)))
+        run = processes.first(
+            lambda: Run.create(place, overwrite=overwrite, reading=data.read_files)
+        )
+        try:
+            if out is not None:
+                callback.says(f"run: {run.path}")
+            callback.says(data.summary())
+            callback.says(f"model: {network.summary()} ({plan.reason}); {precision}")
+            for before in run.replaced[-1:]:
+                callback.says(f"until it is finished, the run that it replaces is {before}")
+            config = _configuration(model, training, data, plan, precision, device)
+            processes.first(lambda: run.write_json(CONFIG, config))
+            processes.first(lambda: training.prepare(run, data, options, callback))
+            _trained(model, training, run, data, network, precision, callback, clock, new=True)
+        except BaseException:
+            if processes.is_first() and not run.has(CHECKPOINT) and not run.has(REPORT):
+                # Nothing was learnt: what is there would only be in the way of the next attempt.
+                run.remove()
+            raise
 
 
 def _configuration(
@@ -128,12 +139,12 @@ def _configuration(
     }
 
 
-@session.threads_put_back()
+@threads_put_back()
 def resume(
     model: Model[Any, Any],
     training: Training[Any, Any, Any],
     run: Run,
-    callback: Callback | None,
+    callback: Callback,
 ) -> None:
     """Go on with an interrupted training to its end, as if it had never stopped.
 
@@ -141,7 +152,6 @@ def resume(
         BundleError: the run is damaged, or has no checkpoint.
         DataError: the data have changed since.
     """
-    callback = callback or Silence()
     processes.check(model.task.name, training.several)
     config = run.config()
     with run.intact(CONFIG):
@@ -162,12 +172,14 @@ def resume(
             f"processes: {processes.count()}, begun with {begun}; rounding differs, and what "
             "dropout drops"
         )
-    data = _data_of(training, run, config)
-    device = session.device_of(name)
-    with seeded(0, 0), run.intact(CONFIG):
-        network = training.build(config["inference"]["architecture"]).to(device)
-    run.check(BASELINES, *([WEIGHTS] if run.history() else []))
-    _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
+    with contextlib.ExitStack() as until_done:
+        processes.first(lambda: until_done.enter_context(lock.held(run.path)))
+        data = _data_of(training, run, config)
+        device = session.device_of(name)
+        with seeded(0, 0), run.intact(CONFIG):
+            network = training.build(config["inference"]["architecture"]).to(device)
+        run.check(BASELINES, *([WEIGHTS] if run.history() else []))
+        _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
 
 
 def _data_of(training: Training[Any, Data, Any], run: Run, config: dict[str, Any]) -> Data:
@@ -208,25 +220,27 @@ def _trained(
         patience=settings["patience"],
         back=settings["back"],
     )
-    if new:
-        progress = session.begin(
-            training_task,
-            network,
-            options,
-            how,
-            precision,
-            run,
-            callback,
-            clock,
-            reserve=processes.first(lambda: training.seconds_to_judge(network, data, options)),
-        )
-    else:
-        progress = train(training_task, network, None, how, precision, run, callback, clock)
+    with _going_on(run):
+        if new:
+            progress = session.begin(
+                training_task,
+                network,
+                options,
+                how,
+                precision,
+                run,
+                callback,
+                clock,
+                reserve=processes.first(lambda: training.seconds_to_judge(network, data, options)),
+            )
+        else:
+            progress = train(training_task, network, None, how, precision, run, callback, clock)
     if not progress.reason:
         raise KeyboardInterrupt
     model.stand_on(run)
     best = training.load(run).to(next(network.parameters()).device)
-    facts = session.facts(progress, progress.step / training_task.steps_an_epoch, settings)
+    epochs = progress.step / training_task.steps_an_epoch
+    facts = session.facts(progress, epochs, settings, run.history())
     processes.first(lambda: training.judge(model, best, data, facts))
     certificate = processes.first(lambda: _certified(model, data))
     # Its plan is done: there is nothing to go on with.
@@ -245,6 +259,17 @@ def _trained(
             expected="the same figures whatever way a model is used",
             fix=f"the run is kept; please report what is in {run.path / CERTIFICATE}",
         )
+
+
+@contextmanager
+def _going_on(run: Run) -> Iterator[None]:
+    """Say how to go on where the disk refuses what a training writes, if there is a checkpoint."""
+    try:
+        yield
+    except BundleError as error:
+        if isinstance(error.__cause__, OSError) and run.has(CHECKPOINT):
+            error.fix += f"; then recurra resume {run.path} goes on from the last checkpoint"
+        raise
 
 
 def _certified(model: Model[Any, Any], data: Any) -> Certificate:

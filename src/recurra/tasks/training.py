@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, final
 
@@ -15,7 +16,8 @@ from recurra.networks.network import Network
 from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.training.budget import TrainingOptions
-from recurra.training.loop import Callback, TrainingTask, seeded
+from recurra.training.callbacks import Callback
+from recurra.training.loop import TrainingTask, seeded
 from recurra.training.precision import Precision
 from recurra.training.time_budget import step_seconds
 
@@ -68,14 +70,17 @@ class Training(Generic[Options, Data, Net]):
         if plan.members is None:
             return plan
 
-        def step(within: float) -> float:
+        def step(sizes: dict[str, Any], within: float) -> float:
             with seeded(0, 0):
-                trial = self.build(plan.architecture).to(device).train()
+                trial = self.build(sizes).to(device).train()
             task = self.training_task(trial, data, plan.settings | {"seed": options.seed})
             return step_seconds(task, trial, precision, within=within)
 
-        members, reason = plan.members.within(options.seconds, step)
-        return replace(plan, architecture=plan.architecture | {"members": members}, reason=reason)
+        sizes, seconds = plan.architecture, options.seconds
+        if seconds is not None and plan.members.fewest:
+            sizes = plan.members.narrowed(sizes, seconds, lambda sizes: step(sizes, 0.01 * seconds))
+        members, reason = plan.members.within(seconds, partial(step, sizes))
+        return replace(plan, architecture=sizes | {"members": members}, reason=reason)
 
     def build(self, sizes: Mapping[str, Any]) -> Net:
         """The network of an architecture's sizes."""

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from recurra.errors import OptionError
+from recurra.errors import OptionError, did_you_mean, in_python
 
 DEFAULT_MINUTES: Final = 2.0
 
 
-def option(default: Any, help: str, *, flag: str | None = None, **limits: float) -> Any:
+def option(
+    default: Any,
+    help: str,
+    *,
+    flag: str | None = None,
+    choices: tuple[str, ...] = (),
+    **limits: float,
+) -> Any:
     """A field of an options class: its default, its one-line help, and its limits.
 
     Args:
         flag: what the command line calls it, where that is not its name.
+        choices: all that it may be.
         limits: `least` (included), `above` (excluded), `below` (excluded), `most` (included).
     """
-    return field(default=default, metadata={"help": help, "flag": flag, **limits})
+    stated = {"help": help, "flag": flag, "choices": choices, **limits}
+    return field(default=default, metadata=stated)
 
 
 def flag_of(each: Field[Any]) -> str:
@@ -40,7 +50,9 @@ class TrainingOptions:
     steps: int | None = option(None, "Optimiser steps, in place of --minutes.", least=1)
     epochs: float | None = option(None, "Passes over the data, in place of --minutes.", above=0)
     seed: int = option(0, "Everything random follows from it.", least=0, below=2**63)
-    precision: str = option("auto", "Large products: auto, float32 or bfloat16.")
+    precision: str = option(
+        "auto", "How large products run.", choices=("auto", "float32", "bfloat16")
+    )
     device: str = option("auto", "auto, cpu, cuda or mps.")
     threads: int | None = option(
         None, "Threads; default as many as there are cores.", least=1, most=1024
@@ -48,6 +60,10 @@ class TrainingOptions:
     lr: float | None = option(None, "Peak learning rate of the matrices.", above=0, most=10)
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if (plain := _plain(value)) is not value:
+                object.__setattr__(self, each.name, plain)
         self.check()
 
     def check(self) -> None:
@@ -57,6 +73,13 @@ class TrainingOptions:
             value, limits = getattr(self, each.name), each.metadata
             if not _fits(value, kinds[each.name]):
                 raise OptionError(f"{flag_of(each)} {value!r}", expected=_kind(kinds[each.name]))
+            choices = limits["choices"]
+            if choices and value is not None and value not in choices:
+                raise OptionError(
+                    f"{flag_of(each)} {value}",
+                    expected=f"one of {', '.join(choices)}",
+                    fix=did_you_mean(str(value), choices),
+                )
             if isinstance(value, int | float) and not _within(value, limits):
                 raise OptionError(f"{flag_of(each)} {value}", expected=_range(limits))
         given = [n for n in ("minutes", "steps", "epochs") if getattr(self, n) is not None]
@@ -65,8 +88,6 @@ class TrainingOptions:
                 " and ".join(f"--{n} {getattr(self, n)}" for n in given),
                 expected="one of --minutes, --steps and --epochs",
             )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise OptionError(f"--precision {self.precision}", expected="auto, float32 or bfloat16")
 
     @property
     def seconds(self) -> float | None:
@@ -74,6 +95,35 @@ class TrainingOptions:
         if self.steps is not None or self.epochs is not None:
             return None
         return 60.0 * (DEFAULT_MINUTES if self.minutes is None else self.minutes)
+
+
+def described(options: type[TrainingOptions]) -> str:
+    """The options, a paragraph each, as a docstring of Python has them."""
+    from textwrap import fill
+
+    rows = []
+    for each in fields(options):
+        about = each.metadata["help"]
+        if each.metadata["choices"]:
+            about += f" One of {', '.join(each.metadata['choices'])}."
+        if each.default is not None:
+            about += f" Default {each.default!r}."
+        row = f"{each.name}: {in_python(about)}"
+        rows.append(fill(row, 96, initial_indent=" " * 8, subsequent_indent=" " * 12))
+    return "\n".join(rows)
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python has it: of a scalar of NumPy, a path, a tuple; the same one if it is."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, list | tuple):
+        found = [_plain(each) for each in value]
+        same = all(a is b for a, b in zip(found, value, strict=True))
+        return value if isinstance(value, list) and same else found
+    return value
 
 
 def _fits(value: object, kind: Any) -> bool:

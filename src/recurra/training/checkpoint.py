@@ -32,7 +32,8 @@ class Progress:
         finishing: whether the selection part is trained on too by now.
         seen: the training loss since the last report.
         seconds: clock time used.
-        reason: why the training is over: "completed", "early" or "diverged"; "" while it runs.
+        reason: why the training is over: "completed", "early", "stopped" (by a callback) or
+            "diverged"; "" while it runs.
     """
 
     step: int

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import FrameType
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 import numpy as np
 import torch
@@ -18,15 +15,21 @@ from torch import Tensor, nn
 
 from recurra.bundle import WEIGHTS, Run
 from recurra.judge.loss import LossSum
-from recurra.training import checkpoint, processes
+from recurra.training import checkpoint, lock, processes
+from recurra.training.callbacks import Callback
 from recurra.training.checkpoint import Progress
+from recurra.training.interrupts import interrupts
 from recurra.training.optimiser import Rates, build, clip, peaks, set_rates
 from recurra.training.plan import Clock, Plan
 from recurra.training.precision import Precision
 from recurra.training.schedule import rate
+from recurra.training.threads import quickest_threads
 from recurra.training.together import together
 
 TrainState = TypeVar("TrainState")
+
+SLOWED: Final = 1.5
+"""How much slower steps have to become for the number of threads to be asked again."""
 
 
 @final
@@ -106,25 +109,6 @@ class TrainingTask(Protocol[TrainState]):
         """The training state that `pack` took apart."""
 
 
-class Callback(Protocol):
-    """Who is told how a training goes."""
-
-    def begins(self, plan: Plan, step: int) -> None:
-        """The loop starts at this step."""
-
-    def stepped(self, step: int, loss: float, count: int, seconds: float) -> None:
-        """A step of `count` units is done."""
-
-    def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
-        """A report point is done; `best` where its weights are the ones to keep."""
-
-    def says(self, message: str) -> None:
-        """Something that the user should know."""
-
-    def ends(self) -> None:
-        """The loop is over."""
-
-
 @final
 @dataclass(frozen=True)
 class Settings:
@@ -175,7 +159,7 @@ def train(
         The progress made; `reason` is "" after Ctrl-C.
     """
     optimisers = build(network, settings.rates)
-    highest = peaks(optimisers)
+    highest, whose = peaks(optimisers), run.name
     if plan is None:
         progress, arrays = checkpoint.read(run, network, optimisers)
         train_state = training_task.unpack(arrays)
@@ -191,13 +175,16 @@ def train(
         return progress
     device = next(network.parameters()).device
     mark = (progress.step, processes.first(clock.elapsed))
+    report_seconds = progress.plan.report_seconds
+    if progress.plan.threads is not None:
+        torch.set_num_threads(progress.plan.threads)
     network.train()
-    with _shown(callback), _interrupts() as interrupted:
+    with _shown(callback), interrupts() as interrupted:
         callback.begins(progress.plan, progress.step)
         while not progress.reason and not processes.anywhere(interrupted.is_set()):
             started = time.perf_counter()
             step, plan = progress.step, progress.plan
-            if not progress.finishing and step >= plan.steps * (1.0 - settings.finish):
+            if not progress.finishing and plan.share(step) >= 1.0 - settings.finish:
                 if settings.back and progress.stale > 1:
                     # These weights have been learning by heart.
                     best_yet, _ = run.read_arrays(WEIGHTS)
@@ -209,7 +196,7 @@ def train(
                     if train_state is before
                     else "from here on the selection part, having chosen, is trained on too"
                 )
-            factor = rate((step + 1) / plan.steps, warm_up=settings.warm_up)
+            factor = rate(plan.share(step + 1), warm_up=settings.warm_up)
             set_rates(optimisers, highest, factor)
             for optimiser in optimisers:
                 optimiser.zero_grad(set_to_none=True)
@@ -229,9 +216,21 @@ def train(
             for optimiser in optimisers:
                 optimiser.step()
             train_state, seen, step = loss.train_state, progress.seen + total, step + 1
-            callback.stepped(step, total.mean, total.count, time.perf_counter() - started)
+            took = time.perf_counter() - started
+            stops = callback.stepped(step, total.mean, total.count, took) is True
+            stops = processes.anywhere(stops)
             progress = replace(progress, step=step, seen=seen)
-            if plan.due(step):
+            if plan.budget is not None:
+                elapsed = processes.first(clock.elapsed)
+                if plan.tells(elapsed - mark[1]):
+                    pace = (elapsed - mark[1]) / (step - mark[0])
+                    revised = _eased(plan.revised(step, elapsed, pace, report_seconds), plan)
+                    if revised is not plan:
+                        callback.revised(revised)
+                    progress, mark = replace(progress, plan=revised), (step, elapsed)
+            if plan.due(step) or stops:
+                began = processes.first(clock.elapsed)
+                processes.first(lambda: lock.check_unchanged(run, whose))
                 processes.agree(f"the weights at step {step}", lambda: processes.digest(network))
                 selected = score = None
                 if not progress.finishing:
@@ -244,20 +243,17 @@ def train(
                     )
                     progress = replace(progress, reason="diverged")
                     break
-                progress = _judged(progress, selected, score, settings)
+                last = stops or step >= progress.plan.steps
+                progress = _judged(progress, selected, score, settings, last)
                 best = progress.best_step == step
                 if best:
                     write_weights(run, network)
-                elapsed, revised = processes.first(clock.elapsed), plan
-                if plan.tells(elapsed - mark[1]):
-                    pace = (elapsed - mark[1]) / (step - mark[0])
-                    revised, mark = plan.revised(step, elapsed, pace), (step, elapsed)
-                progress = replace(progress, seconds=clock.elapsed(), plan=revised, seen=LossSum())
-                if step >= revised.steps:
+                progress = replace(progress, seconds=clock.elapsed(), seen=LossSum())
+                if step >= progress.plan.steps:
                     progress = replace(progress, reason=progress.reason or "completed")
                 line: dict[str, Any] = {
                     "step": step,
-                    "passed": round(step / plan.steps, 4),
+                    "passed": round(plan.share(step), 4),
                     "train": seen.mean if seen.count else None,
                     "select": selected,
                     "seconds": round(clock.elapsed(), 2),
@@ -268,10 +264,18 @@ def train(
                     line["sample"] = sample
                 if processes.is_first():
                     run.append_history(line)
-                callback.reported(line, progress.plan, best)
+                stops = callback.reported(line, progress.plan, best) is True or stops
+                if processes.anywhere(stops) and not progress.reason:
+                    progress = replace(progress, reason="stopped")
+                    if progress.finishing and not best:
+                        # Nothing chooses any more: the last weights are the ones to keep.
+                        progress = replace(progress, best_step=step)
+                        write_weights(run, network)
                 checkpoint.write(
                     run, progress, network, optimisers, training_task.pack(train_state)
                 )
+                report_seconds = processes.first(clock.elapsed) - began
+                mark = (mark[0], mark[1] + report_seconds)
     progress = replace(progress, seconds=clock.elapsed())
     if progress.reason == "diverged" and not progress.best_step:
         # These weights are no good, and none were chosen: those of the last checkpoint are kept.
@@ -321,12 +325,24 @@ def chance_put_back() -> Iterator[bool]:
         yield in_use
 
 
+def _eased(revised: Plan, before: Plan) -> Plan:
+    """A revised plan, with fewer threads where steps have become much slower and fewer are quicker.
+
+    Other work keeps the cores busy then.
+    """
+    slowed = revised.step_seconds > SLOWED * before.step_seconds
+    if revised is before or before.threads is None or not slowed:
+        return revised
+    threads = quickest_threads()
+    torch.set_num_threads(threads)
+    return replace(revised, threads=threads)
+
+
 def _judged(
-    progress: Progress, selected: float | None, score: float | None, settings: Settings
+    progress: Progress, selected: float | None, score: float | None, settings: Settings, last: bool
 ) -> Progress:
     if selected is None:
-        # The plan's last weights are the ones to keep: nothing chooses any more.
-        last = progress.step >= progress.plan.steps
+        # The last weights are the ones to keep: nothing chooses any more.
         return replace(progress, best_step=progress.step) if last else progress
     # Of weights that score the same, the later ones have learnt more.
     better = selected < progress.best if score is None else -score <= progress.best
@@ -349,27 +365,3 @@ def _shown(callback: Callback) -> Iterator[None]:
         yield
     finally:
         callback.ends()
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that the step at hand is finished; the second kills.
-
-    Signals reach the main thread alone; in others the event never comes, nor where whoever
-    started this process wants it to ignore Ctrl-C.
-    """
-    event = threading.Event()
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
-        yield event
-        return
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import nn
 
 from recurra.bundle import Run
-from recurra.errors import OptionError
+from recurra.errors import OptionError, counted
 from recurra.training import processes
 from recurra.training.budget import TrainingOptions
+from recurra.training.callbacks import Callback
 from recurra.training.checkpoint import Progress
-from recurra.training.loop import Callback, Settings, TrainingTask, train
+from recurra.training.loop import Settings, TrainingTask, train
 from recurra.training.plan import REPORTS, Clock, Plan
 from recurra.training.precision import Precision, measure
 from recurra.training.time_budget import calibrate
 
 TrainState = TypeVar("TrainState")
 
-
-@contextmanager
-def threads_put_back() -> Iterator[None]:
-    """Let what is inside set torch's threads, which are one number for the whole process."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+FEWEST: Final = 100
+"""Steps below which a network has hardly learnt anything; or a pass, where that is less."""
 
 
 def device_of(name: str) -> torch.device:
@@ -97,8 +92,17 @@ def begin(
             reserve=reserve,
             most=most,
         )
+        if options.threads is None and processes.count() == 1:
+            plan = replace(plan, threads=torch.get_num_threads())
         if plan.steps == most:
-            callback.says(f"{most:,} steps are all that would help: less than the time given")
+            callback.says(f"{most:,} steps, the most that are taken for so much data")
+        elif plan.steps < (fewest := min(FEWEST, math.ceil(training_task.steps_an_epoch))):
+            needed = options.seconds + (fewest - plan.steps) * plan.step_seconds
+            given, enough = options.seconds / 60, math.ceil(needed / 30) / 2
+            callback.says(
+                f"{counted(plan.steps, 'step')} fit into {counted(given, 'minute')} here, too few "
+                f"to learn from: {counted(enough, 'minute')} would do"
+            )
     return train(training_task, network, plan, settings, precision, run, callback, clock)
 
 
@@ -111,25 +115,31 @@ def selected(run: Run, step: int, metric: str) -> dict[str, Any]:
     return {"metric": metric, "score": line.get("score"), "nats_a_piece": line.get("select")}
 
 
-def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[str, Any]:
+def facts(
+    progress: Progress, epochs: float, settings: dict[str, Any], history: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """How a training went, as plain values and in one sentence.
 
     Args:
         epochs: passes over the training part that the progress amounts to.
         settings: those of the run's configuration.
+        history: the report points.
     """
     ends = {
         "completed": "to the end of its plan",
         "early": "until the selection part stopped improving",
+        "stopped": "until a callback ended it",
         "diverged": "until its loss exploded",
         "": "until it was interrupted",
     }
     sentence = (
-        f"Trained for {progress.step:,} steps ({epochs:.1f} passes over the training part) in "
-        f"{progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are those of "
-        f"step {progress.best_step:,}. Large products ran in "
+        f"Trained for {counted(progress.step, 'step')} ({epochs:.1f} passes over the training "
+        f"part) in {progress.seconds / 60:.1f} minutes, {ends[progress.reason]}; the weights are "
+        f"those of step {progress.best_step:,}. Large products ran in "
         f"{'bfloat16' if settings['bfloat16'] else 'float32'}, this evaluation in float32."
     )
+    if progress.reason == "completed" and (ahead := outlook(progress.plan, history)):
+        sentence += f" {ahead}"
     return {
         "step": progress.step,
         "best_step": progress.best_step,
@@ -139,3 +149,27 @@ def facts(progress: Progress, epochs: float, settings: dict[str, Any]) -> dict[s
         "plan": progress.plan.to_json(),
         "sentence": sentence,
     }
+
+
+def outlook(plan: Plan, history: Sequence[dict[str, Any]]) -> str:
+    """What more time would bring, as far as the curve of the selection part tells; "" if nothing.
+
+    The rate falls to 0 towards the end, which lowers a loss by itself; but where the lowest came
+    well before the end, a longer training would have learnt by heart for longer.
+    """
+    costs = [
+        (line["step"], -line["score"] if line.get("score") is not None else line["select"])
+        for line in history
+        if line["select"] is not None
+    ]
+    if len(costs) < 3:
+        return ""
+    best = min(costs, key=lambda each: each[1])[0]
+    if plan.share(best) < 0.7 * plan.share(costs[-1][0]):
+        return f"The selection part was best at step {best:,}: more time would bring nothing."
+    if best < costs[-1][0]:
+        return ""
+    capped = plan.steps == plan.most
+    return "It improved to the last check: " + (
+        "more --steps may help." if capped else "more time is likely to help."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ from recurra.training.schedule import rate
 
 TrainState = TypeVar("TrainState")
 
-_SHARE = 0.04
+_SHARE: Final = 0.04
 """The share of the budget that report points may take."""
 
 
@@ -38,7 +38,7 @@ def calibrate(
     Args:
         budget: seconds, of which the clock has used some already.
         reserve: seconds kept for the report at the end.
-        most: steps that are never exceeded, since more would not help.
+        most: steps that are never exceeded: a cap of the task's.
     """
     trial = copy.deepcopy(network).train()
     step = step_seconds(training_task, trial, precision, within=0.03 * budget)
@@ -55,7 +55,13 @@ def calibrate(
     reports = max(3, min(REPORTS, int(_SHARE * left / select)))
     steps = max(reports, int((left - reports * select) / step))
     plan = Plan(
-        min(steps, most) if most else steps, reports, budget, reserve, step_seconds=step, most=most
+        min(steps, most) if most else steps,
+        reports,
+        budget,
+        reserve,
+        step_seconds=step,
+        report_seconds=select,
+        most=most,
     )
     return processes.first(lambda: plan)
 
@@ -70,15 +76,18 @@ def step_seconds(
     """What a training step takes: the median of some, which change the network they are tried on.
 
     Args:
-        within: seconds after which no more than the fewest that tell are tried.
+        within: seconds after which four are enough, and after three times as many, two.
     """
     optimisers, train_state = build(trial, Rates()), training_task.first()
     seconds: list[float] = []
-    until = time.perf_counter() + within
+    begun = time.perf_counter()
+
+    def goes_on() -> bool:
+        spent, count = time.perf_counter() - begun, len(seconds)
+        return count < 2 or (count < 4 and spent < 3 * within) or (count < 12 and spent < within)
+
     # The first steps are slower: memory is fetched, kernels are chosen.
-    while processes.first(
-        lambda: len(seconds) < 4 or (len(seconds) < 12 and time.perf_counter() < until)
-    ):
+    while processes.first(goes_on):
         start = time.perf_counter()
         train_state = _step(training_task, trial, optimisers, train_state, precision, len(seconds))
         seconds.append(time.perf_counter() - start)

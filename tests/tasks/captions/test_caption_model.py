@@ -83,7 +83,7 @@ class Heard(Silence):  # type: ignore[misc]
 def test_the_better_reading_is_tried_where_shapes_leave_it_open() -> None:
     X, y = toy_captions.scenes(200)
     heard, options = Heard(), LESS | {"minutes": 0.15}
-    model = CaptionModel(**options).fit(X, [text.split()[1] for text in y], callback=heard)
+    model = CaptionModel(**options).fit(X, [text.split()[1] for text in y], callbacks=heard)
     reading = model.run.config()["inference"]["architecture"]["reading"]
     assert reading in ("ctc", "grid")
     assert "after a short trial: ctc" in " ".join(heard.said)
@@ -92,7 +92,7 @@ def test_the_better_reading_is_tried_where_shapes_leave_it_open() -> None:
 def test_wide_strips_are_read_by_ctc_without_a_trial() -> None:
     heard = Heard()
     X, y = toy_captions.strips(60)
-    CaptionModel(steps=2, **LESS).fit(X, y, callback=heard)
+    CaptionModel(steps=2, **LESS).fit(X, y, callbacks=heard)
     assert "CTC" in " ".join(heard.said)
     assert "by the shape of the pictures" in " ".join(heard.said)
 
@@ -178,7 +178,7 @@ def test_ctc_says_what_it_cannot(reader: CaptionModel, how: dict[str, Any]) -> N
 
 def test_no_list_of_pictures_is_refused(reader: CaptionModel) -> None:
     with pytest.raises(DataError):
-        reader.caption("photo.png")
+        reader.caption("no photo.png")
     with pytest.raises(OptionError):
         reader.caption(toy_captions.strips(1)[0], n_best=2)
 
@@ -255,7 +255,7 @@ def test_a_resumed_training_ends_as_if_never_stopped(tmp_path: Path) -> None:
     X, y = toy_captions.strips(120)
     whole = CaptionModel(**CUT).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        CaptionModel(**CUT).fit(X, y, out=tmp_path / "cut", callback=Pressed(9))
+        CaptionModel(**CUT).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(9))
     again = CaptionModel.resume(tmp_path / "cut")
     ours, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (whole, again))
     for name, each in ours.items():

@@ -352,11 +352,11 @@ def test_what_is_drawn_is_drawn_again() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"draw": "scens"}, "no generator 'scens'"),
-        ({"language": "fr"}, "no language 'fr'"),
-        ({"language": "ko", "draw": "lines"}, "--language ko"),
-        ({"image": "x"}, "--image x"),
-        ({"examples": 3}, "--examples 3"),
+        ({"draw": "scens"}, "draw='scens'"),
+        ({"language": "fr"}, "language='fr'"),
+        ({"language": "ko", "draw": "lines"}, "language ko with draw='lines'"),
+        ({"image": "x"}, "image"),
+        ({"examples": 3}, "examples=3"),
     ],
 )
 def test_what_cannot_be_drawn(options: dict[str, Any], said: str) -> None:
@@ -481,10 +481,10 @@ def test_tables_that_cannot_be_read(name: str, content: str, said: str, tmp_path
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"image": "imag"}, "--image imag"),
-        ({"text": "words"}, "--text words"),
+        ({"image": "imag"}, "image='imag'"),
+        ({"text": "words"}, "text='words'"),
         ({"image": "text", "text": "text"}, "both image and text"),
-        ({"examples": 100}, "--examples 100"),
+        ({"examples": 100}, "examples=100"),
     ],
 )
 def test_columns_that_are_not_there(options: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -519,7 +519,7 @@ def test_other_things_that_are_no_data(tmp_path: Path) -> None:
             given(X, y, CaptionOptions(**options))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no pictures to judge by"):
         to_judge(None, None, OPTIONS)
-    with pytest.raises(OptionError, match="--text"):
+    with pytest.raises(OptionError, match="text"):
         given(as_names(folder(tmp_path / "names", N)), None, CaptionOptions(text="a"))
 
 

@@ -53,7 +53,7 @@ def test_a_table_is_read_as_the_options_say(tmp_path: Path) -> None:
     assert len(data.test) == 4
     assert len({row // 2 for row in data.test.tolist()}) == 2
     assert not same(data, read([path], LabelOptions(group="film", seed=4)))
-    with pytest.raises(OptionError, match="--label lable"):
+    with pytest.raises(OptionError, match="label='lable'"):
         read([path], LabelOptions(label="lable"))
 
 
@@ -82,7 +82,7 @@ def test_the_default_is_digits() -> None:
     assert data.examples.inputs[0].shape == (8, 8)
     assert 0.9 < max(each.max() for each in data.examples.inputs) <= 1
     assert data.classes == tuple("0123456789")
-    assert "digits: 1,797 sequences of 8 channels, 10 classes" in data.summary()
+    assert "digits: 1,797 sequences of 8 channels, 8 steps, 10 classes" in data.summary()
 
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:

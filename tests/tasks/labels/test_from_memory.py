@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from recurra.errors import DataError
 from recurra.tasks.labels.from_memory import (
     as_given,
+    as_known,
     examples_from,
     in_order,
     inputs_from,
@@ -43,6 +44,29 @@ def test_labels_come_back_as_they_were(labels: list[Any], as_array: bool) -> Non
     # As scikit-learn sorts them.
     classes = in_order(set(text), label_type)
     assert as_given(classes, label_type).tolist() == np.unique(np.array(labels)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "expected"),
+    [
+        (["1", "0"], ["0", "1"], ["1", "0"]),
+        (["1.0", "0.0"], ["0", "1"], ["1", "0"]),
+        (["True", "False"], ["0", "1"], ["1", "0"]),
+        (["1", "0"], ["False", "True"], ["True", "False"]),
+        (["2", "1"], ["1.0", "2.0"], ["2.0", "1.0"]),
+        (["b", "c"], ["a", "b"], ["b", "c"]),
+        ([], ["a"], []),
+    ],
+)
+def test_labels_are_known_by_other_types(
+    labels: list[str], classes: list[str], expected: list[str]
+) -> None:
+    assert as_known(labels, classes) == expected
+
+
+def test_labels_of_which_none_is_known_are_refused() -> None:
+    with pytest.raises(DataError, match="'7', and not one of its labels is a class"):
+        as_known(["7", "8"], ["pos", "neg"])
 
 
 def test_classes_of_files_are_in_the_order_of_their_numbers() -> None:

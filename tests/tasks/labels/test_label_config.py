@@ -198,7 +198,7 @@ def test_rows_of_no_part_have_no_target(kind: str) -> None:
 
 
 def test_tags_are_not_balanced() -> None:
-    with pytest.raises(OptionError, match="--balanced with one label a step"):
+    with pytest.raises(OptionError, match="balanced with one label a step"):
         plan_model("tags", balanced=True)
 
 

@@ -128,6 +128,24 @@ def test_what_it_says_has_the_forms_of_what_it_was_given(
     assert same(model.classes_[chances.argmax(1)], found)
 
 
+def test_nothing_gives_nothing(case: tuple[str, Any, Any, LabelModel]) -> None:
+    name, X, y, model = case
+    empty: list[Any] = [[], np.zeros((0, 5, 2)), X[:0]]
+    for nothing in empty:
+        assert list(model.predict(nothing)) == []
+        if name != "tags":
+            assert model.predict_proba(nothing).shape == (0, 2)
+    with pytest.raises(DataError, match="not one of its labels is a class"):
+        model.score(X[:2], [["x"] * len(tags) for tags in y[:2]] if name == "tags" else ["x", "y"])
+
+
+def test_classes_that_are_text_are_scored_by_numbers_too() -> None:
+    X, y = waves()
+    model = LabelModel(**LESS).fit(X, [str(each) for each in y])
+    assert model.score(X, y) == model.score(X, [str(each) for each in y]) >= 0.9
+    assert model.score(X, np.array(y, float)) == model.score(X, np.array(y) == 1) >= 0.9
+
+
 def test_each_input_alone_is_said_the_same(case: tuple[str, Any, Any, LabelModel]) -> None:
     name, X, _, model = case
     together = model.predict(X[:9])
@@ -164,7 +182,7 @@ def test_going_on_is_as_never_having_stopped(name: str, tmp_path: Path) -> None:
     options = LESS | {"steps": 30, "dropout": 0.3, "ensemble": 2}
     whole = LabelModel(**options).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        LabelModel(**options).fit(X, y, out=tmp_path / "cut", callback=Pressed(13))
+        LabelModel(**options).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(13))
     cut = recurra.resume(tmp_path / "cut")
     for name, weight in whole.run.read_arrays(WEIGHTS)[0].items():
         np.testing.assert_array_equal(cut.run.read_arrays(WEIGHTS)[0][name], weight, name)

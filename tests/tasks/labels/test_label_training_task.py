@@ -19,6 +19,8 @@ from recurra.judge.loss import LossSum
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork
 from recurra.tasks.labels.classify import pieces
+from recurra.tasks.labels.options import LabelOptions
+from recurra.tasks.labels.task import LABELS
 from recurra.tasks.labels.training_task import AT_ONCE, LabelTrainingTask
 from recurra.training.epochs import TrainState
 from recurra.training.loop import seeded
@@ -272,3 +274,11 @@ def test_it_learns(kind: str, cell: str, steps: int, within: float) -> None:
             optimiser.zero_grad()
         train_state = loss.train_state
     assert mine.select(net).mean < within * chance(kind), mine.select(net).mean
+
+
+def test_what_is_counted_is_called_by_its_name() -> None:
+    for kind, counts in (("tags", "tokens"), ("text", "examples"), ("numbers", "examples")):
+        assert training_task(network(kind), kind).unit == counts
+    assert LABELS.progress(LabelOptions(tag=True)) == ("tokens", "nats a token")
+    assert LABELS.progress(LabelOptions(tag_column="4")) == ("tokens", "nats a token")
+    assert LABELS.progress(LabelOptions()) == ("examples", "nats an example")

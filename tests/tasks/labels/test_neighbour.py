@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,16 @@ from hypothesis import strategies as st
 
 from recurra.codecs.scaling import Standard
 from recurra.tasks.labels import neighbour
-from recurra.tasks.labels.neighbour import Euclidean, Values, Warped, resampled, warping
+from recurra.tasks.labels.baselines import label_baselines
+from recurra.tasks.labels.data import from_python
+from recurra.tasks.labels.neighbour import (
+    Euclidean,
+    Values,
+    Warped,
+    distances,
+    resampled,
+    warping,
+)
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
@@ -83,12 +94,52 @@ def test_scaling_is_by_channel_and_over_all_steps() -> None:
     np.testing.assert_allclose(together.std(0), [1, 1, 0], atol=1e-5)
 
 
-def test_what_would_take_too_long_is_cut_or_left_out() -> None:
+def test_the_time_it_takes_follows_from_the_lengths() -> None:
     short, long = np.full(200, 10), np.full(5000, 10)
-    assert Euclidean(10).affordable(short, short, 1.0) == 200
-    assert Euclidean(10).affordable(long, long, 1.0) == 5000
-    assert 100 <= Euclidean(10).affordable(long, long, 0.1) < 5000
-    assert Euclidean(10).affordable(long, long, 1e-4) == 0
-    assert Warped().affordable(short, short, 1.0) == 200
-    assert Warped().affordable(long, long, 1.0) == 0
-    assert Warped().affordable(short * 100, short, 1.0) == 0
+    assert Euclidean(10).seconds(short, short) < 0.01 < 0.5 < Euclidean(10).seconds(long, long)
+    assert Warped().seconds(short, short) < 1 < Warped().seconds(long, long)
+    assert Warped().seconds(short * 100, short) == 100 * Warped().seconds(short, short)
+
+
+def test_longer_ones_are_resampled_only_where_there_is_no_time() -> None:
+    for longest, lengths in ((100, [100]), (256, [256]), (1000, [1000, 256])):
+        euclidean, warped = distances(longest)
+        assert [each.length for each in euclidean] == lengths  # type: ignore[attr-defined]
+        assert len({each.name for each in (*euclidean, *warped)}) == len(lengths) + 1
+
+
+def test_neighbours_are_all_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(11)
+    values = generator.normal(size=(600, 4, 1)) + np.arange(600)[:, None, None] % 2
+    data = from_python(list(values), [str(n % 2) for n in range(600)])
+    asked: list[tuple[int, int]] = []
+    real = neighbour.Euclidean.nearest
+
+    def nearest(self: Any, questions: Any, known: Any) -> Any:
+        asked.append((len(questions), len(known)))
+        return real(self, questions, known)
+
+    monkeypatch.setattr(neighbour.Euclidean, "nearest", nearest)
+    found, left_out = label_baselines(data, seconds=0.1)
+    assert asked[-1] == (60, 540)
+    assert "given all 540 examples" in found[0].note
+    assert [each.name for each in left_out] == ["1-nearest neighbour by dynamic time warping"]
+    found, left_out = label_baselines(data, seconds=0.001)
+    assert [each.name for each in found] == ["majority class"]
+    assert len(left_out) == 2
+
+
+def test_long_sequences_are_compared_whole_or_the_name_says_how() -> None:
+    draw = np.random.default_rng(11)
+    # What tells the classes apart is gone once a step in ten is looked at.
+    time = np.arange(3000)
+    values = [
+        (np.where(time % 10 == 3 * (n % 2) + 2, 1, 0) + draw.normal(0, 0.01, 3000))[:, None]
+        for n in range(40)
+    ]
+    data = from_python(values, [str(n % 2) for n in range(40)])
+    whole = label_baselines(data)[0][0]
+    assert whole.name == "1-nearest neighbour by Euclidean distance"
+    assert (whole.predicted == data.targets(data.test)).all()
+    cut = label_baselines(data, seconds=0.01)[0][0]
+    assert cut.name == "1-nearest neighbour by Euclidean distance at 256 steps"

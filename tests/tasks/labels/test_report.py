@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from judged import baseline, logits, truth_of
 from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
 from recurra.tasks import stored_baselines
-from recurra.tasks.labels import render, report
+from recurra.tasks.labels import render, report, show
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData, from_python
 from recurra.tasks.labels.evaluate import Answers, Held
+from recurra.tasks.stored_baselines import LeftOut
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
 from recurra.training.session import facts
@@ -29,7 +31,13 @@ def some_sentences(n: int = 300) -> LabelData:
     return from_python([[f"w{row}", "b", "c"][: 1 + row % 3] for row in range(n)], tags)
 
 
-def written(folder: Path, data: LabelData, skill: float, found: list[Baseline]) -> Run:
+def written(
+    folder: Path,
+    data: LabelData,
+    skill: float,
+    found: list[Baseline],
+    left_out: Sequence[LeftOut] = (),
+) -> Run:
     run = Run.create(folder / "mood")
     config: dict[str, Any] = {
         "recurra": "0.1",
@@ -39,11 +47,11 @@ def written(folder: Path, data: LabelData, skill: float, found: list[Baseline]) 
     }
     config["training"] = {"bfloat16": False}
     run.write_json(CONFIG, config)
-    stored_baselines.write(run, found)
+    stored_baselines.write(run, found, left_out)
     held = Held(data.learn, logits(truth_of(data, data.learn), skill, 2))
     answers = Answers(logits(truth_of(data), skill, 0))
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
-    summary = facts(progress, 3.5, config["training"])
+    summary = facts(progress, 3.5, config["training"], [])
     report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", summary)
     return run
 
@@ -122,3 +130,14 @@ def test_other_examples_are_examined_without_baselines() -> None:
     assert found["verdict"] is None
     assert found["baselines"] == []
     assert render.summary(found).startswith("other.tsv: all of it, 50 texts, 3 classes\n")
+
+
+def test_a_baseline_that_is_left_out_is_named_wherever_figures_are(tmp_path: Path) -> None:
+    data = some_texts()
+    run = written(tmp_path, data, 3.0, [baseline(data, 0.5, 5)], [LeftOut("TF-IDF", "too long")])
+    found = run.read_json(REPORT)
+    assert found["left_out"] == [{"name": "TF-IDF", "why": "too long"}]
+    told = "Not compared with the TF-IDF, against which nothing is claimed: too long."
+    for text in (render.summary(found), run.read_text(CARD), show.table(found).note):
+        assert told in " ".join(text.split())
+    assert show.table({k: v for k, v in found.items() if k != "left_out"}).note == ""

@@ -5,23 +5,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recurra.tasks.labels.spans import are_spans, counted, f1
+from recurra.tasks.labels.spans import are_spans, counted, f1, spans
 
 BIO = ["O", "B-x", "I-x", "B-y", "I-y"]
+SCHEMES = {
+    "IOB1": BIO,
+    "BIO": BIO,
+    "BIOES": [*BIO, "E-x", "S-x", "E-y", "S-y"],
+    "BILOU": [*BIO, "L-x", "U-x", "L-y", "U-y"],
+}
 SENTENCES = st.lists(st.lists(st.sampled_from(BIO), min_size=1, max_size=9), max_size=5)
 
 
 def conlleval(tags: list[str]) -> set[tuple[str, int, int]]:
-    """Spans as the shared tasks' own script reads them."""
-    found, start = set(), None
+    """Spans by the rules of the shared tasks' own script, one by one: what ends, what begins."""
+    found, start, before, its = set(), 0, "O", ""
     for at, tag in enumerate([*tags, "O"]):
-        begins = tag[0] == "B" or (tag != "O" and (start is None or tags[start][2:] != tag[2:]))
-        if start is not None and (tag == "O" or begins):
-            found.add((tags[start][2:], start, at - 1))
-            start = None
+        mark, _, kind = tag.partition("-")
+        mark = {"L": "E", "U": "S"}.get(mark, mark)
+        ends = (
+            before in ("E", "S")
+            or (before, mark) in {("B", "B"), ("B", "S"), ("B", "O")}
+            or (before, mark) in {("I", "B"), ("I", "S"), ("I", "O")}
+            or (before != "O" and its != kind)
+        )
+        begins = (
+            mark in ("B", "S")
+            or (before in ("E", "S", "O") and mark in ("E", "I"))
+            or (mark != "O" and its != kind)
+        )
+        if ends:
+            found.add((its, start, at - 1))
         if begins:
             start = at
+        before, its = mark, kind
     return found
+
+
+@given(st.data(), st.sampled_from(sorted(SCHEMES)))
+def test_spans_of_any_tags_are_those_of_conlleval(data: st.DataObject, scheme: str) -> None:
+    tags = data.draw(st.lists(st.sampled_from(SCHEMES[scheme]), max_size=12))
+    assert spans(tags) == conlleval(tags)
+
+
+@given(st.data(), st.sampled_from(sorted(SCHEMES)))
+def test_spans_of_any_tags_are_those_of_seqeval(data: st.DataObject, scheme: str) -> None:
+    found = pytest.importorskip("seqeval.metrics.sequence_labeling")
+    tags = data.draw(st.lists(st.sampled_from(SCHEMES[scheme]), max_size=12))
+    # It knows L- and U- by no other names.
+    known = [tag.replace("L-", "E-").replace("U-", "S-") for tag in tags]
+    assert spans(tags) == set(found.get_entities(known))
 
 
 @given(SENTENCES, st.randoms())
@@ -40,13 +73,17 @@ def test_counts_are_those_of_sets_of_spans(true: list[list[str]], random: object
             assert counts.right[row, number] == len(of[0] & of[1])
 
 
-def test_other_schemes_are_read_as_bio() -> None:
-    classes = ["O", "B-x", "I-x", "E-x", "S-x"]
-    true = [["S-x", "B-x", "I-x", "E-x", "O", "S-x", "S-x"]]
-    counts = counted(true, [["S-x", "B-x", "E-x", "O", "O", "S-x", "S-x"]], classes)
-    assert counts.rows().tolist() == [[3, 4, 4]]
-    bilou = counted([["U-x", "B-x", "L-x"]], [["U-x", "U-x", "L-x"]], ["U-x", "B-x", "L-x"])
-    assert bilou.rows().tolist() == [[2, 2, 2]]
+def test_a_span_that_another_mark_ends_is_another_span() -> None:
+    for last, single in (("L", "U"), ("E", "S")):
+        classes = ["O", "B-x", "I-x", f"{last}-x", f"{single}-x"]
+        true, said = ["B-x", f"{last}-x", "O"], [f"{single}-x", f"{last}-x", "O"]
+        assert counted([true], [said], classes).rows().tolist() == [[0, 2, 1]]
+        assert counted([true], [["I-x", "I-x", "O"]], classes).rows().tolist() == [[1, 1, 1]]
+        assert spans([f"{single}-x", "I-x", f"{last}-x", f"{last}-x"]) == {
+            ("x", 0, 0),
+            ("x", 1, 2),
+            ("x", 3, 3),
+        }
 
 
 @pytest.mark.parametrize(

@@ -185,9 +185,7 @@ def test_tagged_sentences() -> None:
     ]
     counts = data.counts(np.arange(4))
     assert counts == {"B": 2, "I": 1, "O": 6}
-    assert data.summary() == (
-        "made: 100 sentences, 3 tags; 10 report, a tenth of the others choose"
-    )
+    assert data.summary() == ("made: 100 sentences, 3 tags; 10 report, 9 of the others choose")
     with pytest.raises(TypeError):
         data.targets(data.test)
 
@@ -212,3 +210,13 @@ def test_tags_of_a_given_test_part_are_learnt() -> None:
     with pytest.raises(DataError, match="one class, 'O'") as caught:
         tagged(["O O", "O"] * 10)
     assert "last column" in caught.value.fix
+
+
+def test_what_chooses_is_counted_where_groups_are_large() -> None:
+    # Three groups, one of which reports: of the other two one chooses.
+    data = of(
+        [f"t{n}" for n in range(60)], ["a", "b"] * 30, [f"g{n // 2 % 3}" for n in range(60)], seed=1
+    )
+    chooses = int((data.folds == 0).sum())
+    assert chooses == len(data.learn) / 2
+    assert f"{len(data.test)} report, {chooses} of the others choose" in data.summary()

@@ -206,11 +206,11 @@ def test_every_weight_has_a_part_in_the_loss() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"cell": "qrnn"}, "--cell qrnn"),
-        ({"attention": "cosine"}, "--attention cosine"),
-        ({"feeding": "down"}, "--feeding down"),
+        ({"cell": "qrnn"}, "cell='qrnn'"),
+        ({"attention": "cosine"}, "attention='cosine'"),
+        ({"feeding": "down"}, "feeding='down'"),
         ({"hidden": 15}, "an even number"),
-        ({"attention": "none", "feeding": "input"}, "--feeding input with --attention none"),
+        ({"attention": "none", "feeding": "input"}, "feeding input with attention='none'"),
         ({"shared": True}, "one shared vocabulary"),
     ],
 )

@@ -165,9 +165,9 @@ def test_going_on_is_as_never_having_stopped(more: dict[str, Any], tmp_path: Pat
     rows = spelt(150, names=50)
     whole = PairModel(**options).fit(rows, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        PairModel(**options).fit(rows, out=tmp_path / "cut", callback=Pressed(13))
+        PairModel(**options).fit(rows, out=tmp_path / "cut", callbacks=Pressed(13))
     with pytest.raises(KeyboardInterrupt):
-        PairModel.resume(tmp_path / "cut", callback=Pressed(22))
+        PairModel.resume(tmp_path / "cut", callbacks=Pressed(22))
     cut = recurra.resume(tmp_path / "cut")
     assert isinstance(cut, PairModel)
     ours, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (whole, cut))

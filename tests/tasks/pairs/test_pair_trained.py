@@ -210,7 +210,8 @@ def test_it_ends_on_ten_thousand_words(speller: PairModel) -> None:
 
 
 def test_half_a_character_and_what_is_no_list_are_refused(speller: PairModel) -> None:
-    for given in ("4 0 7", ["4", 5], [None]):
+    assert speller.translate("4 0 7") == speller.translate(["4 0 7"])
+    for given in (["4", 5], [None]):
         with pytest.raises(DataError, match="no list of texts"):
             speller.translate(given)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="half a character"):

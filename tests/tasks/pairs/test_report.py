@@ -38,7 +38,7 @@ def written(folder: Path, data: Any, given: Judged | None = None, **training: An
     stored_baselines.write(run, pair_baselines(data))
     given = judged(data.of(data.test), 0.05) if given is None else given
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
-    facts = session.facts(progress, 3.5, config["training"])
+    facts = session.facts(progress, 3.5, config["training"], [])
     report.write(run, data, given, "GRU of 2 x 64 units", facts | TRAINING | training)
     return run
 

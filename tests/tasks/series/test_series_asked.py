@@ -173,16 +173,16 @@ def test_a_model_that_steps_goes_on_beyond_its_horizon(stepping: SeriesModel) ->
     assert (long["recurra-lo-80"] < long["recurra-hi-80"]).all()
     assert len(stepping.cross_validation(horizon=6, n_windows=1)) == 2 * 6
     for wrong in (0, -1, 10_001):
-        with pytest.raises(OptionError, match=f"--horizon {wrong}"):
+        with pytest.raises(OptionError, match=f"horizon={wrong}"):
             stepping.predict(horizon=wrong)
 
 
 def test_a_model_that_reads_segments_says_how_to_go_farther() -> None:
     fitted = SeriesModel(model="segments", **LESS).fit(frame())
-    with pytest.raises(OptionError, match="--horizon 9 of a model that was trained") as caught:
+    with pytest.raises(OptionError, match="horizon=9 of a model that was trained") as caught:
         fitted.predict(horizon=9)
-    assert "--model autoregressive" in caught.value.fix
-    with pytest.raises(OptionError, match="--samples 3"):
+    assert "autoregressive" in caught.value.fix
+    with pytest.raises(OptionError, match="samples=3"):
         fitted.predict(samples=3)
 
 
@@ -197,7 +197,7 @@ def test_sample_paths(stepping: SeriesModel) -> None:
     assert (np.abs(np.median(drawn, 1) - middle) < 0.5 * width).all()
     assert stepping.predict(samples=301).equals(said)
     for wrong in (-1, 10_001):
-        with pytest.raises(OptionError, match=f"--samples {wrong}"):
+        with pytest.raises(OptionError, match=f"samples={wrong}"):
             stepping.predict(samples=wrong)
 
 

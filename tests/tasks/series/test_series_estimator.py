@@ -202,7 +202,7 @@ def test_going_on_is_as_never_having_stopped(kind: str, at: int, tmp_path: Path)
     options = LESS | {"model": kind, "ensemble": 2, "dropout": 0.3}
     whole = SeriesModel(**options).fit(frame, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        SeriesModel(**options).fit(frame, out=tmp_path / "cut", callback=Pressed(at))
+        SeriesModel(**options).fit(frame, out=tmp_path / "cut", callbacks=Pressed(at))
     cut = recurra.resume(tmp_path / "cut")
     same(cut.run.read_arrays(WEIGHTS)[0], whole.run.read_arrays(WEIGHTS)[0])
     same(cut.predict(), whole.predict())
@@ -268,7 +268,7 @@ def test_a_stream_of_counts_is_in_counts() -> None:
 
 
 def test_what_cannot_be_is_refused(model: SeriesModel) -> None:
-    with pytest.raises(OptionError, match="--model linear"):
+    with pytest.raises(OptionError, match="model='linear'"):
         SeriesModel(model="linear", **LESS).fit(pl.DataFrame(columns()))
     with pytest.raises(OptionError, match="distribution"):
         SeriesModel(distribution="normal", model="autoregressive", **LESS).fit(
@@ -307,7 +307,7 @@ def test_its_options_are_told_and_changed_as_scikit_learn_does() -> None:
     assert model.set_params(horizon=9).options.horizon == 9
     with pytest.raises(OptionError, match="no option 'horizn'"):
         model.set_params(horizn=3)
-    with pytest.raises(OptionError, match="--horizon 0"):
+    with pytest.raises(OptionError, match="horizon=0"):
         model.set_params(horizon=0)
 
 

@@ -118,7 +118,7 @@ def test_a_threshold_holds_for_the_next_line() -> None:
     assert line_statistics.threshold(0.9999) == 99
     assert line_statistics.alarms(1e9) == pytest.approx(10)
     for wrong in (0.0, 1.0, -1.0, 99.0, math.nan):
-        with pytest.raises(OptionError, match="--quantile"):
+        with pytest.raises(OptionError, match="quantile"):
             line_statistics.threshold(wrong)
     # As drawn from one source, lines exceed it as often as it says.
     draw = np.random.default_rng(1)
@@ -321,7 +321,7 @@ def test_what_stands_out_is_marked(
         (["--per-line", "--watch"], "--per-line and --watch"),
         (["--per-line"], "--per-line and 0 files"),
         (["--watch", "a", "b"], "--watch and 2 files"),
-        (["--per-line", "--top", "-1", "x"], "--top -1"),
+        (["--per-line", "--top", "-1", "x"], "top = -1"),
         (["--watch", "--quantile", "1", "x"], "--quantile 1"),
         (["--watch", "--quantile", "0", "x"], "--quantile 0"),
         (["--watch", "--quantile", "0.9", "--threshold", "1", "x"], "--quantile and --threshold"),

@@ -179,7 +179,7 @@ def test_resumed_is_never_stopped(
 
     whole = TextModel(**LESS).fit(sources(), out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**LESS).fit(sources(), out=tmp_path / "run", callback=Pressed(7))
+        TextModel(**LESS).fit(sources(), out=tmp_path / "run", callbacks=Pressed(7))
     resumed = TextModel.resume(tmp_path / "run")
     assert same_weights(resumed, whole)
     assert resumed.report["model"] == whole.report["model"]

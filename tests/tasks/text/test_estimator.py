@@ -260,7 +260,7 @@ def test_what_is_overwritten_is_kept_until_the_new_training_has_ended_well(own_r
     with pytest.raises(TrainingError, match="exploded"):
         TextModel(**exploding).fit(TEXT, out=own_run, overwrite=True)
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True, callback=Interrupting(9))
+        TextModel(**LESS).fit(TEXT, out=own_run, overwrite=True, callbacks=Interrupting(9))
     run = Run.open(own_run)
     assert content(run.replaced[0]) == before
     assert len(run.replaced) == 2
@@ -290,7 +290,7 @@ def test_resumed_is_never_stopped(tmp_path: Path, steps: tuple[int, ...]) -> Non
     options = {**LESS, "dropout": 0.3, "seed": 3}
     TextModel(**options).fit(TEXT, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**options).fit(TEXT, out=tmp_path / "cut", callback=Interrupting(steps[0]))
+        TextModel(**options).fit(TEXT, out=tmp_path / "cut", callbacks=Interrupting(steps[0]))
     run = Run.open(tmp_path / "cut")
     assert run.has(CHECKPOINT)
     assert run.has(INPUT)
@@ -298,7 +298,7 @@ def test_resumed_is_never_stopped(tmp_path: Path, steps: tuple[int, ...]) -> Non
     assert TextModel.load(run.path).network is not None
     for step in steps[1:]:
         with pytest.raises(KeyboardInterrupt):
-            TextModel.resume(run.path, callback=Interrupting(step))
+            TextModel.resume(run.path, callbacks=Interrupting(step))
     model = recurra.resume(run.path)
     whole = TextModel.load(tmp_path / "whole")
     assert summary(model.run) == summary(whole.run)
@@ -319,7 +319,7 @@ def begun(tmp_path: Path) -> Path:
     (tmp_path / "corpus.txt").write_text(TEXT.text)
     with pytest.raises(KeyboardInterrupt):
         TextModel(**LESS).fit(
-            tmp_path / "corpus.txt", out=tmp_path / "run", callback=Interrupting(9)
+            tmp_path / "corpus.txt", out=tmp_path / "run", callbacks=Interrupting(9)
         )
     return tmp_path / "run"
 
@@ -354,7 +354,7 @@ def test_the_text_of_another_python_is_told(
     run = tmp_path / "run"
     monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text})
     with pytest.raises(KeyboardInterrupt):
-        TextModel(**LESS).fit(out=run, callback=Interrupting(9))
+        TextModel(**LESS).fit(out=run, callbacks=Interrupting(9))
     begun_with = platform.python_version()
     monkeypatch.setattr("pydoc_data.topics.topics", {"a": TEXT.text + "More of it.\n"})
     monkeypatch.setattr(platform, "python_version", lambda: "3.99.1")

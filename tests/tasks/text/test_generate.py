@@ -102,7 +102,7 @@ def test_a_length_is_kept(model: TextModel) -> None:
     for length in (1, 2, 33):
         assert len(text(model, length=length)) == length
     for length in (0, -3):
-        with pytest.raises(OptionError, match=f"length {length}"):
+        with pytest.raises(OptionError, match=f"length = {length}"):
             model.generate(length=length)
 
 

@@ -123,7 +123,7 @@ def test_resumed_is_never_stopped(
 
     whole = TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "run", callback=Pressed(7))
+        TextModel(tokens="words", **LESS).fit(source(), out=tmp_path / "run", callbacks=Pressed(7))
     assert (tmp_path / "run" / CHECKPOINT).is_file()
     resumed = TextModel.resume(tmp_path / "run")
     assert same_weights(resumed, whole)

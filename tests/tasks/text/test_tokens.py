@@ -55,8 +55,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TextModel]:
     ["bpe:4", "bpe:x", "bpe", "bpe:", "words:", "words:0", "bytes:3", "letters", ""],
 )
 def test_what_are_no_tokens_is_told_before_anything_is_read(tmp_path: Path, how: str) -> None:
-    with pytest.raises(OptionError, match=f"--tokens {how}") as caught:
+    with pytest.raises(OptionError, match="tokens") as caught:
         TextModel(tokens=how, **LESS).fit(tmp_path / "nothing.txt")
+    assert caught.value.got == f"--tokens {how}"
     assert "bpe:N" in caught.value.expected
 
 
@@ -198,7 +199,7 @@ def test_prompts_of_unknown_words(models: dict[str, TextModel]) -> None:
 def test_resumed_is_never_stopped(models: dict[str, TextModel], tmp_path: Path, how: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         TextModel(tokens=how, **{**LESS, "bptt": 8}).fit(
-            TextSource(TEXT, "made"), out=tmp_path / "run", callback=Pressed(9)
+            TextSource(TEXT, "made"), out=tmp_path / "run", callbacks=Pressed(9)
         )
     resumed = TextModel.resume(tmp_path / "run")
     assert resumed.vocabulary.to_json() == models[how].vocabulary.to_json()

@@ -16,6 +16,7 @@ from recurra.codecs.tokenizer import BEGIN, END
 from recurra.core.layers import GRU
 from recurra.core.ragged import Ragged
 from recurra.data.batches import Batches
+from recurra.errors import counted
 from recurra.networks.decoder import Decoder
 from recurra.tasks.captions.baselines import Baseline
 from recurra.tasks.captions.caption import excluded
@@ -55,7 +56,7 @@ def baseline(dataset: EncodedDataset, *, seconds: float, seed: int) -> Baseline:
     ]
     return Baseline(
         "decoder without the picture",
-        f"the same kind of decoder, trained on the captions alone for {steps:,} steps",
+        f"the same kind of decoder, trained on the captions alone for {counted(steps, 'step')}",
         (said,) * len(captioned),
         *(_nats(decoder, rows) for rows in encode),
     )

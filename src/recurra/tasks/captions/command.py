@@ -33,12 +33,7 @@ TOGETHER: Final = 256
 def caption(
     run: Path, image: tuple[str, ...], show_attention: bool, as_json: bool, **search: Any
 ) -> None:
-    """Say what pictures show; a line for each, in their order.
-
-    \b
-    recurra caption runs/meters photo.png more/*.jpg
-    recurra caption runs/meters < paths.txt > texts.txt
-    """
+    """Say what pictures show; a line for each, in their order."""
     from recurra.data.line_reader import standard_input_lines
     from recurra.tasks.captions.attention_map import blocks
     from recurra.tasks.captions.estimator import CaptionModel

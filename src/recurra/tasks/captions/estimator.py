@@ -23,7 +23,7 @@ from recurra.tasks.captions.task import CAPTIONS
 from recurra.tasks.model import Model
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 PIECES: Final = "pieces.json"
 
@@ -54,7 +54,8 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on pictures and texts, or on files.
 
@@ -70,7 +71,7 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
             MissingExtra: torch or Pillow is not installed.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"X": X, "y": y}, out, overwrite, callback)
+        return self._fit({"X": X, "y": y}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the form of pictures and the pieces of captions; see `Model.load_parts`."""
@@ -95,7 +96,8 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         """The best caption of each picture; options are those of `SearchOptions`.
 
         Args:
-            images: paths, Pillow's pictures, arrays; or one array (N, H, W) or (N, H, W, C).
+            images: paths, Pillow's pictures, arrays; or one array (N, H, W) or (N, H, W, C); one
+                path is taken for a list of one.
 
         Raises:
             DataError: one is no picture.
@@ -116,7 +118,9 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
             DataError: one is no picture.
             OptionError: an option is out of its range.
         """
-        if isinstance(images, str | PathLike) or not hasattr(images, "__len__"):
+        if isinstance(images, str | PathLike):
+            images = [images]
+        if not hasattr(images, "__len__"):
             raise DataError("no list of pictures", expected='a list: ["photo.png", ...]')
         network, asked = self.network, SearchOptions.of(how)
         # Scaled one by one: what is decoded can be a thousand times as large.

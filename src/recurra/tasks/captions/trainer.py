@@ -23,7 +23,7 @@ from recurra.tasks.captions.estimator import PIECES, CaptionModel
 from recurra.tasks.captions.options import CaptionOptions
 from recurra.tasks.captions.training_task import nats_of
 from recurra.tasks.training import Training
-from recurra.training.loop import Callback
+from recurra.training.callbacks import Callback
 from recurra.training.session import selected
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -12,30 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.scaling import Standard
-from recurra.codecs.words import word_pattern
-from recurra.errors import MissingExtra
+from recurra.errors import MissingExtra, counted
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData
+from recurra.tasks.labels.tfidf import tfidf
+from recurra.tasks.stored_baselines import LeftOut
 
 Numbers = NDArray[np.int64]
 Chances = NDArray[np.float32]
 
-SECONDS: Final = 60.0
-"""What all baselines together may take on one core, unless told otherwise."""
+SHARE: Final = 0.2
+"""Of the time of a training, what one baseline may take."""
+
+LEAST: Final = 20.0
+"""Seconds that a baseline may take in any training."""
+
+WITHOUT: Final = 300.0
+"""Seconds that a baseline may take where a training has no time of its own."""
 
 STRENGTHS: Final = (1.0, 3.0, 10.0, 30.0)
 """Inverse strengths of the penalty (scikit-learn's C) that logistic regression chooses from."""
 
-ITERATIONS: Final = 100
-
-_ENOUGH: Final = 1_000  # texts from which on a feature has to occur in two of them
 _TRIED: Final = 2_000  # sequences whose nearest neighbour in other folds is looked for
 
-# Seconds on one slow core, so that the sizes follow from the data and the time given alone.
-_A_WEIGHT: Final = 60e-9  # an iteration, for each weight
-_A_PRODUCT: Final = 0.5e-9  # an iteration, for each feature of each text, and class
-_DEARER: Final = 4  # classes that finding a feature costs as much as
-_A_CHARACTER: Final = {"words": 2e-6, "characters": 10e-6}  # to count it
+# Seconds on one slow core, so that what is left out follows from the data and the time alone: to
+# count a character, and to fit the features that come of it to one class.
+_A_CHARACTER: Final = {"characters": (4e-6, 1.2e-6), "words": (1e-6, 1e-7)}
 
 
 @final
@@ -77,26 +79,33 @@ class _Parts:
         return cls(data.learn[first], data.learn[~first], data.learn, data.test)
 
 
-def label_baselines(data: LabelData, *, seconds: float = SECONDS) -> tuple[Baseline, ...]:
-    """Every baseline that suits the data, on the test part.
+def limit(seconds: float | None) -> float:
+    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
+    return WITHOUT if seconds is None else max(LEAST, SHARE * seconds)
 
-    A function of the data and of `seconds` alone: what takes longer than that on one slow core is
-    given fewer examples or features, and says so, or is left out.
+
+def label_baselines(
+    data: LabelData, *, seconds: float = WITHOUT
+) -> tuple[tuple[Baseline, ...], tuple[LeftOut, ...]]:
+    """Every baseline that suits the data, on the test part; and those that there is no time for.
+
+    A function of the data and of `seconds` alone: each sees all the data, and one that would take
+    longer than that on one slow core is left out.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
     """
-    parts = _Parts.of(data)
+    parts, texts = _Parts.of(data), data.examples.inputs
     if data.examples.tagged:
-        return (_commonest_tag(data, parts), _majority(data, parts))
+        return (_commonest_tag(data, parts), _majority(data, parts)), ()
     if data.examples.kind == "numbers":
-        return (*_neighbours(data, parts, seconds), _majority(data, parts))
-    texts = data.examples.inputs
-    whole: Sequence[str] = [" ".join(t) for t in texts] if data.examples.kind == "tokens" else texts
+        found = list(_neighbours(data, parts, seconds))
+    else:
+        whole = [" ".join(t) for t in texts] if data.examples.kind == "tokens" else texts
+        found = [_linear(data, parts, unit, whole, seconds) for unit in ("characters", "words")]
     return (
-        _linear(data, parts, "characters", whole, seconds * 2 / 3),
-        _linear(data, parts, "words", whole, seconds / 3),
-        _majority(data, parts),
+        (*(each for each in found if isinstance(each, Baseline)), _majority(data, parts)),
+        tuple(each for each in found if isinstance(each, LeftOut)),
     )
 
 
@@ -163,99 +172,59 @@ def _commonest_tag(data: LabelData, parts: _Parts) -> Baseline:
 
 def _linear(
     data: LabelData, parts: _Parts, unit: str, texts: Sequence[str], seconds: float
-) -> Baseline:
+) -> Baseline | LeftOut:
     """TF-IDF of pieces of the texts, and logistic regression; its penalty chosen on fold 0."""
-    counted = _counted(data, parts, unit, texts, seconds)
-    others, known = counted.others, counted.known
-    kinds, truth = len(data.classes), data.targets(parts.chooses)
-
-    def tried(strength: float) -> Chances:
-        model = _logistic(known[: len(others)], data.targets(others), kinds, strength)
-        return model(known[len(others) :])
-
-    attempts = {strength: tried(strength) for strength in STRENGTHS}
-    # Of equally good ones the strongest penalty.
-    best = max(STRENGTHS, key=lambda strength: int((attempts[strength].argmax(1) == truth).sum()))
-    learn = np.concatenate([others, parts.chooses])
-    chances = _logistic(known, data.targets(learn), kinds, best)(counted.asked)
-    pieces = "1 to 4 characters" if unit == "characters" else "words and pairs of words"
-    note = (
-        f"{known.shape[1]:,} features: {pieces}; C = {best:g}, chosen on fold 0 from "
-        f"{', '.join(f'{each:g}' for each in STRENGTHS)}; {_extent(len(learn), len(parts.learn))}"
-    )
-    name = f"TF-IDF of {unit} with logistic regression"
-    return Baseline(name, note, chances.argmax(1), chances, attempts[best])
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Counted:
-    """Features of the known texts, those of `others` first and fold 0 after them, and the asked."""
-
-    others: Numbers
-    known: Any
-    asked: Any
-
-
-def _counted(
-    data: LabelData, parts: _Parts, unit: str, texts: Sequence[str], seconds: float
-) -> _Counted:
-    """As many features of as many texts as logistic regression can be fitted to in the time."""
+    name, kinds = f"TF-IDF of {unit} with logistic regression", len(data.classes)
+    learn = np.concatenate([parts.others, parts.chooses])
+    size = sum(len(texts[row]) for row in (*learn.tolist(), *parts.test.tolist()))
+    counting, fitting = _A_CHARACTER[unit]
+    cost = size * (counting + fitting * (len(STRENGTHS) + 1) * (kinds if kinds > 2 else 1))
+    if cost > seconds:
+        return _left_out(name, data, cost)
     try:
-        from scipy import sparse
-        from sklearn.feature_extraction.text import TfidfVectorizer
+        known, asked = tfidf([texts[k] for k in learn], [texts[k] for k in parts.test], unit)
     except ImportError as error:
         raise MissingExtra(
             "scikit-learn, which makes the baselines of texts, is not installed",
             fix='pip install "recurra[labels]"',
         ) from error
-    lengths = np.array([len(text) for text in texts], np.int64)
-    counting = seconds / 3 / _A_CHARACTER[unit]
-    left = counting - float(lengths[parts.chooses].sum() + lengths[parts.test].sum())
-    within = np.cumsum(lengths[parts.others]) <= max(left, counting / 10)
-    # In the order of `learn`, which is random: the first of them stand for all.
-    others = parts.others[: max(_ENOUGH, int(within.sum()))]
-    learn = np.concatenate([others, parts.chooses])
-    columns = len(data.classes) if len(data.classes) > 2 else 1
-    iteration = seconds * 2 / 3 / ((len(STRENGTHS) + 1) * ITERATIONS)
-    options: dict[str, Any] = {
-        "sublinear_tf": True,
-        "dtype": np.float32,
-        "min_df": 2 if len(learn) > _ENOUGH else 1,
-        "max_features": max(1_000, int(iteration / (columns * _A_WEIGHT))),
-    }
-    if unit == "words":
-        options |= {"token_pattern": word_pattern().pattern, "ngram_range": (1, 2)}
-    else:
-        options |= {"analyzer": "char", "ngram_range": (1, 4), "preprocessor": _framed}
-    vectors = TfidfVectorizer(**options)
-    known = vectors.fit_transform([texts[row] for row in learn])
-    share = iteration / (known.nnz * (columns + _DEARER) * _A_PRODUCT)
-    if share < 1 and len(others) > _ENOUGH:
-        others = others[: max(_ENOUGH, int(len(others) * share))]
-        kept = [known[: len(others)], known[len(learn) - len(parts.chooses) :]]
-        known = sparse.vstack(kept).tocsr()
-    return _Counted(others, known, vectors.transform([texts[row] for row in parts.test]))
+    count, truth = len(parts.others), data.targets(parts.chooses)
 
+    def tried(strength: float) -> Chances:
+        model = _logistic(known[:count], data.targets(parts.others), kinds, strength)
+        return model(known[count:])
 
-def _framed(text: str) -> str:
-    return f" {text.lower()} "  # the blanks say where a text begins and ends
+    attempts = {strength: tried(strength) for strength in STRENGTHS}
+    # Of equally good ones the strongest penalty.
+    best = max(STRENGTHS, key=lambda strength: int((attempts[strength].argmax(1) == truth).sum()))
+    chances = _logistic(known, data.targets(learn), kinds, best)(asked)
+    pieces = "1 to 4 characters" if unit == "characters" else "words and pairs of words"
+    note = (
+        f"{known.shape[1]:,} features: {pieces}; C = {best:g}, chosen on fold 0 from "
+        f"{', '.join(f'{each:g}' for each in STRENGTHS)}; given all {len(learn):,} examples"
+    )
+    return Baseline(name, note, chances.argmax(1), chances, attempts[best])
 
 
 def _logistic(
     features: Any, targets: Numbers, kinds: int, strength: float
 ) -> Callable[[Any], Chances]:
-    """Logistic regression, from features (n, D) to probabilities (n, K) of all K classes."""
-    from sklearn.exceptions import ConvergenceWarning
+    """Logistic regression, from features (n, D) to probabilities (n, K) of all K classes.
+
+    Dual coordinate descent (Yu, Huang & Lin, 2011), each class against all others: on sparse texts
+    several times as fast as one regression of all classes by L-BFGS, and no worse (docs/tried.md).
+    """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
 
     present = np.unique(targets)
-    model = LogisticRegression(C=strength, max_iter=ITERATIONS, tol=1e-5)
+    # The tolerance is liblinear's own; its order of examples is drawn.
+    one = LogisticRegression(
+        C=strength, solver="liblinear", dual=True, tol=0.1, max_iter=1000, random_state=0
+    )
+    model = OneVsRestClassifier(one)
     if len(present) > 1:
-        with warnings.catch_warnings():
-            # Where it stops after so many, more change no figure.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(features, targets)
+        model.fit(features, targets)
 
     def answered(asked: Any) -> Chances:
         chances = np.zeros((asked.shape[0], kinds), np.float32)
@@ -265,14 +234,25 @@ def _logistic(
     return answered
 
 
-def _extent(used: int, known: int) -> str:
-    return f"given {used:,} of the {known:,} examples" if used < known else f"given {used:,}"
+def _left_out(name: str, data: LabelData, cost: float) -> LeftOut:
+    """A baseline that takes too long for the time there is."""
+    return LeftOut(
+        name,
+        f"{len(data.learn):,} examples take it about {_duration(cost)}, for which a training has "
+        f"to have {_duration(cost / SHARE)}",
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return counted(math.ceil(seconds), "second")
+    return counted(math.ceil(seconds / 60), "minute")
 
 
 # -- numbers ------------------------------------------------------------------------------------
 
 
-def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> tuple[Baseline, ...]:
+def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> Iterator[Baseline | LeftOut]:
     """The label of the nearest known sequence, by each distance that takes no longer than that.
 
     Whether channels are scaled is chosen on the folds: each fold's sequences, by those of the
@@ -286,48 +266,45 @@ def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> tuple[Baselin
     beside = np.flatnonzero(folds > 0)[: max(0, _TRIED - len(choosing))]
     tried = np.concatenate([choosing, beside])
     truth = data.targets(parts.learn[tried])
-    found = []
-    for distance in neighbour.distances(int(lengths[parts.learn].max())):
-        asked = lengths[np.concatenate([parts.test, parts.learn[tried], parts.learn[tried]])]
-        share = distance.affordable(asked, lengths[parts.learn], seconds / 3)
-        if not share:
+    asked = lengths[np.concatenate([parts.test, parts.learn[tried], parts.learn[tried]])]
+    for distances in neighbour.distances(int(lengths[parts.learn].max())):
+        costs = [each.seconds(asked, lengths[parts.learn]) for each in distances]
+        affordable = [each for each, cost in zip(distances, costs, strict=True) if cost <= seconds]
+        if not affordable:
+            name = f"1-nearest neighbour by {distances[-1].name}"
+            yield _left_out(name, data, costs[-1])
             continue
-        ways = [_Nearest(data, distance, use, share) for use in (None, scale)]
+        distance = affordable[0]
+        ways = [_Nearest(data, distance, use) for use in (None, scale)]
         guesses = [way.across_folds(tried) for way in ways]
         hits = [int((guess == truth).sum()) for guess in guesses]
         best = int(hits[1] > hits[0])
         right = (hits[best] + 1) / (len(tried) + 2)
         predicted = ways[best].labels(parts.learn, parts.test)
         how = "scaled" if best else "as they are"
-        found.append(
-            Baseline(
-                f"1-nearest neighbour by {distance.name}",
-                f"{distance.note}; channels {how}, chosen on the folds; "
-                f"{_extent(share, len(parts.learn))}",
-                predicted,
-                _sure(predicted, right, kinds),
-                _sure(guesses[best][: len(choosing)], right, kinds),
-            )
+        yield Baseline(
+            f"1-nearest neighbour by {distance.name}",
+            f"{distance.note}; channels {how}, chosen on the folds; "
+            f"given all {len(parts.learn):,} examples",
+            predicted,
+            _sure(predicted, right, kinds),
+            _sure(guesses[best][: len(choosing)], right, kinds),
         )
-    return tuple(found)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class _Nearest:
-    """A distance, with channels scaled or not, to at most `share` known sequences."""
+    """A distance, with channels scaled or not."""
 
     data: LabelData
     distance: neighbour.Distance
     scale: Standard | None
-    share: int
 
     def labels(self, learn: Numbers, asked: Numbers) -> Numbers:
         """The class numbers of the nearest of the rows `learn`, (len(asked),)."""
-        # In the order of `learn`, which is random: the first of them stand for all.
-        known = learn[: self.share]
-        found = self.distance.nearest(self._inputs(asked), self._inputs(known))
-        return self.data.targets(known)[found]
+        found = self.distance.nearest(self._inputs(asked), self._inputs(learn))
+        return self.data.targets(learn)[found]
 
     def across_folds(self, places: Numbers) -> Numbers:
         """The same for places in `data.learn`, each by what is in other folds."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recurra.codecs.ngrams import positions, starts
 from recurra.codecs.sequence_encoder import Encoder, Inputs, Rows
+from recurra.codecs.words import word_pattern
 from recurra.runtime.labels import LabelNetwork
 
 Scores = NDArray[np.float64]
@@ -77,3 +78,19 @@ def ahead(encoder: Encoder, groups: Iterable[Sequence[X]]) -> Iterator[tuple[Seq
                 if following is not None:
                     coming.append(other.submit(encoder.encode, following))
                 yield part, encoded
+
+
+def unsplit(encoder: Encoder, rows: Iterable[Sequence[str]]) -> list[str]:
+    """Tokens that training never had, each once, of whose words it had some: "call.", a sentence.
+
+    They are what a tagger is given where a text was cut at blanks alone.
+    """
+    units, find = encoder.units, word_pattern().findall
+    if units is None or units.kind != "words":
+        return []
+    found = dict.fromkeys(token for row in rows for token in row if not units.knows(token))
+    return [
+        token
+        for token in found
+        if len(words := find(token)) > 1 and any(map(units.knows, words)) and words != [token]
+    ]

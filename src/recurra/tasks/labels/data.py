@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ import numpy as np
 from recurra.bundle import Run
 from recurra.codecs.sequence_encoder import Kind
 from recurra.data.files import given_once, listed, name_of
+from recurra.data.sequences import check_layout
 from recurra.data.source_locations import Places
 from recurra.errors import DataError, MissingExtra
 from recurra.tasks.input import ROWS, Input
@@ -45,11 +46,18 @@ def read(sources: Sequence[str | Path], options: LabelOptions) -> LabelData:
         MissingExtra: a package that the files need is not installed.
     """
     test = [options.test] if options.test is not None else []
-    return _read(list(sources), test, _reading(options), options.seed)
+    return _read(list(sources), test, reading_of(options), options.seed)
 
 
 def from_python(
-    X: Any, y: Any, groups: Any = None, *, seed: int = 0, test: float = 0.1, name: str = "given"
+    X: Any,
+    y: Any,
+    groups: Any = None,
+    *,
+    seed: int = 0,
+    test: float = 0.1,
+    name: str = "given",
+    layout: str | None = None,
 ) -> LabelData:
     """Check inputs and labels that were given as Python values.
 
@@ -62,11 +70,12 @@ def from_python(
         seed: which rows report and choose follows from it.
         test: the share of the rows that report; 0 for none.
         name: what the data are called.
+        layout: of arrays, see `recurra.data.sequences.laid_out`.
 
     Raises:
         DataError: they are not such, or cannot be learnt from.
     """
-    examples, label_type = examples_from(X, y, groups)
+    examples, label_type = examples_from(X, y, groups, layout=layout)
     origin = {"seed": seed, "share": test, "held": None}
     return cut(name, examples, origin, label_type=label_type)
 
@@ -80,20 +89,24 @@ def files_of(X: Any) -> list[str | Path]:
     return listed(X, "inputs without labels", "X and y, or files that hold both")
 
 
-def examples_to_judge(X: Any, y: Any, options: LabelOptions) -> tuple[Examples, str]:
+def examples_to_judge(
+    X: Any, y: Any, options: LabelOptions, likely: Mapping[str, str]
+) -> tuple[Examples, str]:
     """Examples that a model is judged on, and what they are called.
 
     Args:
         X: files, where y is None; else inputs.
         y: their labels.
+        options: by which files are read.
+        likely: columns that are looked for first.
 
     Raises:
         DataError: they are broken.
     """
     if y is not None:
-        return examples_from(X, y)[0], "given"
+        return examples_from(X, y, layout=options.layout)[0], "given"
     sources = files_of(X)
-    found = examples_of(sources, _reading(options), groups_needed=False)
+    found = examples_of(sources, reading_of(options), groups_needed=False, likely=likely)
     return found.examples, name_of(sources)
 
 
@@ -117,7 +130,9 @@ def digits(seed: int) -> LabelData:
     return cut("digits", examples, {"seed": seed, "share": 0.1, "held": None, "default": True})
 
 
-def _reading(options: LabelOptions) -> Reading:
+def reading_of(options: LabelOptions) -> Reading:
+    """How the options say that files are read."""
+    check_layout(options.layout)
     return Reading(**{each.name: getattr(options, each.name) for each in fields(Reading)})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
@@ -11,13 +13,14 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, REPORT, Run
 from recurra.codecs.sequence_encoder import Encoder
-from recurra.errors import BundleError, OptionError
+from recurra.errors import BundleError, DataError, OptionError
 from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import Architecture, LabelNetwork
 from recurra.runtime.pool import Pool
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.labels import classify, data, evaluate, report
-from recurra.tasks.labels.from_memory import as_given, inputs_from
+from recurra.tasks.labels.asked import Asked, asked_of
+from recurra.tasks.labels.from_memory import as_given, as_known, inputs_from, labels_from
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.labels.stream import LabelStreamed
 from recurra.tasks.labels.targets import Targets
@@ -25,7 +28,7 @@ from recurra.tasks.labels.task import LABELS
 from recurra.tasks.model import Model
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 ENCODER = "encoder.json"
 CALIBRATION = "calibration.json"
@@ -59,13 +62,16 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         groups: Any = None,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on inputs and their labels, or on files.
 
         Args:
             X: texts, lists of tokens, arrays (steps, channels), or one array (N, steps) or
-                (N, steps, channels); without y one file or several, or None for handwritten digits.
+                (N, steps, channels), with `layout="channels-first"` (N, channels, steps); NaN at
+                the end of a sequence pad it. Or a frame of sktime, nested or of an index of two
+                levels. Without y one file or several, or None for handwritten digits.
             y: a label for each; for lists of tokens also a list of tags for each.
             groups: keys; what shares one is kept in one part.
             out: the folder of the run.
@@ -76,7 +82,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callback)
+        return self._fit({"X": X, "y": y, "groups": groups}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the classes, the encoder and the temperature; see `Model.load_parts`."""
@@ -119,12 +125,22 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
     def predict(self, X: Any) -> Any:
         """The likeliest class of each input, (N,); a list of tags for each where it is a tagger.
 
+        One text is taken for a list of one, here and below.
+
         Raises:
             DataError: inputs that are not like those the model was trained on.
         """
         inputs = self._inputs(X)
         if not self.network.architecture.tagged:
             return self.classes_[self._scores(inputs).argmax(1)]
+        if not inputs:
+            return []
+        if unsplit := self.unsplit(inputs):
+            warnings.warn(
+                f"tokens that look unsplit: {', '.join(map(repr, unsplit[:3]))}"
+                f"{', ...' if len(unsplit) > 3 else ''}; training had words and marks apart",
+                stacklevel=2,
+            )
         encoded = self._encoder.encode(inputs)
         said = classify.scores(self.network, encoded, np.arange(len(inputs)))
         found = classify.tags(self.network, said, encoded.lengths)
@@ -142,23 +158,45 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         return probabilities(self._scores(self._inputs(X)), self._temperature)
 
     def score(self, X: Any, y: Any) -> float:
-        """The share of inputs, or of tokens, whose class is right."""
-        found = self.predict(X)
-        if self.network.architecture.tagged:
-            right = [
-                mine == true
-                for row, tags in zip(found, y, strict=True)
-                for mine, true in zip(row, tags, strict=True)
-            ]
-            return float(np.mean(right))
-        return float(np.mean(np.asarray(found) == np.asarray(y)))
+        """The share of inputs, or of tokens, whose class is right.
+
+        Raises:
+            DataError: X as `predict`; not one of the labels y is a class of the model.
+        """
+        tagged, found = self.network.architecture.tagged, self.predict(X)
+        true = [tag for tags in y for tag in tags] if tagged else y
+        said = [tag for tags in found for tag in tags] if tagged else found
+        if tagged and list(map(len, y)) != list(map(len, found)):
+            raise DataError("y: rows of tags", expected="a tag for each token of X")
+        labels = as_known(labels_from(true)[0], self._classes)
+        return float(np.mean(np.array(labels_from(said)[0]) == np.array(labels)))
 
     def classify(self, groups: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, Any]]:
         """Yield (classes, probabilities) for group after group of inputs, large ones in parts."""
+        for found in self.probabilities(groups):
+            yield self.classes_[found.argmax(1)], found.max(1)
+
+    def probabilities(self, groups: Iterable[Sequence[Any]]) -> Iterator[NDArray[np.float64]]:
+        """Yield the probabilities (n, K) of all classes for group after group of inputs."""
         for _, encoded in classify.ahead(self._encoder, groups):
             said = classify.scores(self.network, encoded, np.arange(len(encoded.lengths)))
-            found = probabilities(said, self._temperature)
-            yield self.classes_[found.argmax(1)], found.max(1)
+            yield probabilities(said, self._temperature)
+
+    def read_inputs(self, source: str | PathLike[str]) -> Asked:
+        """The inputs of a file of a kind that training reads, whose labels are not needed.
+
+        Raises:
+            DataError: the file cannot be used.
+            OptionError: it is of another kind than what the model was trained on.
+        """
+        facts = self.run.config()["data"]
+        tagged = self.network.architecture.tagged
+        reading = data.reading_of(self.options)
+        return asked_of(Path(source), self._encoder.kind, tagged, reading, facts)
+
+    def unsplit(self, rows: Iterable[Sequence[str]]) -> list[str]:
+        """Tokens that training never had, of whose words it had some: "call.", a sentence."""
+        return classify.unsplit(self._encoder, rows)
 
     def attribution(self, x: Any) -> tuple[Any, list[str], tuple[float, ...]]:
         """The class of one input, its steps as they read, and the share of each in the decision.
@@ -220,7 +258,9 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         Raises:
             DataError: the data cannot be used, or hold a label that the model does not know.
         """
-        examples, name = data.examples_to_judge(X, y, self.options)
+        examples, name = data.examples_to_judge(
+            X, y, self.options, self.run.config()["data"]["columns"]
+        )
         if examples.kind != self._encoder.kind:
             raise OptionError(
                 f"{name}: {examples.kind} for a model of {self._encoder.kind}",
@@ -234,13 +274,17 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
     def _inputs(self, X: Any) -> list[Any]:
         if self._network is None:
             raise self._unfitted()
-        kind, inputs = inputs_from(X)
+        if hasattr(X, "__len__") and not isinstance(X, str) and len(X) == 0:
+            return []
+        kind, inputs = inputs_from([X] if isinstance(X, str) else X, self.options.layout)
         wanted = self._encoder.kind
         if kind != wanted:
             raise OptionError(f"{kind} for a model of {wanted}", expected=wanted)
         return inputs
 
     def _scores(self, inputs: Sequence[Any]) -> NDArray[np.float64]:
+        if not inputs:
+            return np.zeros((0, len(self._classes)))
         encoded = self._encoder.encode(inputs)
         return classify.scores(self.network, encoded, np.arange(len(inputs)))
 

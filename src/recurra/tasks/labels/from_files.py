@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -29,7 +29,10 @@ LABEL_COLUMNS: Final = (
     *("topic", "tag", "labels", "y", "output"),
 )
 
-_TAGGED_SUFFIXES: Final = frozenset({".conll", ".iob", ".iob2", ".bio", ".bioes"})
+_TAGGED_SUFFIXES: Final = frozenset({".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes"})
+
+READ_SUFFIXES: Final = TABLE_SUFFIXES | _TAGGED_SUFFIXES | {".ts", ".npz"}
+"""How files are called that hold examples; what is called otherwise is a file where it is there."""
 
 _EXPECTED: Final = (
     "a table (.csv, .tsv, .jsonl, .parquet), a .ts or .npz file, a folder or several files with "
@@ -48,6 +51,8 @@ class Reading:
     sequence: str | None = None
     time: str | None = None
     tag: bool = False
+    tag_column: str | None = None
+    layout: str | None = None
 
 
 @final
@@ -65,7 +70,11 @@ class Found:
 
 
 def examples_of(
-    sources: Sequence[str | Path], reading: Reading, *, groups_needed: bool = True
+    sources: Sequence[str | Path],
+    reading: Reading,
+    *,
+    groups_needed: bool = True,
+    likely: Mapping[str, str] | None = None,
 ) -> Found:
     """Read files of one form, or the files of a folder as one file a class.
 
@@ -73,6 +82,7 @@ def examples_of(
         sources: files of one form, or folders.
         reading: the columns that were named.
         groups_needed: whether the column of groups has to exist, where one is named.
+        likely: columns that are looked for first: "text" and "label" of those trained on.
 
     Raises:
         DataError: a file is missing, broken, empty, of no known form or of another than the first.
@@ -87,7 +97,7 @@ def examples_of(
         files = [
             file
             for path, folder in zip(paths, folders, strict=True)
-            for file in (_in_folder(path) if folder else [path])
+            for file in (in_folder(path) if folder else [path])
         ]
         form = "classes"
     else:
@@ -97,23 +107,21 @@ def examples_of(
     if form == "classes":
         return _of_classes(files)
     read: dict[str, Callable[[Path], Found]] = {
-        "table": lambda path: _of_table(path, reading, groups_needed),
-        "long": lambda path: _of_long(path, reading, groups_needed),
+        "table": lambda path: _of_table(path, reading, groups_needed, likely or {}),
+        "long": lambda path: _of_long(path, reading, groups_needed, likely or {}),
         "ts": lambda path: _of_sequences(read_ts(path), path),
-        "npz": lambda path: _of_sequences(read_npz(path), path),
-        "tagged": _of_tagged,
+        "npz": lambda path: _of_sequences(read_npz(path, reading.layout), path),
+        "tagged": lambda path: _of_tagged(path, reading),
     }
     return reduce(_joined, map(read[form], files))
 
 
 def _form(paths: Sequence[Path], reading: Reading) -> str:
-    if reading.tag:
+    if reading.tag or reading.tag_column is not None:
         return "tagged"
-    forms = {_form_of(path, reading) for path in paths}
+    forms = {form_of(path, reading) for path in paths}
     if len(forms) > 1:
-        first = next(
-            each for each in paths if _form_of(each, reading) != _form_of(paths[0], reading)
-        )
+        first = next(each for each in paths if form_of(each, reading) != form_of(paths[0], reading))
         raise DataError(
             f"{paths[0]} and {first}: two kinds of files",
             expected="files of one kind: " + _EXPECTED,
@@ -124,7 +132,8 @@ def _form(paths: Sequence[Path], reading: Reading) -> str:
     return form
 
 
-def _form_of(path: Path, reading: Reading) -> str:
+def form_of(path: Path, reading: Reading) -> str:
+    """Which of the forms a file is of."""
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         return "table" if reading.sequence is None else "long"
@@ -136,6 +145,7 @@ def _form_of(path: Path, reading: Reading) -> str:
 _OPTIONS: Final = {
     "table": {"text", "label", "group"},
     "long": {"label", "group", "sequence", "time"},
+    "tagged": {"text"},
 }
 
 
@@ -163,12 +173,14 @@ def _joined(one: Found, other: Found) -> Found:
 # -- tables -------------------------------------------------------------------------------------
 
 
-def _of_table(path: Path, reading: Reading, groups_needed: bool) -> Found:
+def _of_table(
+    path: Path, reading: Reading, groups_needed: bool, likely: Mapping[str, str]
+) -> Found:
     table = read_table(path)
-    label = table.pick(reading.label, "label", LABEL_COLUMNS)
+    label = label_column(table, reading, likely)
     group = _group(table, reading, groups_needed)
     taken = {"label": label} if group is None else {"label": label, "group": group}
-    columns = {"text": _text_column(table, reading, set(taken.values()))} | taken
+    columns = {"text": text_column(table, reading, likely, set(taken.values()))} | taken
     if len(set(columns.values())) < len(columns):
         raise OptionError(
             f"{path}: one column is to be two of " + str(columns).strip("{}"),
@@ -184,14 +196,25 @@ def _of_table(path: Path, reading: Reading, groups_needed: bool) -> Found:
     return Found(examples, (path,), {"trimmed_labels": trimmed}, columns)
 
 
-def _text_column(table: Table, reading: Reading, taken: set[str]) -> str:
+def label_column(table: Table, reading: Reading, likely: Mapping[str, str]) -> str:
+    """The column of the labels."""
+    return table.pick(reading.label, "label", _first(likely, "label", LABEL_COLUMNS))
+
+
+def text_column(
+    table: Table, reading: Reading, likely: Mapping[str, str], taken: Collection[str]
+) -> str:
+    """The column of the texts, of those that are not taken."""
     free = [name for name in table.columns if name not in taken]
     if reading.text is None and len(free) == 1:
         return free[0]
     known = {name.lower() for name in free}
-    return table.pick(
-        reading.text, "text", [each for each in TEXT_COLUMNS if each.lower() in known]
-    )
+    names = _first(likely, "text", TEXT_COLUMNS)
+    return table.pick(reading.text, "text", [each for each in names if each.lower() in known])
+
+
+def _first(likely: Mapping[str, str], what: str, names: Sequence[str]) -> Sequence[str]:
+    return [likely[what], *names] if what in likely else names
 
 
 def _group(table: Table, reading: Reading, needed: bool) -> str | None:
@@ -209,12 +232,13 @@ def _labels(values: Sequence[str]) -> tuple[list[str], int]:
 # -- one file a class ---------------------------------------------------------------------------
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def in_folder(folder: Path) -> list[Path]:
+    """The files of a folder, a class each."""
     files = sorted(
         path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
     )
     files = [path for path in files if path.stem.upper() not in ("README", "LICENSE", "LICENCE")]
-    other = next((path for path in files if _form_of(path, Reading()) != "classes"), None)
+    other = next((path for path in files if form_of(path, Reading()) != "classes"), None)
     if other is not None:
         raise DataError(
             f"{other}: in a folder, which is read as one file of texts a class",
@@ -268,10 +292,10 @@ def _class_names(files: Sequence[Path]) -> list[str]:
 # -- numbers and tags ---------------------------------------------------------------------------
 
 
-def _of_long(path: Path, reading: Reading, groups_needed: bool) -> Found:
+def _of_long(path: Path, reading: Reading, groups_needed: bool, likely: Mapping[str, str]) -> Found:
     table = read_table(path)
     assert reading.sequence is not None
-    label = table.pick(reading.label, "label", LABEL_COLUMNS)
+    label = label_column(table, reading, likely)
     group = _group(table, reading, groups_needed)
     found = _of_sequences(
         from_long(table, sequence=reading.sequence, label=label, time=reading.time, group=group),
@@ -288,7 +312,8 @@ def _of_sequences(read: Sequences, path: Path) -> Found:
     return Found(examples, (path,), {"trimmed_labels": trimmed})
 
 
-def _of_tagged(path: Path) -> Found:
-    read = read_conll(path)
+def _of_tagged(path: Path, reading: Reading) -> Found:
+    read = read_conll(path, token=reading.text, tag=reading.tag_column)
     where = Places(((path.name, "line", read.lines),))
-    return Found(tokens(read.tokens, read.tags, where, tagged=True), (path,))
+    counts = {"comments": read.comments, "blank_tokens": read.blank}
+    return Found(tokens(read.tokens, read.tags, where, tagged=True), (path,), counts)

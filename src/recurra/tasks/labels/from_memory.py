@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.sequence_encoder import Kind
-from recurra.data.sequences import Values, checked
+from recurra.data.sequences import Values, check_layout, checked, laid_out
 from recurra.data.source_locations import Places
 from recurra.errors import DataError
 from recurra.tasks.labels.examples import Examples, numbers, texts, tokens
@@ -21,17 +21,22 @@ LabelType = Literal["read", "str", "int", "float", "bool"]
 
 _SEQUENCES: Final = (
     "a list of texts, of token lists, or of arrays (steps, channels); or an array (N, steps) or "
-    "(N, steps, channels)"
+    "(N, steps, channels); or a frame of sktime"
 )
 
 
-def examples_from(X: Any, y: Any, groups: Any = None) -> tuple[Examples, LabelType]:
+def examples_from(
+    X: Any, y: Any, groups: Any = None, *, layout: str | None = None
+) -> tuple[Examples, LabelType]:
     """Check inputs, their labels and, if given, their groups.
+
+    Args:
+        layout: of arrays, see `recurra.data.sequences.laid_out`.
 
     Raises:
         DataError: their counts differ, or they are not what `inputs_from` and `labels_from` take.
     """
-    kind, inputs = inputs_from(X)
+    kind, inputs = inputs_from(X, layout)
     given = _listed(y, "y", "labels")
     _same_count(len(given), "labels", len(inputs))
     if groups is not None:
@@ -52,20 +57,30 @@ def examples_from(X: Any, y: Any, groups: Any = None) -> tuple[Examples, LabelTy
     return numbers(inputs, labels, where, groups), label_type
 
 
-def inputs_from(X: Any) -> tuple[Kind, list[Any]]:
+def inputs_from(X: Any, layout: str | None = None) -> tuple[Kind, list[Any]]:
     """What X is, and its N inputs: texts, tuples of tokens, or arrays (T, C) float32.
+
+    Frames of sktime are taken by their type: a series in each cell, a column a channel; or rows
+    that are the steps, of an index of two levels.
+
+    Args:
+        layout: of arrays, see `recurra.data.sequences.laid_out`.
 
     Raises:
         DataError: it is empty or of no such kind, or an input is empty, of another kind than the
             first, or holds what is missing or infinite.
+        OptionError: no such layout.
     """
+    check_layout(layout)
+    if (found := _of_sktime(X)) is not None:
+        return "numbers", _of_arrays(found, None)
     if hasattr(X, "__array__"):  # arrays, and what tables and tensors become
         X = np.asarray(X)
         if X.dtype == object and X.ndim > 1:
             with contextlib.suppress(TypeError, ValueError):
                 X = X.astype(np.float64)
         if X.dtype.kind in "fiubc":
-            return "numbers", _of_array(X)
+            return "numbers", _of_array(X, layout)
         if X.ndim != 1:
             raise DataError(f"X: {X.dtype} values of shape {X.shape}", expected=f"X: {_SEQUENCES}")
     given = _listed(X, "X", _SEQUENCES)
@@ -85,7 +100,7 @@ def inputs_from(X: Any) -> tuple[Kind, list[Any]]:
                 what = "empty" if _is_empty(each) else f"{type(each).__name__}, no list of tokens"
                 raise DataError(f"X[{row}]: {what}", expected="lists of tokens, as in X[0]")
         return "tokens", [tuple(str(token) for token in each) for each in given]
-    return "numbers", _of_arrays(given)
+    return "numbers", _of_arrays(given, layout)
 
 
 def labels_from(y: Iterable[Any]) -> tuple[list[str], LabelType]:
@@ -128,6 +143,34 @@ def labels_from(y: Iterable[Any]) -> tuple[list[str], LabelType]:
         return [repr(float(each)) for each in found], "float"
     names: dict[type, LabelType] = {str: "str", int: "int", bool: "bool"}
     return [str(each) for each in values], names[kind]
+
+
+def as_known(labels: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Labels by the names of the classes that they are: 1 and 1.0 are "1" where that is known.
+
+    Raises:
+        DataError: not one of them is among the classes.
+    """
+    known = set(classes)
+    numbers: dict[float, str] = {}
+    for each in classes:
+        with contextlib.suppress(ValueError):
+            numbers.setdefault(float({"True": 1, "False": 0}.get(each, each)), each)
+
+    def named(label: str) -> str:
+        if label in known:
+            return label
+        with contextlib.suppress(ValueError):
+            return numbers.get(float({"True": 1, "False": 0}.get(label, label)), label)
+        return label
+
+    found = [named(each) for each in labels]
+    if found and not known.intersection(found):
+        raise DataError(
+            f"y: {found[0]!r}, and not one of its labels is a class of the model",
+            expected=f"labels among {', '.join(map(repr, classes[:20]))}",
+        )
+    return found
 
 
 def as_given(classes: Sequence[str], label_type: LabelType) -> NDArray[Any]:
@@ -193,19 +236,43 @@ def _is_empty(value: Any) -> bool:
     return hasattr(value, "__len__") and len(value) == 0
 
 
-def _of_array(array: NDArray[Any]) -> list[Values]:
+def _of_sktime(X: Any) -> list[Any] | None:
+    """The sequences of a frame of pandas that holds them as sktime's do; None for all else."""
+    if not (hasattr(X, "iloc") and hasattr(X, "columns") and len(X)):
+        return None
+    if getattr(X.index, "nlevels", 1) == 2:
+        return [each.to_numpy() for _, each in X.groupby(level=0, sort=False)]
+    cells = [np.asarray(cell) if hasattr(cell, "__array__") else None for cell in X.iloc[0]]
+    if not cells or any(cell is None or cell.ndim != 1 for cell in cells):
+        return None
+    found: list[Any] = []
+    for row, values in enumerate(X.itertuples(index=False, name=None)):
+        channels = [laid_out(each, None) for each in values]
+        steps = {len(each) for each in channels}
+        if len(steps) > 1:
+            raise DataError(
+                f"X[{row}]: channels of {' and '.join(map(str, sorted(steps)))} steps",
+                expected="as many steps in every channel of a sequence",
+            )
+        found.append(np.stack(channels, 1))
+    return found
+
+
+def _of_array(array: NDArray[Any], layout: str | None) -> list[Values]:
     """The sequences of an array (N, T) or (N, T, C)."""
     if array.ndim not in (2, 3):
         raise DataError(f"X: an array of shape {array.shape}", expected=f"X: {_SEQUENCES}")
     if not len(array):
         raise DataError(f"X: empty, of shape {array.shape}", expected="at least one sequence")
-    return [checked(each, f"X[{row}]") for row, each in enumerate(array)]
+    return [checked(laid_out(each, layout), f"X[{row}]") for row, each in enumerate(array)]
 
 
-def _of_arrays(given: Sequence[Any]) -> list[Values]:
+def _of_arrays(given: Sequence[Any], layout: str | None) -> list[Values]:
     found: list[Values] = []
     for row, each in enumerate(given):
         if isinstance(each, str) or np.isscalar(each) or each is None:
             raise DataError(f"X[{row}]: {each!r}, no sequence", expected=f"X: {_SEQUENCES}")
+        with contextlib.suppress(ValueError):  # rows of unequal length, which are refused below
+            each = laid_out(each, layout)
         found.append(checked(each, f"X[{row}]"))
     return found

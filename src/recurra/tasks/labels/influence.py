@@ -80,5 +80,13 @@ def recorded(
             "steps": encoder.steps(data.examples.inputs[row]),
             "shares": [round(float(share), 4) for share in each],
         }
+        | _curve(data.examples.inputs[row])
         for row, place, each in zip(rows, places, shares, strict=True)
     ]
+
+
+def _curve(raw: Any) -> dict[str, Any]:
+    """The values of each channel, of numbers; nothing of texts, whose steps can be read."""
+    if not isinstance(raw, np.ndarray):
+        return {}
+    return {"values": [[float(f"{each:.5g}") for each in channel] for channel in raw.T.tolist()]}

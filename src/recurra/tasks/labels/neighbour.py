@@ -15,10 +15,7 @@ Values = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 LONGEST: Final = 256
-"""Steps that sequences are resampled to for the Euclidean distance, where they are as long."""
-
-FEWEST: Final = 100
-"""Known sequences below which a sample of many would be no fair neighbour."""
+"""Steps that longer sequences are resampled to where there is no time for all of their own."""
 
 _AT_ONCE: Final = 1 << 22  # cells of the warping at a time: 16 MB
 
@@ -42,29 +39,30 @@ class Distance(ABC):
         """
 
     @abstractmethod
-    def affordable(self, asked: Numbers, known: Numbers, seconds: float) -> int:
-        """How many of the known sequences all that are asked can be laid beside; 0: too few.
+    def seconds(self, asked: Numbers, known: Numbers) -> float:
+        """How long it takes on one slow core to lay all that are asked beside all known ones.
 
         Args:
             asked: steps of each question.
             known: steps of each known sequence, (N,).
-            seconds: on one slow core.
         """
 
 
-def distances(longest: int) -> tuple[Distance, ...]:
-    """Those there are, for known sequences of up to so many steps."""
-    return (Euclidean(min(longest, LONGEST)), Warped())
+def distances(longest: int) -> tuple[Sequence[Distance], ...]:
+    """Those there are, for known sequences of up to so many steps; of each its ways, best first."""
+    euclidean: list[Distance] = [Euclidean(longest)]
+    if longest > LONGEST:
+        euclidean.append(Euclidean(LONGEST, f" at {LONGEST} steps"))
+    return euclidean, [Warped()]
 
 
 @final
 class Euclidean(Distance):
     """The squared differences of all steps, once all sequences have the same number of them."""
 
-    name = "Euclidean distance"
-
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, suffix: str = "") -> None:
         self.length = length
+        self.name = f"Euclidean distance{suffix}"
         self.note = f"every sequence resampled to {length:,} steps"
 
     def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
@@ -83,11 +81,9 @@ class Euclidean(Distance):
         found: Numbers = pairwise_distances_argmin(*rows).astype(np.int64)
         return found
 
-    def affordable(self, asked: Numbers, known: Numbers, seconds: float) -> int:
-        """As many as pairs of steps can be compared in the time."""
-        pairs = seconds * _STEPS_A_SECOND / self.length
-        affordable = min(len(known), int(pairs / max(len(asked), 1)))
-        return affordable if affordable == len(known) or affordable >= FEWEST else 0
+    def seconds(self, asked: Numbers, known: Numbers) -> float:
+        """By the pairs of steps that are compared."""
+        return len(asked) * len(known) * self.length / _STEPS_A_SECOND
 
 
 @final
@@ -110,11 +106,9 @@ class Warped(Distance):
             found[row] = int(np.concatenate(far).argmin())
         return found
 
-    def affordable(self, asked: Numbers, known: Numbers, seconds: float) -> int:
-        """All, or none: warping to a sample of them would not be the baseline that people know."""
-        # The known ones are padded to the longest.
-        cells = float(asked.sum()) * float(known.max()) * len(known)
-        return len(known) if cells <= seconds * _CELLS_A_SECOND else 0
+    def seconds(self, asked: Numbers, known: Numbers) -> float:
+        """By the pairs of steps that are compared; the known ones are padded to the longest."""
+        return float(asked.sum()) * float(known.max()) * len(known) / _CELLS_A_SECOND
 
 
 def resampled(sequence: Values, length: int) -> Values:

@@ -20,12 +20,20 @@ class LabelOptions(TrainingOptions):
     )
     time: str | None = option(None, "Column that orders the steps of a --sequence.")
     tag: bool = option(False, "One label a step: CoNLL files, a token and its tag a line.")
+    tag_column: str | None = option(
+        None, "Column of the tags, by its number, from the end -1; in CoNLL-U by its name."
+    )
+    layout: str | None = option(
+        None,
+        "Of arrays in three dimensions: channels-last (N, steps, channels), which is taken where "
+        "nothing is said, or channels-first (N, channels, steps).",
+    )
     tokens: str | None = option(
         None,
         "How texts are cut: words, characters, characters:4 with their n-grams, or bpe:4096; "
         "default: words; characters:4 where there are but one or two.",
     )
-    cell: str = option("gru", "rnn, gru or lstm.")
+    cell: str = option("gru", "Recurrent layers of what kind.", choices=("rnn", "gru", "lstm"))
     hidden: int | None = option(None, "Hidden units in a direction.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
     embedding: int | None = option(None, "Size of a unit's vector.", least=1, most=16384)

@@ -28,6 +28,8 @@ _FOUND: Final = {
     "in_test": "examples were left out of training, since the test part has the same",
     "blank_lines": "blank lines were skipped",
     "trimmed_labels": "labels had blanks around them",
+    "comments": "lines were left out as comments",
+    "blank_tokens": "tokens are a blank",
 }
 
 
@@ -65,6 +67,7 @@ def columns(report: dict[str, Any]) -> list[Column]:
 def verdicts(report: dict[str, Any]) -> list[str]:
     """The verdicts, and what the mean with the best baseline is worth."""
     lines = shared.verdicts(report, macro_verdict="Each class alike")
+    lines += contenders.left_out(report)
     if mean := report.get("averaged"):
         first = columns(report)[0]
         gain = f"{100 * mean['advantage']['estimate']:+.1f} points against"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -115,6 +116,7 @@ def write(
         training: what there is to say of how it was trained.
     """
     found = result(data, answers, held, temperature, stored_baselines.read(run, Baseline))
+    found["left_out"] = [asdict(each) for each in stored_baselines.read_left_out(run)]
     found["training"] = training
     run.write_arrays(SCORED, *scored(data, answers, temperature))
     what = {"text": "Text", "tokens": "Tokens", "numbers": "Numbers"}[found["data"]["kind"]]
@@ -124,7 +126,8 @@ def write(
         found,
         what=f"{what} in, {does} out: a recurrent model",
         network=network,
-        trained_on=f"{len(data.learn):,} examples, of which a tenth chose the weights",
+        trained_on=f"{len(data.learn):,} {data.examples.noun}, of which {data.chooses:,} chose the "
+        "weights",
         blocks=_card(found),
         commands=[
             f"classify {run.path.name} " + ('"..."' if what == "Text" else "FILE"),

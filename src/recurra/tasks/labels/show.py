@@ -6,12 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from recurra.bundle import REPORT, Run
+from recurra.bundle import CONFIG, REPORT, Run
 from recurra.show.page import Section, Table, alone, macro
-from recurra.show.picture import BLUE, ORANGE, figure, font_for, write
+from recurra.show.picture import BLUE, CHART, ORANGE, figure, font_for, svg, write
 from recurra.tasks import contenders
 from recurra.tasks.labels import render
 from recurra.tasks.labels.report import ATTRIBUTION
+
+CHANNELS: Final = 6
+"""Channels of a sequence that are drawn: the first."""
 
 CLASSES: Final = 30
 """Classes that a matrix is drawn of: the commonest."""
@@ -82,12 +85,19 @@ def sections(run: Run) -> list[Section]:
     """What the run's page says beside its pictures: examples, steps coloured by their share."""
     if not run.has(ATTRIBUTION):
         return []
+    channels = run.config()["data"]["channels"] if run.has(CONFIG) else []
     with run.intact(ATTRIBUTION):
-        examples = [each | {"parts": _parts(each)} for each in run.read_json(ATTRIBUTION)]
-        body = macro("looked", "steps", examples)
+        examples = run.read_json(ATTRIBUTION)
+        if all("values" in each for each in examples):
+            names = _shown(channels)
+            drawn = [each | {"drawn": _curve(each, names)} for each in examples]
+            body = macro("looked", "curves", drawn)
+        else:
+            body = macro("looked", "steps", [each | {"parts": _parts(each)} for each in examples])
     summary = (
-        "The darker a step, the larger its share in the score of the class that was chosen "
-        "(gradient times input). It says where a small change would matter, not what it means."
+        "The stronger the colour of a step, the larger its share in the score of the class that "
+        "was chosen (gradient times input). It says where a small change would matter, not what "
+        "it means."
     )
     return [Section("attribution", "Where it looked", summary, body)]
 
@@ -100,6 +110,49 @@ def _parts(each: dict[str, Any]) -> list[tuple[str, float, float]]:
     ]
 
 
+def _shown(channels: list[str]) -> list[str]:
+    """Names of channels as a picture has them; their numbers where no font has the letters."""
+    names = [name.replace("$", r"\$")[:20] for name in channels]
+    return names if font_for(names) else [str(k) for k in range(1, len(names) + 1)]
+
+
+def _curve(each: dict[str, Any], channels: list[str]) -> str:
+    """The channels of an example over its steps, behind them the shares of these."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    values, shares = (np.array(each[name], np.float64) for name in ("values", "shares"))
+    if values.shape != (len(channels), len(shares)):
+        raise ValueError(f"values of shape {values.shape}")
+    several = len(values) > 1
+    if several:  # each on a scale of its own
+        spread = values.std(1, keepdims=True)
+        values = (values - values.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    drawn = figure(CHART[0], 1.9)
+    axes = drawn.add_subplot()
+    steps = np.arange(1, len(shares) + 1)
+    for name, line in zip(channels[:CHANNELS], values[:CHANNELS], strict=True):
+        # A sequence of one step has no line.
+        axes.plot(steps, line, "-" if len(steps) > 1 else "o", linewidth=1.2, label=name)
+    for line in axes.get_lines() if not several else ():
+        line.set_color("#000000")
+    low, high = axes.get_ylim()
+    axes.imshow(
+        (shares / max(shares.max(), 1e-12))[None],
+        LinearSegmentedColormap.from_list("shares", [f"{BLUE}00", f"{BLUE}aa"]),
+        aspect="auto",
+        extent=(0.5, len(steps) + 0.5, low, high),
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+    )
+    axes.set_xlabel("step")
+    axes.set_ylabel("standardised" if several else channels[0])
+    if 1 < len(values) <= CHANNELS:
+        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return svg(drawn, f"{each['where']}: its values over the steps, and what share each step has")
+
+
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    return contenders.table(report, render.columns(report), "higher is better")
+    note = " ".join(contenders.left_out(report))
+    return contenders.table(report, render.columns(report), "higher is better", note)

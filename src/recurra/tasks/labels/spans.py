@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, final
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.int64]
 
 _TAG: Final = re.compile(r"([BIESUL])-(.+)", re.DOTALL)
-_AS_BIO: Final = {"S": "B", "U": "B", "E": "I", "L": "I"}
+_AS_BIOES: Final = str.maketrans("LU", "ES")
+_SPAN: Final = re.compile(r"S|E|[BI]I*E?")  # in the marks of neighbours of one type
 
 
 def are_spans(classes: Sequence[str]) -> bool:
@@ -61,17 +63,17 @@ def counted(
 def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     """The type, first and last token of each span that tags mark.
 
-    They are read as conlleval reads them: an I- after O or after another type begins one too.
+    They are read as conlleval reads them, broken ones too: B- and S- begin a span, S- and E- end
+    one, and so do O and another type; an I- or E- that nothing goes on to begins one of its own.
+    U- and L- are S- and E-.
     """
-    found, begun, kind = set(), 0, ""
-    for at, tag in enumerate([*tags, "O"]):
-        match = _TAG.fullmatch(tag)
-        mark, its = (_AS_BIO.get(match[1], match[1]), match[2]) if match else ("O", "")
-        if kind and (mark != "I" or its != kind):
-            found.add((kind, begun, at - 1))
-            kind = ""
-        if its and not kind:
-            begun, kind = at, its
+    matches = [_TAG.fullmatch(tag) for tag in tags]
+    found, at = set(), 0
+    for kind, some in groupby(matches, lambda match: match and match[2]):
+        marks = "".join(match[1] if match else "O" for match in some).translate(_AS_BIOES)
+        for each in _SPAN.finditer(marks):
+            found.add((str(kind), at + each.start(), at + each.end() - 1))
+        at += len(marks)
     return found
 
 

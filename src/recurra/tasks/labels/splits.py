@@ -82,6 +82,16 @@ class LabelData:
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
     @property
+    def chooses(self) -> int:
+        """How many examples choose, where one model is trained."""
+        return int((self.folds == 0).sum())
+
+    @property
+    def _of_arrays(self) -> bool:
+        """Whether they came out of arrays in three dimensions, which do not say what is what."""
+        return all(path.suffix.lower() == ".npz" for path in self.files)
+
+    @property
     def read_files(self) -> tuple[Path, ...]:
         """The files that it came from."""
         return (*self.files, *self.test_files)
@@ -97,7 +107,12 @@ class LabelData:
         used = len(self.learn) + len(self.test)
         what = f"{self.name}: {used:,} {examples.noun}"
         if examples.kind == "numbers":
-            what += f" of {counted(len(examples.channels), 'channel')}"
+            lengths = [len(each) for each in examples.inputs]
+            steps = f"{min(lengths):,} to " if min(lengths) < max(lengths) else ""
+            steps += counted(max(lengths), "step")
+            what += f" of {counted(len(examples.channels), 'channel')}, {steps}"
+            if len(examples.channels) > max(lengths) and self._of_arrays:
+                what += ' (layout="channels-first" if that is the wrong way round)'
         if self.columns:
             what += " (" + ", ".join(f"{k}: column {v!r}" for k, v in self.columns.items()) + ")"
         what += f", {len(self.classes)} {'tags' if examples.tagged else 'classes'}"
@@ -105,7 +120,7 @@ class LabelData:
         if len(shares) <= 5 and not examples.tagged:
             what += " (" + ", ".join(f"{k} {v:,}" for k, v in shares.items()) + " to learn from)"
         from_where = f" of {name_of(self.test_files)}" if self.test_files else ""
-        what += f"; {len(self.test):,}{from_where} report, a tenth of the others choose"
+        what += f"; {len(self.test):,}{from_where} report, {self.chooses:,} of the others choose"
         notes = [
             f"{count:,} {words}"
             for key, words in _FOUND.items()
@@ -130,7 +145,7 @@ class LabelData:
             "channels": list(examples.channels),
             "examples": len(examples),
             "learn": len(self.learn),
-            "select": int((self.folds == 0).sum()),
+            "select": self.chooses,
             "test": len(self.test),
             "always_train": len(always),
             "classes": list(self.classes),
@@ -145,6 +160,8 @@ _FOUND: Final = {
     "in_test": "left out of training: the test part has the same",
     "blank_lines": "blank lines skipped",
     "trimmed_labels": "with blanks around the label",
+    "comments": "lines left out as comments",
+    "blank_tokens": "tokens are a blank",
 }
 
 
@@ -257,7 +274,7 @@ def _check_labels(
             expected="examples of two classes at least",
             fix="look whether the right column was taken as the label"
             if not examples.tagged
-            else "look whether the tag stands in the last column",
+            else "look whether the tag stands in the last column; --tag-column names another",
         )
     if not examples.tagged:
         _check_many(name, seen, len(left), label_type)

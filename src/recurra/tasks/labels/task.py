@@ -16,5 +16,10 @@ LABELS: Final = Task(
     "any, handwritten digits.",
     sample="digits",
     packages=("torch", "sklearn", "polars", "tokenizers"),
-    progress=lambda _: ("examples", "nats an example"),
+    progress=lambda options: (
+        ("tokens", "nats a token")
+        if options.tag or options.tag_column
+        else ("examples", "nats an example")
+    ),
+    reading=("text", "label", "group", "sequence", "time", "tag", "tag_column", "layout"),
 )

@@ -23,7 +23,7 @@ from recurra.tasks.labels.influence import influence as shares_of
 from recurra.tasks.labels.influence import recorded
 from recurra.tasks.labels.options import LabelOptions
 from recurra.tasks.training import Training
-from recurra.training.loop import Callback
+from recurra.training.callbacks import Callback
 
 
 def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> EncodedDataset:
@@ -31,7 +31,7 @@ def _read(options: LabelOptions, given: Mapping[str, Any], _: Path | None) -> En
     if y is None:
         read = data.read(data.files_of(X), options)
     else:
-        read = data.from_python(X, y, given["groups"], seed=options.seed)
+        read = data.from_python(X, y, given["groups"], seed=options.seed, layout=options.layout)
     return EncodedDataset.of(read, options.tokens)
 
 
@@ -54,11 +54,12 @@ def _prepare(run: Run, dataset: EncodedDataset, options: LabelOptions, callback:
     """Write the encoder, the examples where they cannot be read twice, and the baselines."""
     run.write_json(ENCODER, dataset.encoder.to_json())
     data.INPUT.store(run, dataset.data)
-    most, seconds = baselines.SECONDS, options.seconds
-    limit = most if seconds is None else min(most, seconds / 5)
-    found = baselines.label_baselines(dataset.data, seconds=limit)
-    stored_baselines.write(run, found)
+    limit = baselines.limit(options.seconds)
+    found, left_out = baselines.label_baselines(dataset.data, seconds=limit)
+    stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
+    for each in left_out:
+        callback.says(f"left out: {each.name}: {each.why}")
 
 
 def _judge(

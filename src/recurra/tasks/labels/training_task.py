@@ -55,8 +55,6 @@ class LabelTrainingTask(Epochs):
         most_steps: steps beyond which more time would not help.
     """
 
-    unit = "examples"
-
     def __init__(
         self,
         network: LabelNetwork,
@@ -70,6 +68,7 @@ class LabelTrainingTask(Epochs):
         most_steps: int,
     ) -> None:
         self.examples = examples
+        self.unit = "tokens" if examples.tagged else "examples"
         self.device = class_weights.device
         self.class_weights = class_weights
         self.most_steps = most_steps

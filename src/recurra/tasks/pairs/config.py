@@ -38,6 +38,9 @@ WORDS: Final = 5
 FEW_LETTERS: Final = 120
 """Texts of fewer characters and words in the mean, of no more letters: read letter by letter."""
 
+FEWEST: Final = 150
+"""Steps below which a network of half the width says more."""
+
 MOST_PIECES: Final = 16_000
 
 
@@ -173,7 +176,13 @@ def plan_model(options: PairOptions, dataset: EncodedDataset, *_: object) -> Mod
         settings,
         size.rates,
         patience=REPORTS,
-        members=Members(options.ensemble, enough, share=0.85, most=MOST_MEMBERS),
+        members=Members(
+            options.ensemble,
+            enough,
+            share=0.85,
+            most=MOST_MEMBERS,
+            fewest=FEWEST if options.hidden is None and options.embedding is None else 0,
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from recurra.tasks.pairs.task import PAIRS
 from recurra.tasks.pairs.translate import Limits, Translation, translate
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 PIECES = "pieces.json"
 
@@ -58,7 +58,8 @@ class PairModel(Model[PairOptions, PairNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on pairs, or on files.
 
@@ -74,7 +75,7 @@ class PairModel(Model[PairOptions, PairNetwork]):
             MissingExtra: torch is not installed, or tokenizers where subwords are asked for.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"X": X, "y": y}, out, overwrite, callback)
+        return self._fit({"X": X, "y": y}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the pieces of both sides and the limits of lengths; see `Model.load_parts`."""
@@ -102,6 +103,8 @@ class PairModel(Model[PairOptions, PairNetwork]):
     def translate(self, texts: Sequence[str], **how: Any) -> list[str]:
         """The best translation of each text; options are those of `SearchOptions`.
 
+        One text is taken for a list of one, here and below.
+
         Raises:
             DataError: these are no texts.
             OptionError: an option is out of its range.
@@ -122,7 +125,8 @@ class PairModel(Model[PairOptions, PairNetwork]):
             OptionError: an option is out of its range.
         """
         network = self.network
-        if isinstance(texts, str) or not all(isinstance(each, str) for each in texts):
+        texts = [texts] if isinstance(texts, str) else texts
+        if not all(isinstance(each, str) for each in texts):
             raise DataError("no list of texts", expected='a list: ["a dog", ...]')
         asked = SearchOptions.of(how)
         return translate(

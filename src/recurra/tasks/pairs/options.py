@@ -28,18 +28,21 @@ class PairOptions(TrainingOptions):
     shared: bool | None = option(
         None, "One vocabulary for both sides; default: where both are written in one script."
     )
-    cell: str = option("gru", "gru, lstm or rnn.")
+    cell: str = option("gru", "Recurrent layers of what kind.", choices=("rnn", "gru", "lstm"))
     hidden: int | None = option(None, "Hidden units of the decoder.", least=2, most=16384)
     layers: int | None = option(None, "Recurrent layers of a side.", least=1, most=16)
     embedding: int | None = option(None, "Size of a piece's vector.", least=1, most=16384)
     bidirectional: bool = option(True, "Read the source from both ends.")
     attention: str | None = option(
-        None, "dot, scaled_dot, general, concat, location, or none for one fixed vector."
+        None,
+        "How the decoder looks back at the source; none: one fixed vector.",
+        choices=("dot", "scaled_dot", "general", "concat", "location", "none"),
     )
     feeding: str | None = option(
         None,
         "Where what attention found goes: up (to the layer above), or input (the next step's "
         "input, Luong et al. 2015; slower).",
+        choices=("up", "input"),
     )
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
     smoothing: float | None = option(
@@ -49,7 +52,9 @@ class PairOptions(TrainingOptions):
         0.0, "Scheduled sampling: the share of its own outputs fed by the end.", least=0, most=1
     )
     score: str | None = option(
-        None, "What chooses on the selection part: bleu, chrf or exact; default: by the data."
+        None,
+        "What chooses on the selection part; default: by the data.",
+        choices=("bleu", "chrf", "exact"),
     )
     batch: int | None = option(None, "Pairs between updates.", least=1, most=65536)
     ensemble: int | None = option(

@@ -113,8 +113,8 @@ def sections(run: Run) -> list[Section]:
             sentences.append(each | {"across": labels(each["source"], across), "rows": list(rows)})
         body = macro("looked", "attention", sentences)
     summary = (
-        "A row for each piece that it wrote, a column for each that it read. The darker a cell, "
-        "the more of what it took from the source came from there as it wrote this piece."
+        "A row for each piece that it wrote, a column for each that it read. The stronger a cell's "
+        "colour, the more of what it took from the source came from there as it wrote this piece."
     )
     return [Section("attention", "Where it looked", summary, body)]
 

@@ -17,4 +17,5 @@ PAIRS: Final = Task(
     sample="dates",
     packages=("torch", "sacrebleu", "babel", "tokenizers", "polars", "sklearn"),
     progress=lambda _: ("pieces", "nats a piece; score of what it writes"),
+    reading=("source", "target"),
 )

@@ -21,7 +21,7 @@ from recurra.tasks.pairs.config import EncodedDataset
 from recurra.tasks.pairs.estimator import PIECES, PairModel
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.training import Training
-from recurra.training.loop import Callback
+from recurra.training.callbacks import Callback
 from recurra.training.session import selected
 
 

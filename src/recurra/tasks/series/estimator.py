@@ -41,7 +41,7 @@ from recurra.tasks.series.task import SERIES
 from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
 SCALE: Final = "scaler.json"
 WIDTHS: Final = "intervals.json"
@@ -74,7 +74,8 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on a frame or on files.
 
@@ -89,7 +90,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        self._fit({"X": X}, out, overwrite, callback)
+        self._fit({"X": X}, out, overwrite, callbacks, progress)
         self._given = None if X is None or data.files_of(X) else X
         return self
 

@@ -45,14 +45,18 @@ class SeriesOptions(TrainingOptions):
         None, "Steps or share before that which chooses; default: as many as report."
     )
     model: str | None = option(
-        None, "segments or autoregressive; default: what is better on the selection part."
+        None,
+        "What reads the past; default: what is better on the selection part.",
+        choices=("segments", "autoregressive"),
     )
     context: int | None = option(None, "Steps read before a forecast.", least=1, most=100_000)
     hidden: int | None = option(None, "Units of the recurrent layers.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers, step by step.", least=1, most=64)
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
     positive: bool = option(False, "Nothing is below 0: forecasts end there too.")
-    distribution: str = option("student", "Of a step: student, or counts (from 0 on).")
+    distribution: str = option(
+        "student", "Of a step; counts are from 0 on.", choices=("student", "counts")
+    )
     batch: int | None = option(None, "Windows between updates.", least=1, most=65536)
     ensemble: int | None = option(
         None, "Networks that are averaged; default: what the time allows.", least=1, most=10

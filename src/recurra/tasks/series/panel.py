@@ -208,7 +208,8 @@ class SeriesData:
         whole = self.select_ends < lengths
         tests = np.unique((lengths - self.select_ends)[whole])
         steps_tested = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
-        what += f"; the last {steps_tested} steps report, those before them choose"
+        ended = "step reports" if steps_tested == "1" else "steps report"
+        what += f"; the last {steps_tested} {ended}, those before choose"
         notes = [
             f"{count:,} {words}" for key, words in _FOUND.items() if (count := self.found.get(key))
         ]

@@ -113,15 +113,11 @@ def _forecast(run: Run, recorded: _Recorded, name: str = "forecast") -> str:
     What has not come yet is not drawn.
     """
     count, horizon = len(recorded.facts["pictured"]), recorded.horizon
-    columns = 1 if count == 1 else 2
-    rows = -(-count // columns)
-    drawn = figure(7.6 if columns == 1 else 10.0, 4.0 if rows == 1 else 3.2 * rows)
-    panels = drawn.subplots(rows, columns, squeeze=False).ravel()
+    # One below the other: side by side they cannot be read on a phone.
+    drawn = figure(7.6, 4.0 if count == 1 else 3.0 * count)
+    panels = drawn.subplots(count, 1, squeeze=False).ravel()
     font = font_for(map(str, recorded.facts["ids"]))
     for place, axes in enumerate(panels):
-        if place >= count:
-            axes.set_axis_off()
-            continue
         window = int(recorded.windows(place)[-1])
         origin = int(recorded.arrays["origins"][window])
         _fan(axes, recorded, place, window)
@@ -138,7 +134,7 @@ def _forecast(run: Run, recorded: _Recorded, name: str = "forecast") -> str:
             axes.set_title(title[:40], fontsize=9, fontfamily=font)
         _dated(axes, recorded)
     handles, labels = panels[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    drawn.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return write(run, f"figures/{name}.png", drawn)
 
 
@@ -234,8 +230,8 @@ def _horizon(run: Run, report: dict[str, Any]) -> str:
     metric, horizon = report["metric"], report["data"]["horizon"]
     steps = np.arange(1, horizon + 1)
     style = "o-" if horizon <= 40 else "-"
-    drawn = figure(9.6, 4.0)
-    left, right = drawn.subplots(1, 2)
+    drawn = figure(7.6, 6.4)
+    above, below = drawn.subplots(2, 1)  # side by side they cannot be read on a phone
     lines = [("this model", report["model"], BLUE, style)]
     best = report["verdict"]["baseline"] if report["verdict"] else None
     names = [each["name"] for each in report["baselines"]]
@@ -247,21 +243,21 @@ def _horizon(run: Run, report: dict[str, Any]) -> str:
             lines.append((each["name"], each, GREY, style.replace("o-", "x--")))
     for name, figures, colour, line in lines:
         found = np.array(figures["steps"][metric], np.float64)
-        left.plot(steps, found, line, color=colour, markersize=3, label=name)
-    left.set_ylabel(NAMES[metric])
-    left.set_xlim(0.4, horizon + 0.6)
-    right.set_xlim(left.get_xlim())
-    left.set_ylim(0, 1.05 * left.get_ylim()[1])
+        above.plot(steps, found, line, color=colour, markersize=3, label=name)
+    above.set_ylabel(NAMES[metric])
+    above.set_xlim(0.4, horizon + 0.6)
+    below.set_xlim(above.get_xlim())
+    above.set_ylim(0, 1.05 * above.get_ylim()[1])
     colours = {"50": GREEN, "80": BLUE, "95": ORANGE}
     markers = {"50": "o", "80": "s", "95": "^"}
     for size, colour in colours.items():
         found = 100 * np.array(report["model"]["steps"]["coverage"][size], np.float64)
         line = style.replace("o", markers[size])
-        right.plot(steps, found, line, color=colour, markersize=3, label=f"interval of {size} %")
-        right.axhline(float(size), color=colour, linestyle=":", linewidth=1)
-    right.set_ylabel("holds, % (dotted: what it promises)")
-    right.set_ylim(0, 102)
-    for axes in (left, right):
+        below.plot(steps, found, line, color=colour, markersize=3, label=f"interval of {size} %")
+        below.axhline(float(size), color=colour, linestyle=":", linewidth=1)
+    below.set_ylabel("holds, % (dotted: what it promises)")
+    below.set_ylim(0, 102)
+    for axes in (above, below):
         axes.set_xlabel("steps ahead")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)

@@ -72,7 +72,7 @@ def horizon_of(
         if isinstance(size, int) and size < asked:
             raise OptionError(
                 f"--{name} {size}: shorter than the horizon, {asked}",
-                expected=f"{asked} steps or more",
+                expected=f"{counted(asked, 'step')} or more",
                 fix=f"--horizon {size}",
             )
     if isinstance(test, np.ndarray) and int(test.max()) < asked:

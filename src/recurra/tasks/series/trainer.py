@@ -37,7 +37,8 @@ from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.training_task import SeriesTrainingTask
 from recurra.tasks.training import Training
 from recurra.training import checkpoint
-from recurra.training.loop import Callback, seeded
+from recurra.training.callbacks import Callback
+from recurra.training.loop import seeded
 
 
 def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> SeriesData:

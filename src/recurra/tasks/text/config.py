@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 
 from recurra.data.streams import Streams
+from recurra.errors import counted
 from recurra.networks.text import TextNetwork
 from recurra.runtime.text import Architecture
 from recurra.search.sampling import Sampling
@@ -20,7 +21,6 @@ from recurra.tasks.text.size import (
     largest_worth,
     members_worth,
     named,
-    training_speed,
     worth,
 )
 from recurra.tasks.text.training_task import MOST_EPOCHS, MOST_SPARED, TextTrainingTask
@@ -47,21 +47,22 @@ def plan_model(
     tokens, symbols = len(read.train), len(read.vocabulary)
     operations, members = 0.0, 1
     if options.seconds is not None:
-        speed = processes.first(lambda: training_speed(precision, device))
-        operations = options.seconds * speed * processes.count()
+        operations = options.seconds * _timed(options, read, precision, device)
     if options.size is not None:
         size, reason = named(options.size), f"size {options.size}, as asked"
     elif options.seconds is None:
         size, reason = named("small"), "size small"
     elif options.ensemble is not None:
         size = largest_worth(operations / options.ensemble, symbols)
-        reason = f"size {size.name}, the largest worth {options.seconds / 60:g} minutes here"
+        reason = (
+            f"size {size.name}, the largest worth {counted(options.seconds / 60, 'minute')} here"
+        )
     else:
-        if worth(4 * operations, symbols, tokens)[1] > 1:
-            # How many there are to be, a product's speed does not tell well enough.
-            operations = options.seconds * _timed(options, read, precision, device)
+        if worth(2 * operations, symbols, tokens)[1] > 1:
+            # Members are trained side by side.
+            operations = options.seconds * _timed(options, read, precision, device, members=2)
         size, members, reason = worth(operations, symbols, tokens)
-        reason += f" {options.seconds / 60:g} minutes here"
+        reason += f" {counted(options.seconds / 60, 'minute')} here"
     size = overridden(size, options)
     if options.ensemble is not None:
         members = options.ensemble
@@ -90,19 +91,23 @@ def plan_model(
 
 
 def _timed(
-    options: TextOptions, read: TextData, precision: Precision, device: torch.device
+    options: TextOptions,
+    read: TextData,
+    precision: Precision,
+    device: torch.device,
+    members: int = 1,
 ) -> float:
-    """Floating-point operations a second that training two small members reaches, as timed."""
+    """Floating-point operations a second that training members of size small reaches, as timed."""
     assert options.seconds is not None
     size, symbols = named("small"), len(read.vocabulary)
     sizes = (size.embedding, size.hidden, size.layers)
     with seeded(0, 0):
-        trial = TextNetwork(Architecture(symbols, options.cell, *sizes, 0.2, 2)).to(device)
-    settings = {"batch": size.batch, "bptt": size.bptt, "spared": 0, "seed": options.seed}
+        trial = TextNetwork(Architecture(symbols, options.cell, *sizes, 0.2, members)).to(device)
+    settings = {"batch": size.batch, "bptt": 32, "spared": 0, "seed": options.seed}
     tried = training_task(trial, read, settings)
     step = step_seconds(tried, trial.train(), precision, within=0.01 * options.seconds)
-    streams = tried.streams
-    return 2 * size.operations(symbols) * streams.batch * streams.bptt / step
+    tokens = members * processes.count() * tried.streams.batch * tried.streams.bptt
+    return processes.first(lambda: size.operations(symbols) * tokens / step)
 
 
 def training_task(

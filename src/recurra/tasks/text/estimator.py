@@ -14,7 +14,7 @@ import numpy as np
 from recurra.bundle import CONFIG, VOCABULARY, Run
 from recurra.codecs import grammar, tokenizer
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
-from recurra.errors import BundleError, DataError, OptionError
+from recurra.errors import BundleError, DataError, OptionError, check_count
 from recurra.runtime.text import Architecture, TextNetwork
 from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from recurra.runtime.text import Ids
     from recurra.tasks.text.anomaly import Line, LineStatistics
     from recurra.tasks.text.stream import TextStep
-    from recurra.training.loop import Callback
+    from recurra.training.callbacks import Callback
 
     Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
@@ -62,7 +62,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
         *,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
-        callback: Callback | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+        progress: bool | None = None,
     ) -> Self:
         """Train on a text: files, folders, "-", a TextSource, or None for the embedded one.
 
@@ -75,7 +76,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"source": source}, out, overwrite, callback)
+        return self._fit({"source": source}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the vocabulary, and how likely the unknown is; see `Model.load_parts`."""
@@ -174,8 +175,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
         seed: int | None,
         replace_unknown: bool,
     ) -> Iterator[tuple[str, ...]]:
-        if length is not None and length < 1:
-            raise OptionError(f"length {length}", expected="1 or more tokens, or None for no end")
+        if length is not None:
+            check_count("length", length, "tokens, or none for no end", most=10**9)
         rows = write(
             self.network,
             self.vocabulary,

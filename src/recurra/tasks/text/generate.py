@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer, Writer
-from recurra.errors import DataError, OptionError
+from recurra.errors import DataError, check_count
 from recurra.runtime.text import TextNetwork
 from recurra.search.sampling import Sampling, generators, sample, written
 
@@ -39,8 +39,7 @@ def write(
         DataError: the prompt holds what the model does not know, and
             `replace_unknown` is not set.
     """
-    if count < 1:
-        raise OptionError(f"count = {count}", expected="1 or more continuations")
+    check_count("count", count, "continuations", most=10_000)
     unknown = vocabulary.unknown(prompt)
     if unknown and vocabulary.unit == "words" and not vocabulary.unknown(" " + prompt):
         # A word that the model knows with the blank before it, as it stands inside of lines.

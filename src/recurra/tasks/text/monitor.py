@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from recurra.console.text import WIDTH, filled, fitted, printable
-from recurra.errors import OptionError, counted
+from recurra.errors import OptionError, check_count, counted
 from recurra.tasks.text import anomaly
 from recurra.tasks.text.anomaly import Line
 from recurra.tasks.text.estimator import TextModel
@@ -23,8 +24,7 @@ def rank(model: TextModel, source: str, *, top: int, as_json: bool) -> None:
     A terminal gets each line with a mark below its most surprising place; a pipe gets columns
     apart by tabs: score, line number, nats, nats a token, column, the line.
     """
-    if top < 0:
-        raise OptionError(f"--top {top}", expected="how many lines, or 0 for all")
+    check_count("top", top, "lines, or 0 for all", least=0, most=10**9)
     seen = _Seen()
     found = seen.of(model.lines(source))
     ranked = sorted(found, key=_odd) if top == 0 else heapq.nsmallest(top, found, key=_odd)
@@ -61,6 +61,8 @@ def watch(
     """
     if quantile is not None and threshold is not None:
         raise OptionError("--quantile and --threshold", expected="one of them")
+    if threshold is not None and not math.isfinite(threshold):
+        raise OptionError(f"--threshold {threshold}", expected="a finite score")
     line_statistics = model.line_statistics
     share = anomaly.QUANTILE if quantile is None else quantile
     limit = line_statistics.threshold(share) if threshold is None else threshold

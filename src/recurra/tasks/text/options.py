@@ -11,14 +11,18 @@ from recurra.training.budget import TrainingOptions, option
 class TextOptions(TrainingOptions):
     """What a text training can be told; sizes that are None follow from the time."""
 
-    size: str | None = option(None, "tiny, small, medium or large; default: what the time allows.")
+    size: str | None = option(
+        None,
+        "How large the network is; default: what the time allows.",
+        choices=("tiny", "small", "medium", "large"),
+    )
     tokens: str = option("characters", "characters, bytes, bpe:N subwords, words or words:N.")
     reset_at_documents: bool = option(
         False,
         "Each file is a document: nothing is carried from one into the next, and the parts that "
         "train, choose and report are whole documents, cut nearest to their shares.",
     )
-    cell: str = option("lstm", "rnn, gru or lstm.")
+    cell: str = option("lstm", "Recurrent layers of what kind.", choices=("rnn", "gru", "lstm"))
     hidden: int | None = option(None, "Hidden units in a layer.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
     embedding: int | None = option(None, "Size of a token's vector.", least=1, most=16384)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Final, final
 
-import torch
-
 from recurra.errors import OptionError
 from recurra.training.optimiser import Rates
-from recurra.training.precision import Precision
 
 _SMALL: Final = 256
 
@@ -46,8 +42,8 @@ class Size:
 
 
 SIZES: Final = (
-    Size("tiny", 128, 1, 64, 16, 64, 0.0),
-    Size("small", 256, 2, 128, 32, 128, 4e5),
+    Size("tiny", 192, 1, 64, 32, 64, 0.0),
+    Size("small", 256, 2, 128, 32, 128, 3e6),
     Size("medium", 384, 2, 128, 32, 128, 6e6),
     Size("large", 512, 2, 128, 32, 128, 2e7),
 )
@@ -115,20 +111,3 @@ def worth(operations: float, symbols: int, tokens: int) -> tuple[Size, int, str]
         return SIZES[1], members, f"{members} of size {SIZES[1].name}, what is worth"
     size = largest_worth(operations, symbols)
     return size, 1, f"size {size.name}, the largest worth"
-
-
-def training_speed(precision: Precision, device: torch.device) -> float:
-    """Floating-point operations a second that training can be expected to reach.
-
-    Three tenths of what a product of the size of a recurrent step's reaches, as measured (256 and
-    384 hidden: 207 of 720 GFLOP/s): the rest goes into gates, memory and the optimiser.
-    """
-    left = torch.ones(512, 512, device=device)
-    right = torch.ones(512, 2048, device=device)
-    times = []
-    with torch.inference_mode(), precision(device):
-        for _ in range(9):
-            start = time.perf_counter()
-            (left @ right).sum().item()
-            times.append(time.perf_counter() - start)
-    return 0.3 * 2 * 512 * 512 * 2048 / min(times)

@@ -39,7 +39,7 @@ from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.training_task import UNSEEN
 from recurra.tasks.training import Training
 from recurra.training import checkpoint, processes
-from recurra.training.loop import Callback
+from recurra.training.callbacks import Callback
 from recurra.training.precision import Precision
 
 if TYPE_CHECKING:

@@ -1,0 +1,44 @@
+"""`./dev fuzz`: odd files and odd options; exit 1 where one of them ends as it must not."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from fuzz import options, readers
+
+
+@click.command()
+@click.option("--only", type=click.Choice(["readers", "options"]), help="One of the two.")
+@click.option("--cases", type=click.IntRange(1), help="How many, else 5,000 and 3,000.")
+@click.option("--first", default=0, help="The number of the first case.")
+def fuzz(only: str | None, cases: int | None, first: int) -> None:
+    """Read changed files of every kind; call every command with odd options."""
+    faults = 0
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        kinds, known = readers.valid(), dict(enumerate(options.commands()))
+        options.prepare(folder)
+        parts: dict[str, tuple[int, Callable[[int], str | None]]] = {
+            "readers": (cases or 5000, lambda number: readers.case(number, folder, kinds)),
+            "options": (cases or 3000, lambda number: options.case(number, folder, known)),
+        }
+        for name, (count, case) in parts.items():
+            if only not in (None, name):
+                continue
+            began = time.perf_counter()
+            for number in range(first, first + count):
+                if wrong := case(number):
+                    faults += 1
+                    print(f"{name} {wrong}\n")
+            print(f"{name}: {count:,} cases in {time.perf_counter() - began:.0f} s")
+    print(f"{faults} faults")
+    sys.exit(min(faults, 1))
+
+
+fuzz()
