@@ -8,10 +8,15 @@ import numpy as np
 import polars
 import pytest
 
-from recurra.data.datetimes import Datetimes, datetimes, looks_like_datetimes
+from recurra.data.datetimes import (
+    Datetimes,
+    datetimes,
+    looks_like_datetimes,
+    meant_as_times,
+)
 from recurra.data.frame_columns import column_of
 from recurra.data.frames import Frame
-from recurra.errors import DataError
+from recurra.errors import DataError, OptionError
 
 
 def frame(values: Any, name: str = "ds") -> Frame:
@@ -91,10 +96,70 @@ def test_no_date_names_the_row() -> None:
     assert "row 28: column 'ds': 'soon' is no date" in refusal([*days, "soon"]).got
     assert "row 28: column 'ds': '2024-02-30' is no date" in refusal([*days, "2024-02-30"]).got
     assert "row 28: no time" in refusal([*days, None]).got
-    assert "row 0: column 'ds': '24-01-31' is no date" in refusal(["24-01-31", "24-02-01"]).got
-    error = refusal(["1/2/2024", "1/3/2024"])
-    assert "day or month first" in error.got
-    assert "2024-01-31" in error.fix
+    assert "row 2: column 'ds': 'x' is no date" in refusal(["24-1", "25-2", "x"]).got
+
+
+TWO_WAYS = [
+    (["1/2/2024", "1/3/2024"], "%m/%d/%Y (2024-01-02) or as %d/%m/%Y (2024-02-01)", "%d/%m/%Y"),
+    (["24-01-31", "24-02-01"], "%d-%m-%y (2031-01-24) or as %y-%m-%d (2024-01-31)", "%y-%m-%d"),
+    (["Jan-10", "Feb-10"], "%b-%y (2010-01) or as %b-%d (of no year)", "%b-%y"),
+    (["10-Jan", "11-Jan"], "%y-%b (2010-01) or as %d-%b (of no year)", "%y-%b"),
+    (["1-01", "3-12"], "%y-%m (2001-01) or as %m-%y (2001-01)", "%y-%m"),
+    (["1/2/24 12:30", "1/3/24 12:30"], "%m/%d/%y %H:%M (2024-01-02)", "%d/%m/%y %H:%M"),
+]
+
+
+@pytest.mark.parametrize(("texts", "said", "settles"), TWO_WAYS)
+def test_what_can_be_read_in_two_ways_is_settled_by_a_format(
+    texts: list[str], said: str, settles: str
+) -> None:
+    error = refusal(texts)
+    assert f"row 0: column 'ds': {texts[0]!r} can be read as {said}" in error.got
+    assert f'--time-format "{settles}"' in error.fix
+    given = frame(texts)
+    assert looks_like_datetimes(given, "ds")
+    found = datetimes(given, "ds", time_format=settles)
+    assert found.spelt == settles
+    # Newer data are read as those of the training, without being asked.
+    newer = datetimes(frame(texts[:1]), "ds", usual=settles)
+    np.testing.assert_array_equal(newer.stamps, found.stamps[:1])
+
+
+def test_a_whole_column_may_leave_one_reading() -> None:
+    def found(texts: list[str]) -> list[str]:
+        return [str(each)[:10] for each in read(texts).stamps]
+
+    assert found(["Jan-98", "Feb-10"]) == ["1998-01-01", "2010-02-01"]
+    assert found(["98-01", "99-12"]) == ["1998-01-01", "1999-12-01"]
+    assert found(["13/1/24", "1/2/24", "14/1/99"])[:2] == ["2024-01-13", "2024-02-01"]
+    assert found(["2021-W01", "2020-W53"]) == ["2021-01-04", "2020-12-28"]
+    assert found(["2021W017"]) == ["2021-01-10"]
+    assert read([202312, 202401], name="Month").stamps.astype("datetime64[M]").tolist() == [
+        date(2023, 12, 1),
+        date(2024, 1, 1),
+    ]
+    assert "'2021-W53' is no date" in refusal(["2021-W53"]).got
+
+
+def test_a_format_is_checked() -> None:
+    days = frame(["31.01.2024", "2024"])
+    with pytest.raises(DataError, match="row 1: column 'ds': '2024' is no date") as caught:
+        datetimes(days, "ds", time_format="%d.%m.%Y")
+    assert caught.value.expected == "times as %d.%m.%Y"
+    for wrong in ("%d.%m", "%Q %Y", "%Y %Y", "iso"):
+        with pytest.raises(OptionError, match="time_format"):
+            datetimes(days, "ds", time_format=wrong)
+    quarter_hours = frame([202401312345])
+    found = datetimes(quarter_hours, "ds", time_format="%Y%m%d%H%M")
+    assert str(found.stamps[0])[:16] == "2024-01-31T23:45"
+
+
+def test_what_is_meant_as_times() -> None:
+    for texts in (["1-01", "1-02"], ["Jan 3rd", "Feb 4th"], ["2021/1/x", "2021/1/2", "2021/1/3"]):
+        assert meant_as_times(frame(texts), "ds") == (texts[0] != "2021/1/x")
+    assert not meant_as_times(frame(["10-20", "10-20", "20-30", "10-20"]), "ds")
+    assert not meant_as_times(frame(["a1", "b2"]), "ds")
+    assert not meant_as_times(frame(["1.5", "2.5"]), "ds")
 
 
 def test_one_offset_is_kept() -> None:

@@ -84,7 +84,7 @@ def test_columns_are_chosen(tmp_path: Path) -> None:
         read = read_conll(file, token="2", tag=tag)
         assert (read.tokens, read.tags) == ([("EU", "is")], [tags])
     for wrong in ("6", "0", "-6", "upos", "x"):
-        with pytest.raises(OptionError, match=f"--tag-column {wrong}: .* has 5 columns"):
+        with pytest.raises(OptionError, match=f"tag_column=.?{wrong}.?: .* has 5 columns"):
             read_conll(file, tag=wrong)
 
 

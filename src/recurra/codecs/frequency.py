@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.codecs import opening
 from recurra.errors import BundleError, DataError, OptionError
 
 Ordinals = NDArray[np.int64]
@@ -78,11 +79,14 @@ class Frequency:
             in the month, 31 for the last one, and 100 for each month by which a step begins later
             than one counted from the beginning of 1970. A stamp belongs to the months of its step,
             whatever its day and time of day.
+        opened: the steps of a week, from Monday on, that there are: opening hours; empty for all.
+            Only where steps are days or parts of them.
     """
 
     unit: str
     count: int
     anchor: int
+    opened: tuple[int, ...] = ()
 
     # -- where it comes from -----------------------------------------------------------------------
 
@@ -128,11 +132,16 @@ class Frequency:
             count = _base(np.diff(stamps).astype(np.int64)[inside])
             return cls("step", count, _anchor(stamps, "step", count))
         unit, count = _unit(stamps, inside)
-        return cls(unit, count, _anchor(stamps, unit, count))
+        found = cls(unit, count, _anchor(stamps, unit, count))
+        if unit not in _MICROSECONDS or DAY % found.step:
+            return found
+        steps = found._from_monday(stamps)
+        return replace(found, opened=opening.open_steps(steps, groups, 7 * found._per_day))
 
     def to_json(self) -> dict[str, Any]:
         """Its fields as plain values."""
-        return {"unit": self.unit, "count": self.count, "anchor": self.anchor}
+        opened = {"opened": list(self.opened)} if self.opened else {}
+        return {"unit": self.unit, "count": self.count, "anchor": self.anchor} | opened
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -142,9 +151,12 @@ class Frequency:
             BundleError: it is none.
         """
         try:
-            found = cls(value["unit"], value["count"], value["anchor"])
-            whole = all(type(each) is int for each in (found.count, found.anchor))
+            opened = tuple(value["opened"]) if "opened" in value else ()
+            found = cls(value["unit"], value["count"], value["anchor"], opened)
+            whole = all(type(each) is int for each in (found.count, found.anchor, *opened))
             if not (whole and found.count > 0 and found.unit in _NAMES):
+                raise ValueError
+            if opened and not (0 <= min(opened) <= max(opened) < 7 * found._per_day):
                 raise ValueError
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
@@ -159,6 +171,15 @@ class Frequency:
         """Length of a step: microseconds, months (M, Q, Y), business days (B) or numbers (step)."""
         return self.count * (_MICROSECONDS | _MONTHS).get(self.unit, 1)
 
+    @property
+    def _per_day(self) -> int:
+        return DAY // self.step
+
+    def _from_monday(self, stamps: Stamps) -> Ordinals:
+        """Steps (N,), open or not, from a Monday on: 1970 began with a Thursday."""
+        found: Ordinals = (stamps.astype(np.int64) - self.anchor) // self.step + 3 * self._per_day
+        return found
+
     def off(self, stamps: Stamps) -> NDArray[np.bool_]:
         """Which stamps (N,) lie beside the grid."""
         found: NDArray[np.bool_]
@@ -171,6 +192,9 @@ class Frequency:
             found |= (days // 7 * 5 + days % 7) % self.count != 0
         else:
             found = (stamps.astype(np.int64) - self.anchor) % self.step != 0
+            if self.opened:
+                steps = self._from_monday(stamps)
+                found |= ~opening.within(steps, self.opened, 7 * self._per_day)
         return found
 
     def ordinals(self, stamps: Stamps) -> Ordinals:
@@ -191,6 +215,9 @@ class Frequency:
         elif self.unit == "B":
             days = (stamps.astype(np.int64) - self.anchor) // DAY + 3  # from a Monday on
             found = (days // 7 * 5 + days % 7) // self.count
+        elif self.opened:
+            steps = self._from_monday(stamps)
+            found = opening.counted(steps, self.opened, 7 * self._per_day)
         else:
             found = (stamps.astype(np.int64) - self.anchor) // self.step
         return found
@@ -208,6 +235,9 @@ class Frequency:
             steps = ordinals * self.count
             days = steps // 5 * 7 + steps % 5 - 3
             return (days * DAY + self.anchor).astype("datetime64[us]")
+        if self.opened:
+            steps = opening.steps_at(ordinals, self.opened, 7 * self._per_day)
+            ordinals = steps - 3 * self._per_day
         found: Ordinals = ordinals * self.step + self.anchor
         return found if self.unit == "step" else found.astype("datetime64[us]")
 
@@ -216,6 +246,8 @@ class Frequency:
     @property
     def season(self) -> int:
         """Steps of the usual period; 1 where there is none."""
+        if self.opened:
+            return opening.season(self.opened, self._per_day)
         units = {"s": 3600, "min": 1440, "h": 24, "D": 7, "B": 5, "W": 52, "M": 12, "Q": 4}
         whole = units.get(self.unit, 1)
         if self.unit == "W":
@@ -224,10 +256,19 @@ class Frequency:
 
     @property
     def description(self) -> str:
-        """In words: "hourly", "every 15 minutes"."""
+        """In words: "hourly", "every 15 minutes", "hourly, Monday to Friday 09:00 to 17:00"."""
+        words = _SINGLE.get(self.unit) or f"every {_NAMES[self.unit]}"
         if self.count > 1:
-            return f"every {self.count} {_NAMES[self.unit]}s"
-        return _SINGLE.get(self.unit) or f"every {_NAMES[self.unit]}"
+            words = f"every {self.count} {_NAMES[self.unit]}s"
+        if self.opened:
+            minutes = self.anchor / _MICROSECONDS["min"]
+            words += ", " + opening.described(self.opened, self._per_day, minutes)
+        return words
+
+    @property
+    def alias(self) -> str:
+        """As --frequency takes it, without opening hours: "h", "15min"."""
+        return f"{self.count if self.count > 1 else ''}{self.unit}"
 
     def same(self, other: Frequency) -> bool:
         """Whether steps are as long as those of another."""

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data import decimals
+from recurra.data.decimals import Mark
 from recurra.data.sequences import number_of
 
 Rows = NDArray[np.int64]
@@ -201,15 +203,17 @@ class Column:
         values: of numbers, int64 or float64 (NaN: missing); of truth values 0, 1 or NaN; of dates
             datetime64[us] (NaT: missing), on their own clocks.
         offsets: of dates in a time zone, minutes (N,) from UTC.
-        given: of text, a list or the fields of a file.
+        given: of text, a list, each different one once, or the fields of a file.
         description: what it holds, for messages.
+        decimal: of text, what stands before decimals; None: what reads all of it.
     """
 
     kind: Kind
     values: NDArray[Any] | None = None
     offsets: Rows | None = None
-    given: Fields | list[str | None] | None = None
+    given: Fields | Texts | list[str | None] | None = None
     description: str = ""
+    decimal: Mark | None = None
 
     def __len__(self) -> int:
         held = self.given if self.values is None else self.values
@@ -226,6 +230,8 @@ class Column:
         """The values as text, without blanks around it."""
         if isinstance(self.given, Fields):
             return self.given.texts()
+        if isinstance(self.given, Texts):
+            return self.given
         if self.given is not None:
             return Texts.of([None if each is None else each.strip() for each in self.given])
         if self.values is None:
@@ -234,12 +240,47 @@ class Column:
         written = [None if each != each else _written(each, self.kind) for each in once.tolist()]
         return Texts(codes.astype(np.int64), [""] * len(once)).changed(written)
 
+    def first_texts(self, count: int) -> list[str]:
+        """The first of its values that are there, as text; of a long file's only those are read."""
+        some = (
+            [self.given.text(row) for row in range(min(len(self), 5 * count))]
+            if isinstance(self.given, Fields)
+            else []
+        )
+        some = [each for each in some if each.lower() not in MISSING]
+        if not some:
+            rows = np.flatnonzero(~self.missing)[:count]
+            some = [str(self.texts[row]) for row in rows.tolist()]
+        return some[:count]
+
     @cached_property
     def cast(self) -> tuple[NDArray[np.float64], Rows]:
         """The values as numbers (N,), NaN where there are none, and rows that hold something else.
 
         Something else is what is neither a number nor stands for one that is missing.
         """
+        if self.written is not None:
+            return self._by_texts(self.written.values), np.zeros(0, np.int64)
+        return self._plain
+
+    @cached_property
+    def written(self) -> decimals.Numbers | None:
+        """Its numbers where they are not plain: with decimal commas, or separated thousands."""
+        if self.given is None or (self.decimal != "," and not len(self._plain[1])):
+            return None
+        texts = [each for each in self.texts.once if each.lower() not in MISSING]
+        return decimals.numbers(texts, self.decimal) if texts else None
+
+    def _by_texts(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """A number (N,) for each row, of those of the texts that are there."""
+        there = np.array([each.lower() not in MISSING for each in self.texts.once] + [False])
+        once = np.full(len(there), np.nan)
+        once[there] = values
+        found: NDArray[np.float64] = once[self.texts.codes]
+        return found
+
+    @cached_property
+    def _plain(self) -> tuple[NDArray[np.float64], Rows]:
         if isinstance(self.given, Fields):
             return self.given.numbers()
         if self.given is not None:
@@ -270,7 +311,8 @@ class Column:
             offsets = [each.offsets for each in (self, other) if each.offsets is not None]
             if len(offsets) != 1:
                 return Column(self.kind, joined, np.concatenate(offsets) if offsets else None)
-        return Column("text", given=[*self.texts.to_list(), *other.texts.to_list()])
+        texts: list[str | None] = [*self.texts.to_list(), *other.texts.to_list()]
+        return Column("text", given=texts, decimal=self.decimal)
 
 
 def _written(value: Any, kind: Kind) -> str:

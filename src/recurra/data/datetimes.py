@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import product
 from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import DAY, Ordinals, Stamps
+from recurra.data.date_formats import (
+    check_format,
+    may_be_dates,
+    other_readings,
+    read,
+    read_all,
+    stamps_of,
+    time_like,
+)
 from recurra.data.frames import Frame
 from recurra.errors import DataError
 
-_DATES: Final = (
-    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y"),
-    *("%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
-)
-_TIMES: Final = (
-    *("", " %H:%M:%S%.f", "T%H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p"),
-    "T%H%M%S",
-)
-_MONTHS: Final = ("%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%b-%Y", "%m/%Y", "%m.%Y", "%Y %b")
-_QUARTER: Final = "quarter"
 _ZONE: Final = re.compile(r"(.*\d:?\d\d(?:\.\d+)?)\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)", re.S)
 _TIMED: Final = re.compile(r":|T\d{6}")
+_BY_MONTH: Final = re.compile("month|date|period|^ds$|^ym$|yyyymm", re.I)
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-_FULL: Final = (
-    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
-    *("october", "november", "december"),
-)
-_NAMES: Final = tuple(name[:3] for name in _FULL)
-_NEVER: Final = np.datetime64("NaT", "us")
-
 _EXPECTED: Final = "dates as 2024-01-31, 2024-01-31T12:30 or 2024-01; or whole numbers"
-_HEAD: Final = 200  # values by which a spelling is chosen
+_LOOK: Final = 20  # values that tell whether a column holds dates
 _YEAR: Final = 365.25 * DAY
 
 
@@ -61,28 +52,39 @@ def looks_like_datetimes(frame: Frame, name: str) -> bool:
     column = frame.columns[name]
     if column.kind != "text":
         return column.kind == "date"
-    texts = frame.texts(name)
-    rows = np.flatnonzero(texts.codes >= 0)[:20]
-    head, _ = _unzoned([texts.once[code] for code in texts.codes[rows].tolist()])
-    if not head or _whole(head):
+    head, _ = _unzoned(column.first_texts(_LOOK))
+    if not head or _whole(head) or not may_be_dates(head):
         return False
-    spelling, count = _spelling(head)
-    return (
-        count > 0 and not np.isnat(_second_reading(head, spelling, _read(head, spelling))[1]).any()
-    )
+    return not np.isnat(read_all(head)[1]).any()
 
 
-def datetimes(frame: Frame, name: str, zone: str | None = "any") -> Datetimes:
+def meant_as_times(frame: Frame, name: str) -> bool:
+    """Whether the values of a column look like times that differ, readable or not."""
+    head = frame.columns[name].first_texts(_LOOK) if frame.columns[name].kind == "text" else []
+    return bool(head) and len(set(head)) > len(head) / 2 and time_like(head)
+
+
+def datetimes(
+    frame: Frame,
+    name: str,
+    zone: str | None = "any",
+    *,
+    time_format: str | None = None,
+    usual: str | None = None,
+) -> Datetimes:
     """The moments that a column holds.
 
     Args:
         frame: the table.
         name: the column.
         zone: what became of the zone in the training; "any" decides.
+        time_format: how they are written, "%d/%m/%Y"; None: what reads all of them.
+        usual: how those of the training are written, preferred where that reads them.
 
     Raises:
         DataError: a value is missing or no date, zones are mixed, a date can be read in two ways,
             or there is a zone where training had none; the row is named.
+        OptionError: no such format.
     """
     column = frame.columns[name]
     missing = np.flatnonzero(frame.missing(name))
@@ -99,7 +101,9 @@ def datetimes(frame: Frame, name: str, zone: str | None = "any") -> Datetimes:
         )
     if column.kind == "date":
         return _of_dates(frame, name, zone)
-    if column.kind != "text":
+    if time_format is not None:
+        check_format(time_format)
+    elif column.kind != "text":
         numbers = frame.numbers(name)
         broken = np.flatnonzero(numbers != np.floor(numbers))
         if len(broken):
@@ -109,7 +113,7 @@ def datetimes(frame: Frame, name: str, zone: str | None = "any") -> Datetimes:
     # A panel has the same moments again and again: each is read once.
     texts = frame.texts(name)
     once, at = texts.once, texts.codes
-    if _whole(once):
+    if time_format is None and _whole(once):
         return _spread(_of_numbers(np.array(list(map(int, once)), np.int64), name), at)
     bare, offsets = _unzoned(once)
     if offsets is not None and np.isnan(offsets).any():
@@ -120,37 +124,50 @@ def datetimes(frame: Frame, name: str, zone: str | None = "any") -> Datetimes:
             f"{texts[zoned]!r} ({frame.where(zoned)}) has one",
             expected="times that all have a zone, or none of them",
         )
-    spelling, _ = _spelling(bare[:_HEAD])
-    stamps = _read(bare, spelling)
-    if np.isnat(stamps).any():
-        spelling, stamps = _second_reading(bare, spelling, stamps)
+    spelling, stamps = (
+        read_all(bare, usual) if time_format is None else (time_format, read(bare, time_format))
+    )
     wrong = np.flatnonzero(np.isnat(stamps))
     if len(wrong):
-        raise _no_date(frame, name, int(texts.first_rows()[wrong].min()))
-    other = {"%m": "%d", "%d": "%m"}.get(spelling[:2])
-    if other and spelling[2:3] in "/-" and spelling[3:5] == other:
-        swapped = other + spelling[2] + spelling[:2] + spelling[5:]
-        if not np.isnat(_read(bare, swapped)).any():
-            raise DataError(
-                f"{frame.where(0)}: column {name!r}: {texts[0]!r}: day or month first? No row says",
-                expected="a date that can be read in one way",
-                fix="write them as 2024-01-31",
-            )
+        raise _no_date(frame, name, int(texts.first_rows()[wrong].min()), time_format)
+    others = other_readings(bare, spelling, stamps) if spelling not in (time_format, usual) else []
+    if others:
+        raise _two_ways(frame, name, [spelling, *others])
     if offsets is None:
         return _spread(_without_zone(frame, name, zone, Datetimes(stamps, None, spelling)), at)
     minutes = offsets.astype(np.int64)
     return _zoned(frame, name, zone, stamps[at], minutes[at], spelling)
 
 
+def _two_ways(frame: Frame, name: str, formats: Sequence[str]) -> DataError:
+    """What is said of a column whose dates can be read in several ways."""
+    row = int(np.flatnonzero(~frame.missing(name))[0])
+    text = str(frame.texts(name)[row])
+    dated = [each for each in formats if {"%Y", "%y"} & set(re.findall("%.", each))]
+    said = []
+    for each in formats:
+        day = str(read([_unzoned([text])[0][0]], each)[0])[: 10 if "%d" in each else 7]
+        said.append(f"{each} ({day if each in dated else 'of no year'})")
+    return DataError(
+        f"{frame.where(row)}: column {name!r}: {text!r} can be read as {' or as '.join(said)}, "
+        "and no row says which",
+        expected="dates that can be read in one way, as 2024-01-31",
+        fix=" or ".join(f'--time-format "{each}"' for each in dated)
+        + "; or --time none, where rows are steps in the order they stand in",
+    )
+
+
 def _spread(found: Datetimes, at: NDArray[np.int64]) -> Datetimes:
     return Datetimes(found.stamps[at], found.zone, found.spelt)
 
 
-def _no_date(frame: Frame, name: str, row: int) -> DataError:
+def _no_date(frame: Frame, name: str, row: int, time_format: str | None = None) -> DataError:
+    text = frame.columns[name].value(row)[:40]
     return DataError(
-        f"{frame.where(row)}: column {name!r}: {frame.columns[name].value(row)[:40]!r} is no date",
-        expected=_EXPECTED,
-        fix="correct it, or name another column with --time",
+        f"{frame.where(row)}: column {name!r}: {text!r} is no date",
+        expected=_EXPECTED if time_format is None else f"times as {time_format}",
+        fix="correct it, name another column with --time (none: rows are steps), or say how it is "
+        'written: --time-format "%d/%m/%Y"',
     )
 
 
@@ -160,131 +177,6 @@ def _no_date(frame: Frame, name: str, row: int) -> DataError:
 def _whole(texts: Sequence[str]) -> bool:
     """Whether all are whole numbers."""
     return all(map(_WHOLE.fullmatch, texts))
-
-
-def _spelling(texts: Sequence[str]) -> tuple[str, int]:
-    """The spelling that reads most of these texts, and how many it reads."""
-    best, count = _QUARTER, -1
-    for spelling in (_QUARTER, *_MONTHS, *map("".join, product(_DATES, _TIMES))):
-        read = int((~np.isnat(_read(texts, spelling))).sum())
-        if read > count:
-            best, count = spelling, read
-        if count == len(texts):
-            break
-    return best, count
-
-
-def _second_reading(
-    texts: Sequence[str], spelling: str, stamps: NDArray[Any]
-) -> tuple[str, NDArray[Any]]:
-    """What reads all: some dates have a time of day, or the first can be read in two ways."""
-    date = max((each for each in _DATES if spelling.startswith(each)), key=len, default="")
-    filled = stamps
-    for time in _TIMES if date else ():
-        if np.isnat(filled).any():
-            filled = np.where(np.isnat(filled), _read(texts, date + time), filled)
-    if not np.isnat(filled).any():
-        return spelling, filled
-    failed = [texts[row] for row in np.flatnonzero(np.isnat(stamps))[:_HEAD].tolist()]
-    other, _ = _spelling(failed)
-    read = _read(texts, other)
-    return (spelling, stamps) if np.isnat(read).any() else (other, read)
-
-
-_PARTS: Final = {
-    "%Y": r"(?P<year>[0-9]{4})",
-    "%m": r"(?P<month>[0-9]{1,2})",
-    "%d": r"(?P<day>[0-9]{1,2})",
-    "%b": r"(?P<name>[A-Za-z]{3})",
-    "%B": r"(?P<name>[A-Za-z]{3,9})",
-    "%H": r"(?P<hour>[0-9]{1,2})",
-    "%I": r"(?P<half>[0-9]{1,2})",
-    "%M": r"(?P<minute>[0-9]{2})",
-    "%S": r"(?P<second>[0-9]{2})",
-    "%.f": r"(?:\.(?P<fraction>[0-9]{1,9}))?",
-    "%p": r"(?P<noon>[AaPp][Mm])",
-    " ": r"\s+",
-}
-
-
-@cache
-def _reader(spelling: str) -> Callable[[str], re.Match[str] | None]:
-    """What matches texts of a spelling whole."""
-    if spelling == _QUARTER:
-        return re.compile(r"(?P<year>[0-9]{4})[- ]?[Qq](?P<quarter>[1-4])").fullmatch
-    pattern = re.sub(
-        r"%\.f|%[A-Za-z]| |[^%]", lambda m: _PARTS.get(m[0]) or re.escape(m[0]), spelling
-    )
-    if spelling.startswith("%Y%m%d"):
-        pattern = pattern.replace("{1,2}", "{2}")
-    if spelling.endswith("T%H%M%S"):
-        pattern = pattern.replace(_PARTS["%H"], r"(?P<hour>[0-9]{2})")
-    return re.compile(pattern).fullmatch
-
-
-def _read(texts: Sequence[str], spelling: str) -> NDArray[Any]:
-    """The moments of texts (N,), NaT where one is not spelt so."""
-    if len(texts) > _HEAD and spelling.startswith("%Y-%m-%d"):
-        found = _iso(texts, spelling)
-        if found is not None:
-            return found
-    match = _reader(spelling)
-    numbers = np.full((len(texts), 7), -1)
-    for row, text in enumerate(texts):
-        read = match(text)
-        if read is not None:
-            numbers[row] = _numbers(read.groupdict())
-    return _stamps(*numbers.T)
-
-
-def _iso(texts: Sequence[str], spelling: str) -> NDArray[Any] | None:
-    """What NumPy reads at once, where all texts are ISO dates alike, with a time or without."""
-    wide = {"%Y-%m-%d": 10, "%Y-%m-%d %H:%M:%S%.f": 19, "%Y-%m-%dT%H:%M:%S%.f": 19}.get(spelling)
-    if wide is None or any(len(each) != wide for each in texts):
-        return None
-    try:
-        return np.array(texts).astype("datetime64[us]")
-    except ValueError:
-        return None
-
-
-def _numbers(parts: dict[str, str | None]) -> tuple[int, ...]:
-    """Year, month, day, hour, minute, second and microsecond; a month of 0 where it has no name."""
-
-    def number(name: str, default: int) -> int:
-        return int(parts.get(name) or default)
-
-    month = number("month", 3 * number("quarter", 1) - 2 if parts.get("quarter") else 1)
-    if name := (parts.get("name") or "").lower():
-        known = name[:3] in _NAMES and name in (name[:3], _FULL[_NAMES.index(name[:3])])
-        month = _NAMES.index(name[:3]) + 1 if known else 0
-    hour = number("hour", 0)
-    if noon := parts.get("noon"):
-        half = number("half", 0)
-        hour = half % 12 + 12 * (noon.lower() == "pm") if 1 <= half <= 12 else 99
-    micros = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
-    day, minute, second = number("day", 1), number("minute", 0), number("second", 0)
-    return number("year", 0), month, day, hour, minute, second, micros
-
-
-def _stamps(
-    year: Ordinals,
-    month: Ordinals,
-    day: Ordinals,
-    hour: Ordinals,
-    minute: Ordinals,
-    second: Ordinals,
-    micros: Ordinals,
-) -> NDArray[Any]:
-    """Moments (N,); NaT where the calendar or the clock has no such."""
-    there = (month >= 1) & (month <= 12) & (year >= 0)
-    months = (12 * (year - 1970) + np.where(there, month, 1) - 1).astype("datetime64[M]")
-    begins = months.astype("datetime64[D]")
-    there &= (day >= 1) & (day <= ((months + 1).astype("datetime64[D]") - begins).astype(np.int64))
-    there &= (hour >= 0) & (hour < 24) & (minute < 60) & (second < 60)
-    days = (begins + (day - 1)).astype("datetime64[us]")
-    clock = ((60 * hour + minute) * 60 + second) * 1_000_000 + micros
-    return np.where(there, days + clock.astype("timedelta64[us]"), _NEVER)
 
 
 def _unzoned(texts: Sequence[str]) -> tuple[Sequence[str], NDArray[np.float64] | None]:
@@ -328,9 +220,15 @@ def _of_numbers(numbers: Ordinals, name: str) -> Datetimes:
     if low >= 1800_01_01 and high <= 2200_12_31:
         none = np.zeros_like(numbers)
         parts = numbers // 10_000, numbers // 100 % 100, numbers % 100, none, none, none, none
-        days = _stamps(*parts)
+        days = stamps_of(*parts)
         if not np.isnat(days).any():
             return Datetimes(days, None, "%Y%m%d")
+    if low >= 1800_01 and high <= 2200_12 and _BY_MONTH.search(name):
+        none = np.zeros_like(numbers)
+        parts = numbers // 100, numbers % 100, none + 1, none, none, none, none
+        months = stamps_of(*parts)
+        if not np.isnat(months).any():
+            return Datetimes(months, None, "%Y%m")
     for digits, unit, micros in ((10, "seconds", 1_000_000), (13, "milliseconds", 1_000)):
         if 10 ** (digits - 1) <= low and high < 4 * 10 ** (digits - 1):
             stamps = (numbers * micros).astype("datetime64[us]")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Final, Literal
 
 from recurra.errors import DataError
@@ -20,20 +22,22 @@ Row = tuple[int, list[str]]
 
 _AT_ONCE: Final = 256  # rows turned into columns at a time: before Python's collector looks at them
 
+_DECIMAL: Final = re.compile(r"(?<=[0-9]),(?=[0-9])")
+
 HEAD: Final = 1 << 16
 """Characters of a table that say what is between its fields."""
 
 
-def read_csv(text: str, name: str) -> Rows:
-    """Read comma-separated values (RFC 4180), or semicolons or tabs where the header has those.
+def read_csv(text: str, name: str, *, header: bool = True) -> Rows:
+    """Read comma-separated values (RFC 4180); by semicolons, tabs or bars where rows have those.
 
-    Blank lines are skipped.
+    Blank lines are skipped. Without a header columns are called by their numbers, from 1 on.
 
     Raises:
         DataError: a row has too few or too many fields, or quotes are out of place; the line is
             named.
     """
-    return _quoted(text, name, delimiter_of(text))
+    return _quoted(text, name, delimiter_of(text), header)
 
 
 def csv_rows(text: str, name: str) -> list[Row]:
@@ -47,37 +51,41 @@ def csv_rows(text: str, name: str) -> list[Row]:
 
 
 def delimiter_of(text: str) -> str:
-    """What stands between the fields of a table that begins with its header: `,`, `;` or a tab.
+    """What stands between the fields of a table: `,`, `;`, a tab or `|`.
 
-    Where commas are decimal marks, spreadsheets write semicolons, and names may hold commas then:
-    what cuts the header and the rows after it into the same number of fields is taken, else the
-    first of them in the header.
+    What cuts most rows into as many fields as the first line, and into many. Where commas are
+    decimal marks, spreadsheets write semicolons, and names may hold commas then: those between
+    digits do not count beside others, and of equals a comma comes late.
     """
-    text = text.lstrip("\r\n")
-    header = text[: text.find("\n") + 1] or text
-    inside = [each for each in "\t;," if each in header]
-    if len(inside) > 1:
-        for each in inside:
-            widths = _widths(text[:HEAD], each)
-            if widths[0] > 1 and len(widths) > 1 and len(set(widths)) == 1:
-                return each
-    return next((each for each in ",;\t" if each in header), ",")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    inside = [each for each in "\t;,|" if each in first]
+    worth = {}
+    for each in inside if len(inside) > 1 else ():
+        cut = _DECIMAL.sub("", text[:HEAD]) if each == "," else text
+        widths = [len(row) for row in head_rows(cut, each)]
+        same = widths.count(widths[0]) - 1 if widths and widths[0] > 1 else 0
+        if same:
+            worth[each] = same / len(widths) * math.log(widths[0])
+    if worth:
+        return max(worth, key=lambda each: worth[each])
+    return next((each for each in ",;\t|" if each in first), ",")
 
 
-def _widths(text: str, delimiter: str) -> list[int]:
-    """The fields of each row of a table's beginning, whose last row may be cut."""
-    whole = len(text) < HEAD
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+def head_rows(text: str, delimiter: str) -> list[list[str]]:
+    """The rows of a table's beginning, without the last one, which may be cut."""
+    head = text[:HEAD]
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+    rows: list[list[str]] = []
     try:
-        widths = [len(row) for row in reader if row]
+        rows.extend(row for row in reader if row)
     except csv.Error:  # which is told when all of it is read
-        return [0]
-    return widths if whole else widths[:-1] or [0]
+        return rows
+    return rows if len(head) == len(text) else rows[:-1]
 
 
-def _quoted(text: str, name: str, delimiter: str) -> Rows:
+def _quoted(text: str, name: str, delimiter: str, header: bool) -> Rows:
     with _any_length():
-        return _gathered(_csv_rows(text, name, delimiter), name)
+        return _gathered(_csv_rows(text, name, delimiter), name, header)
 
 
 def _csv_rows(text: str, name: str, delimiter: str) -> Iterator[Row]:
@@ -156,21 +164,21 @@ def _open_quote(text: str, delimiter: str, begins: int) -> int | None:
 _QUOTED = re.compile(r'(?:^|(?<=[\t\r\n]))"([^"]*(?:""[^"]*)*)"(?=[\t\r\n]|\Z)')
 
 
-def read_tsv(text: str, name: str) -> Rows:
-    """Read tab-separated values, literal or quoted, whichever the whole file is.
+def read_tsv(text: str, name: str, *, header: bool = True) -> Rows:
+    """Read tab-separated values, literal or quoted, whichever the whole file is; else `read_csv`.
 
     Raises:
         DataError: a row has too few or too many fields; the line is named.
     """
     quotes = _quotes(text)
     if quotes == "around":
-        return _quoted(text, name, "\t")
+        return _quoted(text, name, "\t", header)
     try:
-        return _gathered(_tsv_rows(text), name)
+        return _gathered(_tsv_rows(text), name, header)
     except DataError:
         if quotes == "inside":
             raise
-    return _quoted(text, name, "\t")
+    return _quoted(text, name, "\t", header)
 
 
 def tsv_rows(text: str, name: str, *, names: bool) -> list[Row]:
@@ -225,10 +233,14 @@ def _tsv_rows(text: str) -> Iterator[Row]:
 # -- rows to columns ----------------------------------------------------------------------------
 
 
-def _gathered(rows: Iterator[Row], name: str) -> Rows:
-    """The columns of rows whose first holds the names."""
-    _, names = next(rows, (1, []))
-    names = [each.strip() for each in names]
+def _gathered(rows: Iterator[Row], name: str, header: bool) -> Rows:
+    """The columns of rows whose first holds the names, or is one like the others."""
+    begins, names = next(rows, (1, []))
+    if header:
+        names = [each.strip() for each in names]
+    else:
+        rows = chain([(begins, names)], rows)
+        names = [str(number) for number in range(1, len(names) + 1)]
     columns: list[list[str | None]] = [[] for _ in names]
     lines: list[int] = []
     held: list[list[str]] = []
@@ -236,8 +248,9 @@ def _gathered(rows: Iterator[Row], name: str) -> Rows:
     for number, row in rows:
         if len(row) != width:
             have = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            first = f"the header names {width} columns" if header else f"the first has {width}"
             raise DataError(
-                f"{name}, line {number:,}: {have}, but the header names {width} columns",
+                f"{name}, line {number:,}: {have}, but {first}",
                 expected=f"{width} fields in every row",
                 fix="a field that holds a separator stands in quotes (CSV) or cannot be (TSV)"
                 if len(row) > width

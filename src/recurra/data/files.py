@@ -290,6 +290,20 @@ def unreadable(name: str, error: OSError | ValueError) -> DataError:
     )
 
 
+def with_newlines(data: bytes) -> bytes:
+    """Lines as they are, but where carriage returns alone end them, as on old Macintoshes."""
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+
+def lined(file: Path, expected: str = "a file") -> str:
+    """The text of a file of lines.
+
+    Raises:
+        DataError: as `bytes_of` and `decoded`.
+    """
+    return decoded(with_newlines(bytes_of(file, expected)), str(file))
+
+
 def decoded(data: bytes, name: str) -> str:
     """The text of `data`, strict UTF-8; a byte order mark is dropped.
 

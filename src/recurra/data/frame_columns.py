@@ -80,6 +80,8 @@ def _of_pandas(values: Any) -> Column:
         instants = _clock(values).tz_convert("UTC")
         bare = [_clock(each).tz_localize(None).to_numpy() for each in (values, instants)]
         return _zoned(bare[0].astype("datetime64[us]"), bare[1])
+    if name == "PeriodDtype":
+        return _of_array(_clock(values).to_timestamp().to_numpy())
     if code == "M" and name != "CategoricalDtype":
         return _of_array(values.to_numpy())
     if code in "iufb" and name != "CategoricalDtype":

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.data import decimals
 from recurra.data.columns import MISSING, WIDEST, Column, Fields, Places, Texts
-from recurra.data.delimited import HEAD, delimiter_of
+from recurra.data.decimals import Mark
+from recurra.data.delimited import HEAD, delimiter_of, head_rows
 from recurra.data.encodings import BOM, foreign
-from recurra.data.files import bytes_of, decoded
+from recurra.data.files import bytes_of, decoded, with_newlines
+from recurra.data.first_lines import is_number, names_columns, unsure
 from recurra.data.frame_columns import column_of
 from recurra.data.tables import (
     EXPECTED,
@@ -29,6 +32,18 @@ from recurra.data.tables import (
 )
 from recurra.errors import DataError, did_you_mean
 
+
+@final
+@dataclass(frozen=True)
+class _Head:
+    """How many lines stand before the first row, the column names, and what is between them."""
+
+    skipped: int
+    names: list[str]
+    delimiter: str
+    header: bool
+
+
 _NEWLINE: Final = 10
 _RETURN: Final = 13
 _PIECE: Final = 1 << 18
@@ -40,12 +55,13 @@ class Frame:
     """Columns of equal length, by name, in the order of the file.
 
     `columns` holds text where the file says no types. `where` says where a row stands, for
-    messages.
+    messages. Where a file has no `header`, columns are called by their numbers.
     """
 
     name: str
     columns: Mapping[str, Column]
     where: Callable[[int], str]
+    header: bool = True
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -83,15 +99,17 @@ class Frame:
         """
         column = self.columns[name]
         values, wrong = column.cast
+        if column.written is not None and column.written.other is not None:
+            raise self._two_numbers(name)
         if len(wrong):
             row = int(wrong[0])
             text = column.value(row)
             raise DataError(
                 f"{self.where(row)}: column {name!r}: {text[:40]!r} is no number",
                 expected="numbers, or nothing where one is missing",
-                fix="a decimal point in place of the comma"
-                if text.replace(",", "").strip().isdigit()
-                else "correct it, or leave it empty",
+                fix="correct it, or leave it empty"
+                if decimals.number(text, ".") is decimals.number(text, ",")
+                else "one mark before decimals in all rows: --decimal , or --decimal .",
             )
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
@@ -103,6 +121,31 @@ class Frame:
                 fix="correct it, or leave it empty",
             )
         return values
+
+    def _two_numbers(self, name: str) -> DataError:
+        """What is said of numbers that a decimal comma would make others."""
+        column = self.columns[name]
+        assert column.written is not None
+        assert column.written.other is not None
+        others = column.written.other
+        at = next(at for at, each in enumerate(column.written.values) if each != others[at])
+        text = [each for each in column.texts.once if each.lower() not in MISSING][at]
+        row = column.texts.to_list().index(text)
+        return DataError(
+            f"{self.where(row)}: column {name!r}: {text!r} is {column.written.values[at]:.12g} or "
+            f"{others[at]:.12g}, and no row says which",
+            expected="numbers that can be read in one way",
+            fix="say what stands before decimals: --decimal , or --decimal .",
+        )
+
+    def with_decimal(self, mark: Mark, names: Iterable[str] | None = None) -> Frame:
+        """The same with this mark before decimals in some of the columns of text; None: in all."""
+        chosen = set(self.columns if names is None else names)
+        columns = {
+            name: replace(each, decimal=mark) if name in chosen and each.kind == "text" else each
+            for name, each in self.columns.items()
+        }
+        return Frame(self.name, columns, self.where, self.header)
 
     def share_of_numbers(self, name: str) -> float:
         """The share of a column's values that are numbers; NaN where there are none at all."""
@@ -117,11 +160,16 @@ class Frame:
         return found.changed(some) if None in some else found
 
 
-def read_frame(path: Path) -> Frame:
+def read_frame(path: Path, *, header: bool | None = None, known: Collection[str] = ()) -> Frame:
     """Read a table by its suffix: CSV, TSV, JSON lines, Parquet.
 
     Lines before the column names that begin with # are skipped; where no names follow, the last of
-    them holds the names.
+    them holds the names, if it has as many.
+
+    Args:
+        path: the file.
+        header: whether the first line of CSV and TSV names the columns; None: what it looks like.
+        known: names that columns may be expected to have.
 
     Raises:
         DataError: another suffix, no such file, not UTF-8, no rows, or broken; the line is named.
@@ -132,8 +180,12 @@ def read_frame(path: Path) -> Frame:
     if suffix == ".parquet":
         return _parquet(data, path)
     if suffix in (".csv", ".tsv", ".tab"):
-        found = _csv(data, path)
-        return of_table(_slowly(data, path)) if found is None else found
+        data = with_newlines(data.removeprefix(BOM))
+        if foreign(data[:8192]):
+            return of_table(read_table(path))  # which says what it is
+        head = _head(data, path, header, known)
+        found = _csv(data, path, head)
+        return of_table(_slowly(data, path, head)) if found is None else found
     return of_table(read_table(path))  # JSON lines; or it says what it is not
 
 
@@ -145,7 +197,7 @@ def of_table(table: Table) -> Frame:
         else Column("text", given=each)
         for name, each in table.columns.items()
     }
-    return Frame(table.name, columns, table.where)
+    return Frame(table.name, columns, table.where, table.header)
 
 
 def stacked(frames: Sequence[Frame]) -> Frame:
@@ -174,18 +226,15 @@ def stacked(frames: Sequence[Frame]) -> Frame:
         at = int(np.searchsorted(ends, row, "right"))
         return frames[at].where(row - (int(ends[at - 1]) if at else 0))
 
-    return Frame(frames[0].name, columns, where)
+    return Frame(frames[0].name, columns, where, frames[0].header)
 
 
 # -- CSV ----------------------------------------------------------------------------------------
 
 
-def _csv(data: bytes, path: Path) -> Frame | None:
+def _csv(data: bytes, path: Path, head: _Head) -> Frame | None:
     """The columns of plain CSV or TSV; None where a closer look is needed."""
-    data = data.removeprefix(BOM)
-    if foreign(data[:8192]):
-        return None
-    skipped, names, delimiter = _head(data, path)
+    skipped, names, delimiter = head.skipped, head.names, head.delimiter
     begins = _nth_line(data, skipped)
     if data and not data[begins:].strip():
         raise no_rows(str(path))
@@ -214,7 +263,7 @@ def _csv(data: bytes, path: Path) -> Frame | None:
         starts = ends[:, at - 1] + 1 if at else first
         stops = last if at == width - 1 else ends[:, at]
         columns[name] = Column("text", given=Fields(buffer, starts, stops))
-    return Frame(str(path), columns, lambda row: f"{path}, line {skipped + 1 + row:,}")
+    return Frame(str(path), columns, lambda row: f"{path}, line {skipped + 1 + row:,}", head.header)
 
 
 def _ends(buffer: NDArray[np.uint8], begins: int, size: int, delimiter: int) -> Places:
@@ -230,22 +279,19 @@ def _ends(buffer: NDArray[np.uint8], begins: int, size: int, delimiter: int) -> 
     return np.concatenate(found)
 
 
-def _slowly(data: bytes, path: Path) -> Table:
+def _slowly(data: bytes, path: Path, head: _Head) -> Table:
     """A table read by Python's own means, which name the line of what is wrong."""
-    if path.suffix.lower() not in (".csv", ".tsv", ".tab") or foreign(data[:8192]):
-        return read_table(path)
     decoded(data, str(path))
-    data = data.removeprefix(BOM)
-    skipped, names, delimiter = _head(data, path)
-    head = io.StringIO()
-    csv.writer(head, delimiter=delimiter).writerow(names)
-    rest = data[_nth_line(data, skipped) :].decode()
-    text = head.getvalue().strip("\r\n") + "\n" + rest
-    return table_of(text, path, first=skipped)
+    rest = data[_nth_line(data, head.skipped) :].decode()
+    if not head.header:
+        return table_of(rest, path, first=head.skipped + 1, header=False)
+    names = io.StringIO()
+    csv.writer(names, delimiter=head.delimiter).writerow(head.names)
+    text = names.getvalue().strip("\r\n") + "\n" + rest
+    return table_of(text, path, first=head.skipped)
 
 
-def _head(data: bytes, path: Path) -> tuple[int, list[str], str]:
-    """How many lines stand before the first row, the column names, and what is between them."""
+def _head(data: bytes, path: Path, header: bool | None, known: Collection[str]) -> _Head:
     skipped, comment, at, begins = 0, "", 0, 0
     while at < len(data):
         end = data.find(b"\n", at) + 1 or len(data)
@@ -256,20 +302,21 @@ def _head(data: bytes, path: Path) -> tuple[int, list[str], str]:
         comment = line.lstrip("# ") or comment
     else:
         line = ""
-    delimiter = "\t"
-    if path.suffix.lower() == ".csv":
-        delimiter = delimiter_of(data[begins : begins + HEAD].decode("utf-8", "replace"))
+    text = data[begins : begins + 4 * HEAD].decode("utf-8", "replace")
+    delimiter = delimiter_of(text) if path.suffix.lower() == ".csv" else "\t"
     names = _fields(line, delimiter)
-    if any(any(map(str.isalpha, name)) for name in names) or not line:
-        return skipped, names, delimiter
-    in_comment = _fields(comment, delimiter)
-    if len(in_comment) == len(names):
-        return skipped - 1, in_comment, delimiter
-    raise DataError(
-        f"{path}, line {skipped:,}: no column names: {line[:60]!r}",
-        expected="a line of column names, then rows",
-        fix="write the names above the first row: date,y",
-    )
+    if header is None and line:
+        _, *rows = head_rows(text, delimiter) or [[]]
+        header = names_columns(names, rows, known)
+        in_comment = _fields(comment, delimiter)
+        if header is not True and len(in_comment) == len(names):
+            return _Head(skipped - 1, in_comment, delimiter, True)
+        if header is None and any(map(is_number, names)):  # words alone are names
+            raise unsure(f"{path}, line {skipped:,}", line, known)
+    if header is False:
+        names = [str(number) for number in range(1, len(names) + 1)]
+        return _Head(skipped - 1, names, delimiter, False)
+    return _Head(skipped, names, delimiter, True)
 
 
 def _fields(line: str, delimiter: str) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 
-from recurra.data.delimited import read_csv, read_tsv
-from recurra.data.files import bytes_of, decoded
+from recurra.data.delimited import delimiter_of, head_rows, read_csv, read_tsv
+from recurra.data.files import bytes_of, decoded, with_newlines
+from recurra.data.first_lines import names_columns
+from recurra.data.first_lines import unsure as unsure_of
 from recurra.errors import DataError, MissingExtra, OptionError, did_you_mean
 
 TABLE_SUFFIXES: Final = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet"})
@@ -26,6 +28,8 @@ class Table:
     `lines` is where each row stands in the file, counted in `unit` from 1 (a row of several lines:
     where it begins). A value is None where the file says null, or where a JSON object has no such
     key. `nested` are the columns that hold more than plain values, and the first row that does.
+    Where a file has no `header`, columns are called by their numbers; `unsure` is what is said
+    where its first line was taken for one and nothing shows that it is.
     """
 
     name: str
@@ -33,6 +37,8 @@ class Table:
     lines: Sequence[int]
     unit: str = "line"
     nested: dict[str, int] = field(default_factory=dict)
+    header: bool = True
+    unsure: DataError | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -56,7 +62,10 @@ class Table:
             DataError: none of the likely columns exists.
         """
         if name is not None:
-            return named(self.columns, name, what, self.name)
+            picked = named(self.columns, name, what, self.name)
+            if self.unsure is not None and picked.lower() != name.lower():
+                raise self.unsure
+            return picked
         for each in likely:
             found = like(self.columns, each)
             if found is not None:
@@ -64,7 +73,8 @@ class Table:
         raise DataError(
             f"{self.name}: which column is the {what}? It has {', '.join(map(repr, self.columns))}",
             expected=f"a column called {', '.join(likely[:4])} ...",
-            fix=f"name it: --{what} COLUMN",
+            fix=f"name it: --{what} COLUMN"
+            + ("" if self.unsure is None else "; or --no-header, if the first line is a row"),
         )
 
     def column(self, name: str, what: str) -> list[str]:
@@ -103,7 +113,7 @@ def like(columns: Iterable[str], name: str) -> str | None:
 
 
 def named(columns: Iterable[str], name: str, what: str, table: str) -> str:
-    """The column that was asked for by `name`, as `like` finds it.
+    """The column that was asked for by `name`, as `like` finds it, or by its number from 1 on.
 
     Args:
         columns: what the columns of the table are called.
@@ -116,6 +126,8 @@ def named(columns: Iterable[str], name: str, what: str, table: str) -> str:
     """
     columns = list(columns)
     found = like(columns, name)
+    if found is None and name.isascii() and name.isdigit() and len(name) < 9:
+        found = dict(enumerate(columns, 1)).get(int(name))
     if found is None:
         raise OptionError(
             f"--{what} {name}: {table} has no such column",
@@ -125,8 +137,13 @@ def named(columns: Iterable[str], name: str, what: str, table: str) -> str:
     return found
 
 
-def read_table(path: Path) -> Table:
-    """Read a table by its suffix; CSV and TSV begin with a line of column names.
+def read_table(path: Path, *, header: bool | None = None, known: Collection[str] = ()) -> Table:
+    """Read a table by its suffix.
+
+    Args:
+        path: CSV, TSV, JSON lines or Parquet.
+        header: whether the first line of CSV and TSV names the columns; None: what it looks like.
+        known: names that columns may be expected to have.
 
     Raises:
         DataError: another suffix, no such file, not UTF-8, no rows, or broken; the line is named.
@@ -136,20 +153,36 @@ def read_table(path: Path) -> Table:
     data = bytes_of(path, EXPECTED)
     if suffix == ".parquet":
         return _of_parquet(data, name)
+    text = "" if suffix not in TABLE_SUFFIXES else decoded(with_newlines(data), name)
     if suffix in (".csv", ".tsv", ".tab"):
-        return table_of(decoded(data, name), path)
+        unsure = None
+        if header is None:
+            first, *rows = head_rows(text, "\t" if suffix != ".csv" else delimiter_of(text)) or [[]]
+            header = names_columns(first, rows, known)
+            if header is None:
+                unsure = unsure_of(f"{name}, line 1", ",".join(first), known)
+        return table_of(text, path, header=header is not False, unsure=unsure)
     if suffix in (".jsonl", ".ndjson"):
-        return _of_json_lines(decoded(data, name), name)
+        return _of_json_lines(text, name)
     raise DataError(f"{name}: suffix {suffix!r} says nothing of its form", expected=EXPECTED)
 
 
-def table_of(text: str, path: Path, *, first: int = 1) -> Table:
+def table_of(
+    text: str,
+    path: Path,
+    *,
+    first: int = 1,
+    header: bool = True,
+    unsure: DataError | None = None,
+) -> Table:
     """The table in the text of a CSV or TSV file.
 
     Args:
         text: a line of column names, and rows.
         path: says by its suffix which of the two it is.
         first: the line of the file that the first line of the text is.
+        header: whether there is a line of names.
+        unsure: what is said where that is not sure.
 
     Raises:
         DataError: no rows, or broken; the line is named.
@@ -157,11 +190,12 @@ def table_of(text: str, path: Path, *, first: int = 1) -> Table:
     name = str(path)
     read = read_csv if path.suffix.lower() == ".csv" else read_tsv
     # Blank lines above the names, so that the lines of messages are those of the file.
-    names, columns, lines = read("\n" * (first - 1) + text, name)
+    names, values, lines = read("\n" * (first - 1) + text, name, header=header)
     check_names(names, name)
     if not lines:
         raise no_rows(name)
-    return Table(name, dict(zip(names, columns, strict=True)), lines)
+    columns = dict(zip(names, values, strict=True))
+    return Table(name, columns, lines, header=header, unsure=unsure)
 
 
 def check_names(names: Sequence[str], name: str) -> None:
@@ -172,6 +206,7 @@ def check_names(names: Sequence[str], name: str) -> None:
     """
     if not names:
         raise DataError(f"{name}: no column names", expected="a line of column names, then rows")
+    seen: set[str] = set()
     for number, each in enumerate(names, 1):
         if not each:
             raise DataError(
@@ -179,10 +214,11 @@ def check_names(names: Sequence[str], name: str) -> None:
                 expected="a name for every column",
                 fix="name it; pandas leaves out its index with to_csv(..., index=False)",
             )
-        if each in names[: number - 1]:
+        if each in seen:
             raise DataError(
                 f"{name}: two columns are called {each!r}", expected="a name for each of them"
             )
+        seen.add(each)
 
 
 def no_rows(name: str) -> DataError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from recurra.data.files import bytes_of, decoded
+from recurra.data.files import lined
 from recurra.errors import DataError, OptionError, counted
 
 _EXPECTED: Final = "a token and its tag on each line, a blank line after each sentence"
@@ -73,7 +73,7 @@ def read_conll(
     """
     name = str(path)
     # No str.splitlines: it ends lines at characters that tokens of the web hold.
-    content = decoded(bytes_of(path, "a CoNLL file"), name).split("\n")
+    content = lined(path, "a CoNLL file").split("\n")
     first = next((each for each in content if each.strip(_BLANK) and not _is_hash(each)), "")
     tabs = "\t" in first.strip(_BLANK)
     sentences, comments = _sentences(content, name, tabs, len(_columns(first, tabs)), tagged)

@@ -9,7 +9,7 @@ from typing import Final, final
 
 import numpy as np
 
-from recurra.data.files import bytes_of, decoded
+from recurra.data.files import lined
 from recurra.data.sequences import MISSING, Sequences, Values, checked, number_of
 from recurra.errors import DataError, counted, did_you_mean
 
@@ -52,7 +52,7 @@ def read_ts(path: Path, *, labelled: bool = True) -> Sequences:
         DataError: it is broken, or holds what no model can be trained on; the line is named.
     """
     name = str(path)
-    lines = _ts_lines(decoded(bytes_of(path, "a .ts file"), name))
+    lines = _ts_lines(lined(path, "a .ts file"))
     header = _ts_header(lines, name, labelled)
     values: list[Values] = []
     labels: list[str] = []

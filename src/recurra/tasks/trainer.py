@@ -111,15 +111,17 @@ def _configuration(
     device: torch.device,
 ) -> dict[str, Any]:
     """All that loading and resuming need, fixed from here."""
-    options = model.options
+    options, facts = model.options, data.facts()
+    # What a table looked like holds for those that are judged later.
+    headerless = {"header": False} if facts.get("found", {}).get("headerless") else {}
     return {
         "format": FORMAT,
         "task": model.task.name,
         "recurra": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "inference": {"architecture": plan.architecture} | training.inference(options, data),
-        "data": data.facts(),
-        "options": model.get_params(),
+        "data": facts,
+        "options": model.get_params() | headerless,
         "training": plan.settings
         | {
             "rates": asdict(plan.rates),

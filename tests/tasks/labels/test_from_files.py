@@ -25,6 +25,21 @@ def refusal(*sources: Path | str, **columns: str | bool) -> DataError | OptionEr
 # -- tables -------------------------------------------------------------------------------------
 
 
+def test_a_table_without_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "1,a good film\n0,a bad one\n1,fine\n")
+    found = examples_of([path], Reading(label="1", text="2"))
+    assert found.examples.inputs == ["a good film", "a bad one", "fine"]
+    assert found.examples.labels == ["1", "0", "1"]
+    assert found.counts["headerless"] == 1
+    assert examples_of([path], Reading("1", "2", header=True)).examples.inputs == ["0", "1"]
+    assert "which column is the label? It has '1', '2'" in refusal(path).got
+    path = write(tmp_path / "b.csv", "titel,film\nso so,bad\n")
+    assert "--no-header" in refusal(path).fix
+    assert "may name the columns" in refusal(path, text="1", label="2").got
+    found = examples_of([path], Reading("1", "2", header=False))
+    assert found.examples.labels == ["film", "bad"]
+
+
 def test_a_table_by_likely_names(tmp_path: Path) -> None:
     found = examples_of(
         [write(tmp_path / "a.csv", "Label,id,Review\n x ,1,good\ny,2,bad\n")], Reading()

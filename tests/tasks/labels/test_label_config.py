@@ -116,7 +116,7 @@ def test_members_are_what_the_time_allows(
     found = plan_model(minutes=minutes)
     assert found.architecture["members"] == members <= MOST_MEMBERS
     assert found.reason
-    assert f"{minutes:g} minutes" in found.reason
+    assert f"{minutes:g} minute" in found.reason
 
 
 def test_members_without_a_time_or_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,15 +278,21 @@ def test_which_column_is_what(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", "id\tdocument\tlabel\n1\tb\tc\n")
     assert "which column is the source?" in refused(DataError, path).got
     path = written(tmp_path / "a.csv", "word,meaning\na,b\n")
-    assert sides(read(path)) == (("a",), ("b",))
+    assert "'word,meaning' may name the columns" in refused(DataError, path).got
+    assert sides(read(path, header=True)) == (("a",), ("b",))
+    assert sides(read(path, header=False)) == (("word", "a"), ("meaning", "b"))
     path = written(tmp_path / "a.csv", "How are you?,Wie geht es?\na,b\n")
-    assert "looks like a text" in refused(DataError, path).got
+    found = read(path)
+    assert sides(found) == (("How are you?", "a"), ("Wie geht es?", "b"))
+    assert found.counts["headerless"] == 1
+    assert sides(read(path, source="2", target="1"))[0] == ("Wie geht es?", "b")
     path = written(tmp_path / "a.csv", "text\na\n")
     assert "one column, 'text'" in refused(DataError, path).got
     path = written(tmp_path / "a.csv", "source,source\na,b\n")
     assert "two columns are called 'source'" in refused(DataError, path).got
     path = written(tmp_path / "a.tsv", PAIRS)
-    assert "names no such column" in refused(OptionError, path, target="de").got
+    assert "has no such column" in refused(OptionError, path, target="de").got
+    assert sides(read(path, source="2")) == (TARGETS, SOURCES)
 
 
 @pytest.mark.parametrize(

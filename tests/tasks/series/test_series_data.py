@@ -422,7 +422,7 @@ def test_columns_are_used_once() -> None:
     assert "something else" in refusal(frame, target="price", futr_exog="price").got
     assert "--hist pric" in refusal(frame, hist_exog="pric").got
     assert refusal(frame, hist_exog="pric").fix == "did you mean price?"
-    assert "one column" in refusal(frame, time="ds,price").expected
+    assert "one column" in refusal(frame, id="ds,price").expected
     wide = frame.drop("unique_id")
     assert "side by side" in refusal(wide, target="y,price", stat_exog="region").got
 

@@ -103,7 +103,7 @@ def to_judge(X: Any, y: Any, options: CaptionOptions) -> tuple[Captioned, str]:
 
 
 def _reading(options: CaptionOptions) -> Reading:
-    return Reading(options.image, options.text)
+    return Reading(options.image, options.text, options.header)
 
 
 def _of_files(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from recurra.codecs.pictures import SUFFIXES
-from recurra.data.files import bytes_of, decoded
+from recurra.data.files import bytes_of, decoded, lined
 from recurra.data.source_locations import Places, composed
 from recurra.data.tables import TABLE_SUFFIXES, Table, read_table
 from recurra.errors import DataError, OptionError
@@ -48,6 +48,7 @@ class Reading:
 
     image: str | None = None
     text: str | None = None
+    header: bool | None = None
 
 
 @final
@@ -78,7 +79,9 @@ def described_in(file: Path, reading: Reading, folder: bool) -> Described:
         _no_columns(reading, file, "the names of its files are the texts")
         return _of_names(file)
     if suffix in TABLE_SUFFIXES:
-        return _of_table(file, read_table(file), reading)
+        asked = [each for each in (reading.image, reading.text) if each is not None]
+        known = [*IMAGES, *TEXTS, TRUE, *asked]
+        return _of_table(file, read_table(file, header=reading.header, known=known), reading)
     if suffix == ".json":
         _no_columns(reading, file, "COCO's captions have no columns")
         return _of_coco(file)
@@ -126,6 +129,8 @@ def _of_table(file: Path, table: Table, reading: Reading) -> Described:
         table.lines,
         table.unit,
         table.nested,
+        table.header,
+        table.unsure,
     )
     if reading.text is not None and reading.text == image:
         raise OptionError(
@@ -160,6 +165,7 @@ def _of_table(file: Path, table: Table, reading: Reading) -> Described:
         None if true is None else _truths(table, true),
         Places(((file.name, table.unit, table.lines),)),
         {"image": f"column {image!r}", "text": f"column {text!r}"},
+        {"headerless": int(not table.header)},
     )
 
 
@@ -222,7 +228,7 @@ def _of_names(folder: Path) -> Described:
 
 def _of_flickr(file: Path) -> Described:
     """`image,caption` below such a line, or `name.jpg#0`, a tab and the caption."""
-    lines = decoded(bytes_of(file), str(file)).split("\n")
+    lines = lined(file).split("\n")
     filled = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     separator = "\t" if filled and "\t" in filled[0][1] else ","
     if filled and re.fullmatch(r"image(_name)?[,\t](caption|comment)", filled[0][1].lower()):

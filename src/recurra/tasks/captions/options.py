@@ -13,6 +13,9 @@ class CaptionOptions(TrainingOptions):
 
     image: str | None = option(None, "Column that holds the pictures' paths.")
     text: str | None = option(None, "Column that holds the texts.")
+    header: bool | None = option(
+        None, "Whether the first line of a table names its columns; default: what it looks like."
+    )
     test: list[str] | None = option(
         None, "Table or folder that reports; default: a tenth of the pictures of DATA."
     )

@@ -234,6 +234,7 @@ _FOUND: Final = {
     "untold": ("picture", "of which nothing true is said, left out"),
     "test_removed": ("picture", "taken out of the test part: another part has the same"),
     "valid_removed": ("picture", "taken out of the part that chooses: training has the same"),
+    "headerless": ("table", "without column names: its first line is data"),
     "trimmed": ("text", "with blanks around, taken off"),
     "cases": ("text", "like another but for upper and lower case"),
     "others": ("other file", "of the folder not read"),

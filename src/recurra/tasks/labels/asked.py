@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 from recurra.codecs.sequence_encoder import Kind
-from recurra.data.files import bytes_of, decoded, is_folder
+from recurra.data.files import is_folder, lined
 from recurra.data.long_tables import from_long
 from recurra.data.sequences import Sequences, read_npz
 from recurra.data.tables import Table, like, read_table
@@ -73,13 +73,15 @@ def asked_of(
         read = read_conll(path, token=reading.text, tag=reading.tag_column, tagged=False)
         return Asked(read.tokens, {}, read)
     if form == "classes":
-        lines = decoded(bytes_of(path), str(path)).removesuffix("\n").split("\n")
-        lines = [line.removesuffix("\r") for line in lines]
+        lines = lined(path).removesuffix("\n").split("\n")
         return Asked(lines, {"text": lines})
+    known = [*reading.known, *map(str, facts.get("columns", {}).values())]
     if form == "table":
-        return _of_table(read_table(path), reading, facts["columns"])
+        table = read_table(path, header=reading.header, known=known)
+        return _of_table(table, reading, facts["columns"])
     if form == "long":
-        return _of_sequences(_of_long(read_table(path), reading, facts), reading.sequence)
+        table = read_table(path, header=reading.header, known=known)
+        return _of_sequences(_of_long(table, reading, facts), reading.sequence)
     read_numbers = (
         read_ts(path, labelled=False)
         if form == "ts"

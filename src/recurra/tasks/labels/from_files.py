@@ -10,7 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Final, final
 
-from recurra.data.files import STANDARD_INPUT, bytes_of, decoded, given_once, is_folder
+from recurra.data.files import STANDARD_INPUT, given_once, is_folder, lined
 from recurra.data.long_tables import from_long
 from recurra.data.sequences import Sequences, read_npz
 from recurra.data.source_locations import Places
@@ -53,6 +53,13 @@ class Reading:
     tag: bool = False
     tag_column: str | None = None
     layout: str | None = None
+    header: bool | None = None
+
+    @property
+    def known(self) -> list[str]:
+        """Names that a table's columns may have."""
+        asked = (self.text, self.label, self.group, self.sequence, self.time)
+        return [*TEXT_COLUMNS, *LABEL_COLUMNS, *(each for each in asked if each is not None)]
 
 
 @final
@@ -176,7 +183,7 @@ def _joined(one: Found, other: Found) -> Found:
 def _of_table(
     path: Path, reading: Reading, groups_needed: bool, likely: Mapping[str, str]
 ) -> Found:
-    table = read_table(path)
+    table = read_table(path, header=reading.header, known=reading.known)
     label = label_column(table, reading, likely)
     group = _group(table, reading, groups_needed)
     taken = {"label": label} if group is None else {"label": label, "group": group}
@@ -193,7 +200,8 @@ def _of_table(
         Places(((path.name, table.unit, table.lines),)),
         None if group is None else table.columns[group],
     )
-    return Found(examples, (path,), {"trimmed_labels": trimmed}, columns)
+    counts = {"trimmed_labels": trimmed} | ({} if table.header else {"headerless": 1})
+    return Found(examples, (path,), counts, columns)
 
 
 def label_column(table: Table, reading: Reading, likely: Mapping[str, str]) -> str:
@@ -260,7 +268,7 @@ def _of_classes(files: Sequence[Path]) -> Found:
     parts: list[tuple[str, str, list[int]]] = []
     blank = 0
     for path, name in zip(files, names, strict=True):
-        lines = [line.strip() for line in decoded(bytes_of(path), str(path)).split("\n")]
+        lines = [line.strip() for line in lined(path).split("\n")]
         if not lines[-1]:
             lines.pop()  # what follows the last line end is no line
         kept = [number for number, line in enumerate(lines, 1) if line]
@@ -293,7 +301,7 @@ def _class_names(files: Sequence[Path]) -> list[str]:
 
 
 def _of_long(path: Path, reading: Reading, groups_needed: bool, likely: Mapping[str, str]) -> Found:
-    table = read_table(path)
+    table = read_table(path, header=reading.header, known=reading.known)
     assert reading.sequence is not None
     label = label_column(table, reading, likely)
     group = _group(table, reading, groups_needed)
@@ -302,6 +310,8 @@ def _of_long(path: Path, reading: Reading, groups_needed: bool, likely: Mapping[
         path,
     )
     found.columns["label"] = label
+    if not table.header:
+        found.counts["headerless"] = 1
     return found
 
 

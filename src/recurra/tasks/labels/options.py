@@ -14,6 +14,9 @@ class LabelOptions(TrainingOptions):
     test: str | None = option(None, "File or folder that reports; default: a tenth of DATA.")
     text: str | None = option(None, "Column that holds the text.")
     label: str | None = option(None, "Column that holds the label.")
+    header: bool | None = option(
+        None, "Whether the first line of a table names its columns; default: what it looks like."
+    )
     group: str | None = option(None, "Column of what belongs together: one part has all of it.")
     sequence: str | None = option(
         None, "Column that says which sequence a row is a step of; the others are channels."

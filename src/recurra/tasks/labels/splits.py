@@ -162,6 +162,7 @@ _FOUND: Final = {
     "trimmed_labels": "with blanks around the label",
     "comments": "lines left out as comments",
     "blank_tokens": "tokens are a blank",
+    "headerless": "without column names: the first line is data (--header if it is not)",
 }
 
 

@@ -43,7 +43,7 @@ _OTHERS: Final = frozenset(
 
 def named(header: Sequence[str], reading: Reading) -> bool:
     """Whether a first line holds column names: those asked for, or such that are known."""
-    asked = [each for each in (reading.source, reading.target) if each is not None]
+    asked = [each for each in (reading.source, reading.target) if each and not each.isdigit()]
     if asked:
         return all(tables.like(header, each) is not None for each in asked)
     names = [each.lower() for each in header]

@@ -132,7 +132,7 @@ def _is_files(X: Any) -> bool:
 
 
 def _reading(options: PairOptions) -> Reading:
-    return Reading(options.source, options.target, options.reverse)
+    return Reading(options.source, options.target, options.reverse, options.header)
 
 
 def _dates(reading: Reading, seed: int) -> PairData:

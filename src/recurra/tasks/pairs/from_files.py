@@ -9,12 +9,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Final, final
 
-from recurra.data.delimited import Row, csv_rows, tsv_rows
-from recurra.data.files import STANDARD_INPUT, bytes_of, decoded, given_once
+from recurra.data.delimited import Row, csv_rows, delimiter_of, head_rows, tsv_rows
+from recurra.data.files import STANDARD_INPUT, given_once, lined
+from recurra.data.first_lines import names_columns, unsure
 from recurra.data.source_locations import Places
 from recurra.data.tables import TABLE_SUFFIXES, Table, read_table
 from recurra.errors import DataError, OptionError, counted
-from recurra.tasks.pairs.columns import named, picked
+from recurra.tasks.pairs.columns import SOURCES, TARGETS, named, picked
 from recurra.tasks.pairs.splits import Pairs, called, checked
 
 EXPECTED: Final = (
@@ -26,11 +27,13 @@ EXPECTED: Final = (
 @final
 @dataclass(frozen=True)
 class Reading:
-    """How files are read: the columns that were named, and whether sides change places."""
+    """How files are read: the columns that were named, whether sides change places, and whether
+    the first lines of tables name their columns (None: what they look like)."""
 
     source: str | None = None
     target: str | None = None
     reverse: bool = False
+    header: bool | None = None
 
 
 @final
@@ -78,7 +81,7 @@ def pairs_of(sources: Sequence[str | Path], reading: Reading) -> Found:
 
 def _text(file: Path) -> str:
     # Read once, since a pipe cannot be read twice.
-    return decoded(bytes_of(file, EXPECTED), str(file))
+    return lined(file, EXPECTED)
 
 
 def _is_tabbed(text: str) -> bool:
@@ -102,26 +105,18 @@ def _of_table(file: Path, text: str | None, reading: Reading) -> Found:
         return _of_named(file, read_table(file), reading)
     name = str(file)
     text = _text(file) if text is None else text
-    head = next((line for line in text.split("\n") if line.strip()), "")
-    names = suffix == ".csv" or named([each.strip(' "\r') for each in head.split("\t")], reading)
+    names = _has_names(text, suffix, reading, name)
     rows = csv_rows(text, name) if suffix == ".csv" else tsv_rows(text, name, names=names)
     rows = [(line, row) for line, row in rows if any(map(_filled, row))]
     first, width = (0, 1), 0
     columns = {"source": "first column", "target": "second column"}
-    if rows and names:
-        header = [each.strip() for each in rows.pop(0)[1]]
-        if suffix == ".csv":
-            _no_pair(header, name)
+    if rows and (names or reading.source is not None or reading.target is not None):
+        header = [str(number) for number in range(1, len(rows[0][1]) + 1)]
+        if names:
+            header = [each.strip() for each in rows.pop(0)[1]]
         source, target = picked(header, reading, name)
         first, width = (header.index(source), header.index(target)), len(header)
         columns = {"source": f"column {source!r}", "target": f"column {target!r}"}
-    elif reading.source is not None or reading.target is not None:
-        option = "source" if reading.source is not None else "target"
-        raise OptionError(
-            f"--{option} {getattr(reading, option)}: the first line of {name} names no such "
-            f"column: {head[:60]!r}",
-            expected="a line of column names; without one the first two columns are taken",
-        )
     if not rows:
         raise DataError(f"{name}: no pairs", expected=EXPECTED)
     _all_wide(rows, max(first) + 1, width, name, "\t" if suffix != ".csv" else None)
@@ -130,6 +125,7 @@ def _of_table(file: Path, text: str | None, reading: Reading) -> Found:
         "blank_lines": sum(not line.strip(" \t\r,;") for line in _lines(text)),
         "further": 0 if width else sum(len(row) > 2 for _, row in rows),
         "trimmed": trimmed,
+        "headerless": int(suffix == ".csv" and not names),
     }
     where = Places(((file.name, "line", [line for line, _ in rows]),))
     return Found(called([file]), checked(sides[0], sides[1], where), (file,), columns, counts)
@@ -139,15 +135,20 @@ def _filled(text: str) -> bool:
     return bool(text) and not text.isspace()
 
 
-def _no_pair(header: Sequence[str], name: str) -> None:
-    """Refuse a first row of CSV that is no row of names but a pair of texts."""
-    text = next((e for e in header if e.endswith((".", "!", "?", "。")) or e.count(" ") > 3), None)
-    if text is not None:
-        raise DataError(
-            f"{name}, line 1: {text[:60]!r} looks like a text, not like the name of a column",
-            expected="a line of column names, then rows",
-            fix="write one above the first row: source,target",
-        )
+def _has_names(text: str, suffix: str, reading: Reading, name: str) -> bool:
+    """Whether the first line holds the names of columns; pairs with a tab mostly have none."""
+    if reading.header is not None:
+        return reading.header
+    delimiter = delimiter_of(text) if suffix == ".csv" else "\t"
+    line = next((each for each in text.split("\n") if each.strip()), "")
+    if suffix != ".csv":
+        return named([each.strip(' "\r') for each in line.split("\t")], reading)
+    header, *rows = head_rows(text, delimiter) or [[]]
+    # Of one column it is told that another one lacks.
+    found = len(header) < 2 or named(header, reading) or names_columns(header, rows)
+    if found is None:
+        raise unsure(f"{name}, line 1", line, (*SOURCES[:2], *TARGETS[:2]))
+    return found
 
 
 def _all_wide(rows: Sequence[Row], least: int, width: int, name: str, tab: str | None) -> None:

@@ -13,6 +13,9 @@ class PairOptions(TrainingOptions):
 
     source: str | None = option(None, "Column that holds the source.")
     target: str | None = option(None, "Column that holds the target.")
+    header: bool | None = option(
+        None, "Whether the first line of a table names its columns; default: what it looks like."
+    )
     reverse: bool = option(False, "Translate the other way round: from the target to the source.")
     test: list[str] | None = option(
         None, "Table that reports, or two parallel files (give it twice); default: a tenth of DATA."

@@ -147,6 +147,7 @@ _FOUND: Final = {
     "test_removed": ("pair", "taken out of the test part: another part has the same"),
     "valid_removed": ("pair", "taken out of the part that chooses: training has the same"),
     "shared": ("test source", "with another target in another part"),
+    "headerless": ("table", "without column names: its first line is data"),
     "blank_lines": ("blank line", "skipped"),
     "further": ("line", "with further columns, not read"),
     "trimmed": ("side", "with blanks around, taken off"),

@@ -17,9 +17,10 @@ from recurra.tasks.input import Input
 from recurra.tasks.series.options import EXOGENOUS, SeriesOptions
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
 from recurra.tasks.series.reading import stored
+from recurra.tasks.series.reading.by_rows import long_of
 from recurra.tasks.series.reading.covariates import Covariates, Encoder
 from recurra.tasks.series.reading.form import Form, more
-from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_files import Reading, Rows, known_names, rows_of
 from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
 from recurra.tasks.series.scale import Scale
@@ -44,6 +45,9 @@ _OPTIONS = (
     "target",
     "horizon",
     "time",
+    "time_format",
+    "decimal",
+    "header",
     "id",
     *EXOGENOUS,
     "frequency",
@@ -75,7 +79,7 @@ def from_python(frame: Any, options: SeriesOptions, name: str = "given") -> Seri
         raise OptionError(
             f"--test {options.test}", expected="steps or a share where the data are no files"
         )
-    data = _of_frame(frame_of(frame, name), asked, name)
+    data = _of_frame(*long_of(frame_of(frame, name), _reading(asked)), asked, name)
     kind = frame_kind(frame)
     return data if kind is None else replace(data, origin=data.origin | {"frame": kind})
 
@@ -141,9 +145,19 @@ def _read(
     files = tuple(Path(each) for each in sources)
     test_files = () if test is None else (test,)
     given_once([*files, *test_files])
-    frames = [read_frame(path) for path in (*files, *test_files)]
+    reading = _reading(asked)
+    known = known_names(vars(reading))
+    first = read_frame(files[0], header=reading.header, known=known)
+    frame, reading = long_of(first, reading)
+    frames = [frame]
+    for path in (*files[1:], *test_files):
+        # What the first of them says holds for the others.
+        header = reading.header if first.header else False
+        frame = read_frame(path, header=header, known=[*known, *first.names])
+        frames.append(frame if reading.by_rows is None else long_of(frame, _reading(asked), 1)[0])
     held = sum(map(len, frames[: len(files)])) if test_files else None
-    return _of_frame(stacked(frames), asked, name or name_of(sources), files, test_files, held)
+    name = name or name_of(sources)
+    return _of_frame(stacked(frames), reading, asked, name, files, test_files, held)
 
 
 def _default(asked: dict[str, Any]) -> SeriesData:
@@ -156,12 +170,13 @@ def _default(asked: dict[str, Any]) -> SeriesData:
         ) from error
     values = co2.load_pandas().data["co2"]
     columns = {"ds": values.index.to_numpy(), "co2": values.to_numpy()}
-    data = _of_frame(frame_of(columns, "co2"), asked, "co2")
+    data = _of_frame(frame_of(columns, "co2"), _reading(asked), asked, "co2")
     return replace(data, origin=data.origin | {"default": True})
 
 
 def _of_frame(
     frame: Frame,
+    reading: Reading,
     asked: dict[str, Any],
     name: str,
     files: tuple[Path, ...] = (),
@@ -173,7 +188,7 @@ def _of_frame(
     Args:
         held: the first row of a given test part.
     """
-    rows = rows_of(frame, _reading(asked))
+    rows = rows_of(frame, reading)
     steps = steps_of(rows, asked["frequency"])
     lengths = steps.lengths
     test = size_of(asked["test"], "test") if held is None else _held(steps, held)
@@ -192,6 +207,8 @@ def _of_frame(
         "short": int((select_ends == lengths).sum()),
         "constant": _constant(panel, train_ends),
     }
+    if not frame.header:
+        found["headerless"] = 1
     return SeriesData(
         name,
         files,

@@ -21,7 +21,20 @@ class SeriesOptions(TrainingOptions):
     horizon: int | None = option(
         None, "Steps to forecast; default: a season, or 10.", least=1, most=100_000
     )
-    time: str | None = option(None, "Column of dates, times or step numbers.")
+    time: str | None = option(
+        None,
+        "Column of dates, times or step numbers; several as year,month,day,hour; none where rows "
+        "are steps.",
+    )
+    time_format: str | None = option(
+        None, "How times are written, where they can be read in two ways: %d/%m/%Y, %b-%y."
+    )
+    header: bool | None = option(
+        None, "Whether the first line of a table names its columns; default: what it looks like."
+    )
+    decimal: str | None = option(
+        None, "What stands before decimals, . or ,; default: what reads a whole column."
+    )
     id: str | None = option(None, "Column that says which series a row is of.")
     futr_exog: str | None = option(
         None, "Columns known of steps to come, joined by commas: prices, holidays.", flag="futr"

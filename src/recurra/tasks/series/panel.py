@@ -131,6 +131,7 @@ _FOUND: Final = {
     "empty": "series without any value (left out)",
     "short": "series too short for parts of their own (they train whole, and report nothing)",
     "constant": "series constant in training",
+    "headerless": "table without column names: its first line is data (--header if it is not)",
 }
 
 
@@ -213,8 +214,20 @@ class SeriesData:
         notes = [
             f"{count:,} {words}" for key, words in _FOUND.items() if (count := self.found.get(key))
         ]
-        if self.columns.get("time") is None:
+        if "by_rows" in self.columns:
+            first, last = self.columns["by_rows"]
+            notes.insert(0, f"a row a series: its steps stand in columns {first!r} to {last!r}")
+        elif self.columns.get("time") is None:
             notes.insert(0, "no column of times: rows are steps, in the order they stand in")
+        elif "," in self.columns["time"]:
+            notes.insert(0, f"times out of {self.columns['time']}")
+        if panel.frequency.opened:
+            every = f"(all of them: --frequency {panel.frequency.alias})"
+            notes.insert(
+                0, f"steps in between, which no row has, are none and not forecast {every}"
+            )
+        if self.columns.get("decimal"):
+            notes.insert(0, _DECIMALS[self.columns["decimal"]])
         if self.columns.get("zone"):
             notes.insert(
                 0, _ZONES.get(self.columns["zone"], f"times kept at {self.columns['zone']}")
@@ -265,6 +278,10 @@ class SeriesData:
         }
 
 
+_DECIMALS: Final = {
+    ",": "numbers are read with commas before decimals",
+    ".": "numbers are read with points before decimals, and other marks between thousands",
+}
 _ZONES: Final = {
     "UTC": "times are UTC",
     "local": "times kept as those of their zone, whose offset changes",

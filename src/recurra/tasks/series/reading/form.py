@@ -12,10 +12,12 @@ from recurra.data.frames import Frame, read_frame, stacked
 from recurra.errors import BundleError, DataError, did_you_mean
 from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Panel, SeriesData, shown
+from recurra.tasks.series.reading.by_rows import long_of
 from recurra.tasks.series.reading.covariates import Covariates
-from recurra.tasks.series.reading.from_files import Reading, Rows, rows_of
+from recurra.tasks.series.reading.from_files import Reading, Rows, known_names, rows_of
 from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import panel_of, steps_of
+from recurra.tasks.series.reading.times import parts_of
 
 _TELLING: Final = 3  # gaps between rows, below which they say nothing of the frequency
 
@@ -90,15 +92,28 @@ def more(given: Any, form: Form) -> Panel:
         DataError: a column is missing, the frequency is another, or what `read` raises.
         MissingExtra: as `read`.
     """
-    if paths := files_of(given):
-        given_once(paths)
-        frame = stacked([read_frame(path) for path in paths])
-    else:
-        frame = frame_of(given)
-    columns = form.columns
-    frame = _with_columns(frame, columns)
-    target, time, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
-    reading = Reading(target, time, id_, known, past, static, columns["zone"], exact=True)
+    columns, paths = form.columns, files_of(given)
+    given_once(paths)
+    names, decimal = known_names(columns), columns.get("decimal") or "."
+    frames = [read_frame(path, header=columns.get("header"), known=names) for path in paths]
+    frames = frames or [frame_of(given)]
+    if "by_rows" in columns:
+        asked = Reading(id=columns["id"], decimal=decimal)
+        frames = [long_of(each, asked, least=1)[0] for each in frames]
+    frame = _with_columns(stacked(frames), columns)
+    target, _, id_, known, past, static = (_names(columns[kind]) for kind in _KINDS)
+    reading = Reading(
+        target,
+        columns["time"],
+        id_,
+        known,
+        past,
+        static,
+        decimal=decimal,
+        zone=columns["zone"],
+        spelt=columns.get("spelt"),
+        exact=True,
+    )
     rows = rows_of(frame, reading)
     if columns["time"] is not None:
         _same_frequency(rows, form.frequency)
@@ -112,6 +127,9 @@ def _names(given: str | list[str] | None) -> tuple[str, ...]:
 def _with_columns(frame: Frame, columns: dict[str, Any]) -> Frame:
     """The frame, if it has the columns of the training."""
     roles = {each: kind for kind in _KINDS for each in _names(columns[kind])}
+    if (time := columns["time"]) is not None:
+        del roles[time]
+        roles |= dict.fromkeys(parts_of(list(frame.columns), time), "time")
     missing = [name for name in roles if name not in frame.columns]
     optional = {name for name in roles if roles[name] in ("target", "hist_exog")}
     if columns["futr_exog"] and missing and not set(columns["target"]) - set(missing):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import Stamps
-from recurra.data.datetimes import datetimes, looks_like_datetimes
+from recurra.data import decimals
+from recurra.data.datetimes import datetimes
 from recurra.data.frames import Frame
 from recurra.data.tables import like
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.options import EXOGENOUS
 from recurra.tasks.series.panel import Counts
+from recurra.tasks.series.reading.times import NONE, TIME_COLUMNS, found_times, with_time
 
-TIME_COLUMNS: Final = ("ds", "date", "datetime", "timestamp", "time")
-NUMBERED_COLUMNS: Final = ("year", "step", "t")
 ID_COLUMNS: Final = ("unique_id", "id", "series", "series_id", "item_id")
 ALL: Final = "all"
 
@@ -29,8 +29,13 @@ class Reading:
     """The columns that were named, as the command line gives them; what is None is found.
 
     Args:
+        header: whether the first line of a file names its columns; None: what it looks like.
+        decimal: what stands before decimals; None: what reads a whole column.
+        time_format: how times are written; None: what reads all of them.
         zone: what became of a time zone in the training; "any" decides.
+        spelt: how the times of the training are written.
         exact: names are given one by one, and what has none is not looked for.
+        by_rows: the first and last column of the steps, where each row of a table was a series.
     """
 
     target: str | tuple[str, ...] | None = None
@@ -39,8 +44,13 @@ class Reading:
     futr_exog: str | tuple[str, ...] | None = None
     hist_exog: str | tuple[str, ...] | None = None
     stat_exog: str | tuple[str, ...] | None = None
+    header: bool | None = None
+    decimal: str | None = None
+    time_format: str | None = None
     zone: str | None = "any"
+    spelt: str | None = None
     exact: bool = False
+    by_rows: tuple[str, str] | None = None
 
 
 @final
@@ -81,15 +91,25 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         OptionError: a column that was named does not exist, or is to be two things.
         DataError: no column, or several, could be the target; a value is broken, the row is named.
     """
+    if reading.decimal is not None:
+        frame = with_decimal(frame, reading.decimal)
     taken = _taken(frame, reading)
     target = _targets(frame, reading, [name for names in taken.values() for name in names])
     columns: dict[str, Any] = {"target": target} | {kind: taken[kind] for kind in EXOGENOUS}
-    time = columns["time"] = next(iter(taken["time"]), None)
+    time = None
+    if taken["time"]:
+        frame, time = with_time(frame, taken["time"], reading.time_format)
+    columns["time"] = time
     id_ = columns["id"] = next(iter(taken["id"]), None)
     used = {*target, *(name for names in taken.values() for name in names)}
     columns["unused"] = [name for name in frame.columns if name not in used]
+    if not frame.header:
+        columns["header"] = False
+    if reading.by_rows is not None:
+        columns["by_rows"] = list(reading.by_rows)
     if len(target) > 1:
         _wide_only(target, id_, taken["stat_exog"])
+    frame, columns["decimal"] = _settled(frame, [*target, *_exogenous(taken)], reading.decimal)
     count, wide = len(frame), len(target)
     if id_ is None:
         series, ids = np.repeat(np.arange(wide), count), tuple(target)
@@ -99,11 +119,61 @@ def rows_of(frame: Frame, reading: Reading) -> Rows:
         stamps: Stamps = _turns(series)
         columns["zone"], columns["spelt"] = None, None
     else:
-        found = datetimes(frame, time, reading.zone)
+        found = datetimes(
+            frame, time, reading.zone, time_format=reading.time_format, usual=reading.spelt
+        )
         stamps = np.concatenate([found.stamps] * wide)  # type: ignore[assignment,unused-ignore]
         columns["zone"], columns["spelt"] = found.zone, found.spelt
     values = np.concatenate([frame.numbers(name) for name in target])
     return Rows(frame, np.tile(np.arange(count), wide), series, ids, stamps, values, columns)
+
+
+def known_names(asked: Mapping[str, Any]) -> list[str]:
+    """Names that columns of a table may be expected to have: the usual ones, those asked for."""
+    given = [asked[kind] for kind in ("target", "time", "id", *EXOGENOUS) if asked[kind]]
+    names = [name for each in given for name in ([each] if isinstance(each, str) else each)]
+    parts = [part.strip() for each in names for part in each.split(",")]
+    return [*TIME_COLUMNS, *ID_COLUMNS, "y", *names, *parts]
+
+
+def with_decimal(frame: Frame, mark: str) -> Frame:
+    """The frame, its numbers written with this mark before decimals.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if mark not in (".", ","):
+        raise OptionError(f"--decimal {mark}", expected=". or ,")
+    return frame.with_decimal("," if mark == "," else ".")
+
+
+def _exogenous(taken: dict[str, list[str]]) -> list[str]:
+    return [name for kind in EXOGENOUS for name in taken[kind]]
+
+
+def _settled(frame: Frame, names: Sequence[str], asked: str | None) -> tuple[Frame, str | None]:
+    """The frame, and the mark that columns which are not plain have before decimals, if there are.
+
+    What one of them says, holds for those that can be read in two ways.
+    """
+    if asked is not None:
+        return frame, asked
+    written = {name: frame.columns[name].written for name in names}
+    marks = {each.mark for each in written.values() if each is not None and each.other is None}
+    if len(marks) != 1:
+        return frame, None
+    mark = marks.pop()
+    others = [
+        name
+        for name in names
+        if frame.columns[name].kind == "text"
+        and decimals.numbers(_texts(frame, name), mark) is not None
+    ]
+    return frame.with_decimal(mark, others), mark
+
+
+def _texts(frame: Frame, name: str) -> list[str]:
+    return frame.texts(name).once
 
 
 def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
@@ -112,10 +182,10 @@ def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
         kind: [] if given is None else _listed(frame, given, kind.removesuffix("_exog"))
         for kind in ("time", "id", *EXOGENOUS)
         for given in [getattr(reading, kind)]
+        if kind != "time" or not _no_time(frame, given)
     }
-    for kind in ("time", "id"):
-        if len(found[kind]) > 1:
-            raise OptionError(f"--{kind} {getattr(reading, kind)}", expected="one column")
+    if len(found["id"]) > 1:
+        raise OptionError(f"--id {reading.id}", expected="one column")
     names = [name for each in found.values() for name in each]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -123,21 +193,24 @@ def _taken(frame: Frame, reading: Reading) -> dict[str, list[str]]:
             f"column {twice!r} is to be two things",
             expected="a column once among --time, --id, --futr, --hist and --stat",
         )
+    found.setdefault("time", [])
     if reading.exact:
         return found
-    free = [name for name in frame.columns if name not in names]
+    taken = set(names)
     if reading.target is not None and reading.target != ALL:
-        free = [name for name in free if name not in _listed(frame, reading.target, "target")]
+        taken |= set(_listed(frame, reading.target, "target"))
+    free = [name for name in frame.columns if name not in taken]
     if reading.id is None:
         found["id"] = [name for name in _called(free, ID_COLUMNS) if _repeats(frame, name)][:1]
         free = [name for name in free if name not in found["id"]]
     if reading.time is None:
-        found["time"] = (
-            _called(free, TIME_COLUMNS)
-            or [name for name in free if looks_like_datetimes(frame, name)]
-            or [name for name in _called(free, NUMBERED_COLUMNS) if _numeric(frame, name) == 1]
-        )[:1]
+        found["time"] = found_times(frame, free, next(iter(found["id"]), None))
     return found
+
+
+def _no_time(frame: Frame, given: str | tuple[str, ...] | None) -> bool:
+    """Whether rows are told to be steps; a column may be called so."""
+    return given == NONE and like(frame.columns, NONE) is None
 
 
 def _listed(frame: Frame, given: str | tuple[str, ...], what: str) -> list[str]:

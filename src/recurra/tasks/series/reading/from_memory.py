@@ -99,8 +99,10 @@ def _without_index(values: Any) -> Any:
     if kind == "PeriodIndex":
         values = values.set_axis(index.to_timestamp(), axis=0)
     elif kind not in ("DatetimeIndex", "MultiIndex") and index.name is None:
-        return values
-    if kind != "MultiIndex" and index.name is None:
+        if index.dtype.kind in "iufb":
+            return values  # numbers of rows
+        values = values.rename_axis("index")
+    if kind != "MultiIndex" and values.index.name is None:
         values = values.rename_axis("ds")
     if not hasattr(values, "columns") and values.name is None:
         values = values.rename("y")
