@@ -393,11 +393,7 @@ def listed(given: Any, got: str = "no paths", expected: str = "files") -> list[s
 
 def name_of(sources: Sequence[str | Path]) -> str:
     """A short name of what is read, which fits into a folder's name."""
-    first = str(sources[0])
-    if first == STANDARD_INPUT:
-        name = "stdin"
-    else:
-        path = Path(first)
-        name = path.resolve().name if path.is_dir() else path.stem
-    name = name or "text"
+    path, name = Path(sources[0]), "stdin"
+    if str(sources[0]) != STANDARD_INPUT:
+        name = (path.resolve().name if path.is_dir() else path.stem) or "text"
     return name if len(sources) == 1 else f"{name}-and-{len(sources) - 1}-more"
