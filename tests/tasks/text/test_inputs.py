@@ -12,6 +12,7 @@ import pytest
 from commands import Recurra
 from recurra.bundle import CHECKPOINT, INPUT, REPORT, Run
 from recurra.codecs.tokenizer import UNKNOWN
+from recurra.data import long_text
 from recurra.data.files import embedded_text
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines, evaluate, stored
@@ -189,6 +190,17 @@ def test_a_run_with_parts_is_read_again(parts: Path, call: Recurra) -> None:
     (parts / "test.txt").write_text("changed")
     with pytest.raises(DataError, match="has changed"):
         stored.read_again(run)
+
+
+def test_a_long_text_of_no_file_has_no_part_in_files(
+    parts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_text, "IN_MEMORY", 100)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(small_text(40).encode())))
+    with pytest.raises(DataError, match="come from no file, and --test"):
+        TRAINING.read(TextOptions(test=["test.txt"]), given("-"), None)
+    read = TRAINING.read(TextOptions(test=["test.txt"]), given(), None)
+    assert read.text(read.split.test) == TEST
 
 
 def test_slips_in_parts_are_told(parts: Path, call: Recurra) -> None:
