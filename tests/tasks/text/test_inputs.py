@@ -12,6 +12,7 @@ import pytest
 from commands import Recurra
 from recurra.bundle import CHECKPOINT, INPUT, REPORT, Run
 from recurra.codecs.tokenizer import UNKNOWN
+from recurra.data import long_text
 from recurra.data.files import embedded_text
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines, evaluate, stored
@@ -191,6 +192,17 @@ def test_a_run_with_parts_is_read_again(parts: Path, call: Recurra) -> None:
         stored.read_again(run)
 
 
+def test_a_long_text_of_no_file_has_no_part_in_files(
+    parts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_text, "IN_MEMORY", 100)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(small_text(40).encode())))
+    with pytest.raises(DataError, match="come from no file, and --test"):
+        TRAINING.read(TextOptions(test=["test.txt"]), given("-"), None)
+    read = TRAINING.read(TextOptions(test=["test.txt"]), given(), None)
+    assert read.text(read.split.test) == TEST
+
+
 def test_slips_in_parts_are_told(parts: Path, call: Recurra) -> None:
     with pytest.raises(OptionError, match="valid without test"):
         TextOptions(valid=["valid.txt"])
@@ -223,13 +235,18 @@ def test_what_stands_in_the_training_text_is_told(parts: Path, call: Recurra) ->
     found = made.report["copied"]
     assert found["share"] == pytest.approx(0.5, abs=0.01)
     nats, _ = made.run.read_arrays("traces/test.safetensors")
-    assert found["nats"] == pytest.approx(float(nats["nats"][:1500].mean()), abs=0.02)
+    assert found["nats"] == pytest.approx(float(nats["nats"][:1500].mean()), abs=1e-4)
     assert found["baseline"]["name"].startswith(("interpolated", "unigram"))
     said = " ".join(call("evaluate", parts / "run").out.split())
     assert "of it stands word for word in the text that trained" in said
-    # Where tokens are words, figures are a byte's: the rest is the same.
+    # Elsewhere figures are a byte's, and characters have several.
+    fresh = OTHER[:1500].replace("o", "λ")
+    (parts / "test.txt").write_text(fresh + small_text(40)[200:1700])
     made = small(test=["test.txt"], tokens="bytes").fit("train.txt")
+    nats, _ = made.run.read_arrays("traces/test.safetensors")
+    rest = nats["nats"][: len(fresh.encode())]
     assert made.report["copied"]["share"] == found["share"]
+    assert made.report["copied"]["nats"] == pytest.approx(float(rest.mean()), abs=1e-4)
 
 
 def test_the_training_text_is_no_test(own_run: Path, call: Recurra) -> None:

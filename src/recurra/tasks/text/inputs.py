@@ -106,9 +106,14 @@ def with_parts(
     """
     files = [str(each) for each in source.files]
     chosen, reporting = (given(each)[0] if each else [] for each in (valid, test))
-    if isinstance(source, LongText) or (files and len(files) == len(source.starts)):
-        whole = replace(open_text([*files, *chosen, *reporting]), name=source.name)
-    else:  # in memory, or standard input
+    if len(files) == len(source.starts):
+        whole: Text = replace(open_text([*files, *chosen, *reporting]), name=source.name)
+    elif isinstance(source, LongText):
+        raise DataError(
+            f"{source.name}: {source.length:,} characters that come from no file, and --test",
+            expected="a file, where the text is that long",
+        )
+    else:
         rest = read_text([*chosen, *reporting])
         text = source.text if source.text.endswith("\n") else source.text + "\n"
         starts = (*source.starts, *(len(text) + each for each in rest.starts))
