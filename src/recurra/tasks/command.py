@@ -44,7 +44,8 @@ def train(
     def fit() -> Model[Any, Any]:
         token = COMMAND_BEGAN.set(began)
         try:
-            model.fit(list(sources) or None, out=path, overwrite=overwrite, progress=not quiet)
+            given = [list(sources)] if sources else []
+            model.fit(*given, out=path, overwrite=overwrite, progress=not quiet)
         finally:
             COMMAND_BEGAN.reset(token)
         return model  # type: ignore[no-any-return]

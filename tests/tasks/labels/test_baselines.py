@@ -204,8 +204,8 @@ def test_many_classes_and_one_that_only_fold_0_has() -> None:
         assert set(each.held.argmax(1).tolist()) == {3}
 
 
-@pytest.mark.parametrize("minutes", [0.01, 0.5, 1.0, 60.0])
-def test_twenty_thousand_reviews_are_seen_whole_in_any_time(minutes: float) -> None:
+@pytest.mark.parametrize("minutes", [1.0, 60.0])
+def test_twenty_thousand_reviews_are_seen_whole_in_a_minute(minutes: float) -> None:
     # 720,000 characters, as many as 20,000 reviews of NSMC have.
     data = some_texts(1000)
     longer = [text + " and more" * 68 for text in data.examples.inputs]
@@ -239,7 +239,8 @@ def test_what_there_is_no_time_for_is_left_out_and_named() -> None:
 
 def test_a_baseline_may_take_a_share_of_the_time_and_never_little() -> None:
     assert stored_baselines.limit(None) == stored_baselines.WITHOUT
-    assert stored_baselines.limit(1.0) == stored_baselines.limit(60.0) == stored_baselines.LEAST
+    assert stored_baselines.limit(30.0) == 10.0
+    assert stored_baselines.limit(60.0) == stored_baselines.limit(90.0) == stored_baselines.LEAST
     assert stored_baselines.limit(3600.0) == stored_baselines.SHARE * 3600
 
 
