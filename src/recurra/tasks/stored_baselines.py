@@ -12,7 +12,22 @@ from recurra.bundle import Arrays, Run
 
 BASELINES: Final = "traces/baselines.safetensors"
 
+SHARE: Final = 0.2
+"""Of the time of a training, what one baseline may take."""
+
+MOST_SHARE: Final = 1 / 3
+LEAST: Final = 20.0
+"""Seconds that a baseline may take in any training, up to a third of its time."""
+
+WITHOUT: Final = 300.0
+"""Seconds that a baseline may take where a training has no time of its own."""
+
 Baseline = TypeVar("Baseline")
+
+
+def limit(seconds: float | None) -> float:
+    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
+    return WITHOUT if seconds is None else max(min(LEAST, MOST_SHARE * seconds), SHARE * seconds)
 
 
 @final

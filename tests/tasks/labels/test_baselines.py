@@ -12,6 +12,7 @@ import pytest
 
 from blocks import ROOT, blocks
 from recurra.errors import MissingExtra
+from recurra.tasks import stored_baselines
 from recurra.tasks.labels import baselines
 from recurra.tasks.labels.baselines import Baseline, label_baselines
 from recurra.tasks.labels.data import LabelData, from_python, read
@@ -210,7 +211,7 @@ def test_twenty_thousand_reviews_are_seen_whole_in_a_minute(minutes: float) -> N
     longer = [text + " and more" * 68 for text in data.examples.inputs]
     data = replace(data, examples=replace(data.examples, inputs=longer))
     assert sum(map(len, longer)) > 600_000
-    found, left_out = label_baselines(data, seconds=baselines.limit(60 * minutes))
+    found, left_out = label_baselines(data, seconds=stored_baselines.limit(60 * minutes))
     assert not left_out
     assert len(found) == 3
     for each in found[:2]:
@@ -237,10 +238,10 @@ def test_what_there_is_no_time_for_is_left_out_and_named() -> None:
 
 
 def test_a_baseline_may_take_a_share_of_the_time_and_never_little() -> None:
-    assert baselines.limit(None) == baselines.WITHOUT
-    assert baselines.limit(30.0) == 10.0
-    assert baselines.limit(60.0) == baselines.limit(90.0) == baselines.LEAST
-    assert baselines.limit(3600.0) == baselines.SHARE * 3600
+    assert stored_baselines.limit(None) == stored_baselines.WITHOUT
+    assert stored_baselines.limit(30.0) == 10.0
+    assert stored_baselines.limit(60.0) == stored_baselines.limit(90.0) == stored_baselines.LEAST
+    assert stored_baselines.limit(3600.0) == stored_baselines.SHARE * 3600
 
 
 @pytest.mark.parametrize("kinds", [2, 7])

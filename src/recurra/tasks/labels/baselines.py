@@ -16,20 +16,10 @@ from recurra.errors import MissingExtra, counted
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.tfidf import tfidf
-from recurra.tasks.stored_baselines import LeftOut
+from recurra.tasks.stored_baselines import SHARE, WITHOUT, LeftOut
 
 Numbers = NDArray[np.int64]
 Chances = NDArray[np.float32]
-
-SHARE: Final = 0.2
-"""Of the time of a training, what one baseline may take."""
-
-MOST_SHARE: Final = 1 / 3
-LEAST: Final = 20.0
-"""Seconds that a baseline may take in any training, up to a third of its time."""
-
-WITHOUT: Final = 300.0
-"""Seconds that a baseline may take where a training has no time of its own."""
 
 STRENGTHS: Final = (1.0, 3.0, 10.0, 30.0)
 """Inverse strengths of the penalty (scikit-learn's C) that logistic regression chooses from."""
@@ -78,11 +68,6 @@ class _Parts:
     def of(cls, data: LabelData) -> _Parts:
         first = data.folds == 0
         return cls(data.learn[first], data.learn[~first], data.learn, data.test)
-
-
-def limit(seconds: float | None) -> float:
-    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
-    return WITHOUT if seconds is None else max(min(LEAST, MOST_SHARE * seconds), SHARE * seconds)
 
 
 def label_baselines(
