@@ -27,6 +27,11 @@ WITHOUT: Final = 300.0
 Baseline = TypeVar("Baseline")
 
 
+def limit(seconds: float | None) -> float:
+    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
+    return WITHOUT if seconds is None else max(min(LEAST, MOST_SHARE * seconds), SHARE * seconds)
+
+
 @final
 @dataclass(frozen=True)
 class LeftOut:
@@ -56,11 +61,6 @@ class LeftOut:
 
     def __str__(self) -> str:
         return f"left out: {self.name}: {self.why}"
-
-
-def limit(seconds: float | None) -> float:
-    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
-    return WITHOUT if seconds is None else max(min(LEAST, MOST_SHARE * seconds), SHARE * seconds)
 
 
 def _duration(seconds: float) -> str:
@@ -97,8 +97,13 @@ def read(run: Run, kind: type[Baseline]) -> tuple[Baseline, ...]:
         return tuple(kind(**each) for each in own)
 
 
-def left_out(run: Run) -> dict[str, Any]:
-    """What a report says of those that `write` was told are left out."""
+def read_left_out(run: Run) -> tuple[LeftOut, ...]:
+    """Those that `write` was told are left out."""
     _, facts = run.read_arrays(BASELINES)
     with run.intact(BASELINES):
-        return {"left_out": [asdict(LeftOut(**each)) for each in facts.get("left_out", ())]}
+        return tuple(LeftOut(**each) for each in facts.get("left_out", ()))
+
+
+def left_out(run: Run) -> dict[str, Any]:
+    """What a report says of them."""
+    return {"left_out": [asdict(each) for each in read_left_out(run)]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra.codecs.tokenizer import LOST_BYTE, Tokenizer, learn
-from recurra.errors import DataError, OptionError
+from recurra.errors import DataError, OptionError, counted
+from recurra.tasks.stored_baselines import LeftOut
 
 Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]
@@ -32,6 +33,11 @@ XZ_AGAIN: Final = 300_000
 """Characters of known text up to which xz is asked again for another text: a second."""
 
 XZ: Final = "compressor xz"
+
+NGRAM: Final = "interpolated n-gram"
+
+_A_CHARACTER: Final = {NGRAM: 1.5e-6, XZ: 4e-6}
+"""Seconds on one slow core, so that what is left out follows from the text and the time alone."""
 _XZ_WINDOW: Final = 1 << 26  # how far back preset 9 looks
 
 
@@ -222,6 +228,7 @@ def text_baselines(
     select: str,
     test: str,
     kept: Sequence[Baseline] = (),
+    without: Collection[str] = (),
 ) -> tuple[Baseline, ...]:
     """Every baseline on `test`, which follows `select`, which follows `train`.
 
@@ -231,6 +238,7 @@ def text_baselines(
     Args:
         kept: those of the run, where another text is scored: what they chose is not chosen again,
             and xz is left out where it would read more than XZ_AGAIN characters for it.
+        without: names of those that there is no time for: NGRAM, XZ.
 
     Raises:
         DataError: a part is empty.
@@ -245,20 +253,34 @@ def text_baselines(
     size = len(characters)
     order = next((each.order for each in kept if each.order), None)
     with ThreadPoolExecutor(1) as beside:  # lzma lets other threads run
-        reads = not kept or len(train) + len(select) <= XZ_AGAIN
+        reads = XZ not in without and (not kept or len(train) + len(select) <= XZ_AGAIN)
         compressed = beside.submit(xz, train + select, test) if reads else None
+        grams = [] if NGRAM in without else [ngram(trained, selected, scored, size, order)]
         found = [
-            ngram(trained, selected, scored, size, order),
+            *grams,
             unigram(np.concatenate([trained, selected]), scored, size),
             uniform(len(scored), size),
         ]
         if compressed is not None:
-            found.insert(1, compressed.result())
+            found.insert(len(grams), compressed.result())
     if characters is vocabulary:
         return tuple(found)
     widths, lost = characters.widths(test), scored == characters.lost
     # Of these xz alone needs no character to be known.
     return tuple(each.spread(widths, lost & (each.name != XZ)) for each in found)
+
+
+def without_time(characters: int, seconds: float) -> tuple[LeftOut, ...]:
+    """The baselines that would take longer than this for a text of so many characters."""
+    taken = {
+        NGRAM: min(characters, NGRAM_LIMIT) * _A_CHARACTER[NGRAM],
+        XZ: min(characters, XZ_LIMIT) * _A_CHARACTER[XZ],
+    }
+    return tuple(
+        LeftOut(name, f"{characters:,} characters take it about {counted(round(cost), 'second')}")
+        for name, cost in taken.items()
+        if cost > seconds
+    )
 
 
 def ngram(train: Ids, select: Ids, test: Ids, size: int, order: int | None = None) -> Baseline:

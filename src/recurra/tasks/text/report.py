@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from recurra.console.text import percent
 from recurra.errors import DataError
 from recurra.runtime.text import TextNetwork
 from recurra.tasks import card, stored_baselines, summary
+from recurra.tasks.stored_baselines import LeftOut
 from recurra.tasks.text import anomaly, baselines, evaluate, render, stored, traces
 from recurra.tasks.text.baselines import Baseline
 from recurra.tasks.text.data import TextData, cuts_in, encoded, known
@@ -65,6 +67,7 @@ def write(
         "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
         "baselines": plain(found),
+        **stored_baselines.left_out(run),
         "verdict": evaluate.against(compared, found, unit),
         "copied": evaluate.copied(tested, before_test, compared, found),
         "lines": line_statistics and anomaly.realised(line_statistics),
@@ -98,14 +101,18 @@ def of_other(model: TextModel, given: Text, unknown_rate: float, apart: bool) ->
     cuts = cuts_in(given, range(len(text)), apart=apart)
     figures, compared = evaluate.summary(nats, ids, text, vocabulary, streams, cuts)
     found: tuple[Baseline, ...] = ()
+    without: tuple[LeftOut, ...] = ()
     copied, notes = None, []
     try:
         source, split = stored.text_again(run)
         train, select = known(source, split)
         kept: tuple[Baseline, ...] = ()
+
         if run.has(stored_baselines.BASELINES):
             kept = stored_baselines.read(run, Baseline)
-        found = baselines.text_baselines(vocabulary, train, select, text, kept)
+            without = stored_baselines.read_left_out(run)
+        left_out = [each.name for each in without]
+        found = baselines.text_baselines(vocabulary, train, select, text, kept, left_out)
         copied = evaluate.copied(text, source.blocks(range(split.test.start)), compared, found)
         if kept and len(train) + len(select) > baselines.XZ_AGAIN:
             notes.append("The compressor xz, which reads the whole training text, is left out")
@@ -127,6 +134,7 @@ def of_other(model: TextModel, given: Text, unknown_rate: float, apart: bool) ->
         "data": {"name": given.name, "part": part, "note": ". ".join(notes)},
         "model": figures.to_json(),
         "baselines": plain(found),
+        "left_out": [asdict(each) for each in without],
         "verdict": verdict,
         "copied": copied,
     }

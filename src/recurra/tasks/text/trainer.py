@@ -89,14 +89,24 @@ def _inference(options: TextOptions, read: TextData) -> dict[str, Any]:
     }
 
 
-def _prepare(run: Run, read: TextData, _: TextOptions, callback: Callback) -> None:
+def _prepare(run: Run, read: TextData, options: TextOptions, callback: Callback) -> None:
     """Write the vocabulary, the input where it cannot be read twice, and the baselines."""
     run.write_json(VOCABULARY, read.vocabulary.to_json())
     stored.store_input(run, read)
-    found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
-    stored_baselines.write(run, found)
+    known = read.known()
+    limit = stored_baselines.limit(options.seconds)
+    left_out = baselines.without_time(sum(map(len, known)), limit)
+    found = baselines.text_baselines(
+        read.vocabulary,
+        *known,
+        read.text(read.tested),
+        without=[each.name for each in left_out],
+    )
+    stored_baselines.write(run, found, left_out)
     unit = evaluate.beside(read.vocabulary.unit)
     callback.says("to beat: " + render.baselines_summary(found, unit))
+    for each in left_out:
+        callback.says(str(each))
 
 
 def _seconds_to_judge(network: TextNetwork, read: TextData, _: TextOptions) -> float:
