@@ -90,7 +90,7 @@ class SearchOptions:
         """Rows that a sequence takes while it is written."""
         return self.beam if self.sample is None else self.n_best
 
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """What a report says of them: what is always told, and what else was changed."""
         others = ("coverage_penalty", "no_repeat_ngram")
         found = {"beam": self.beam, "length_penalty": self.length_penalty}

@@ -178,7 +178,7 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         network, how = self.network, how or SearchOptions()
         scaled = [self.form.scaled(each) for each in captioned.pictures]
         said = [found[0] for found in self._captions(network, scaled, how)]
-        search: Mapping[str, Any] = how.told()
+        search: Mapping[str, Any] = how.reported()
         return evaluate.asked(
             network, self.form, self._targets, captioned, scaled, said, search, self._metric
         )

@@ -269,5 +269,5 @@ class PairModel(Model[PairOptions, PairNetwork]):
         """What the model says of pairs, by itself and with the truth fed."""
         how = how or SearchOptions()
         said = [found[0] for found in self.translations(pairs.sources, **vars(how))]
-        search = how.told()
+        search = how.reported()
         return evaluate.asked(self.network, self._sources, self._targets, pairs, said, search)
