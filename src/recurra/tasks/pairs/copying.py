@@ -41,9 +41,9 @@ def replaced(
     read = _shares(widths, [(begin, end) for _, begin, end, _ in words])
     sizes = np.array([len(each) for each in written], np.int64)
     wrote = _shares(sizes, [each[2:] for each in spans])
-    looked = wrote @ attention[: len(written), : len(widths)] @ read.T
+    attended = wrote @ attention[: len(written), : len(widths)] @ read.T
     parts, at, last = [], 0, -1
-    for (begin, end, *_), shares in zip(spans, looked, strict=True):
+    for (begin, end, *_), shares in zip(spans, attended, strict=True):
         best = int(shares.argmax())
         word, *_, known = words[best]
         if known or shares[best] <= shares.sum() / 2:
