@@ -16,7 +16,7 @@ def test_a_network_is_narrower_where_the_time_allows_few_steps(seconds: float, h
 
     def step(sizes: dict[str, Any]) -> float:
         tried.append(sizes["hidden"])
-        return (sizes["hidden"] / 256) ** 2
+        return float((sizes["hidden"] / 256) ** 2)
 
     members = Members(None, 1000, share=0.5, most=4, fewest=150)
     found = members.narrowed({"hidden": 256, "embedding": 100, "layers": 2}, seconds, step)
