@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, Self, TypeVar, final
 
 import numpy as np
 
 from recurra.bundle import Arrays, Run
+from recurra.errors import counted
 
 BASELINES: Final = "traces/baselines.safetensors"
 
@@ -42,6 +44,29 @@ class LeftOut:
 
     name: str
     why: str
+
+    @classmethod
+    def of(cls, name: str, known: str, cost: float) -> Self:
+        """One that takes too long for the time there is.
+
+        Args:
+            known: what it would have to be given: "150,000 examples".
+            cost: seconds that this takes.
+        """
+        return cls(
+            name,
+            f"{known} take it about {_duration(cost)}, for which a training has to have "
+            f"{_duration(cost / SHARE)}",
+        )
+
+    def __str__(self) -> str:
+        return f"left out: {self.name}: {self.why}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return counted(math.ceil(seconds), "second")
+    return counted(math.ceil(seconds / 60), "minute")
 
 
 def write(run: Run, found: Sequence[Any], left_out: Sequence[LeftOut] = ()) -> None:
@@ -77,3 +102,8 @@ def read_left_out(run: Run) -> tuple[LeftOut, ...]:
     _, facts = run.read_arrays(BASELINES)
     with run.intact(BASELINES):
         return tuple(LeftOut(**each) for each in facts.get("left_out", ()))
+
+
+def left_out(run: Run) -> dict[str, Any]:
+    """What a report says of them."""
+    return {"left_out": [asdict(each) for each in read_left_out(run)]}

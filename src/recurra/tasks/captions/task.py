@@ -18,4 +18,5 @@ CAPTIONS: Final = Task(
     packages=("torch", "PIL", "sacrebleu", "rapidfuzz", "polars", "tokenizers"),
     progress=lambda _: ("pieces", "nats a piece; score of what it writes"),
     reading=("image", "text", "header"),
+    searches=True,
 )

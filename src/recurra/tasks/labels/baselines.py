@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.scaling import Standard
-from recurra.errors import MissingExtra, counted
+from recurra.errors import MissingExtra
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.tfidf import tfidf
-from recurra.tasks.stored_baselines import SHARE, WITHOUT, LeftOut
+from recurra.tasks.stored_baselines import WITHOUT, LeftOut
 
 Numbers = NDArray[np.int64]
 Chances = NDArray[np.float32]
@@ -166,7 +165,7 @@ def _linear(
     counting, fitting = _A_CHARACTER[unit]
     cost = size * (counting + fitting * (len(STRENGTHS) + 1) * (kinds if kinds > 2 else 1))
     if cost > seconds:
-        return _left_out(name, data, cost)
+        return LeftOut.of(name, _known(data), cost)
     try:
         known, asked = tfidf([texts[k] for k in learn], [texts[k] for k in parts.test], unit)
     except ImportError as error:
@@ -220,19 +219,8 @@ def _logistic(
     return answered
 
 
-def _left_out(name: str, data: LabelData, cost: float) -> LeftOut:
-    """A baseline that takes too long for the time there is."""
-    return LeftOut(
-        name,
-        f"{len(data.learn):,} examples take it about {_duration(cost)}, for which a training has "
-        f"to have {_duration(cost / SHARE)}",
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return counted(math.ceil(seconds), "second")
-    return counted(math.ceil(seconds / 60), "minute")
+def _known(data: LabelData) -> str:
+    return f"{len(data.learn):,} examples"
 
 
 # -- numbers ------------------------------------------------------------------------------------
@@ -258,7 +246,7 @@ def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> Iterator[Base
         affordable = [each for each, cost in zip(distances, costs, strict=True) if cost <= seconds]
         if not affordable:
             name = f"1-nearest neighbour by {distances[-1].name}"
-            yield _left_out(name, data, costs[-1])
+            yield LeftOut.of(name, _known(data), costs[-1])
             continue
         distance = affordable[0]
         ways = [_Nearest(data, distance, use) for use in (None, scale)]

@@ -59,7 +59,7 @@ def _prepare(run: Run, dataset: EncodedDataset, options: LabelOptions, callback:
     stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
     for each in left_out:
-        callback.says(f"left out: {each.name}: {each.why}")
+        callback.says(str(each))
 
 
 def _judge(

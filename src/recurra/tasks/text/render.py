@@ -84,7 +84,7 @@ def summary(report: dict[str, Any]) -> str:
         contenders.lines(report, columns(report)),
         list(filter(None, [others(model)])),
         list(filter(None, [copied_summary(report)])),
-        shared.verdicts(report) + contenders.left_out(report),
+        shared.verdicts(report),
         [lines_summary(report["lines"])] if report.get("lines") else [],
         _free_running(report.get("free_running") or []),
         [f"{note}."] if note else [],

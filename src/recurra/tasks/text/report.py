@@ -67,7 +67,7 @@ def write(
         "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
         "baselines": plain(found),
-        "left_out": [asdict(each) for each in stored_baselines.read_left_out(run)],
+        **stored_baselines.left_out(run),
         "verdict": evaluate.against(compared, found, unit),
         "copied": evaluate.copied(tested, before_test, compared, found),
         "lines": line_statistics and anomaly.realised(line_statistics),

@@ -106,7 +106,7 @@ def _prepare(run: Run, read: TextData, options: TextOptions, callback: Callback)
     unit = evaluate.beside(read.vocabulary.unit)
     callback.says("to beat: " + render.baselines_summary(found, unit))
     for each in left_out:
-        callback.says(f"left out: {each.name}: {each.why}")
+        callback.says(str(each))
 
 
 def _seconds_to_judge(network: TextNetwork, read: TextData, _: TextOptions) -> float:
