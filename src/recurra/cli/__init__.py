@@ -126,8 +126,9 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
         if error.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would fail again at exit
         return 2 if error.filename else 1
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        # A panic of a library in Rust (pyo3) is no Exception; no module to take its class from.
+        if debug or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
         said = (
             f"recurra: internal error: {type(error).__name__}: {error}\n"

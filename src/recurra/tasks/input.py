@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from recurra.bundle import Run
+from recurra.data.files import check_regular
 from recurra.data.source_locations import Places
 from recurra.data.splits import Rows
 from recurra.errors import DataError, InputError
+
+
+FILES: Final = ("files", "test_files", "valid_files")
+"""What names files among the facts of data."""
 
 
 class TrainingData(Protocol):
@@ -132,8 +137,7 @@ class CutData(ABC):
 
 def of_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What `cut` of a task takes by name, of the facts of its data."""
-    files = ("files", "test_files", "valid_files")
-    named = {name: tuple(map(Path, facts[name])) for name in files}
+    named = {name: tuple(map(Path, facts[name])) for name in FILES}
     return named | {"columns": facts["columns"], "counts": facts["found"]}
 
 
@@ -214,6 +218,7 @@ class Input(Generic[Data]):
         elif facts["origin"].get("default"):
             data = self.default(facts)
         elif facts["files"]:
+            check_regular([file for key in FILES for file in facts.get(key, ())])
             data = self.from_files(facts)
         else:
             raise DataError(

@@ -176,12 +176,23 @@ def resume(
         )
     with contextlib.ExitStack() as until_done:
         processes.first(lambda: until_done.enter_context(lock.held(run.path)))
+        _check_fits(model, run)
         data = _data_of(training, run, config)
         device = session.device_of(name)
         with seeded(0, 0), run.intact(CONFIG):
             network = training.build(config["inference"]["architecture"]).to(device)
         run.check(BASELINES, *([WEIGHTS] if run.history() else []))
         _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
+
+
+def _check_fits(model: Model[Any, Any], run: Run) -> None:
+    """Compare the sizes in the configuration with the weights in the checkpoint.
+
+    Before a network of these sizes is made, which takes memory and time for them.
+    """
+    arrays, _ = run.read_arrays(CHECKPOINT)
+    own = {k.removeprefix("network/"): v for k, v in arrays.items() if k.startswith("network/")}
+    model.built(run, CHECKPOINT, own)
 
 
 def _data_of(training: Training[Any, Data, Any], run: Run, config: dict[str, Any]) -> Data:

@@ -6,8 +6,8 @@ import platform
 from dataclasses import replace
 from typing import Any
 
-from recurra.bundle import CONFIG, INPUT, Run
-from recurra.data.files import TextSource, embedded_text, is_embedded
+from recurra.bundle import CONFIG, INPUT, Run, disk
+from recurra.data.files import TextSource, check_regular, embedded_text, is_embedded
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError
@@ -43,6 +43,7 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
         name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
         files, starts = list(facts["files"]), tuple(facts.get("starts", (0,)))
     if run.has(INPUT):
+        disk.check_own(run.path / INPUT, run.path)
         if (run.path / INPUT).stat().st_size > IN_MEMORY:
             source: Text = open_text([run.path / INPUT])
             source = replace(source, name=name, files=(), starts=starts)
@@ -100,4 +101,7 @@ def read_again(run: Run) -> TextData:
 
 
 def _source(facts: dict[str, Any]) -> Text:
-    return open_text(facts["files"]) if facts["files"] else embedded_text()
+    if not facts["files"]:
+        return embedded_text()
+    check_regular(facts["files"])
+    return open_text(facts["files"])
