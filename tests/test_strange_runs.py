@@ -183,7 +183,7 @@ def test_the_command_line_says_it_once(run: Path, call: Recurra) -> None:
 def test_a_panic_is_told_as_an_internal_error(
     monkeypatch: pytest.MonkeyPatch, call: Recurra
 ) -> None:
-    class PanicException(BaseException):  # noqa: N818  # as Rust's libraries raise it
+    class PanicException(BaseException):  # as Rust's libraries raise it
         pass
 
     def panic(*_: object) -> int:

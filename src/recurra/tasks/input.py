@@ -15,7 +15,6 @@ from recurra.data.source_locations import Places
 from recurra.data.splits import Rows
 from recurra.errors import DataError, InputError
 
-
 FILES: Final = ("files", "test_files", "valid_files")
 """What names files among the facts of data."""
 
