@@ -101,7 +101,11 @@ def case(number: int, folder: Path) -> str | None:
         wrong = f"exit {code} without a message"
     elif left:
         wrong = f"outside of the run: {left}"
-    return f"{number} {' '.join(words[:1])} {task}: {name}: {what}: {wrong}\n{said[-1500:]}" if wrong else None
+    return (
+        f"{number} {' '.join(words[:1])} {task}: {name}: {what}: {wrong}\n{said[-1500:]}"
+        if wrong
+        else None
+    )
 
 
 def _words(task: str, act: str, run: Path, folder: Path) -> list[str]:

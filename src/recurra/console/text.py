@@ -35,11 +35,12 @@ def percent(share: float | None) -> str:
 def printable(text: str) -> str:
     """A text with what would move the terminal's cursor or its other text written out."""
     return "".join(
-        each if each.isprintable() or each in _JOINERS else _written_out(each) for each in text
+        each if each.isprintable() or each in _JOINERS else written_out(each) for each in text
     )
 
 
-def _written_out(character: str) -> str:
+def written_out(character: str) -> str:
+    """A character as Python writes it where it cannot be printed."""
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
