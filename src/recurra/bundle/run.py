@@ -236,11 +236,7 @@ class Run:
         return arrays, facts
 
     def check(self, *names: str) -> None:
-        """Read files of JSON and of arrays, to tell now what else would be told later.
-
-        Raises:
-            BundleError: one is missing, truncated, damaged or of another run.
-        """
+        """Read files of JSON and of arrays, to tell now what else would be told later."""
         for name in names:
             _ = self.read_json(name) if name.endswith(".json") else self.read_arrays(name)
 
@@ -338,14 +334,18 @@ class Run:
                 each.unlink()
 
     @contextlib.contextmanager
-    def intact(self, name: str) -> Iterator[None]:
-        """Name the file where what it holds makes no sense to whoever reads it inside."""
+    def intact(self, name: str, *, alone: bool = True) -> Iterator[None]:
+        """Name the file where what it holds makes no sense to whoever reads it inside.
+
+        Where it is not read `alone`, an InputError may be of another, and says so itself.
+        """
         file = str(self.path / name)
         try:
             yield
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except seal.SENSELESS as error:
             named = isinstance(error, BundleError) and error.got.startswith(file)
-            if named or isinstance(error, MissingExtra):  # which is no fault of the file
+            told = named or (isinstance(error, InputError) and not alone)
+            if told or isinstance(error, MissingExtra):  # which is no fault of the file
                 raise
             what = error.got if isinstance(error, InputError) else repr(error)
             raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error

@@ -14,6 +14,12 @@ from typing import Any, Final, NoReturn
 
 SEAL: Final = "seal"
 
+SENSELESS: Final = (
+    *(TypeError, LookupError, ValueError),
+    *(AttributeError, ArithmeticError, RecursionError),
+)
+"""What reading JSON of another shape than expected ends in."""
+
 _LIST: Final = "list"
 
 _SHOWN: Final = 16  # hexadecimal digits: against accidents, not against forgers

@@ -92,12 +92,18 @@ def evaluate(
     task: Task, path: Path, sources: Sequence[str], reading: Mapping[str, Any], *, as_json: bool
 ) -> None:
     """`recurra evaluate`: the report on other data, or the run's own."""
+    from recurra.bundle import REPORT
     from recurra.tasks.reading_options import read_by
 
     model: Any = task.model_class.load(path)
     read_by(model, reading)
     found = model.evaluate(list(sources)) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else task.summary(found))
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    with model.run.intact(REPORT):
+        said = task.summary(found)
+    print(said)
 
 
 def certificate(found: Certificate) -> str:

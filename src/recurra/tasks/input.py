@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
-from recurra.bundle import Run
+from recurra.bundle import CONFIG, Run
 from recurra.data.files import check_regular
 from recurra.data.source_locations import Places
 from recurra.data.splits import Rows
@@ -211,26 +211,27 @@ class Input(Generic[Data]):
             DataError: a file is missing or has changed since, or the copy is gone.
             BundleError: the copy in the run is damaged.
         """
-        name = facts["name"]
-        if self.is_kept(run):
-            data = self.from_copy(run, facts)
-        elif facts["origin"].get("default"):
-            data = self.default(facts)
-        elif facts["files"]:
-            check_regular([file for key in FILES for file in facts.get(key, ())])
-            data = self.from_files(facts)
-        else:
-            raise DataError(
-                f"{name}: the run's copy of the data is gone",
-                expected=f"{' or '.join(self.copies)}, since the data came from no file",
-                fix="restore the run from a copy, or train again",
-            )
-        if not self._same(data, facts):
-            raise DataError(
-                f"{name}: the data have changed since the training began",
-                expected=f"the same {facts[self.unit]:,} {self.unit}",
-                fix="put the old files back, or train a new run",
-            )
+        with run.intact(CONFIG, alone=False):
+            name = facts["name"]
+            if self.is_kept(run):
+                data = self.from_copy(run, facts)
+            elif facts["origin"].get("default"):
+                data = self.default(facts)
+            elif facts["files"]:
+                check_regular([file for key in FILES for file in facts.get(key, ())])
+                data = self.from_files(facts)
+            else:
+                raise DataError(
+                    f"{name}: the run's copy of the data is gone",
+                    expected=f"{' or '.join(self.copies)}, since the data came from no file",
+                    fix="restore the run from a copy, or train again",
+                )
+            if not self._same(data, facts):
+                raise DataError(
+                    f"{name}: the data have changed since the training began",
+                    expected=f"the same {facts[self.unit]:,} {self.unit}",
+                    fix="put the old files back, or train a new run",
+                )
         return data
 
     @staticmethod

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound=TrainingData)
 Net = TypeVar("Net", bound=Network)
 
+MOST_THREADS = 4096
+"""More than any machine that a run was begun on."""
+
 FIRST_WEIGHTS = 2**32 - 1
 """A number that no step has: the first weights are drawn apart from all else."""
 
@@ -161,6 +164,8 @@ def resume(
         precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
         threads, name = int(settings["threads"]), str(settings["device"])
         begun = int(settings["processes"])
+        if not 1 <= threads <= MOST_THREADS:
+            raise ValueError(f"threads {threads}")
     if not run.has(CHECKPOINT):
         raise BundleError(
             f"{run.path / CHECKPOINT}: missing",
@@ -177,8 +182,9 @@ def resume(
     with contextlib.ExitStack() as until_done:
         processes.first(lambda: until_done.enter_context(lock.held(run.path)))
         _check_fits(model, run)
-        data = _data_of(training, run, config)
-        device = session.device_of(name)
+        with run.intact(CONFIG, alone=False):
+            data = _data_of(training, run, config)
+            device = session.device_of(name)
         with seeded(0, 0), run.intact(CONFIG):
             network = training.build(config["inference"]["architecture"]).to(device)
         run.check(BASELINES, *([WEIGHTS] if run.history() else []))
@@ -225,14 +231,15 @@ def _trained(
     # What is missing or damaged is told now, not when hours of training have passed.
     model.load_parts(run)
     options, settings = model.options, run.config()["training"]
-    training_task = training.training_task(network, data, settings)
-    how = Settings(
-        seed=settings["seed"],
-        rates=Rates(**settings["rates"]),
-        finish=settings["finish"],
-        patience=settings["patience"],
-        back=settings["back"],
-    )
+    with contextlib.nullcontext() if new else run.intact(CONFIG, alone=False):
+        training_task = training.training_task(network, data, settings)
+        how = Settings(
+            seed=settings["seed"],
+            rates=Rates(**settings["rates"]),
+            finish=settings["finish"],
+            patience=settings["patience"],
+            back=settings["back"],
+        )
     with _going_on(run):
         if new:
             progress = session.begin(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from recurra.bundle import CONFIG, INPUT, Run, disk
@@ -41,7 +42,7 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
     """
     with run.intact(CONFIG):
         name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
-        files, starts = list(facts["files"]), tuple(facts.get("starts", (0,)))
+        files, starts = list(map(Path, facts["files"])), tuple(map(int, facts.get("starts", (0,))))
     if run.has(INPUT):
         disk.check_own(run.path / INPUT, run.path)
         if (run.path / INPUT).stat().st_size > IN_MEMORY:
@@ -82,7 +83,8 @@ def known_again(run: Run, facts: dict[str, Any]) -> tuple[str, str]:
         DataError: a file is missing or has changed since.
     """
     source = source_again(run, facts)
-    first, second = int(facts["train"]), int(facts["train"]) + int(facts["select"])
+    with run.intact(CONFIG):
+        first, second = int(facts["train"]), int(facts["train"]) + int(facts["select"])
     return known(source, Split.at(first, second, source.length))
 
 
