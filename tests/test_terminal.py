@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from recurra.bundle import CONFIG, Run
-from recurra.console import terminal
-from recurra.console.terminal import Terminal, guarded, shown
+from recurra.console import guard
+from recurra.console.guard import Terminal, guarded, shown
 
 pty = pytest.importorskip("pty")
 
@@ -62,7 +62,7 @@ def test_texts_in_a_console_are_shown_and_its_colours_kept(
     screen = Screen()
     monkeypatch.setattr(sys, "stdout", screen)
     with guarded():
-        terminal.console().print(f"[bold]own[/bold] {EVIL}", highlight=False)
+        guard.console().print(f"[bold]own[/bold] {EVIL}", highlight=False)
         print("plain")
     assert sys.stdout is screen
     assert "\x1b[1mown\x1b[0m" in screen.getvalue()

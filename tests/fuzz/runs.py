@@ -1,12 +1,13 @@
 """Runs of every task whose JSON was changed and sealed again: used, or refused by a message.
 
-Each in a child with limits: what a run of a few kilobytes asks for is no more than a few seconds
-and a gigabyte, whatever stands in it, and nothing is written outside of its folder.
+Each in a child with limits: whatever stands in a run of a few kilobytes, it takes a few seconds and
+a gigabyte at most, and nothing is written outside of its folder. For systems that fork.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,11 @@ from fuzz import options
 from recurra.bundle import CONFIG, seal
 
 SECONDS: Final = 10
+"""Of a processor; on a machine with other work the clock goes on longer."""
+
+PATIENCE: Final = 60
+"""Of the clock: whoever waits for a pipe needs no processor."""
+
 BYTES: Final = 1 << 30
 
 DATA: Final = {
@@ -44,6 +50,29 @@ VALUES: Final[tuple[Any, ...]] = (
     *([], {}, [[]], [1], ["x"], {"x": 1}, [0] * 10_000, "DEEP"),
 )
 """What a value becomes."""
+
+
+def campaign(numbers: Iterable[int], folder: Path) -> int:
+    """Run cases and print what is wrong; how many there are of that."""
+    _load_all()
+    prepare(folder)
+    faults = 0
+    for number in numbers:
+        if wrong := case(number, folder):
+            faults += 1
+            print(f"runs {wrong}\n", flush=True)
+    return faults
+
+
+def _load_all() -> None:
+    """Import what a child needs, so that each does not take seconds for it."""
+    from recurra.tasks import TASKS
+
+    for task in TASKS.values():
+        for part in ("estimator", "trainer", "certify", "show", "command"):
+            task.part(part)
+    for name in ("matplotlib.figure", "rich.console", "jinja2", "sklearn", "polars"):
+        importlib.import_module(name)
 
 
 def prepare(folder: Path) -> None:
@@ -90,7 +119,7 @@ def case(number: int, folder: Path) -> str | None:
     name = draw.choice([CONFIG] * len(names) + names)
     what = changed(run / name, draw)
     words = _words(task, act, run, folder)
-    code, seconds, said = _child(lambda: _called(words, place), place, SECONDS)
+    code, seconds, said = _child(lambda: _called(words, place), place, PATIENCE, SECONDS)
     left = sorted(each.name for each in place.iterdir() if each.name != "run")
     wrong = ""
     if code not in (0, 1, 2):
@@ -173,11 +202,13 @@ def _called(words: list[str], place: Path) -> int:
     from recurra.cli import main
 
     os.chdir(place)
-    with mock.patch.object(sys, "stdin", open(os.devnull, encoding="utf-8")):  # noqa: SIM115
+    with mock.patch.object(sys, "stdin", open(os.devnull, encoding="utf-8")):
         return main(words)
 
 
-def _child(what: Callable[[], int], folder: Path, seconds: float) -> tuple[int, float, str]:
+def _child(
+    what: Callable[[], int], folder: Path, seconds: float, processor: int = 300
+) -> tuple[int, float, str]:
     """A call in a child of this process: its exit code, how long it took, what it said."""
     said = folder.parent / "said"
     sys.stdout.flush()
@@ -191,6 +222,7 @@ def _child(what: Callable[[], int], folder: Path, seconds: float) -> tuple[int, 
             os.dup2(out, 2)
             held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (held + BYTES, held + BYTES))
+            resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 1))
             code = what()
         except BaseException:
             traceback.print_exc()

@@ -16,7 +16,7 @@ from click.exceptions import Exit
 from recurra import __version__
 from recurra.cli.examples import EXAMPLES
 from recurra.console.commands import Group
-from recurra.console.terminal import guarded
+from recurra.console.guard import guarded
 from recurra.errors import RecurraError
 from recurra.tasks import TASKS
 from recurra.training import processes

@@ -7,6 +7,8 @@ from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
+from recurra.console.guard import written_out
+
 WIDTH: Final = 79
 
 _JOINERS: Final = "\u200c\u200d"  # they belong to words and emoji, and move no text
@@ -37,11 +39,6 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() or each in _JOINERS else written_out(each) for each in text
     )
-
-
-def written_out(character: str) -> str:
-    """A character as Python writes it where it cannot be printed."""
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def fitted(text: str, width: int, *, tail: bool = False) -> str:

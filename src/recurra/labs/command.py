@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from recurra import labs
-from recurra.console import terminal
+from recurra.console import guard
 from recurra.errors import OptionError
 from recurra.labs.context import LabContext
 from recurra.tasks.task import check_torch
@@ -23,7 +23,7 @@ def run(
     """`recurra lab`: one lab, all of them, or the list."""
     if run_all or name is not None:
         check_torch("the labs need")
-    console = terminal.console()
+    console = guard.console()
     context = LabContext(console, path, quick, seed, out)
     if run_all:
         if name is not None:

@@ -13,8 +13,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, final
 
-from recurra.console.text import written_out
-
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -22,6 +20,11 @@ if TYPE_CHECKING:
 _CONTROL: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+
+def written_out(character: str) -> str:
+    """A character as Python writes it where it cannot be printed."""
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def shown(text: str) -> str:
