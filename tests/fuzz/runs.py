@@ -85,7 +85,8 @@ def prepare(folder: Path) -> None:
 
     begun = [partial(_begin, name, folder / "begun" / name) for name in options.RUNS]
     # In children too: the threads of polars and torch do not live on in a child.
-    for each in (data, *begun):
+    first: list[Callable[[], int]] = [data, *begun]
+    for each in first:
         code, _, said = _child(each, folder, 300)
         assert code == 0, said
 
@@ -151,7 +152,7 @@ def _words(task: str, act: str, run: Path, folder: Path) -> list[str]:
 def changed(file: Path, draw: random.Random) -> str:
     """Change something in a JSON file, and seal it again; says what."""
     value, whose = seal.opened(json.loads(file.read_bytes()))
-    root = {"": value}
+    root, all_of_it = {"": value}, []
     for _ in range(draw.choice([1, 1, 1, 2, 3])):
         holder, key = draw.choice(list(_places(root)))
         match draw.choice(["value", "value", "value", "value", "drop", "add", "name", "number"]):
@@ -173,11 +174,12 @@ def changed(file: Path, draw: random.Random) -> str:
             case _:
                 holder[key] = draw.choice(VALUES)
                 what = f"{key!r} = {str(holder[key])[:40]!a}"
+        all_of_it.append(what)
     text = _sealed(root[""], whose)
     deep = "[" * 100_000 + "]" * 100_000 if draw.random() < 0.5 else "[" * 300 + "]" * 300
     # With the escapes of JSON: half a character has no bytes.
     file.write_text(text.replace('"DEEP"', deep), "ascii")
-    return what
+    return ", ".join(all_of_it)
 
 
 def _sealed(value: Any, whose: str | None) -> str:

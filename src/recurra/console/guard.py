@@ -11,10 +11,10 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderHook, RenderResult
 
 # C0 without tab and line end, DEL, C1, what turns the direction of text, halves of characters.
 _CONTROL: Final = re.compile(
@@ -84,7 +84,7 @@ def console(*, stderr: bool = False) -> Console:
     if not isinstance(stream, Terminal):
         return Console(stderr=stderr, force_jupyter=False)
     made = Console(file=stream.stream, force_jupyter=False)
-    made.push_render_hook(_Hook())
+    made.push_render_hook(cast("RenderHook", _Hook()))  # whose class would be imported for it
     return made
 
 
