@@ -21,12 +21,13 @@ BENCHES: Final = {
     "captions": "captions after --minutes of scenes, strips, ShapeWorld; steps against torch.nn",
     "pairs": "translations after --minutes at most, lab translate and a network against torch.nn",
     "layers": "steps of recurrent layers against torch.nn and ONNX Runtime",
+    "lines": "whether what is promised of usual lines holds on text that follows, of many kinds",
     "use": "a text model's first character, speed, memory, pool; alone and beside others",
 }
 """Name, which is that of the module here, and what is measured."""
 
 
-WHOLE: Final = {"text", "use"}
+WHOLE: Final = {"lines", "text", "use"}
 """What has no parts that could be named."""
 
 

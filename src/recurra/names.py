@@ -25,6 +25,8 @@ _SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "threads": ("n_jobs", "num_threads", "n_threads"),
     "horizon": ("h", "fh", "prediction_length", "forecast_horizon", "output_chunk_length"),
     "context": ("input_size", "context_length", "lookback", "input_chunk_length"),
+    "level": ("levels",),
+    "samples": ("num_samples", "n_samples"),
     "frequency": ("freq",),
     "season": ("season_length",),
     "length": ("max_new_tokens", "max_tokens", "max_length", "num_tokens"),

@@ -11,7 +11,7 @@ import click
 from recurra.console import arguments
 from recurra.console.commands import Argument, Command
 from recurra.errors import OptionError
-from recurra.tasks import TASKS
+from recurra.tasks import TASKS, searches
 from recurra.tasks.reading_options import reading_options
 
 
@@ -54,6 +54,7 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--dynamic", is_flag=True, help="Of a text model: its weights learn from what is scored."
 )
+@searches.judging
 @reading_options(list(TASKS.values()))
 @arguments.as_json
 def evaluate(
@@ -93,7 +94,10 @@ def evaluate(
         return
     from recurra.tasks import command, task_of
 
-    command.evaluate(task_of(run), run, list(data), reading, as_json=as_json)
+    how = {name: reading.pop(name) for name in searches.JUDGED}
+    command.evaluate(
+        task_of(run), run, list(data), reading, arguments.given(**how), as_json=as_json
+    )
 
 
 @click.command(cls=Command)

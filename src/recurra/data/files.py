@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from recurra.data.encodings import BOM, Guess, foreign, likely_encoding
+from recurra.data.passages import without_repeats
 from recurra.errors import DataError
 
 STANDARD_INPUT: Final = "-"
 
 TEXT_SUFFIXES: Final = frozenset({".txt", ".md", ".text", ".rst"})
 """In a folder these must be text; files with other names are read where they are text."""
+
+LONGEST_NAME: Final = 1000
+"""Characters of a path that messages tell whole."""
 
 _SNIFFED: Final = 8192  # bytes looked at to tell whether a file of a folder is text
 
@@ -148,7 +152,8 @@ def incoming(name: str, size: int) -> Iterator[bytes]:
 def embedded_text() -> TextSource:
     """The language reference that every Python carries (`pydoc_data.topics`), as one text.
 
-    Its content differs between versions of Python, so the name holds the version.
+    Its topics repeat each other's paragraphs: each stands where it comes first, and not again. Its
+    content differs between versions of Python, so the name holds the version.
 
     Raises:
         DataError: this Python was installed without it.
@@ -162,7 +167,7 @@ def embedded_text() -> TextSource:
             fix="give a text file of your own",
         ) from error
     values = (topics[key] for key in sorted(topics))
-    text = "\n\n".join(value for value in values if isinstance(value, str))
+    text = without_repeats("\n\n".join(value for value in values if isinstance(value, str)))
     return TextSource(text, f"python-{sys.version_info.major}.{sys.version_info.minor}-reference")
 
 
@@ -172,24 +177,41 @@ def is_embedded(name: str) -> bool:
 
 
 def is_folder(
-    path: Path, expected: str = "a text file, a folder of text files, or - for standard input"
+    path: Path,
+    expected: str = "a text file, a folder of text files, or - for standard input",
+    fix: str = "look for a slip in the path",
 ) -> bool:
     """Whether `path` is a folder.
+
+    Args:
+        path: of a file or a folder.
+        expected: what should be there.
+        fix: what to do where nothing there has a like name.
 
     Raises:
         DataError: it is nothing at all, or cannot be looked at; the nearest name is told.
     """
+    called = _called(path)
     try:
         return stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        near = _nearest(path)
-        raise DataError(
-            f"{path}: no such file or folder",
-            expected=expected,
-            fix=f"did you mean {near}?" if near else "look for a slip in the path",
-        ) from error
     except (OSError, ValueError) as error:
-        raise unreadable(str(path), error) from error
+        # What is no path at all: too long for one, or with a 0 in it.
+        if called != str(path) or isinstance(error, FileNotFoundError | NotADirectoryError):
+            near = _nearest(path) if called == str(path) else None
+            raise DataError(
+                f"{called}: no such file or folder",
+                expected=expected,
+                fix=f"did you mean {near}?" if near else fix,
+            ) from error
+        raise unreadable(called, error) from error
+
+
+def _called(path: Path) -> str:
+    """A path as messages have it: what is no path, but a text, by its beginning."""
+    name = str(path)
+    if len(name) <= LONGEST_NAME and name.isprintable():
+        return name
+    return repr(name if len(name) <= 60 else name[:60] + "...")
 
 
 def _nearest(path: Path) -> Path | None:
@@ -389,11 +411,7 @@ def listed(given: Any, got: str = "no paths", expected: str = "files") -> list[s
 
 def name_of(sources: Sequence[str | Path]) -> str:
     """A short name of what is read, which fits into a folder's name."""
-    first = str(sources[0])
-    if first == STANDARD_INPUT:
-        name = "stdin"
-    else:
-        path = Path(first)
-        name = path.resolve().name if path.is_dir() else path.stem
-    name = name or "text"
+    path, name = Path(sources[0]), "stdin"
+    if str(sources[0]) != STANDARD_INPUT:
+        name = (path.resolve().name if path.is_dir() else path.stem) or "text"
     return name if len(sources) == 1 else f"{name}-and-{len(sources) - 1}-more"

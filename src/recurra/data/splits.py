@@ -32,11 +32,12 @@ class Split:
         return cls(range(first), range(first, second), range(second, n))
 
 
-def contiguous(n: int, *, name: str = "the text") -> Split:
+def contiguous(n: int, *, reports: int | None = None, name: str = "the text") -> Split:
     """Cut n characters: the last tenth reports, the twentieth before it chooses.
 
     Args:
         n: how many there are.
+        reports: how many of them report, where it is not a tenth; a twentieth of the others choose.
         name: what is cut, for messages.
 
     Raises:
@@ -45,6 +46,8 @@ def contiguous(n: int, *, name: str = "the text") -> Split:
     if n <= 0:
         raise DataError(f"{name} is empty", expected="a number of characters")
     split = Split.at(int(n * (1 - SELECT - TEST)), int(n * (1 - TEST)), n)
+    if reports is not None:
+        split = Split.at(int((n - reports) * (1 - SELECT)), n - reports, n)
     if min(len(split.train), len(split.select), len(split.test)) < 2:
         # Where a part's share is a whole number of items, rounding cannot take one from it.
         raise DataError(
@@ -57,12 +60,15 @@ def contiguous(n: int, *, name: str = "the text") -> Split:
     return split
 
 
-def apart(starts: Sequence[int], n: int, *, name: str = "the text") -> Split:
+def apart(
+    starts: Sequence[int], n: int, *, reports: int | None = None, name: str = "the text"
+) -> Split:
     """As `contiguous`, cut at the documents' beginnings that are nearest to its shares.
 
     Args:
         starts: where documents begin, ascending, 0 first; the last one ends at n.
         n: how long they are in all.
+        reports: how long those are that report, if they are known.
         name: what is cut, for messages; each part has a document at least.
 
     Raises:
@@ -75,9 +81,11 @@ def apart(starts: Sequence[int], n: int, *, name: str = "the text") -> Split:
             expected="at least three files, each a document, where they are kept apart",
             fix="give more files, or leave --reset-at-documents out",
         )
-    second = min(starts[2:], key=lambda start: abs(start - n * float(1 - TEST)))
+    exact = n * float(1 - TEST) if reports is None else n - reports
+    second = min(starts[2:], key=lambda start: abs(start - exact))
     before = [start for start in starts[1:] if start < second]
-    first = min(before, key=lambda start: abs(start - n * float(1 - SELECT - TEST)))
+    share = n * float(1 - SELECT - TEST) if reports is None else second * float(1 - SELECT)
+    first = min(before, key=lambda start: abs(start - share))
     return Split.at(first, second, n)
 
 

@@ -77,6 +77,20 @@ class Table:
             + ("" if self.unsure is None else "; or --no-header, if the first line is a row"),
         )
 
+    def texts(self, name: str) -> list[str]:
+        """The values of a column; empty ones where there are none.
+
+        Raises:
+            DataError: one that is not plain.
+        """
+        if name in self.nested:
+            raise DataError(
+                f"{self.where(self.nested[name])}: column {name!r} holds a list, an object or "
+                "bytes",
+                expected="text, or a number",
+            )
+        return [value or "" for value in self.columns[name]]
+
     def column(self, name: str, what: str) -> list[str]:
         """The values of the column that `pick` finds, none of them missing.
 
@@ -85,12 +99,7 @@ class Table:
             DataError: a row has no value there, or one that is not plain.
         """
         found = self.pick(name, what)
-        if found in self.nested:
-            raise DataError(
-                f"{self.where(self.nested[found])}: column {found!r} holds a list, an object or "
-                "bytes",
-                expected=f"text or a number as the {what}",
-            )
+        self.texts(found)
         values = self.columns[found]
         if None in values:
             missing = values.index(None)
@@ -137,13 +146,20 @@ def named(columns: Iterable[str], name: str, what: str, table: str) -> str:
     return found
 
 
-def read_table(path: Path, *, header: bool | None = None, known: Collection[str] = ()) -> Table:
+def read_table(
+    path: Path,
+    *,
+    header: bool | None = None,
+    known: Collection[str] = (),
+    opened: str | None = None,
+) -> Table:
     """Read a table by its suffix.
 
     Args:
         path: CSV, TSV, JSON lines or Parquet.
         header: whether the first line of CSV and TSV names the columns; None: what it looks like.
         known: names that columns may be expected to have.
+        opened: a column of objects whose keys are columns themselves: "translation".
 
     Raises:
         DataError: another suffix, no such file, not UTF-8, no rows, or broken; the line is named.
@@ -152,7 +168,7 @@ def read_table(path: Path, *, header: bool | None = None, known: Collection[str]
     name, suffix = str(path), path.suffix.lower()
     data = bytes_of(path, EXPECTED)
     if suffix == ".parquet":
-        return _of_parquet(data, name)
+        return _of_parquet(data, name, opened)
     text = "" if suffix not in TABLE_SUFFIXES else decoded(with_newlines(data), name)
     if suffix in (".csv", ".tsv", ".tab"):
         unsure = None
@@ -163,7 +179,7 @@ def read_table(path: Path, *, header: bool | None = None, known: Collection[str]
                 unsure = unsure_of(f"{name}, line 1", ",".join(first), known)
         return table_of(text, path, header=header is not False, unsure=unsure)
     if suffix in (".jsonl", ".ndjson"):
-        return _of_json_lines(text, name)
+        return _of_json_lines(text, name, opened)
     raise DataError(f"{name}: suffix {suffix!r} says nothing of its form", expected=EXPECTED)
 
 
@@ -229,7 +245,7 @@ def no_rows(name: str) -> DataError:
 # -- JSON lines ---------------------------------------------------------------------------------
 
 
-def _of_json_lines(text: str, name: str) -> Table:
+def _of_json_lines(text: str, name: str, opened: str | None) -> Table:
     columns: dict[str, list[str | None]] = {}
     lines: list[int] = []
     nested: dict[str, int] = {}
@@ -239,7 +255,10 @@ def _of_json_lines(text: str, name: str) -> Table:
         line = line.strip(" \t\r")
         if not line:
             continue
-        for key, value in _object(line, decoder, f"{name}, line {number:,}").items():
+        row = _object(line, decoder, f"{name}, line {number:,}")
+        if opened is not None and isinstance(row.get(opened), dict):
+            row |= row.pop(opened)
+        for key, value in row.items():
             column = columns.get(key)
             if column is None:
                 column = columns[key] = []
@@ -325,9 +344,14 @@ def parquet_frame(data: bytes, name: str) -> Any:
     return frame
 
 
-def _of_parquet(data: bytes, name: str) -> Table:
+def _of_parquet(data: bytes, name: str, opened: str | None) -> Table:
     frame = parquet_frame(data, name)
     import polars  # which is there by now
+
+    if opened is not None and frame.schema.get(opened) == polars.Struct:
+        inner = frame[opened].struct.unnest()
+        frame = frame.drop(opened, *(set(inner.columns) & set(frame.columns)))
+        frame = frame.hstack(inner)
 
     columns: dict[str, list[str | None]] = {}
     nested: dict[str, int] = {}

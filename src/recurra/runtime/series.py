@@ -128,13 +128,20 @@ class SeriesNetwork(Network[Architecture]):
         Args:
             paths: of all members together, for those that draw paths.
         """
-        share, drawn, said = -(-paths // len(self.members)), [], []
-        for member in self.members:
-            if isinstance(member, Autoregressive):
-                drawn.append(member.paths(windows, share, self.threads))
-            else:
-                said.append(member(windows, self.threads))
-        return path_quantiles(np.concatenate(drawn, -1)) if drawn else _mean(said)
+        if self.architecture.kind == "autoregressive":
+            return path_quantiles(self.paths(windows, paths))
+        said = [each(windows, self.threads) for each in self.members if isinstance(each, Segments)]
+        return _mean(said)
+
+    def paths(self, windows: Windows, count: int) -> Array:
+        """Sample paths (B, H, count or some more), scaled: of each member as many.
+
+        Raises:
+            OptionError: the network reads the past in pieces.
+        """
+        members = self._stepping("sample paths")
+        share = -(-count // len(members))
+        return np.concatenate([each.paths(windows, share, self.threads) for each in members], -1)
 
     def first(self, windows: Windows) -> Array:
         """Quantiles (B, Q) of the first step beyond windows, scaled, as `step` gives them.
@@ -197,11 +204,11 @@ class SeriesNetwork(Network[Architecture]):
         unit = inputs.beside.unit[:, None]
         return _mean([scaled(each, each.quantile(LEVELS), unit) for each in said])
 
-    def _stepping(self) -> list[Autoregressive]:
+    def _stepping(self, what: str = "a stream") -> list[Autoregressive]:
         found = [each for each in self.members if isinstance(each, Autoregressive)]
         if not found:
             raise OptionError(
-                "a stream of a model that reads segments",
+                f"{what} of a model that reads segments",
                 expected="a model of --model autoregressive, which reads one step at a time",
             )
         return found

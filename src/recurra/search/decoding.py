@@ -90,6 +90,12 @@ class SearchOptions:
         """Rows that a sequence takes while it is written."""
         return self.beam if self.sample is None else self.n_best
 
+    def reported(self) -> dict[str, Any]:
+        """What a report says of them: what is always told, and what else was changed."""
+        others = ("coverage_penalty", "no_repeat_ngram")
+        found = {"beam": self.beam, "length_penalty": self.length_penalty}
+        return found | {name: value for name in others if (value := getattr(self, name))}
+
     def search(self) -> Beam:
         """The beam search that these options describe."""
         # Who asks for several wants those too that are far behind the best.

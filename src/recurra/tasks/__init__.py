@@ -82,9 +82,10 @@ def train(task: str, data: Any = None, **options: Any) -> Any:
     kind: Any = TASKS[task].model_class
     beside = list(signature(kind.fit).parameters)[2:]
     known = [*signature(kind).parameters, *beside]
-    given = meant(options, known, "option")
-    how = {name: given.pop(name) for name in beside if name in given}
-    return kind(**given).fit(data, **how)
+    options = meant(options, known, "option")
+    how = {name: options.pop(name) for name in beside if name in options}
+    given = [] if data is None else [data]
+    return kind(**options).fit(*given, **how)
 
 
 def resume(

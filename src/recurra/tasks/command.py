@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.console.text import filled
+from recurra.errors import OptionError
 from recurra.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def train(
     def fit() -> Model[Any, Any]:
         token = COMMAND_BEGAN.set(began)
         try:
-            model.fit(list(sources) or None, out=path, overwrite=overwrite, progress=not quiet)
+            given = [list(sources)] if sources else []
+            model.fit(*given, out=path, overwrite=overwrite, progress=not quiet)
         finally:
             COMMAND_BEGAN.reset(token)
         return model  # type: ignore[no-any-return]
@@ -89,15 +91,32 @@ def _trained(
 
 
 def evaluate(
-    task: Task, path: Path, sources: Sequence[str], reading: Mapping[str, Any], *, as_json: bool
+    task: Task,
+    path: Path,
+    sources: Sequence[str],
+    reading: Mapping[str, Any],
+    search: Mapping[str, Any],
+    *,
+    as_json: bool,
 ) -> None:
-    """`recurra evaluate`: the report on other data, or the run's own."""
+    """`recurra evaluate`: the report on other data, or the run's own.
+
+    Raises:
+        OptionError: options of a search, for a model that has none or for a report that is there.
+    """
     from recurra.bundle import REPORT
     from recurra.tasks.reading_options import read_by
 
+    if search and not (sources and task.searches):
+        name, value = next(iter(search.items()))
+        raise OptionError(
+            f"--{name.replace('_', '-')} {value}"
+            + (" without DATA" if task.searches else f" for a model of {task.name}"),
+            expected="a model of pairs or captions, and other data to judge it on",
+        )
     model: Any = task.model_class.load(path)
     read_by(model, reading)
-    found = model.evaluate(list(sources)) if sources else model.report
+    found = model.evaluate(list(sources), **search) if sources else model.report
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -52,7 +52,7 @@ def contenders(report: dict[str, Any]) -> list[tuple[str, Figures]]:
     return rows + [(each["name"], each) for each in report["baselines"]]
 
 
-def left_out(report: dict[str, Any]) -> list[str]:
+def left_out(report: Mapping[str, Any]) -> list[str]:
     """A sentence for each baseline that could not be given all the data, and so is not compared."""
     return [
         f"Not compared with the {each['name']}, against which nothing is claimed: {each['why']}."
@@ -80,7 +80,11 @@ def lines(report: dict[str, Any], columns: Sequence[Column]) -> list[str]:
 
 
 def table(report: dict[str, Any], columns: Sequence[Column], better: str, note: str = "") -> Table:
-    """The table for a page; bars show the first figure, and `better` says which way it runs."""
+    """The table for a page; bars show the first figure, and `better` says which way it runs.
+
+    Args:
+        note: what else there is to say of it, beside what is not compared.
+    """
     listed = contenders(report)
     sizes = [columns[0].value(figures) for _, figures in listed]
     most = max((size for size in sizes if size is not None), default=0.0)
@@ -93,7 +97,7 @@ def table(report: dict[str, Any], columns: Sequence[Column], better: str, note: 
         for (name, figures), size in zip(listed, sizes, strict=True)
     )
     head = tuple(f"{each.name}{', 95 % interval' if each.interval else ''}" for each in columns)
-    return Table(head, rows, better, note)
+    return Table(head, rows, better, " ".join([*left_out(report), *([note] if note else [])]))
 
 
 def _with_interval(column: Column, figures: Figures) -> str:

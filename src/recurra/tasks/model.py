@@ -374,6 +374,11 @@ class Model(ABC, Generic[Options, Net]):
     def __sklearn_is_fitted__(self) -> bool:
         return self._network is not None
 
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
     def _unfitted(self) -> NotFittedError:
         return not_fitted(type(self).__name__)
 

@@ -1,4 +1,4 @@
-"""The known example that is most like each of others, of as many as there is time for."""
+"""The known example that is most like each of others."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
-
-
-def some(n: int, most: int) -> Rows:
-    """So many of n rows, drawn by a fixed seed, in their order; all where they are fewer."""
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(0).choice(n, most, replace=False))
-
-
-def extent(rows: Rows, known: int) -> str:
-    """How many of the known are looked through, as it reads."""
-    return f"{len(rows):,} of the {known:,}" if len(rows) < known else f"{len(rows):,}"
 
 
 def most_alike(

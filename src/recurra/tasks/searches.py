@@ -42,6 +42,23 @@ def options(written: str) -> Callable[[F], F]:
     return decorated
 
 
+JUDGED: Final = ("beam", "length_penalty", "no_repeat_ngram", "coverage_penalty")
+"""The options of a search by which what a model writes is judged."""
+
+
+def judging(command: F) -> F:
+    """The options of a search, for a command that judges models that write by one."""
+    every = (
+        click.option("--beam", type=int, help="Of pairs and captions: beginnings kept, else 5."),
+        click.option("--length-penalty", type=float, help="Of the same: else 1; above it, longer."),
+        click.option("--no-repeat-ngram", type=int, help="Of the same: no row of so many twice."),
+        click.option("--coverage-penalty", type=float, help="Of pairs: as of translate."),
+    )
+    for option in reversed(every):
+        command = option(command)
+    return command
+
+
 def asked(search: dict[str, Any]) -> dict[str, Any]:
     """The options of `recurra.search.decoding.SearchOptions` that were given.
 

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, Self, TypeVar, final
 
 import numpy as np
 
 from recurra.bundle import Arrays, Run
+from recurra.errors import counted
 
 BASELINES: Final = "traces/baselines.safetensors"
 
+SHARE: Final = 0.2
+"""Of the time of a training, what one baseline may take."""
+
+MOST_SHARE: Final = 1 / 3
+LEAST: Final = 20.0
+"""Seconds that a baseline may take in any training, up to a third of its time."""
+
+WITHOUT: Final = 300.0
+"""Seconds that a baseline may take where a training has no time of its own."""
+
 Baseline = TypeVar("Baseline")
+
+
+def limit(seconds: float | None) -> float:
+    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
+    return WITHOUT if seconds is None else max(min(LEAST, MOST_SHARE * seconds), SHARE * seconds)
 
 
 @final
@@ -27,6 +44,29 @@ class LeftOut:
 
     name: str
     why: str
+
+    @classmethod
+    def of(cls, name: str, known: str, cost: float) -> Self:
+        """One that takes too long for the time there is.
+
+        Args:
+            known: what it would have to be given: "150,000 examples".
+            cost: seconds that this takes.
+        """
+        return cls(
+            name,
+            f"{known} take it about {_duration(cost)}, for which a training has to have "
+            f"{_duration(cost / SHARE)}",
+        )
+
+    def __str__(self) -> str:
+        return f"left out: {self.name}: {self.why}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return counted(math.ceil(seconds), "second")
+    return counted(math.ceil(seconds / 60), "minute")
 
 
 def write(run: Run, found: Sequence[Any], left_out: Sequence[LeftOut] = ()) -> None:
@@ -62,3 +102,8 @@ def read_left_out(run: Run) -> tuple[LeftOut, ...]:
     _, facts = run.read_arrays(BASELINES)
     with run.intact(BASELINES):
         return tuple(LeftOut(**each) for each in facts.get("left_out", ()))
+
+
+def left_out(run: Run) -> dict[str, Any]:
+    """What a report says of them."""
+    return {"left_out": [asdict(each) for each in read_left_out(run)]}

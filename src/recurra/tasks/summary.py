@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from recurra.console.text import filled, printable
+from recurra.tasks import contenders
 
 
 def summary(
@@ -26,10 +27,11 @@ def summary(
 
 
 def verdicts(report: Mapping[str, Any], **others: str) -> list[str]:
-    """The verdict, and others by what stands before them, where there are any."""
+    """The verdict, others by what stands before them, and against what none is claimed."""
     heads = {"verdict": "Verdict", **others}
     said = ((head, report.get(name)) for name, head in heads.items())
-    return [f"{head}: {each['sentence']}" for head, each in said if each]
+    lines = [f"{head}: {each['sentence']}" for head, each in said if each]
+    return lines + contenders.left_out(report)
 
 
 def averaged(mean: Mapping[str, Any], worth: str, shown: Callable[[float], str]) -> str:

@@ -54,6 +54,7 @@ class Task:
         sample: what a run on the data that recurra has itself is called.
         packages: what a training and its baselines import, beside what use needs.
         reading: the options by which files are read, which verbs that take files take too.
+        searches: whether its models write by a search, which `evaluate` has the options of.
         progress: the task's options -> what a training counts, and what its losses measure.
         after: prints what else there is to see of a model that was just trained.
     """
@@ -68,6 +69,7 @@ class Task:
     packages: tuple[str, ...]
     progress: Callable[[Any], tuple[str, str]]
     reading: tuple[str, ...] = ()
+    searches: bool = False
     after: Callable[[Any], None] | None = None
 
     def part(self, name: str) -> ModuleType:

@@ -166,6 +166,9 @@ def resume(
         begun = int(settings["processes"])
         if not 1 <= threads <= MOST_THREADS:
             raise ValueError(f"threads {threads}")
+        for key, each in settings.items():
+            if isinstance(each, int | float) and not abs(each) < 2**63:
+                raise ValueError(f"{key} {each}")
     if not run.has(CHECKPOINT):
         raise BundleError(
             f"{run.path / CHECKPOINT}: missing",

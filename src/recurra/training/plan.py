@@ -100,7 +100,8 @@ class Plan:
         if self.most is not None:
             steps = min(steps, max(self.most, step))
         # Small changes are noise, and near the end the rate is small: then the plan stands.
-        if abs(steps - self.steps) <= 0.05 * (self.steps - step) or self.share(step) >= 0.97:
+        noise = max(0.05 * (self.steps - step), 0.01 * self.steps)
+        if abs(steps - self.steps) <= noise or self.share(step) >= 0.97:
             return self
         return replace(
             self,

@@ -17,6 +17,8 @@ from recurra.bundle import WEIGHTS
 from recurra.cli import main
 from recurra.errors import DataError, OptionError
 from recurra.search.sampling import Sampling
+from recurra.tasks import stored_baselines
+from recurra.tasks.captions import show
 from recurra.tasks.captions.attention_map import blocks
 from recurra.tasks.captions.config import strip_height, ways
 from recurra.tasks.captions.estimator import CaptionModel
@@ -61,6 +63,23 @@ def test_scenes_are_described(describer: CaptionModel) -> None:
     names = [each["name"] for each in describer.report["baselines"]]
     assert names[:2] == ["most frequent text", "nearest training picture"]
     assert names[-1] == "decoder without the picture"
+
+
+def test_its_score_is_the_metric_that_chose(reader: CaptionModel) -> None:
+    X, y = toy_captions.strips(30, seed=7)
+    found = reader.evaluate(X, y)["model"]["cer"]["estimate"]
+    assert reader.score(X, y) == pytest.approx(100 - 100 * found)
+    assert "metric" in reader.get_params()
+
+
+def test_what_has_no_time_is_left_out_by_name(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(stored_baselines, "limit", lambda seconds: 0.0)
+    told = "Not compared with the nearest training picture, against which nothing is claimed"
+    model = CaptionModel(**CUT).fit(*toy_captions.strips(200), out=tmp_path / "run")
+    text = (tmp_path / "run" / "README.md").read_text()
+    for each in (model.task.summary(model.report), text, show.table(model.report).note):
+        assert told in " ".join(each.split())
+    assert "nearest training picture" not in {e["name"] for e in model.report["baselines"]}
 
 
 def test_columns_are_read_by_a_decoder_too() -> None:

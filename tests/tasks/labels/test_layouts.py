@@ -87,5 +87,5 @@ def test_archives_too(tmp_path: Path) -> None:
     found = read([path], LabelOptions(layout="channels-first")).examples.inputs
     assert [each.shape for each in found[2:5]] == [(5, 2), (4, 2), (5, 2)]
     np.testing.assert_array_equal(found[0], X[0].T.astype(np.float32))
-    with pytest.raises(OptionError, match="layout=.steps."):
+    with pytest.raises(OptionError, match="layout"):
         read([path], LabelOptions(layout="steps"))

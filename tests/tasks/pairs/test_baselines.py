@@ -34,7 +34,7 @@ def by_hand(known: tuple[str, ...], asked: str) -> set[int]:
 
 def test_each_baseline_says_what_its_name_says() -> None:
     data = cut(sentences(200), 40)
-    copy, nearest, often = pair_baselines(data)
+    (copy, nearest, often), _ = pair_baselines(data)
     learn, test = data.of(data.learn), data.of(data.test)
     assert copy.predicted == test.sources
     assert set(often.predicted) == {max(learn.targets, key=learn.targets.count)}
@@ -52,7 +52,9 @@ def test_nothing_is_learnt_from_other_parts() -> None:
     data = cut(rows, 20)
     spoilt = tuple(t if n < 80 else f"other {n}" for n, t in enumerate(rows.targets))
     for one, other in zip(
-        pair_baselines(data), pair_baselines(cut(pairs_of(rows.sources, spoilt), 20)), strict=True
+        pair_baselines(data)[0],
+        pair_baselines(cut(pairs_of(rows.sources, spoilt), 20))[0],
+        strict=True,
     ):
         assert one.predicted == other.predicted
 
@@ -62,36 +64,44 @@ def test_a_source_like_no_other_gets_the_commonest_target() -> None:
         ("dog", "dog", "cat", "x", "y", "zebra"), ("Hund", "Hund", "Katze", "x", "y", "z")
     )
     data = cut(rows, 1)
-    _, nearest, often = pair_baselines(data)
+    (_, nearest, often), _ = pair_baselines(data)
     assert nearest.predicted == often.predicted == ("Hund",)
 
 
 def test_scripts_without_blanks_are_compared_by_characters() -> None:
     sources = ("一个男人骑车", "两只狗在跑", "女人坐着", "孩子", "跳", "男人骑车去")
     data = cut(pairs_of(sources, ("a", "b", "c", "d", "e", "f")), 1)
-    _, nearest, _ = pair_baselines(data)
+    (_, nearest, _), _ = pair_baselines(data)
     assert nearest.predicted == ("a",)
     assert "TF-IDF of characters" in nearest.note
 
 
 def test_blanks_and_signs_alone_are_no_fault() -> None:
     data = cut(pairs_of(("?!", "…", "👍", "\t", "a", "👍"), ("1", "2", "3", "4", "5", "6")), 1)
-    assert pair_baselines(data)[1].predicted == ("3",)
+    assert pair_baselines(data)[0][1].predicted == ("3",)
 
 
-def test_little_time_looks_through_fewer_and_says_so() -> None:
+def test_without_the_time_for_all_sources_it_is_left_out_by_name() -> None:
     data = cut(sentences(2000), 100)
-    nearest = pair_baselines(data, seconds=0.003)[1]
-    assert "of the 1,800 known sources" in nearest.note
-    assert nearest.predicted == pair_baselines(data, seconds=0.003)[1].predicted
-    assert "1,800 known" in pair_baselines(data)[1].note
+    found, left_out = pair_baselines(data, seconds=0.003)
+    assert [each.name for each in found] == ["copy", "most frequent target"]
+    (left,) = left_out
+    assert left.name == "nearest training source"
+    assert left.why.startswith("1,800 known sources take it about 1 second, for which")
+    # There is the time to count, and none to compare.
+    texts = (*data.of(data.learn).sources, *data.of(data.test).sources)
+    counting = 1.001 * baselines._A_CHARACTER["words"] * sum(map(len, texts))
+    assert pair_baselines(data, seconds=counting)[1][0].name == left.name
+    found, left_out = pair_baselines(data)
+    assert left_out == ()
+    assert "given all 1,800 known" in found[1].note
 
 
 def test_similarities_in_parts_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     data = cut(sentences(150), 30)
-    whole = pair_baselines(data)[1].predicted
+    whole = pair_baselines(data)[0][1].predicted
     monkeypatch.setattr(baselines, "_AT_ONCE", 300)
-    assert pair_baselines(data)[1].predicted == whole
+    assert pair_baselines(data)[0][1].predicted == whole
 
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,23 @@ def test_python_values(tmp_path: Path) -> None:
     assert data.files == (held,)
 
 
+def test_rows_with_names_are_pairs() -> None:
+    flat = [{"id": n, "de": s, "en": t} for n, (s, t) in enumerate(VALUES)]
+    nested = [{"id": each.pop("id"), "translation": each} for each in map(dict, flat)]
+    data = from_python(VALUES)
+    for rows in (flat, nested):
+        assert from_python(rows).pairs.digest == data.pairs.digest
+        turned = given(rows, None, PairOptions(source="en", target="de"))
+        assert turned.pairs.digest == data.pairs.reversed.digest
+    three = [{"translation": {**each, "fr": None}} for each in flat]
+    assert given(three, None, PairOptions(source="de", target="en")).pairs.digest == (
+        data.pairs.digest
+    )
+    polars = pytest.importorskip("polars")
+    assert from_python(polars.DataFrame(flat)).pairs.digest == data.pairs.digest
+    assert from_python([*flat, {"de": None, "en": "b"}]).found["empty"] == 1
+
+
 @pytest.mark.parametrize(
     ("X", "y", "says"),
     [
@@ -146,7 +163,9 @@ def test_python_values(tmp_path: Path) -> None:
         (["a", "b"], ["b", None], r"y\[1\]: None, no text"),
         ([], None, "X: empty"),
         (3, None, "X: int"),
-        ([("a", "b"), ("", "d")], None, r"1 empty side: X\[1\] \(no source\)"),
+        ([("a", ""), ("", "d")], None, r"X\[0\]: 2 pairs, each without"),
+        ([{"de": "a", "en": 3}], None, r"X\[0\]\['en'\]: 3, no text"),
+        ([{"de": "a", "en": "b", "fr": "c"}], None, "X: which column is the source"),
         ([("a", "b")] * 9, None, "9 pairs: too few"),
         ([("a", "b")] * 30, None, "too few sources"),
         ([("a", "\ud800")], None, "half a character"),
@@ -165,15 +184,17 @@ def test_the_share_that_reports_is_a_share() -> None:
 
 def test_pairs_to_judge(tmp_path: Path) -> None:
     path = table(tmp_path / "a.tsv", 3)
-    found, name = pairs_to_judge(path, None, PairOptions())
-    assert (found.sources[0], found.targets[0], name, len(found)) == ("text 0", "Текст 0", "a", 3)
-    found, name = pairs_to_judge([str(path)], None, PairOptions(reverse=True))
-    assert found.sources[0] == "Текст 0"
-    found, name = pairs_to_judge(["a"], ["b"], PairOptions())
-    assert (found.sources, found.targets, name) == (("a",), ("b",), "given")
-    assert pairs_to_judge([("a", "b")], None, PairOptions(reverse=True))[0].sources == ("b",)
-    found, name = pairs_to_judge(parallel(tmp_path, "p", 2), None, PairOptions())
-    assert (name, len(found)) == ("p-en-de", 2)
+    found = pairs_to_judge(path, None, PairOptions())
+    assert (found.pairs.sources[0], found.pairs.targets[0]) == ("text 0", "Текст 0")
+    assert (found.name, len(found.pairs)) == ("a", 3)
+    found = pairs_to_judge([str(path)], None, PairOptions(reverse=True))
+    assert found.pairs.sources[0] == "Текст 0"
+    found = pairs_to_judge(["a", ""], ["b", "c"], PairOptions())
+    assert (found.pairs.sources, found.pairs.targets) == (("a",), ("b",))
+    assert (found.name, found.counts) == ("given", {"empty": 1})
+    assert pairs_to_judge([("a", "b")], None, PairOptions(reverse=True)).pairs.sources == ("b",)
+    found = pairs_to_judge(parallel(tmp_path, "p", 2), None, PairOptions())
+    assert (found.name, len(found.pairs)) == ("p-en-de", 2)
     with pytest.raises(DataError, match="no pairs to judge by"):
         pairs_to_judge([], None, PairOptions())
 

@@ -10,6 +10,7 @@ import pytest
 
 from recurra.errors import DataError, InputError, OptionError
 from recurra.tasks.pairs.from_files import Found, Reading, pairs_of
+from recurra.tasks.pairs.splits import notes
 
 SOURCES = ("one", "two dogs", "drei, vier", "다섯")
 TARGETS = ("eins", "zwei Hunde", "три; четыре", "五")
@@ -231,19 +232,23 @@ def test_unequal_line_counts(tmp_path: Path) -> None:
 def test_empty_sides(tmp_path: Path) -> None:
     one = written(tmp_path / "a.en", "a\n\nc\n \ne\nf\n")
     other = written(tmp_path / "a.de", "A\nB\nC\nD\n\u00a0\nF\n")
-    assert refused(DataError, one, other).got == (
-        "3 empty sides: a.en and a.de, line 2 (no source); a.en and a.de, line 4 (no source); "
-        "a.en and a.de, line 5 (no target)"
-    )
-    path = written(tmp_path / "a.tsv", "a\tA\nb\t\n" + "\tC\n" * 4)
+    found = pairs_of([one, other], Reading())
+    assert (found.pairs.sources, found.pairs.targets) == (("a", "c", "f"), ("A", "C", "F"))
+    assert (found.counts["empty"], found.pairs.where[2]) == (3, "a.en and a.de, line 6")
+    assert "3 pairs without a source or a target, left out" in notes(found.counts)
+    path = written(tmp_path / "a.tsv", "a\tA\nb\t\n" + "\tC\n" * 4 + "d\tD\n")
+    found = pairs_of([path], Reading())
+    assert (found.pairs.sources, found.counts["empty"]) == (("a", "d"), 5)
+    assert list(found.pairs.where) == ["a.tsv, line 1", "a.tsv, line 7"]
+    path = written(tmp_path / "b.tsv", "b\t\n\tC\n")
     assert refused(DataError, path).got == (
-        "5 empty sides: a.tsv, line 2 (no target); a.tsv, line 3 (no source); "
-        "a.tsv, line 4 (no source); and 2 more"
+        "b.tsv, line 1: 2 pairs, each without a source or without a target"
     )
-    path = written(tmp_path / "a.jsonl", '{"q": "a", "a": "b"}\n{"q": "", "a": "b"}\n')
-    assert "an empty" not in refused(DataError, path).got
-    path = written(tmp_path / "a.jsonl", '{"q": "a", "a": "b"}\n{"q": "c", "a": null}\n')
-    assert "a.jsonl, line 2: no value in column 'a'" in refused(DataError, path).got
+    path = written(
+        tmp_path / "a.jsonl",
+        '{"q": "a", "a": "b"}\n{"q": "", "a": "b"}\n{"q": "c", "a": null}\n{"q": "d"}\n',
+    )
+    assert (sides(read(path)), read(path).counts["empty"]) == ((("a",), ("b",)), 3)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp949"])
@@ -325,3 +330,20 @@ def test_files_that_do_not_go_together(tmp_path: Path) -> None:
     assert "standard input" in refused(DataError, Path("-")).got
     assert "no such file" in refused(DataError, tmp_path / "none.tsv").got
     assert "a folder" in refused(DataError, tmp_path).got
+
+
+def test_hugging_faces_translations(tmp_path: Path) -> None:
+    rows = [{"id": n, "translation": {"de": f"Hund {n}", "en": f"dog {n}"}} for n in range(3)]
+    path = written(tmp_path / "a.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    found = pairs_of([path], Reading())
+    assert (found.pairs.sources[2], found.pairs.targets[2]) == ("Hund 2", "dog 2")
+    assert found.columns == {"source": "column 'de'", "target": "column 'en'"}
+    assert pairs_of([path], Reading(source="en")).pairs.targets[0] == "Hund 0"
+    polars = pytest.importorskip("polars")
+    polars.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    assert pairs_of([tmp_path / "a.parquet"], Reading()).pairs.digest == found.pairs.digest
+    rows = [{"translation": {"de": "Hund", "en": "dog", "fr": None}}] * 2
+    path = written(tmp_path / "b.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    assert "which column is the source? It has 'de', 'en', 'fr'" in refused(DataError, path).got
+    found = pairs_of([path], Reading(source="en", target="de"))
+    assert (found.pairs.sources[0], found.pairs.targets[0]) == ("dog", "Hund")

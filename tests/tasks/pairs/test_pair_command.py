@@ -17,6 +17,7 @@ from rich.cells import cell_len
 
 import recurra.tasks.pairs
 from commands import Recurra, refused
+from recurra.tasks.pairs.known import PairScore, Read
 from said_pairs import looks
 
 
@@ -40,6 +41,26 @@ class Upper:
     def load(cls, path: Path) -> Upper:
         del path
         return cls()
+
+    def read(self, texts: Sequence[str]) -> list[Read]:
+        """Small letters alone are known, of words and by themselves."""
+        return [
+            Read(
+                text.lower(),
+                tuple(word for word in text.split() if word.isdigit()),
+                1.0 - sum(word.isdigit() for word in text.split()) / max(1, len(text.split())),
+                text != text.lower(),
+            )
+            for text in texts
+        ]
+
+    def score_pairs(self, sources: Sequence[str], targets: Sequence[str]) -> list[PairScore]:
+        """By how long they are."""
+        read = self.read(sources)
+        return [
+            PairScore(-float(len(target)), 2, each.known, each.unknown)
+            for each, target in zip(read, targets, strict=True)
+        ]
 
     def translations(self, texts: Sequence[str], **search: Any) -> list[list[Written]]:
         """As many as are asked for, each with a sign more."""
@@ -121,7 +142,7 @@ def test_the_best_few_with_their_scores(call: Recurra, typed: Any) -> None:
 def test_every_input_is_a_line_of_json(call: Recurra, typed: Any) -> None:
     typed("a\n\n한국\n")
     first, blank, last = map(json.loads, call("translate", "run", "--json").out.splitlines())
-    assert blank == {"source": "", "translations": []}
+    assert blank == {"source": "", "known": 1.0, "unknown": [], "translations": []}
     assert last["source"] == last["translations"][0]["text"] == "한국"
     assert first["translations"] == [
         {"text": "A", "score": -0.5, "log_probability": -4.0, "ended": True}
@@ -130,6 +151,52 @@ def test_every_input_is_a_line_of_json(call: Recurra, typed: Any) -> None:
     found = json.loads(one)["translations"][0]
     assert found["pieces"] == found["source_pieces"] == ["a", "b"]
     assert np.allclose(found["attention"], looks(2, 2), atol=1e-4)
+
+
+def test_what_is_unknown_is_told_once_a_text(call: Recurra) -> None:
+    said = call("translate", "run", "ein hund", "ein 7", "THE DOG", "1 2 3 ja")
+    assert said.out == "EIN HUND\nEIN 7\nTHE DOG\n1 2 3 JA\n"
+    assert said.err.splitlines() == [
+        "recurra: 'ein 7': not in what it was trained on: '7'",
+        "recurra: 'THE DOG': read as 'the dog'",
+        "recurra: '1 2 3 ja': not in what it was trained on: '1', '2', '3'; which makes most of "
+        "it: another language?",
+    ]
+    said = call("translate", "run", "EIN 7", "--json")
+    assert said.err == ""
+    found = json.loads(said.out)
+    assert (found["known"], found["unknown"], found["read_as"]) == (0.5, ["7"], "ein 7")
+
+
+def test_scores_of_translations(call: Recurra, model: Any) -> None:
+    # Of four letters and the end, in nats.
+    assert call("translate", "run", "ab 7", "--score").out == "-0.8000\t0.50\tAB 7\n"
+    call("translate", "run", "ab 7", "--replace-unknown")
+    assert model.asked[-1][1] == {"replace_unknown": True}
+
+
+def test_scores_of_given_pairs(call: Recurra, typed: Any, tmp_path: Path) -> None:
+    file = tmp_path / "true.txt"
+    file.write_text("zwei\nab\n", "utf-8")
+    said = call("translate", "run", "two", "ab 7", "--score", "--target", file)
+    assert said.out == "-2.0000\t1.00\tzwei\n-1.0000\t0.50\tab\n"
+    typed("two\nab\n")
+    said = call("translate", "run", "--score", "--target", file, "--json")
+    assert json.loads(said.out.splitlines()[0]) == {
+        "source": "two",
+        "target": "zwei",
+        "score": -2.0,
+        "log_probability": -4.0,
+        "known": 1.0,
+        "unknown": [],
+    }
+    refused(call("translate", "run", "a", "--score", "--target", file), "1 text, and ")
+    refused(call("translate", "run", *"abc", "--score", "--target", file), "3 texts, and")
+    refused(call("translate", "run", "a", "--target", file), "--score beside it")
+    refused(
+        call("translate", "run", "a", "--score", "--target", file, "--beam", 2),
+        "options of a search",
+    )
 
 
 def test_attention_is_shown_in_80_columns(call: Recurra) -> None:

@@ -199,7 +199,7 @@ def test_sizes_are_those_of_the_kind_and_each_can_be_changed() -> None:
     given = {"hidden": 34, "layers": 3, "embedding": 9, "dropout": 0.25}
     changed = designed(
         letters, **given, cell="lstm", attention="none", feeding="up", batch=7, smoothing=0.2,
-        sampling=0.4, lr=0.03, score="exact", ensemble=3, bidirectional=False,
+        sampling=0.4, lr=0.03, metric="exact", ensemble=3, bidirectional=False,
     )  # fmt: skip
     assert given.items() <= changed.architecture.items()
     named = {"cell": "lstm", "attention": "none", "members": 3, "bidirectional": False}
@@ -214,8 +214,8 @@ def test_what_chooses_follows_from_how_long_targets_are() -> None:
     assert designed(EncodedDataset.of(english(), "words", None)).settings["metric"] == "bleu"
     short = EncodedDataset.of(data.from_python(turned(100)), "characters", None)
     assert designed(short).settings["metric"] == "chrf"
-    with pytest.raises(OptionError, match="score='rouge'"):
-        designed(short, score="rouge")
+    with pytest.raises(OptionError, match="metric='rouge'"):
+        designed(short, metric="rouge")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_the_score_is_of_what_is_written_greedily_of_the_part_that_chooses(
 ) -> None:
     of = dataset()
     net = network(of)
-    settings = designed(of, score=metric).settings | {"seed": 0}
+    settings = designed(of, metric=metric).settings | {"seed": 0}
     asked: list[tuple[Any, ...]] = []
     true = dict(zip(of.data.pairs.sources, of.data.pairs.targets, strict=True))
 

@@ -12,10 +12,11 @@ import pytest
 from recurra import native
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN
 from recurra.errors import DataError, OptionError
+from recurra.judge.translation import score
 from recurra.search.sampling import Sampling
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.translate import Translation
-from toy_pairs import SOURCES, UNSEEN, turned
+from toy_pairs import LESS, SOURCES, UNSEEN, turned
 
 
 def texts(found: list[list[Translation]]) -> list[list[str]]:
@@ -228,3 +229,22 @@ def test_options_that_mean_nothing_are_told(model: PairModel) -> None:
     with pytest.raises(OptionError, match="no option 'n_bests'") as caught:
         model.translations(["1"], n_bests=2)
     assert caught.value.fix == "did you mean n_best?"
+
+
+def test_its_score_is_the_metric_that_chose(speller: PairModel, turner: PairModel) -> None:
+    sources, targets = zip(*UNSEEN, strict=True)
+    said = speller.translate(list(sources))
+    metric = speller.run.config()["training"]["metric"]
+    assert speller.score(list(sources), list(targets)) == score(metric, said, targets)
+    assert speller.score(UNSEEN) == score(metric, said, targets)
+    assert turner.score(["abc", "de"], ["cba", "ed"]) == 100.0
+    assert "metric" in PairModel().get_params()
+
+
+def test_in_scikit_learns_cross_validation() -> None:
+    selection = pytest.importorskip("sklearn.model_selection")
+    sources, targets = zip(*turned(60), strict=True)
+    model = PairModel(**LESS, tokens="characters", steps=2)
+    found = selection.cross_val_score(model, list(sources), list(targets), cv=2)
+    assert np.isfinite(found).all()
+    assert len(found) == 2

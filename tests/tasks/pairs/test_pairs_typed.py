@@ -306,10 +306,10 @@ BAD: dict[str, tuple[dict[str, bytes], list[str], list[str]]] = {
         [],
         ["has 30 lines", "a.de has 20", "a.en, line 2", "line by line the same"],
     ),
-    "empty sides": (
-        {"data.tsv": (LINES + "\tx\ny\t\n \tz\n").encode()},
+    "empty sides alone": (
+        {"data.tsv": b"\tx\ny\t\n \tz\n"},
         [],
-        ["3 empty sides", "line 31 (no source)", "line 32 (no target)", "line 33 (no source)"],
+        ["data.tsv, line 1: 3 pairs, each without a source or without a target"],
     ),
     "an encoding of its own": (
         {"data.tsv": LINES.replace("no", "né").encode("latin-1")},
@@ -336,10 +336,10 @@ BAD: dict[str, tuple[dict[str, bytes], list[str], list[str]]] = {
         ["--cell", "qrnn"],
         ["--cell qrnn", "rnn, gru, lstm"],
     ),
-    "a score of no kind": (
+    "a metric of no kind": (
         {"data.tsv": LINES.encode()},
-        ["--score", "rouge"],
-        ["--score rouge", "bleu, chrf, exact"],
+        ["--metric", "rouge"],
+        ["--metric rouge", "bleu, chrf, exact"],
     ),
     "a share above one": (
         {"data.tsv": LINES.encode()},

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from recurra.bundle import CARD, CONFIG, FORMAT, REPORT, Run
 from recurra.tasks import stored_baselines
-from recurra.tasks.pairs import render, report
+from recurra.tasks.pairs import render, report, show
 from recurra.tasks.pairs.baselines import Baseline, pair_baselines
 from recurra.tasks.pairs.evaluate import Judged
 from recurra.training import session
@@ -25,7 +25,9 @@ TRAINING = {
 }
 
 
-def written(folder: Path, data: Any, given: Judged | None = None, **training: Any) -> Run:
+def written(
+    folder: Path, data: Any, given: Judged | None = None, seconds: float = 60.0, **training: Any
+) -> Run:
     """A run with its report, as a training leaves it."""
     run = Run.create(folder)
     config: dict[str, Any] = {
@@ -35,7 +37,7 @@ def written(folder: Path, data: Any, given: Judged | None = None, **training: An
         "training": {"bfloat16": False},
     }
     run.write_json(CONFIG, config)
-    stored_baselines.write(run, pair_baselines(data))
+    stored_baselines.write(run, *pair_baselines(data, seconds=seconds))
     given = judged(data.of(data.test), 0.05) if given is None else given
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
     facts = session.facts(progress, 3.5, config["training"], [])
@@ -45,7 +47,7 @@ def written(folder: Path, data: Any, given: Judged | None = None, **training: An
 
 def test_baselines_come_back_as_they_were(tmp_path: Path) -> None:
     data = cut(sentences(100), 20)
-    found = pair_baselines(data)
+    found, _ = pair_baselines(data)
     run = Run.create(tmp_path / "run")
     stored_baselines.write(run, found)
     for one, other in zip(found, stored_baselines.read(run, Baseline), strict=True):
@@ -219,3 +221,12 @@ def test_what_chose_is_told(tmp_path: Path, training: dict[str, Any], words: str
             words + (" Of the steps of its batches 2.1 % were padding." if "exact" in words else "")
         )
     )
+
+
+def test_a_baseline_that_is_left_out_is_named_wherever_figures_are(tmp_path: Path) -> None:
+    run = written(tmp_path / "run", cut(sentences(100), 20), seconds=0.0)
+    found = run.read_json(REPORT)
+    assert [each["name"] for each in found["left_out"]] == ["nearest training source"]
+    told = "Not compared with the nearest training source, against which nothing is claimed: 60"
+    for text in (render.summary(found), run.read_text(CARD), show.table(found).note):
+        assert told in " ".join(text.split())

@@ -156,10 +156,9 @@ def test_some_pairs_of_all() -> None:
 
 def test_sides_are_composed_and_checked() -> None:
     assert pairs(("e\u0301", "각")).sources == ("é",)
-    for bad, says in (
-        (("a", ""), r"1 empty side: X\[1\] \(no target\)"),
-        ((" \n", "b"), r"1 empty side: X\[1\] \(no source\)"),
-        (("a", "b\udc80"), r"X\[1\]: holds half a character"),
-    ):
-        with pytest.raises(DataError, match=says):
-            pairs(("x", "y"), bad)
+    for bad in (("a", ""), (" \n", "b")):
+        assert pairs(("x", "y"), bad, ("z", "z")).sources == ("x", "z")
+        with pytest.raises(DataError, match="1 pair, each without a source or without a target"):
+            pairs(bad)
+    with pytest.raises(DataError, match=r"X\[1\]: holds half a character"):
+        pairs(("x", "y"), ("a", "b\udc80"))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from forecast_toys import HOURLY, MONTHLY, cut, panel_of, seasonal, windows
-from recurra.errors import DataError, MissingExtra
+from recurra.errors import DataError
 from recurra.judge import forecasts as metrics
 from recurra.judge.forecasts import Sums
-from recurra.tasks.series.baselines import naive2, smoothing
+from recurra.tasks.series.baselines import lags, naive2, smoothing
 from recurra.tasks.series.baselines.measured import Baseline, series_baselines
 from recurra.tasks.series.baselines.naive2 import decomposed, is_seasonal
 from recurra.tasks.series.baselines.past import Past
@@ -248,36 +247,75 @@ def test_smoothing_of_more_series_than_time() -> None:
     rows = [seasonal(120 + k % 7, 6, seed=k) for k in range(16)]
     data = cut(panel_of(rows), 6, 6, select=20, test=20)
     past, test = Past(data.panel, data.scale, 6), windows(data, "test")
-    few = smoothing.fit(past, data.train_ends, seconds=0.2)
-    assert "series, whose median the others take" in few.note
+    few = smoothing.fit(past, data.train_ends, seconds=0.005)
+    assert few.less.startswith("fitted to ")
+    assert few.less.endswith(" of 16 series, whose median the others take")
+    assert few.less in few.note
     assert len(np.unique(few.weights, axis=0)) < 8
-    again = smoothing.fit(past, data.train_ends, seconds=0.2)
+    again = smoothing.fit(past, data.train_ends, seconds=0.005)
     np.testing.assert_array_equal(few.weights, again.weights)
     every = smoothing.fit(past, data.train_ends, seconds=60)
-    assert every.note.endswith("of each of 16 series")
+    assert every.less == ""
+    assert len(np.unique(every.weights, axis=0)) > 8
     errors = [np.abs(fit(test, 6) - past.ahead(test, 6)).mean() for fit in (few, every)]
     assert errors[0] < 1.1 * errors[1]
 
 
-def test_a_fit_that_fails_is_the_last_season(monkeypatch: pytest.MonkeyPatch) -> None:
-    from statsmodels.tsa import holtwinters
+def test_smoothing_of_a_series_longer_than_there_is_time_for() -> None:
+    data = cut(panel_of([seasonal(3000, 6, seed=0)]), 6, 6, select=20, test=20)
+    past = Past(data.panel, data.scale, 6)
+    few = smoothing.fit(past, data.train_ends, seconds=0.01)
+    assert few.less == "fitted to the last 2,000 of up to 2,960 steps"
+    assert smoothing.fit(past, data.train_ends, seconds=60).less == ""
 
-    class Broken:
-        def __init__(self, *_: object, **__: object) -> None:
-            raise ValueError("no")
 
-    monkeypatch.setattr(holtwinters, "ExponentialSmoothing", Broken)
-    data = several()
-    past, test = Past(data.panel, data.scale, 12), windows(data, "test")
+@pytest.mark.parametrize("period", [1, 6])
+def test_smoothing_fits_as_well_as_statsmodels(period: int) -> None:
+    """Searched together or alone, of unequal lengths, by the errors of one step."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    draw = np.random.default_rng(0)
+    rows = [
+        seasonal(90 + 31 * k, 6, seed=k, trend=0.03 * (k % 3))
+        + draw.normal(size=90 + 31 * k).cumsum()
+        for k in range(6)
+    ]
+    data = cut(panel_of(rows), 6, period, select=20, test=20)
+    past = Past(data.panel, data.scale, period)
     found = smoothing.fit(past, data.train_ends, seconds=60)
-    assert "6 failed and are seasonal naive" in found.note
-    np.testing.assert_array_equal(found(test, 6), past.season(test)[:, :6])
+    for series, end in enumerate(data.train_ends.tolist()):
+        values = past.filled[past.panel.begins[series] :][:end]
+        known = {"initialization_method": "known", "initial_level": found.levels[series]}
+        known["initial_trend"] = found.trends[series]
+        if period > 1:
+            known |= {"seasonal": "add", "seasonal_periods": period}
+            known["initial_seasonal"] = found.seasons[series]
+        theirs = [
+            ExponentialSmoothing(values, trend="add", damped_trend=damped, **known).fit()
+            for damped in (False, True)
+        ]
+        origins = np.arange(end)
+        said = found(Origins(np.full(end, series), origins), 1)[:, 0]
+        squares = float(((values - said) ** 2).sum())
+        assert squares < 1.03 * min(each.sse for each in theirs), series
 
 
-def test_without_statsmodels_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "statsmodels.tsa.holtwinters", None)
-    with pytest.raises(MissingExtra, match=r"recurra\[series\]"):
-        named(several())
+def test_a_line_of_more_windows_than_there_is_time_for() -> None:
+    rows = [seasonal(300, 6, seed=k) for k in range(100)]
+    data = cut(panel_of(rows), 6, 6, select=20, test=20)
+    past, held = Past(data.panel, data.scale, 6), windows(data, "select")
+    fits = [
+        lags.fit(past, data.train_ends, data.select_ends, held, 6, seconds=seconds)
+        for seconds in (0, 60)
+    ]
+    few, every = fits
+    assert few is not None
+    assert every is not None
+    assert few.less == "fitted to one of 2 windows"
+    assert every.less == ""
+    test = windows(data, "test")
+    errors = [np.abs(fit.late(test) - past.ahead(test, 6)).mean() for fit in (few, every)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.02)
 
 
 def test_windows_begin_in_their_part() -> None:

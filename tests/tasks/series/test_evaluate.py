@@ -10,6 +10,7 @@ import pytest
 from forecast_judged import baseline, forecasts
 from forecast_toys import MONTHLY, cut, panel_of, seasonal, windows
 from recurra.errors import DataError
+from recurra.tasks.series import render
 from recurra.tasks.series.baselines.measured import series_baselines
 from recurra.tasks.series.evaluate import judge
 from recurra.tasks.series.forecasts import Forecasts, Origins
@@ -55,6 +56,33 @@ def test_the_better_one_is_called_better(data: SeriesData) -> None:
     assert 0 < mean["weight"] < 0.5
     assert mean["advantage"]["low"] > 0
     json.dumps(found, allow_nan=False)
+
+
+def test_nothing_is_claimed_against_a_baseline_that_had_less_than_all() -> None:
+    data = one()
+    held, test = windows(data, "select"), windows(data, "test")
+    whole = [
+        baseline(data, held, test, off, 9, name) for off, name in ((0.6, "fair"), (0.9, "poor"))
+    ]
+    little = "fitted to 2 of 9 series"
+    for number, better in ((0, None), (1, True)):
+        others = list(whole)
+        others[number] = dataclasses.replace(others[number], less=little)
+        report = judge(data, forecasts(data, test, 0.3, seed=30), others)
+        found = report["verdict"]
+        assert (found["better"], found["baseline"]) == (better, "fair")
+        assert report["interval_verdict"]["better"] is better
+        if better is None:
+            assert found["sentence"].startswith("Ahead of the fair by")
+            assert f"that was {little}, and nothing is claimed against it" in found["sentence"]
+        said = " ".join(render.verdicts(report))
+        assert f"The {others[number].name} had less than all of the data" in said
+        assert f"it was {little}." in said
+        # Worse than what had little is worse.
+        found = judge(data, forecasts(data, test, 1.2, seed=30), others)["verdict"]
+        assert found["better"] is False
+    said = " ".join(render.verdicts(judge(data, forecasts(data, test, 0.3, 30), whole)))
+    assert "less than all" not in said
 
 
 def test_series_of_one_size_are_measured_in_their_unit_others_by_their_size() -> None:

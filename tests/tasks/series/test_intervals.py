@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Any
 
@@ -204,3 +205,15 @@ def test_a_network_that_has_become_surer_is_widened_to_what_it_was() -> None:
     assert widths.first(2).stretch == widths.stretch
     with pytest.raises(BundleError):
         Widths.from_json(widths.to_json() | {"stretch": [0.5, 1, 1]})
+
+
+@pytest.mark.parametrize("count", [3, 5, 8, 15])
+@pytest.mark.parametrize("factor", [0.2, 0.5, 1.0, 3.0])
+def test_of_few_windows_the_larger_interval_is_larger(count: int, factor: float) -> None:
+    """So few have no error that an interval of 95 % needs and one of 80 % does not."""
+    for seed in range(10):
+        said, *others = windows(count, 4, seed=seed, factor=factor)
+        moved = intervals.apply(said, intervals.calibrate(said, *others))
+        sizes = [moved[..., high] - moved[..., low] for low, high in INTERVALS.values()]
+        for inner, outer in pairwise(sizes):
+            assert (outer > 1.1 * inner).all()

@@ -114,10 +114,10 @@ def test_series_that_say_little(log: bool | None) -> None:
     one = panel(np.zeros(20), np.full(20, 7.0), [3.0], np.full(5, np.nan), np.full(9, -1e9))
     scale = Scale.of(one, ends(one), log)
     assert np.isfinite([scale.centre, scale.spread]).all()
-    assert (scale.spread >= 1).all()
+    assert (scale.unit >= 1).all()
     assert scale.centre[3] == 0
     if not log:
-        assert scale.spread.tolist() == [1, 7, 3, 1, 1e9]
+        assert scale.unit.tolist() == [1, 7, 3, 1, 1e9]
         assert scale.centre.tolist() == [0, 7, 3, 0, -1e9]
     scaled = scale.scale(one.values, np.repeat(np.arange(5), one.lengths))
     assert np.abs(scaled[~np.isnan(scaled)]).max() < (1e-5 if not log else np.inf)
@@ -176,7 +176,8 @@ def test_json_and_back() -> None:
     "change",
     [
         {"centre": [1.0]},
-        {"spread": [0.0, 1.0]},
+        {"spread": [-1.0, 1.0]},
+        {"floor": 0},
         {"spread": None},
         {"log": 1},
         {"centre": [float("nan"), 1.0]},

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,11 @@ def test_pictures_are_drawn(shop: Path, call: Recurra) -> None:
 
 
 def test_what_cannot_be_forecast_is_refused(shop: Path, tmp_path: Path, call: Recurra) -> None:
-    refused(call("forecast", shop, "--horizon", "6"), "--horizon 6", "5", "train again")
+    done = call("forecast", shop, "--horizon", "6")
+    if json.loads((shop / "config.json").read_text())["options"]["model"] == "segments":
+        refused(done, "--horizon 6", "5", "train again")
+    else:
+        assert len(done.out.splitlines()) == 1 + 3 * 6
     refused(call("forecast", shop, "--out", tmp_path / "next.xls"), ".xls", ".csv")
     nowhere = tmp_path / "nowhere" / "next.parquet"
     refused(call("forecast", shop, "--out", nowhere), "next.parquet", "No such file")
@@ -183,3 +188,88 @@ def test_the_next_value_is_forecast_after_each(
     refused(call("forecast", tmp_path / "segments", "--stream"), "segments", "autoregressive")
     done = call("forecast", tmp_path / "autoregressive", "--stream", "--plot", "--horizon", "1")
     refused(done, "--stream and --horizon and --plot")
+
+
+def test_forecasts_begin_where_they_are_asked_to(shop: Path, tmp_path: Path, call: Recurra) -> None:
+    older = sales(tmp_path / "older.csv", days=100)
+    from_older = call("forecast", shop, older, "--horizon", "2")
+    assert from_older.code == 0, from_older.err
+    assert [line[:13] for line in from_older.out.splitlines()[1:3]] == [
+        "s0,2024-04-10",
+        "s0,2024-04-11",
+    ]
+    # Without data an origin is one in the file of the training.
+    asked = call("forecast", shop, "--from", "2024-04-10", "--horizon", "2", "--levels", "80")
+    assert asked.code == 0, asked.err
+    frame = pl.read_csv(io.StringIO(asked.out))
+    assert frame.columns == ["unique_id", "ds", "recurra", "recurra-lo-80", "recurra-hi-80"]
+    assert frame["ds"].to_list() == ["2024-04-10", "2024-04-11"] * 3
+    refused(call("forecast", shop, "--from", "2026-01-01"), "2026-01-01", "ends at 2024-05-19")
+    refused(call("forecast", shop, "--levels", "80,x"), "--levels 80,x")
+    refused(call("forecast", shop, "--levels", "100"), "100", "between 0 and 100")
+    refused(call("forecast", shop, "--plot", "--levels", "80"), "--plot and --levels")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json", ".jsonl"])
+def test_many_origins_are_one_table(shop: Path, tmp_path: Path, call: Recurra, suffix: str) -> None:
+    """A value that is missing among what came is empty, or null."""
+    newer = sales(tmp_path / "newer.csv", first=DAYS, days=9)
+    lines = newer.read_text().splitlines()
+    gap = next(at for at, line in enumerate(lines) if line.startswith("s0,2024-05-26"))
+    lines[gap] = "s0,2024-05-26,"
+    newer.write_text("\n".join(lines))
+    out = tmp_path / f"many{suffix}"
+    done = call("forecast", shop, newer, "--origins", "3", "--every", "2", "--out", out)
+    assert done.code == 0, done.err
+    read = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".json": pl.read_json}
+    frame = read.get(suffix, pl.read_ndjson)(out)
+    assert frame.columns[:5] == ["unique_id", "ds", "cutoff", "y", "recurra"]
+    assert len(frame) == 3 * 3 * 5
+    assert frame["cutoff"].cast(pl.String).unique().sort().to_list() == [
+        "2024-05-19",
+        "2024-05-21",
+        "2024-05-23",
+    ]
+    assert frame["y"].null_count() == 2
+    refused(call("forecast", shop, "--every", "2"), "--every without --origins")
+    refused(call("forecast", shop, "--origins", "2", "--plot"), "--origins and --plot")
+    refused(call("forecast", shop, "--origins", "99999999999999999999"), "origins of each series")
+
+
+def test_sample_paths_are_columns(shop: Path, call: Recurra) -> None:
+    done = call("forecast", shop, "--samples", "2", "--json")
+    if json.loads((shop / "config.json").read_text())["options"]["model"] == "segments":
+        refused(done, "--samples 2", "--model autoregressive")
+        return
+    row = json.loads(done.out)[0]
+    assert list(row)[-2:] == ["recurra-sample-1", "recurra-sample-2"]
+    assert row["recurra-sample-1"] != row["recurra-sample-2"]
+
+
+def test_a_panel_is_streamed_by_name(
+    shop: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(given: str, *words: str) -> Any:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+        return call("forecast", shop, "--stream", *words)
+
+    if json.loads((shop / "config.json").read_text())["options"]["model"] == "segments":
+        refused(said("{}"), "segments", "--model autoregressive")
+        return
+    steps = '{"s0": 21.5, "s2": null}\n{"s2": 60}\n'
+    done = said(steps, "--json")
+    assert done.code == 0, done.err
+    first, second = map(json.loads, done.out.splitlines())
+    assert [list(each) for each in (first, second)] == [["s0", "s2"], ["s2"]]
+    assert (first["s0"]["ds"], second["s2"]["ds"]) == ("2024-05-21", "2024-05-22")
+    lines = [line.split("\t") for line in said(steps).out.splitlines()]
+    assert [line[:2] for line in lines] == [
+        ["s0", "2024-05-21"],
+        ["s2", "2024-05-21"],
+        ["s2", "2024-05-22"],
+    ]
+    assert float(lines[2][2]) == pytest.approx(second["s2"]["recurra"], rel=1e-5)
+    for wrong, text in (("21.5\n", "line 1"), ('{"s9": 1}\n', "no series 's9'"), ("[1]", "line 1")):
+        done = said(wrong)
+        assert done.code == 2
+        assert text in done.err

@@ -53,7 +53,7 @@ def test_two_readings_are_settled_by_an_option(tmp_path: Path) -> None:
         data = read([path], SeriesOptions(horizon=3, decimal=mark))
         assert data.panel.of(0)[0] == first
         assert more(path, Form.of(data)).values[0] == first
-    with pytest.raises(OptionError, match="decimal=.x."):
+    with pytest.raises(OptionError, match="decimal"):
         read([path], SeriesOptions(horizon=3, decimal="x"))
 
 

@@ -29,6 +29,7 @@ from recurra.tasks.text.anomaly import USUAL, Line, LineReader, LineStatistics
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.options import TextOptions
+from recurra.tasks.text.repeats import Repeats
 from recurra.tasks.text.trainer import TRAINING
 from recurra.training.session import precision_of
 from small import SMALL, small_text
@@ -103,30 +104,48 @@ def test_scores_are_fair_to_lines_of_any_length(spread: float, drift: float) -> 
         assert abs(scores[some].mean()) < 0.1
         assert abs(scores[some].std() - 1) < 0.12
         assert 0.004 < (scores[some] > line_statistics.threshold(0.99)).mean() < 0.02
-    # What has become cheaper since is measured by what it costs now.
-    cheaper = LineStatistics.of(costs, counts, "\n", 0.5)
-    assert cheaper.mean == pytest.approx(0.5 * line_statistics.mean)
-    assert cheaper.score(100.0, 100) == pytest.approx(line_statistics.score(200.0, 100), rel=0.05)
 
 
-def test_a_threshold_holds_for_the_next_line() -> None:
-    line_statistics = LineStatistics(1.0, 1.0, 0.0, np.arange(1, 100, dtype=np.float32), "\n")
-    assert line_statistics.threshold(0.9) == 90
-    assert line_statistics.alarms(90.0) == pytest.approx(100)
-    assert line_statistics.threshold(0.99) == 99
-    # Of 99 lines nothing rarer than one in a hundred can be told.
-    assert line_statistics.threshold(0.9999) == 99
-    assert line_statistics.alarms(1e9) == pytest.approx(10)
+def statistics(scores: object) -> LineStatistics:
+    return LineStatistics(1.0, 1.0, 0.0, np.asarray(scores, np.float32), "\n")
+
+
+def test_a_threshold_holds_in_each_of_three_blocks() -> None:
+    one = statistics(np.random.default_rng(0).permutation(np.arange(1, 100)))
+    three = statistics(np.concatenate([one.scores, one.scores + 5, one.scores - 50]))
+    assert three.threshold(0.9) == 95
+    assert three.threshold(0.99) == 104
+    # Of 99 lines in a block nothing rarer than one in a hundred can be told.
+    assert three.threshold(0.9999) == 104
     for wrong in (0.0, 1.0, -1.0, 99.0, math.nan):
         with pytest.raises(OptionError, match="quantile"):
-            line_statistics.threshold(wrong)
-    # As drawn from one source, lines exceed it as often as it says.
+            three.threshold(wrong)
+    # The second block had 15 of its 99 above what the first had set, the third none.
+    assert three.later(0.9) == [pytest.approx(150), pytest.approx(10)]
+    assert three.expected(104) == pytest.approx(1000 / 298)
+    assert statistics([1.0, 2.0]).threshold(0.99) == 2
+
+
+def test_what_is_promised_held_or_nothing_is() -> None:
     draw = np.random.default_rng(1)
-    rates = []
-    for _ in range(300):
-        known, new = np.sort(draw.normal(size=200)).astype(np.float32), draw.normal(size=200)
-        rates.append((new > LineStatistics(1.0, 1.0, 0.0, known, "\n").threshold(0.95)).mean())
-    assert float(np.mean(rates)) == pytest.approx(0.05, abs=0.004)
+    # Lines that are alike, and fresh ones after them: the promise holds, and is no empty one.
+    for lines in (3000, 30_000):
+        for quantile in (0.9, 0.99, 0.999):
+            found = statistics(draw.standard_t(3, lines))
+            limit = found.threshold(quantile)
+            promised = found.alarms(limit)
+            assert promised is not None
+            assert 1000 * (draw.standard_t(3, 10_000) > limit).mean() < promised
+            assert promised < 15 * max(1000 * (1 - quantile), 10_000 / lines)
+    # A middle block whose lines are others altogether, and far too few lines: none is made.
+    uneven = np.concatenate([draw.normal(size=300), draw.normal(2, 1, 300), draw.normal(size=300)])
+    found = statistics(uneven)
+    assert found.alarms(found.threshold(0.99)) is None
+    said = anomaly.summary(2.0, 900, found.expected(2.0), None)
+    assert "at most is not promised" in said
+    assert found.alarms(-99.0) is None
+    found = statistics(draw.normal(size=3000))
+    assert "; at most " in anomaly.summary(2.0, 3000, found.expected(2.0), found.alarms(2.0))
 
 
 def test_what_is_usual_comes_back(tmp_path: Path) -> None:
@@ -167,32 +186,17 @@ def test_a_tenth_of_the_selection_part_is_read_and_never_learnt(trained: Path) -
     assert (streams.read(Cursor()).targets != 0).all()
 
 
-def test_what_new_lines_cost_is_learnt_from_what_was_not_trained_on(
-    model: TextModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_lines_cost_is_learnt_from_the_test_part() -> None:
     read = TextData.from_source(TextSource(small_text(600), "small"))
-    count, spared = len(read.select), len(read.select) // 10
-    # Now a token that was spared costs 0.5; all others were learnt by heart.
-    first = read.parts.select.start
-    costs = np.full(len(read.ids), 0.01)
-    costs[first : first + spared] = 0.5
-
-    def score(*given: object) -> tuple[object, int]:
-        ids = given[1]
-        assert isinstance(ids, np.ndarray)
-        stop = first + spared if len(ids) < count else read.parts.select.stop
-        np.testing.assert_array_equal(read.ids[stop - len(ids) : stop], ids)
-        return costs[stop - len(ids) : stop], 1
-
-    monkeypatch.setattr(anomaly, "_WARM_UP", spared)
-    monkeypatch.setattr(evaluate, "score", score)
-    line_statistics = anomaly.learn(model.network, read, np.full(count - 1, 2.0), spared)
-    assert line_statistics is not None
-    assert line_statistics.mean == pytest.approx(0.5)
-    # Where nothing finished, what it costs is what the weights that were chosen say.
-    line_statistics = anomaly.learn(model.network, read, None, 0)
-    assert line_statistics is not None
-    assert 0.01 < line_statistics.mean < 0.5
+    nats = np.random.default_rng(0).exponential(size=len(read.test))
+    found = anomaly.learn(read, nats)
+    assert found is not None
+    costs, counts = anomaly.totals(nats, anomaly.ends_of(read.vocabulary, read.test))
+    assert found.mean == pytest.approx(costs.sum() / counts.sum())
+    # As they came: blocks are stretches of time.
+    assert found.scores.tolist() == [
+        np.float32(found.score(*each)) for each in zip(costs, counts, strict=True)
+    ]
 
 
 # -- lines ------------------------------------------------------------------------------------
@@ -293,11 +297,15 @@ def test_what_stands_out_is_marked(
     trained: Path, log: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given_input(monkeypatch, log.read_bytes().replace(b"\n", b"\r\n") + b"\ncaf\xe9\n")
-    limit = TextModel.load(trained).line_statistics.threshold(0.99)
+    model = TextModel.load(trained)
+    limit = model.line_statistics.threshold(0.99)
+    repeats = Repeats(limit)
+    again = [line.number for line in model.lines(log) if repeats.again(line)]
     done = call("evaluate", trained, "--watch", "--all")
     rows = [row.split("\t") for row in done.out.splitlines()]
     assert [row[0] for row in rows] == [
-        "!" if float(row[1]) > limit or row[2] == "14" else "-" for row in rows
+        "!" if row[2] == "14" or (float(row[1]) > limit and int(row[2]) not in again) else "-"
+        for row in rows
     ]
     assert [row[2] for row in rows if row[0] == "!" and row[2] in ("7", "14")] == ["7", "14"]
     assert rows[-1][-1] == "caf\ufffd"
@@ -352,8 +360,8 @@ def test_runs_that_know_no_lines_say_so(
 def test_the_report_says_how_many_lines_stand_out(trained: Path, call: Recurra) -> None:
     found = TextModel.load(trained).report["lines"]
     assert found["lines"] == 5
-    assert 0 <= found["marked"] <= found["lines"]
-    assert "Lines: of 1,000 usual ones at most " in call("evaluate", trained).out
+    assert len(found["later"]) == anomaly.BLOCKS - 1
+    assert "of 1,000 usual ones about " in call("evaluate", trained).out.replace("\n", " ")
     assert not (trained / CHECKPOINT).exists()
 
 

@@ -15,12 +15,15 @@ from recurra.data.splits import contiguous
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines
 from recurra.tasks.text.baselines import (
+    NGRAM,
+    XZ,
     Baseline,
     Ids,
     NGram,
     ngram,
     text_baselines,
     unigram,
+    without_time,
     xz,
     xz_bits,
 )
@@ -191,3 +194,18 @@ def test_tiny_shakespeare(data_folder: Path) -> None:
         if baseline.each is not None:
             assert baseline.each.shape == (111_540,)
             assert baseline.each.mean() == pytest.approx(baseline.nats)
+
+
+def test_what_there_is_no_time_for_is_left_out_by_name() -> None:
+    assert without_time(10**6, 20.0) == ()
+    (compressor,) = without_time(5 * 10**6, 15.0)
+    assert compressor.name == XZ
+    assert compressor.why == "5,000,000 characters take it about 20 seconds"
+    assert [each.name for each in without_time(10**9, 20.0)] == [NGRAM, XZ]
+    parts = ("abab" * 50, "ab" * 20, "ab" * 30)
+    names = [
+        [each.name for each in text_baselines(learn([parts[0]], "characters"), *parts, without=out)]
+        for out in ((), (XZ,), (NGRAM, XZ))
+    ]
+    assert names[1] == [name for name in names[0] if name != XZ]
+    assert names[2] == ["unigram", "uniform guess"]

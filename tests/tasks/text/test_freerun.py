@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recurra.data import passages
 from recurra.errors import DataError
 from recurra.tasks.text import freerun
 from recurra.tasks.text.freerun import Passage, inner_words, longest_copied, measure, words
@@ -59,7 +60,7 @@ def test_any_characters(before: str, middle: str, after: str, other: str) -> Non
 
 def test_hashes_that_collide_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     # With the base 1 a window's hash does not depend on the order of its letters.
-    monkeypatch.setattr(freerun, "_BASE", 1)
+    monkeypatch.setattr(passages, "_BASE", 1)
     written, known = "abcabdacb", "bacbadcabbca"
     passage = longest_copied(written, known)
     assert len(passage.text) == brute_force(written, known) == 3

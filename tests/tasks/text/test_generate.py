@@ -10,10 +10,13 @@ import psutil
 import pytest
 import torch
 
+from commands import Recurra, refused
 from in_torch import in_torch
 from recurra.codecs.tokenizer import UNKNOWN
+from recurra.data.files import TextSource
 from recurra.errors import DataError, OptionError
 from recurra.search.sampling import Sampling
+from recurra.tasks.text.data import OPENING, TextData
 from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.generate import write
 
@@ -172,9 +175,37 @@ def test_unknown_characters_can_be_read_and_are_never_written(model: TextModel) 
     )
 
 
-def test_without_a_prompt_it_begins_as_after_a_line(model: TextModel) -> None:
+def test_without_a_prompt_it_begins_as_after_a_line(model: TextModel, trained: Path) -> None:
+    corpus = (trained.parent / "corpus.txt").read_text()
+    train = corpus[: model.run.config()["data"]["train"]]
+    after = train[: train.rindex("\n") + 1][-OPENING:]
     for options in ({"seed": 1}, {"seed": 2, "temperature": 0.0}):
-        assert text(model, "", **options) == text(model, "\n", **options)
+        found = text(model, "", **options)
+        assert found == text(model, after, **options)
+        assert found.startswith("The quick")
+    assert text(model, "", repetition_penalty=1.5, seed=1).startswith("The ")
+
+
+def test_a_text_without_line_ends_opens_too() -> None:
+    for words, opening in (("one two three ", "three "), ("ab", "b")):
+        read = TextData.from_source(TextSource(words * 60, "flat"))
+        assert read.opening.endswith(opening)
+        assert read.opening in words * 60
+        assert not read.vocabulary.unknown(read.opening)
+
+
+def test_a_stop_may_be_one_string(model: TextModel) -> None:
+    text = "".join(model.generate("The quick", temperature=0, stop="fox"))
+    assert text == " brown "
+    assert model.continuations("The quick", temperature=0, count=2, stop="fox")[0] == text
+    with pytest.raises(OptionError, match="an empty stop"):
+        list(model.generate("The", stop=[""]))
+
+
+def test_a_length_below_nothing_is_told(trained: Path, call: Recurra) -> None:
+    done = call("generate", trained, "--length", "-5")
+    refused(done, "--length -5", "0 for no end")
+    assert "None" not in done.err
 
 
 def test_the_unknown_is_never_chosen(model: TextModel) -> None:

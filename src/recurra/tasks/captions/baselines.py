@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from time import perf_counter
 from typing import Final, final
 
 import numpy as np
@@ -15,16 +14,16 @@ from numpy.typing import NDArray
 from recurra.codecs.words import normal
 from recurra.errors import counted
 from recurra.tasks.captions.ocr import read
-from recurra.tasks.nearest import extent, most_alike, some
+from recurra.tasks.nearest import most_alike
+from recurra.tasks.stored_baselines import WITHOUT, LeftOut
 
 Pictures = Sequence[NDArray[np.uint8]]
 Floats = NDArray[np.float32]
 
 SECONDS: Final = 30.0
-"""What all baselines together may take on one core, unless told otherwise."""
+"""What an installed OCR may take, unless told otherwise."""
 
 _CELLS: Final = 256  # of a small picture: 16 x 16, or as many in proportion
-_LEAST: Final = 100  # known pictures that are looked through, however little time there is
 _AT_ONCE: Final = 1 << 22  # similarities at a time
 
 # Seconds on one slow core, so that what is left out follows from the data and the time alone.
@@ -57,20 +56,20 @@ def caption_baselines(
     learn_texts: Sequence[Sequence[str]],
     test_pictures: Pictures,
     *,
-    seconds: float = SECONDS,
-    say: Callable[[str], object] | None = None,
-) -> tuple[Baseline, ...]:
-    """Every baseline; the last is an OCR, where one is installed and has the time.
+    seconds: float = WITHOUT,
+    ocr_seconds: float = SECONDS,
+) -> tuple[tuple[Baseline, ...], tuple[LeftOut, ...]]:
+    """Every baseline, the last an OCR where one is installed; and those that there is no time for.
 
-    Half of the time is for the nearest picture, which is a function of the data and of `seconds`
-    alone: where there is no time for all known pictures, so many of them are looked through, and
-    the note says so. What that leaves is for the OCR, whose time is taken by a clock.
+    Whether the nearest picture has the time is a function of the data and of `seconds` alone: it is
+    given all the data, or left out. The time of the OCR is taken by a clock.
 
     Args:
         learn_pictures: N pictures (H, W, C) of unequal sizes.
         learn_texts: one or several texts of each.
         test_pictures: those that report.
-        say: is told which OCR is installed and left out, and why.
+        seconds: what the nearest picture may take on one slow core.
+        ocr_seconds: what an installed OCR may take.
     """
     common, times = Counter(normal(x) for each in learn_texts for x in each).most_common(1)[0]
     often = Baseline(
@@ -78,37 +77,38 @@ def caption_baselines(
         f"always {common[:60]!r}, which stands {counted(times, 'time')} in training",
         (common,) * len(test_pictures),
     )
-    begun = perf_counter()
     firsts = [each[0] for each in learn_texts]
-    nearest = _nearest(learn_pictures, firsts, test_pictures, common, seconds / 2)
-    found = read(test_pictures, seconds=max(0.0, seconds - (perf_counter() - begun)))
-    if found is None:
-        return often, nearest
-    if found.texts is None:
-        if say is not None:
-            say(found.note)
-        return often, nearest
-    return often, nearest, Baseline("installed OCR", found.note, found.texts)
+    nearest = _nearest(learn_pictures, firsts, test_pictures, common, seconds)
+    every: list[Baseline | LeftOut] = [often, nearest]
+    if (found := read(test_pictures, seconds=ocr_seconds)) is not None:
+        name, texts = "installed OCR", found.texts
+        every.append(
+            LeftOut(name, found.note) if texts is None else Baseline(name, found.note, texts)
+        )
+    return (
+        tuple(each for each in every if isinstance(each, Baseline)),
+        tuple(each for each in every if isinstance(each, LeftOut)),
+    )
 
 
 def _nearest(
     known: Pictures, texts: Sequence[str], asked: Pictures, otherwise: str, seconds: float
-) -> Baseline:
+) -> Baseline | LeftOut:
     """The text of the known picture that is most like the one asked: its small picture's cosine."""
+    name = "nearest training picture"
     height, width = _size(known)
     channels = max(each.shape[2] for each in (*known, *asked))
     length = height * width * channels
-    left = seconds - _A_VALUE * sum(each.size for each in asked)
-    each_known = _A_VALUE * float(np.mean([p.size for p in known]))
-    each_known += _A_PRODUCT * length * len(asked)
-    rows = some(len(known), max(_LEAST, int(left / each_known)))
-    theirs = small_pictures([known[row] for row in rows.tolist()], height, width, channels)
+    cost = _A_VALUE * sum(each.size for each in (*known, *asked))
+    cost += _A_PRODUCT * length * len(asked) * len(known)
+    if cost > seconds:
+        return LeftOut.of(name, f"{len(known):,} known pictures", cost)
+    theirs = small_pictures(known, height, width, channels)
     ours = small_pictures(asked, height, width, channels)
     best = most_alike(lambda part: ours[part] @ theirs.T, len(ours), len(theirs), at_once=_AT_ONCE)
-    said = [otherwise if place < 0 else texts[rows[place]] for place in best.tolist()]
-    through = extent(rows, len(known))
-    note = f"pictures of {height} x {width}, cosine; looked through {through} known pictures"
-    return Baseline("nearest training picture", note, tuple(said))
+    said = [otherwise if place < 0 else texts[place] for place in best.tolist()]
+    note = f"pictures of {height} x {width}, cosine; given all {len(known):,} known pictures"
+    return Baseline(name, note, tuple(said))
 
 
 def _size(pictures: Pictures) -> tuple[int, int]:

@@ -141,9 +141,9 @@ def plan_model(
     Raises:
         OptionError: an option that no network can have.
     """
-    metric = options.score or dataset.metric
+    metric = options.metric or dataset.metric
     if metric not in NAMES:
-        raise OptionError(f"--score {metric}", expected=f"one of {', '.join(NAMES)}")
+        raise OptionError(f"--metric {metric}", expected=f"one of {', '.join(NAMES)}")
     plans = {
         reading: _plan_of(reading, options, dataset, metric)
         for reading in _readings(options, dataset)

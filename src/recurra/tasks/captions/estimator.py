@@ -11,7 +11,7 @@ from recurra.codecs import pictures, tokenizer
 from recurra.codecs.pictures import PictureForm, Pixels
 from recurra.codecs.tokenizer import Tokenizer
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.judge.captions import Metric
+from recurra.judge.captions import Metric, score
 from recurra.runtime.captions import Architecture, CaptionNetwork
 from recurra.search.decoding import SearchOptions
 from recurra.tasks.captions import data, evaluate, report
@@ -79,7 +79,7 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
             inference = run.config()["inference"]
             self.form = PictureForm.from_json(inference["architecture"]["form"])
             self.longest = int(inference["longest"])
-            self.metric: Metric = inference["metric"]
+            self._metric: Metric = inference["metric"]
             size, kind = int(inference["architecture"]["targets"]), str(inference["tokens"])
         with run.intact(PIECES):
             self._targets = tokenizer.from_json(run.read_json(PIECES)["targets"], flowing=False)
@@ -141,21 +141,44 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
         assert self.network is not None
         return self._targets
 
-    def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
+    def evaluate(self, X: Any, y: Any = None, **how: Any) -> dict[str, Any]:
         """The report on other data: files, or pictures and their texts.
+
+        Args:
+            how: options of `SearchOptions`, by which captions are looked for.
+
+        Raises:
+            DataError: the data cannot be used.
+            OptionError: an option is out of its range.
+        """
+        captioned, name = data.to_judge(X, y, self.options)
+        judged = self.judged(captioned, SearchOptions.of(how))
+        return report.examined(judged, name=name, part="all of it")
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """What the captions of pictures are worth by the metric that chose the weights.
+
+        Larger is better: BLEU, chrF and CIDEr-D as they are, exact matches in points of a hundred,
+        of error rates what they leave of a hundred points.
+
+        Args:
+            X, y: as `evaluate`.
 
         Raises:
             DataError: the data cannot be used.
         """
-        captioned, name = data.to_judge(X, y, self.options)
-        return report.examined(self.judged(captioned), name=name, part="all of it")
+        metric = self.run.config()["training"]["metric"]
+        captioned, _ = data.to_judge(X, y, self.options)
+        scaled = [self.form.scaled(each) for each in captioned.pictures]
+        said = [found[0].text for found in self._captions(self.network, scaled, SearchOptions())]
+        return score(metric, said, captioned.references())
 
-    def judged(self, captioned: Captioned) -> Judged:
+    def judged(self, captioned: Captioned, how: SearchOptions | None = None) -> Judged:
         """What the model says of pictures, by itself and with the truth fed."""
-        network, how = self.network, SearchOptions()
+        network, how = self.network, how or SearchOptions()
         scaled = [self.form.scaled(each) for each in captioned.pictures]
         said = [found[0] for found in self._captions(network, scaled, how)]
-        search: Mapping[str, Any] = {"beam": how.beam, "length_penalty": how.length_penalty}
+        search: Mapping[str, Any] = how.reported()
         return evaluate.asked(
-            network, self.form, self._targets, captioned, scaled, said, search, self.metric
+            network, self.form, self._targets, captioned, scaled, said, search, self._metric
         )

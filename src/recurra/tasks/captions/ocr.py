@@ -54,9 +54,9 @@ def read(pictures: Sequence[Picture], *, seconds: float) -> Read | None:
             needs = (perf_counter() - begun) / number * len(pictures)
             # Once begun on all it may take half as long again.
             if number >= _TRIED and needs > (seconds if number == _TRIED else 1.5 * seconds):
-                return Read(None, f"{name} left out: it needs {needs:,.0f} of {seconds:,.0f} s")
+                return Read(None, f"{name} needs {needs:,.0f} s and has {seconds:,.0f} s")
     except Exception as error:
-        return Read(None, f"{name} left out: {type(error).__name__}: {error}"[:200])
+        return Read(None, f"{name} failed: {type(error).__name__}: {error}"[:200])
     return Read(tuple(texts), f"{name}, as it is installed; knows none of these pictures")
 
 

@@ -63,7 +63,7 @@ class CaptionOptions(TrainingOptions):
         choices=("dot", "scaled_dot", "general", "concat", "location"),
     )
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
-    score: str | None = option(
+    metric: str | None = option(
         None,
         "What chooses on the selection part; default: by the data.",
         choices=("exact", "cer", "wer", "chrf", "bleu", "cider"),

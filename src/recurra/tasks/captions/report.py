@@ -80,7 +80,7 @@ def write(
         "select": len(data.select),
         "found": dict(data.found),
     }
-    found["training"] = dict(training)
+    found |= stored_baselines.left_out(run) | {"training": dict(training)}
     run.write_json(SCORED, scored(judged))
     write_pictures(run, judged)
     card.write(

@@ -17,5 +17,6 @@ CAPTIONS: Final = Task(
     sample="scenes",
     packages=("torch", "PIL", "sacrebleu", "rapidfuzz", "polars", "tokenizers"),
     progress=lambda _: ("pieces", "nats a piece; score of what it writes"),
-    reading=("image", "text"),
+    reading=("image", "text", "header"),
+    searches=True,
 )

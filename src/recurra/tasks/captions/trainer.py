@@ -55,18 +55,18 @@ def _prepare(
     most, seconds = baselines.SECONDS, options.seconds
     limit = most if seconds is None else min(most, seconds / 12)
     learn, test = read.of(read.learn), read.of(read.test)
-    found = [
-        *baselines.caption_baselines(
-            learn.pictures,
-            learn.references(),
-            test.pictures,
-            seconds=limit,
-            say=callback.says,
-        ),
-        blind.baseline(dataset, seconds=limit, seed=options.seed),
-    ]
-    stored_baselines.write(run, found)
+    found, left_out = baselines.caption_baselines(
+        learn.pictures,
+        learn.references(),
+        test.pictures,
+        seconds=stored_baselines.limit(seconds),
+        ocr_seconds=limit,
+    )
+    found = (*found, blind.baseline(dataset, seconds=limit, seed=options.seed))
+    stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(dataset.metric, read, found))
+    for each in left_out:
+        callback.says(str(each))
 
 
 def _judge(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,23 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.scaling import Standard
-from recurra.errors import MissingExtra, counted
+from recurra.errors import MissingExtra
 from recurra.tasks.labels import neighbour
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.tfidf import tfidf
-from recurra.tasks.stored_baselines import LeftOut
+from recurra.tasks.stored_baselines import WITHOUT, LeftOut
 
 Numbers = NDArray[np.int64]
 Chances = NDArray[np.float32]
-
-SHARE: Final = 0.2
-"""Of the time of a training, what one baseline may take."""
-
-LEAST: Final = 20.0
-"""Seconds that a baseline may take in any training."""
-
-WITHOUT: Final = 300.0
-"""Seconds that a baseline may take where a training has no time of its own."""
 
 STRENGTHS: Final = (1.0, 3.0, 10.0, 30.0)
 """Inverse strengths of the penalty (scikit-learn's C) that logistic regression chooses from."""
@@ -77,11 +67,6 @@ class _Parts:
     def of(cls, data: LabelData) -> _Parts:
         first = data.folds == 0
         return cls(data.learn[first], data.learn[~first], data.learn, data.test)
-
-
-def limit(seconds: float | None) -> float:
-    """What each baseline may take, of the seconds that a training has; `WITHOUT` where none."""
-    return WITHOUT if seconds is None else max(LEAST, SHARE * seconds)
 
 
 def label_baselines(
@@ -180,7 +165,7 @@ def _linear(
     counting, fitting = _A_CHARACTER[unit]
     cost = size * (counting + fitting * (len(STRENGTHS) + 1) * (kinds if kinds > 2 else 1))
     if cost > seconds:
-        return _left_out(name, data, cost)
+        return LeftOut.of(name, _known(data), cost)
     try:
         known, asked = tfidf([texts[k] for k in learn], [texts[k] for k in parts.test], unit)
     except ImportError as error:
@@ -234,19 +219,8 @@ def _logistic(
     return answered
 
 
-def _left_out(name: str, data: LabelData, cost: float) -> LeftOut:
-    """A baseline that takes too long for the time there is."""
-    return LeftOut(
-        name,
-        f"{len(data.learn):,} examples take it about {_duration(cost)}, for which a training has "
-        f"to have {_duration(cost / SHARE)}",
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return counted(math.ceil(seconds), "second")
-    return counted(math.ceil(seconds / 60), "minute")
+def _known(data: LabelData) -> str:
+    return f"{len(data.learn):,} examples"
 
 
 # -- numbers ------------------------------------------------------------------------------------
@@ -272,7 +246,7 @@ def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> Iterator[Base
         affordable = [each for each, cost in zip(distances, costs, strict=True) if cost <= seconds]
         if not affordable:
             name = f"1-nearest neighbour by {distances[-1].name}"
-            yield _left_out(name, data, costs[-1])
+            yield LeftOut.of(name, _known(data), costs[-1])
             continue
         distance = affordable[0]
         ways = [_Nearest(data, distance, use) for use in (None, scale)]

@@ -67,7 +67,6 @@ def columns(report: dict[str, Any]) -> list[Column]:
 def verdicts(report: dict[str, Any]) -> list[str]:
     """The verdicts, and what the mean with the best baseline is worth."""
     lines = shared.verdicts(report, macro_verdict="Each class alike")
-    lines += contenders.left_out(report)
     if mean := report.get("averaged"):
         first = columns(report)[0]
         gain = f"{100 * mean['advantage']['estimate']:+.1f} points against"

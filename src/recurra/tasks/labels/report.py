@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -116,7 +115,7 @@ def write(
         training: what there is to say of how it was trained.
     """
     found = result(data, answers, held, temperature, stored_baselines.read(run, Baseline))
-    found["left_out"] = [asdict(each) for each in stored_baselines.read_left_out(run)]
+    found |= stored_baselines.left_out(run)
     found["training"] = training
     run.write_arrays(SCORED, *scored(data, answers, temperature))
     what = {"text": "Text", "tokens": "Tokens", "numbers": "Numbers"}[found["data"]["kind"]]

@@ -154,5 +154,4 @@ def _curve(each: dict[str, Any], channels: list[str]) -> str:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    note = " ".join(contenders.left_out(report))
-    return contenders.table(report, render.columns(report), "higher is better", note)
+    return contenders.table(report, render.columns(report), "higher is better")

@@ -21,5 +21,5 @@ LABELS: Final = Task(
         if options.tag or options.tag_column
         else ("examples", "nats an example")
     ),
-    reading=("text", "label", "group", "sequence", "time", "tag", "tag_column", "layout"),
+    reading=("text", "label", "group", "sequence", "time", "tag", "tag_column", "layout", "header"),
 )

@@ -54,12 +54,12 @@ def _prepare(run: Run, dataset: EncodedDataset, options: LabelOptions, callback:
     """Write the encoder, the examples where they cannot be read twice, and the baselines."""
     run.write_json(ENCODER, dataset.encoder.to_json())
     data.INPUT.store(run, dataset.data)
-    limit = baselines.limit(options.seconds)
+    limit = stored_baselines.limit(options.seconds)
     found, left_out = baselines.label_baselines(dataset.data, seconds=limit)
     stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
     for each in left_out:
-        callback.says(f"left out: {each.name}: {each.why}")
+        callback.says(str(each))
 
 
 def _judge(

@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 from recurra.codecs.words import word_pattern
 from recurra.errors import MissingExtra, counted
 from recurra.judge.translation import cut_for
-from recurra.tasks.nearest import extent, most_alike, some
+from recurra.tasks.nearest import most_alike
+from recurra.tasks.stored_baselines import WITHOUT, LeftOut
 
 if TYPE_CHECKING:
     from recurra.tasks.pairs.data import PairData
 
-SECONDS: Final = 30.0
-"""What all baselines together may take on one core, unless told otherwise."""
-
-_LEAST: Final = 100  # known sources that are looked through, however little time there is
 _AT_ONCE: Final = 1 << 23  # similarities at a time
 
 # Seconds on one slow core, so that what is left out follows from the data and the time alone.
@@ -45,11 +42,13 @@ class Baseline:
     predicted: Sequence[str]
 
 
-def pair_baselines(data: PairData, *, seconds: float = SECONDS) -> tuple[Baseline, ...]:
-    """Every baseline, on the test part; learnt from the part that trains.
+def pair_baselines(
+    data: PairData, *, seconds: float = WITHOUT
+) -> tuple[tuple[Baseline, ...], tuple[LeftOut, ...]]:
+    """Every baseline, on the test part; learnt from the part that trains. And who had no time.
 
-    A function of the data and of `seconds` alone: where there is no time for all known sources, so
-    many of them are looked through, and the note says so.
+    A function of the data and of `seconds` alone: each is given all the data, and one that would
+    take longer than that on one slow core is left out.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
@@ -62,7 +61,10 @@ def pair_baselines(data: PairData, *, seconds: float = SECONDS) -> tuple[Baselin
         (common,) * len(test),
     )
     copy = Baseline("copy", "the source as it is", tuple(test.sources))
-    return copy, _nearest(learn.sources, learn.targets, test.sources, common, seconds), often
+    nearest = _nearest(learn.sources, learn.targets, test.sources, common, seconds)
+    if isinstance(nearest, LeftOut):
+        return (copy, often), (nearest,)
+    return (copy, nearest, often), ()
 
 
 def _nearest(
@@ -71,27 +73,24 @@ def _nearest(
     asked: Sequence[str],
     otherwise: str,
     seconds: float,
-) -> Baseline:
+) -> Baseline | LeftOut:
     """The target of the known source that is most like the one asked: TF-IDF, cosine."""
+    name = "nearest training source"
     unit = "words" if cut_for(known) == "13a" else "characters"
-    lengths = np.array([len(text) for text in known], np.int64)
-    begun = np.cumsum(lengths) * _A_CHARACTER[unit] <= seconds / 2
-    rows = some(len(known), max(_LEAST, int(begun.sum())))
-    vectors = _vectors(unit)
-    theirs = vectors.fit_transform([known[row] for row in rows])
-    ours = vectors.transform(asked)
-    meetings = int((_columns(theirs) * _columns(ours)).sum())
-    share = seconds / 2 / max(meetings * _A_MEETING, 1e-9)
-    if share < 1 and len(rows) > _LEAST:
-        kept = some(len(rows), max(_LEAST, int(len(rows) * share)))
-        rows, theirs = rows[kept], theirs[kept]
+    cost = _A_CHARACTER[unit] * sum(map(len, (*known, *asked)))
+    if cost <= seconds:
+        vectors = _vectors(unit)
+        theirs, ours = vectors.fit_transform(known), vectors.transform(asked)
+        cost += _A_MEETING * float((_columns(theirs) * _columns(ours)).sum())
+    if cost > seconds:
+        return LeftOut.of(name, f"{len(known):,} known sources", cost)
     columns = theirs.T.tocsr()
     best = most_alike(
-        lambda part: (ours[part] @ columns).toarray(), ours.shape[0], len(rows), at_once=_AT_ONCE
+        lambda part: (ours[part] @ columns).toarray(), ours.shape[0], len(known), at_once=_AT_ONCE
     )
-    said = [otherwise if place < 0 else targets[rows[place]] for place in best.tolist()]
-    note = f"TF-IDF of {unit}, cosine; looked through {extent(rows, len(known))} known sources"
-    return Baseline("nearest training source", note, tuple(said))
+    said = [otherwise if place < 0 else targets[place] for place in best.tolist()]
+    note = f"TF-IDF of {unit}, cosine; given all {len(known):,} known sources"
+    return Baseline(name, note, tuple(said))
 
 
 def _vectors(unit: str) -> Any:

@@ -144,9 +144,9 @@ def plan_model(options: PairOptions, dataset: EncodedDataset, *_: object) -> Mod
     data = dataset.data
     # Every so many of them: files are often sorted by length.
     some = data.learn[:: max(1, len(data.learn) // 2000)]
-    metric = options.score or deciding(data.of(some).targets)
+    metric = options.metric or deciding(data.of(some).targets)
     if metric not in NAMES:
-        raise OptionError(f"--score {metric}", expected=f"one of {', '.join(NAMES)}")
+        raise OptionError(f"--metric {metric}", expected=f"one of {', '.join(NAMES)}")
     architecture = Architecture(
         sources=len(dataset.sources),
         targets=len(dataset.targets),

@@ -46,6 +46,8 @@ def given(X: Any, y: Any, options: PairOptions) -> PairData:
         X,
         y,
         seed=options.seed,
+        source=options.source,
+        target=options.target,
         reverse=options.reverse,
         test_files=options.test or [],
         valid_files=options.valid or [],
@@ -76,6 +78,8 @@ def from_python(
     y: Any = None,
     *,
     seed: int = 0,
+    source: str | None = None,
+    target: str | None = None,
     reverse: bool = False,
     test: float = SHARE,
     test_files: Sequence[str | Path] = (),
@@ -85,9 +89,10 @@ def from_python(
     """Check pairs that were given as Python values.
 
     Args:
-        X: a list of (source, target); or, with y, sources.
+        X: a list of (source, target); rows or a frame with columns for them; or, with y, sources.
         y: their targets.
         seed: which pairs report and choose follows from it.
+        source, target: the columns, where nothing else says which they are.
         reverse: whether to take the targets as sources.
         test: the share of the pairs that report, where no file is given for that.
         test_files, valid_files: what reports, and what chooses, where that stands in files.
@@ -99,13 +104,13 @@ def from_python(
     """
     if not 0 < test < 1:
         raise OptionError(f"test = {test}", expected="a share of the whole, between 0 and 1")
-    pairs, reading = pairs_from(X, y), Reading(reverse=reverse)
-    found = Found(name, pairs.reversed if reverse else pairs, ())
+    reading = Reading(source, target, reverse)
+    found = pairs_from(X, y, reading, name)
     return _with_parts(found, (valid_files, test_files), reading, seed, test)
 
 
-def pairs_to_judge(X: Any, y: Any, options: PairOptions) -> tuple[Pairs, str]:
-    """Pairs that a model is judged on, and what they are called.
+def pairs_to_judge(X: Any, y: Any, options: PairOptions) -> Found:
+    """Pairs that a model is judged on, what they are called, and what was found in them.
 
     Args:
         X: files; a list of (source, target); or sources.
@@ -119,10 +124,8 @@ def pairs_to_judge(X: Any, y: Any, options: PairOptions) -> tuple[Pairs, str]:
         files = listed(X)
         if not files:
             raise DataError("no pairs to judge by", expected="a table, or two parallel files")
-        found = pairs_of(files, _reading(options))
-        return found.pairs, found.name
-    pairs = pairs_from(X, y)
-    return pairs.reversed if options.reverse else pairs, "given"
+        return pairs_of(files, _reading(options))
+    return pairs_from(X, y, _reading(options), "given")
 
 
 def _is_files(X: Any) -> bool:

@@ -134,8 +134,12 @@ def ids_of(
     sources: Tokenizer, targets: Tokenizer, pairs: Pairs
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     """Pairs as ids: sources (S,), and targets (T,) from BEGIN to END."""
-    said = [np.concatenate([[BEGIN], row, [END]]) for row in targets.encode_batch(pairs.targets)]
-    return sources.encode_batch(pairs.sources), said
+    return sources.encode_batch(pairs.sources), target_ids(targets, pairs.targets)
+
+
+def target_ids(targets: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Targets as ids (T,), from BEGIN to END."""
+    return [np.concatenate([[BEGIN], row, [END]]) for row in targets.encode_batch(texts)]
 
 
 def asked(

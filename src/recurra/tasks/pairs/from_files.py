@@ -24,6 +24,10 @@ EXPECTED: Final = (
 )
 
 
+TRANSLATION: Final = "translation"
+"""The column of Hugging Face's data sets that holds a text for each language."""
+
+
 @final
 @dataclass(frozen=True)
 class Reading:
@@ -53,7 +57,7 @@ def pairs_of(sources: Sequence[str | Path], reading: Reading) -> Found:
 
     Raises:
         DataError: a file is missing, broken, not UTF-8 or of no known form; a line has no
-            separator; parallel files differ in length; a side is empty.
+            separator; parallel files differ in length; no pair has both sides.
         OptionError: a column does not exist, or columns are named where there are none.
         MissingExtra: a file needs a package that is not installed.
     """
@@ -96,13 +100,26 @@ def _joined(one: Found, other: Found) -> Found:
     return Found(called(files), one.pairs.followed_by(other.pairs), files, one.columns, counts)
 
 
+def _found(
+    files: Sequence[Path],
+    sides: Sequence[Sequence[str]],
+    where: Places,
+    columns: dict[str, str],
+    counts: dict[str, int],
+) -> Found:
+    """The pairs that have both sides, and how many have not."""
+    pairs = checked(sides[0], sides[1], where)
+    counts["empty"] = len(where) - len(pairs)
+    return Found(called(files), pairs, tuple(files), columns, counts)
+
+
 # -- tables ------------------------------------------------------------------------------------
 
 
 def _of_table(file: Path, text: str | None, reading: Reading) -> Found:
     suffix = file.suffix.lower()
     if text is None and suffix not in (".csv", ".tsv", ".tab"):
-        return _of_named(file, read_table(file), reading)
+        return _of_named(file, read_table(file, opened=TRANSLATION), reading)
     name = str(file)
     text = _text(file) if text is None else text
     names = _has_names(text, suffix, reading, name)
@@ -128,7 +145,7 @@ def _of_table(file: Path, text: str | None, reading: Reading) -> Found:
         "headerless": int(suffix == ".csv" and not names),
     }
     where = Places(((file.name, "line", [line for line, _ in rows]),))
-    return Found(called([file]), checked(sides[0], sides[1], where), (file,), columns, counts)
+    return _found([file], sides, where, columns, counts)
 
 
 def _filled(text: str) -> bool:
@@ -180,13 +197,10 @@ def _all_wide(rows: Sequence[Row], least: int, width: int, name: str, tab: str |
 
 def _of_named(file: Path, table: Table, reading: Reading) -> Found:
     source, target = picked(list(table.columns), reading, str(file))
-    read = [table.column(source, "source"), table.column(target, "target")]
-    sides, trimmed = _trimmed(read)
+    sides, trimmed = _trimmed([table.texts(each) for each in (source, target)])
     where = Places(((file.name, table.unit, table.lines),))
     columns = {"source": f"column {source!r}", "target": f"column {target!r}"}
-    return Found(
-        called([file]), checked(sides[0], sides[1], where), (file,), columns, {"trimmed": trimmed}
-    )
+    return _found([file], sides, where, columns, {"trimmed": trimmed})
 
 
 def _trimmed(sides: Sequence[Sequence[str]]) -> tuple[list[list[str]], int]:
@@ -222,7 +236,7 @@ def _of_parallel(files: Sequence[Path], texts: Sequence[str], reading: Reading) 
     where = Places(((both, "line", [row + 1 for row in kept]),))
     columns = {"source": files[0].name, "target": files[1].name}
     counts = {"blank_lines": lengths[0] - len(kept), "trimmed": trimmed}
-    return Found(called(files), checked(sides[0], sides[1], where), tuple(files), columns, counts)
+    return _found(files, sides, where, columns, counts)
 
 
 def _lines(text: str) -> list[str]:

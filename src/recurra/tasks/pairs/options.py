@@ -54,7 +54,7 @@ class PairOptions(TrainingOptions):
     sampling: float = option(
         0.0, "Scheduled sampling: the share of its own outputs fed by the end.", least=0, most=1
     )
-    score: str | None = option(
+    metric: str | None = option(
         None,
         "What chooses on the selection part; default: by the data.",
         choices=("bleu", "chrf", "exact"),

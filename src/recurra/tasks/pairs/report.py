@@ -52,7 +52,12 @@ def result(data: PairData, judged: Judged, baselines: Sequence[Baseline]) -> dic
 
 
 def examined(
-    judged: Judged, baselines: Sequence[Baseline] = (), *, name: str, part: str
+    judged: Judged,
+    baselines: Sequence[Baseline] = (),
+    *,
+    name: str,
+    part: str,
+    found: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """What a report says of any pairs.
 
@@ -61,6 +66,7 @@ def examined(
         baselines: what they say of the same.
         name: what the data are called.
         part: which part of them it is: "the test part".
+        found: what was found in them; see `recurra.tasks.pairs.splits.notes`.
     """
     about = {
         "name": name,
@@ -68,7 +74,7 @@ def examined(
         "pairs": len(judged.pairs),
         "learn": None,
         "select": None,
-        "found": {},
+        "found": dict(found or {}),
     }
     return {"data": about} | evaluate.judge(judged, baselines)
 
@@ -93,7 +99,7 @@ def write(
             teacher-forced}; None where nothing chose.
     """
     found = result(data, judged, stored_baselines.read(run, Baseline))
-    found["training"] = dict(training)
+    found |= stored_baselines.left_out(run) | {"training": dict(training)}
     run.write_json(SCORED, scored(judged))
     write_attention(run, judged)
     card.write(

@@ -74,30 +74,27 @@ class Pairs:
 
 
 def checked(sources: Sequence[str], targets: Sequence[str], where: Places) -> Pairs:
-    """Pairs in Unicode's composed form (NFC).
+    """Pairs in Unicode's composed form (NFC), those without a source or a target left out.
 
     Raises:
-        DataError: a side is empty or blank, or no text.
+        DataError: nothing is left, or a side is no text.
     """
     sides = [
         tuple(composed(text, where, row) for row, text in enumerate(side))
         for side in (sources, targets)
     ]
-    empty = [
-        (row, side)
+    whole = [
+        row
         for row, both in enumerate(zip(*sides, strict=True))
-        for side, text in zip(("source", "target"), both, strict=True)
-        if not text or text.isspace()
+        if all(each.strip() for each in both)
     ]
-    if empty:
-        shown = "; ".join(f"{where[row]} (no {side})" for row, side in empty[:3])
-        more = f"; and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+    if where and not whole:
         raise DataError(
-            f"{counted(len(empty), 'empty side')}: {shown}{more}",
+            f"{where[0]}: {counted(len(where), 'pair')}, each without a source or without a target",
             expected="a source and a target in every pair",
-            fix="fill them, or drop these pairs",
         )
-    return Pairs(sides[0], sides[1], where)
+    found = Pairs(sides[0], sides[1], where)
+    return found if len(whole) == len(where) else found.of(whole)
 
 
 def called(files: Sequence[Path]) -> str:
@@ -149,6 +146,7 @@ _FOUND: Final = {
     "shared": ("test source", "with another target in another part"),
     "headerless": ("table", "without column names: its first line is data"),
     "blank_lines": ("blank line", "skipped"),
+    "empty": ("pair", "without a source or a target, left out"),
     "further": ("line", "with further columns, not read"),
     "trimmed": ("side", "with blanks around, taken off"),
 }

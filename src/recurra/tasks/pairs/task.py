@@ -18,4 +18,5 @@ PAIRS: Final = Task(
     packages=("torch", "sacrebleu", "babel", "tokenizers", "polars", "sklearn"),
     progress=lambda _: ("pieces", "nats a piece; score of what it writes"),
     reading=("source", "target"),
+    searches=True,
 )

@@ -19,6 +19,7 @@ from recurra.tasks import stored_baselines
 from recurra.tasks.pairs import baselines, config, data, report
 from recurra.tasks.pairs.config import EncodedDataset
 from recurra.tasks.pairs.estimator import PIECES, PairModel
+from recurra.tasks.pairs.known import Lexicon
 from recurra.tasks.pairs.options import PairOptions
 from recurra.tasks.training import Training
 from recurra.training.callbacks import Callback
@@ -45,13 +46,17 @@ def _prepare(run: Run, dataset: EncodedDataset, options: PairOptions, callback: 
     sides = {"sources": dataset.sources, "targets": dataset.targets}
     if dataset.sources is dataset.targets:
         sides = {"shared": dataset.sources}
-    run.write_json(PIECES, {name: pieces.to_json() for name, pieces in sides.items()})
+    read = dataset.data
+    known = Lexicon.learnt(dataset.sources, read.of(read.learn).sources)
+    stored = {name: pieces.to_json() for name, pieces in sides.items()}
+    run.write_json(PIECES, stored | {"known": known.to_json()})
     data.INPUT.store(run, dataset.data)
-    most, seconds = baselines.SECONDS, options.seconds
-    limit = most if seconds is None else min(most, seconds / 5)
-    found = baselines.pair_baselines(dataset.data, seconds=limit)
-    stored_baselines.write(run, found)
+    limit = stored_baselines.limit(options.seconds)
+    found, left_out = baselines.pair_baselines(dataset.data, seconds=limit)
+    stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(dataset.data, found))
+    for each in left_out:
+        callback.says(str(each))
 
 
 def _judge(

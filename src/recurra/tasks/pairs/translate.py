@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, final
 
 import numpy as np
@@ -13,6 +13,7 @@ from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
 from recurra.runtime.ensemble import ATTENTION
 from recurra.search.decoding import Decoding, Looking, SearchOptions, chances, write
 from recurra.search.hypotheses import Hypothesis
+from recurra.tasks.pairs.copying import Span, replaced
 
 Numbers = NDArray[np.int64]
 Limit = Callable[[Numbers], Numbers]
@@ -99,11 +100,16 @@ def translate(
     how: SearchOptions,
     *,
     limit: Limit,
+    copying: Callable[[str], Sequence[Span]] | None = None,
 ) -> list[list[Translation]]:
     """The best translations of each text, best first, in the order of the texts.
 
     It ends for every text: no more steps are taken than `limit` says of its source, nor than
     `how.longest`. A text without pieces has one translation, which is empty.
+
+    Args:
+        copying: a text -> its words, of which the unknown ones are put into the translation of
+            subwords where it looked at them; see `recurra.tasks.pairs.copying`.
 
     Raises:
         DataError: a text holds half a character.
@@ -122,6 +128,13 @@ def translate(
         for row, each in zip(rows.tolist(), written, strict=True):
             shown = sources.shown(ids[row], texts[row])
             found[row] = [_translation(one, targets, shown) for one in each]
+            if copying is not None and len(shown) <= MAPPED:
+                # As it is read: with a blank before it.
+                words, widths = copying(f" {texts[row]}"), sources.widths(texts[row])
+                found[row] = [
+                    replace(one, text=_replaced(hypothesis.tokens, one, targets, widths, words))
+                    for one, hypothesis in zip(found[row], each, strict=True)
+                ]
     return found
 
 
@@ -185,6 +198,16 @@ def _places(state: Looking) -> NDArray[Any]:
     """The place (R, 1) most looked at, -1 for none: of a long source nothing else is noted."""
     attention = state[ATTENTION]
     return np.where(attention.any(1), attention.argmax(1), -1)[:, None]
+
+
+def _replaced(
+    tokens: Sequence[int],
+    found: Translation,
+    targets: Tokenizer,
+    widths: Numbers,
+    words: Sequence[Span],
+) -> str:
+    return replaced([targets.written[k] for k in tokens], found.attention, widths, words)
 
 
 def _translation(found: Hypothesis, targets: Tokenizer, source: list[str]) -> Translation:

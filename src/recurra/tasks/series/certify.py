@@ -33,7 +33,7 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
         read = data
         if read is None:
             read = reading.INPUT.read_again(model.run, config["data"])
-            read = reading.scaled_for(config["options"]["distribution"], read)
+            read = reading.scaled_for(config["options"], read)
         windows = origins(read, "test")
     except (InputError, MissingExtra) as error:
         return [not_shown("alone, among strangers, step by step, torch", error.got)]

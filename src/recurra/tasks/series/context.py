@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -17,10 +18,28 @@ SERIES: Final = "series.json"
 
 
 def write_context(run: Run, data: SeriesData, steps: int) -> None:
-    """Write the last steps of each series, and what is known ahead of them."""
+    """Write the last steps of each series, what is known ahead of them, and where parts begin."""
     panel = tail(data.panel, steps)
     run.write_arrays(CONTEXT, panel.arrays)
-    run.write_json(SERIES, {"ids": list(panel.ids)})
+    reports = data.panel.starts + data.select_ends
+    run.write_json(SERIES, {"ids": list(panel.ids), "reports": reports.tolist()})
+
+
+def read_reports(run: Run, panel: Panel) -> Counts:
+    """The ordinal (S,) from which on each series reports: the first step that training had not.
+
+    Of a run that did not write it, the end of what it had.
+
+    Raises:
+        BundleError: it is damaged.
+    """
+    facts = run.read_json(SERIES)
+    with run.intact(SERIES):
+        ends = panel.starts + panel.lengths
+        found = np.array(facts.get("reports", ends), np.int64)
+        if found.shape != ends.shape or (found > ends).any():
+            raise ValueError(f"parts of other than {len(ends):,} series")
+    return found
 
 
 def read_context(run: Run, form: Form) -> Panel:
@@ -72,11 +91,13 @@ def tail(panel: Panel, steps: int) -> Panel:
 
 
 def joined(context: Panel, newer: Panel) -> Panel:
-    """A context with newer data behind it: S series, those of the context first.
+    """A context with other data of it, mostly newer: S series, those of the context first.
 
-    Where both have a step, the newer one stands, if it says anything. Steps between the two are
-    missing. What is known of steps to come is taken from the newer data where they have some, else
-    from the context; it counts as far as it follows the last target without a gap.
+    Where both have a step, the other data's stands, if it says anything. A series ends where it
+    does in the other data, if they have a value of it: what the context has beyond that is not
+    known there. Steps between the two are missing. What is known of steps to come is taken from
+    the other data where they have some, else from the context; it counts as far as it follows the
+    last target without a gap.
     """
     number = {each: at for at, each in enumerate(context.ids)}
     new = [each for each in newer.ids if each not in number]
@@ -84,43 +105,56 @@ def joined(context: Panel, newer: Panel) -> Panel:
     number |= {each: at for at, each in enumerate(new, len(context))}
     # Each series as steps of either panel: (series, ordinal, value, past), the newer ones later.
     parts = [(context, np.arange(len(context))), (newer, _places(newer, number))]
-    starts, ends = np.full(len(ids), _MOST), np.full(len(ids), -_MOST)
-    reach = ends.copy()
+    starts, reach = np.full(len(ids), _MOST), np.full(len(ids), -_MOST)
+    ends = reach.copy()
     for panel, place in parts:
         np.minimum.at(starts, place, panel.starts)
-        np.maximum.at(ends, place, panel.starts + panel.lengths)
         np.maximum.at(reach, place, panel.starts + panel.lengths + panel.ahead)
+        some = (panel.lengths > 0) | (ends[place] == -_MOST)
+        ends[place[some]] = (panel.starts + panel.lengths)[some]
     lengths, total = ends - starts, reach - starts
-    values = np.full(int(lengths.sum()), np.nan)
+    begins = np.cumsum(total) - total
+    values, present = np.full(int(total.sum()), np.nan), np.zeros(int(total.sum()), bool)
     past = np.zeros((len(values), context.past.shape[1]), np.float32)
-    known = np.zeros((int(total.sum()), context.known.shape[1]), np.float32)
-    present = np.zeros(len(known), bool)
+    known = np.zeros((len(values), context.known.shape[1]), np.float32)
     static = np.zeros((len(ids), context.static.shape[1]), np.float32)
-    begins, known_begins = np.cumsum(lengths) - lengths, np.cumsum(total) - total
     for panel, place in parts:
-        shift = panel.starts - starts[place]
-        rows = stretches(begins[place] + shift, panel.lengths)
+        first = begins[place] + panel.starts - starts[place]
+        rows = stretches(first, panel.lengths)
         given = ~np.isnan(panel.values)
         values[rows[given]] = panel.values[given]
         # A step that no row stands for leaves what the other panel knows of it.
         says = given | panel.past.any(1)
         past[rows[says]] = panel.past[says]
-        ahead = stretches(known_begins[place] + shift, panel.lengths + panel.ahead)
+        ahead = stretches(first, panel.lengths + panel.ahead)
         inside, says = stretches(panel.known_begins, panel.lengths), np.ones(len(ahead), bool)
         says[inside] = given | panel.known[inside].any(1)
         known[ahead[says]], present[ahead] = panel.known[says], True
         static[place] = panel.static
-    follows = _following(present, known_begins + lengths, total - lengths)
+    follows = _following(present, begins + lengths, total - lengths)
+    steps = stretches(begins, lengths)
     return Panel(
         ids,
         context.frequency,
         starts,
         lengths,
-        values,
-        past,
+        values[steps],
+        past[steps],
         follows,
-        known[stretches(known_begins, lengths + follows)],
+        known[stretches(begins, lengths + follows)],
         static,
+    )
+
+
+def ended(panel: Panel, ends: Counts) -> Panel:
+    """The panel before steps `ends` (S,) alone, but for what is known beforehand."""
+    steps = stretches(panel.begins, ends)
+    return replace(
+        panel,
+        lengths=ends,
+        values=panel.values[steps],
+        past=panel.past[steps],
+        ahead=panel.lengths + panel.ahead - ends,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,8 @@ from recurra.tasks.series.reading.from_memory import files_of, frame_of
 from recurra.tasks.series.reading.steps import Steps, panel_of, static_rows, steps_of
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import cut, horizon_of, origins, season_of, size_of
+from recurra.tasks.series.suits import check_panel
+from recurra.tasks.series.tables import frame_kind
 
 __all__ = [
     "Form",
@@ -77,7 +79,9 @@ def from_python(frame: Any, options: SeriesOptions, name: str = "given") -> Seri
         raise OptionError(
             f"--test {options.test}", expected="steps or a share where the data are no files"
         )
-    return _of_frame(*long_of(frame_of(frame, name), _reading(asked)), asked, name)
+    data = _of_frame(*long_of(frame_of(frame, name), _reading(asked)), asked, name)
+    kind = frame_kind(frame)
+    return data if kind is None else replace(data, origin=data.origin | {"frame": kind})
 
 
 def default(options: SeriesOptions) -> SeriesData:
@@ -89,28 +93,24 @@ def default(options: SeriesOptions) -> SeriesData:
     return _default(_asked(options))
 
 
-def scaled_for(distribution: str, data: SeriesData) -> SeriesData:
-    """The series on the scale that a distribution needs: counts as they are, over their mean.
+def scaled_for(options: Mapping[str, Any], data: SeriesData) -> SeriesData:
+    """The series on the scale that options of the model need.
+
+    Counts are as they are, over their mean; of what `positive` says is from 0 on, nothing below.
 
     Raises:
         OptionError: no such distribution.
-        DataError: values that are no counts.
+        DataError: values that are no counts, or below 0.
     """
-    if distribution not in FAMILIES:
-        raise OptionError(f"--distribution {distribution}", expected=" or ".join(FAMILIES))
-    if distribution != "counts":
-        return data
-    panel = data.panel
-    wrong = np.flatnonzero((panel.values < 0) | (panel.values != np.floor(panel.values)))
-    wrong = wrong[~np.isnan(panel.values[wrong])]
-    if len(wrong):
-        at = int(np.searchsorted(panel.begins, wrong[0], side="right")) - 1
-        raise DataError(
-            f"{data.name}: {panel.values[wrong[0]]:g} in series {panel.ids[at]!r} is no count",
-            expected="whole numbers from 0 on, for --distribution counts",
-            fix="leave --distribution out",
-        )
-    return replace(data, scale=Scale.of_counts(panel, data.train_ends))
+    family = options["distribution"]
+    if family not in FAMILIES:
+        raise OptionError(f"--distribution {family}", expected=" or ".join(FAMILIES))
+    scale = data.scale
+    if family == "counts":
+        scale = Scale.of_counts(data.panel, data.train_ends)
+    scale = replace(scale, floor=bool(options.get("positive")))
+    check_panel(data.panel, scale, family, name=data.name)
+    return replace(data, scale=scale)
 
 
 def _asked(options: SeriesOptions) -> dict[str, Any]:

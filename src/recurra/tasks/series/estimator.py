@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
 import numpy as np
 
 from recurra.bundle import CONFIG, REPORT, Run
-from recurra.errors import DataError, OptionError, counted, did_you_mean
+from recurra.errors import DataError, OptionError, counted
 from recurra.runtime.pool import Pool
 from recurra.runtime.series import Architecture, SeriesNetwork
 from recurra.runtime.state import Array
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
-from recurra.tasks.series.context import check_begun, check_known, joined, read_context, tail
-from recurra.tasks.series.forecast import forecasts
+from recurra.tasks.series.asked import Moment, before, rolling, steps_asked, unseen
+from recurra.tasks.series.context import (
+    check_begun,
+    check_known,
+    joined,
+    read_context,
+    read_reports,
+    tail,
+)
+from recurra.tasks.series.forecast import forecasts, presented
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.options import SeriesOptions
@@ -26,7 +35,8 @@ from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import PanelStreamed, SeriesPooled, SeriesStreamed, Values
-from recurra.tasks.series.tables import columns_of, like
+from recurra.tasks.series.suits import check_panel
+from recurra.tasks.series.tables import Columns, columns_of, frame_kind, like
 from recurra.tasks.series.task import SERIES
 from recurra.tasks.series.windows import Reader
 
@@ -54,6 +64,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
 
     task = SERIES
     _architecture, _runtime = Architecture, SeriesNetwork
+    _given: Any = None
 
     # -- training ---------------------------------------------------------------------------
 
@@ -79,7 +90,9 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the audit failed, or the loss exploded; the best weights are kept.
         """
-        return self._fit({"X": X}, out, overwrite, callbacks, progress)
+        self._fit({"X": X}, out, overwrite, callbacks, progress)
+        self._given = None if X is None or data.files_of(X) else X
+        return self
 
     def load_parts(self, run: Run) -> None:
         """Read form, tails and scales of the data, and the intervals; see `Model.load_parts`."""
@@ -88,6 +101,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             self._form = Form.from_json(inference["form"])
             horizon = int(inference["architecture"]["horizon"])
         self._context = read_context(run, self._form)
+        self._reports = read_reports(run, self._context)
         with run.intact(SCALE):
             self._scale = Scale.from_json(run.read_json(SCALE))
             if len(self._scale.centre) != len(self._context):
@@ -102,45 +116,152 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
 
     # -- use --------------------------------------------------------------------------------
 
-    def predict(self, X: Any = None, *, horizon: int | None = None) -> Any:
+    def predict(
+        self,
+        X: Any = None,
+        *,
+        horizon: int | None = None,
+        origin: Moment | None = None,
+        level: Sequence[float] | None = None,
+        samples: int = 0,
+    ) -> Any:
         """The steps to come of each series: columns `unique_id, ds, recurra, recurra-lo-95, ...`.
 
+            model.predict(frame, level=[80, 99], samples=3)  # ..., recurra-sample-1, ...
+
         What comes back is like what is given: of a frame of pandas one of pandas, of a frame of
-        polars one of polars. Of files, of other values and of nothing it is a dictionary of arrays
-        by column, which either makes a frame of: `pandas.DataFrame(model.predict())`.
+        polars one of polars; of nothing what `fit` was given. Of files and of other values it is a
+        dictionary of arrays by column, which either makes a frame of.
 
         Args:
-            X: newer data, a frame or files; without any, forecasts go on from the end of what the
-                model was trained on. With columns known in future, rows for the steps to come
-                hold them, their target empty.
-            horizon: steps, at most those it was trained for.
+            X: data to go on from, a frame or files: each series from its end in them, whatever the
+                training had beyond. Without any, forecasts go on from the end of what the model was
+                trained on. With columns known in future, rows for the steps to come hold them,
+                their target empty.
+            horizon: steps; more than it was trained for of a model that goes step by step.
+            origin: the first step to forecast, of every series; nothing from it on is read.
+            level: percent of each interval, above 0 and below 100; default 50, 80 and 95. The
+                errors of the selection part corrected these three: others lie between them, and
+                beyond 95 % follow their direction.
+            samples: paths drawn, beside the intervals; of a model that goes step by step. No errors
+                correct them.
 
         Raises:
-            DataError: the data cannot be used, or known columns of the steps to come are missing.
-            OptionError: a horizon longer than the model's.
+            DataError: the data cannot be used, known columns of the steps to come are missing, or
+                a series has no step before the origin.
+            OptionError: a horizon longer than the model's, paths of a model that draws none, or an
+                interval or an origin that is none.
         """
-        panel, found = self.ahead(X, horizon=horizon)
-        return like(X, columns_of(panel, found))
+        panel, found = self.ahead(X, horizon=horizon, origin=origin, level=level, samples=samples)
+        return self._like(X, columns_of(panel, found))
 
-    def ahead(self, X: Any = None, *, horizon: int | None = None) -> tuple[Panel, Forecasts]:
+    def ahead(
+        self,
+        X: Any = None,
+        *,
+        horizon: int | None = None,
+        origin: Moment | None = None,
+        level: Sequence[float] | None = None,
+        samples: int = 0,
+    ) -> tuple[Panel, Forecasts]:
         """What `predict` says, as arrays, and the panel that it is said of."""
         network = self.network
-        panel = self._panel(X)
-        most = network.architecture.horizon
-        steps = most if horizon is None else horizon
-        if not 1 <= steps <= most:
-            raise OptionError(
-                f"--horizon {steps} of a model that was trained for {counted(most, 'step')}",
-                expected=f"1 to {most}",
-                fix=f"train again with --horizon {steps}",
-            )
+        steps = steps_asked(network.architecture, horizon, level, samples)
+        if origin is None:
+            panel = self._panel(X)
+        else:
+            panel = self._whole("forecasts from an origin") if X is None else self._panel(X)
+            panel = before(panel, origin)
         check_known(panel, self._form, steps)
         scale = self._scale_of(panel, panel.lengths)
         # Nothing before the context is read.
         last = tail(panel, network.architecture.context)
+        reader = self._reader(last, scale, steps)
         ends = Origins(np.arange(len(last)), last.lengths)
-        found = forecasts(network, self._reader(last, scale), scale, self.widths, ends)
-        return panel, Forecasts(found.series, panel.lengths, found.quantiles[:, :steps])
+        found = presented(
+            network, reader, self.widths.first(reader.horizon), ends, level=level, samples=samples
+        )
+        return panel, replace(found, origins=panel.lengths).first(steps)
+
+    def cross_validation(
+        self,
+        X: Any = None,
+        *,
+        horizon: int | None = None,
+        n_windows: int | None = None,
+        step_size: int = 1,
+        level: Sequence[float] | None = None,
+    ) -> Any:
+        """Forecasts from many origins, beside what came: `unique_id, ds, cutoff, y, recurra, ...`.
+
+            model.cross_validation(n_windows=10, step_size=7)
+
+        The columns are those of Nixtla's packages; `cutoff` is the last step that was known. The
+        model is not fitted again: origins lie where nothing that it was fitted to or chosen by lies
+        behind them. Frames are those of `predict`.
+
+        Args:
+            X: a frame or files; without any, what the model was trained on.
+            horizon: as of `predict`.
+            n_windows: origins of each series, counted back from its end; default as many as there
+                are.
+            step_size: steps from one to the next.
+            level: as of `predict`.
+
+        Raises:
+            DataError: the data cannot be used, or no series has a horizon of such steps; or they
+                were given from memory, and are no longer known.
+            OptionError: as `predict`, or fewer origins than asked for.
+        """
+        panel, found = self.backtest(
+            X, horizon=horizon, n_windows=n_windows, step_size=step_size, level=level
+        )
+        return self._like(X, columns_of(panel, found, cutoff=True))
+
+    def backtest(
+        self,
+        X: Any = None,
+        *,
+        horizon: int | None = None,
+        n_windows: int | None = None,
+        step_size: int = 1,
+        level: Sequence[float] | None = None,
+    ) -> tuple[Panel, Forecasts]:
+        """What `cross_validation` says, as arrays, and the panel that it is said of."""
+        steps = steps_asked(self.network.architecture, horizon, level)
+        panel = self._whole("cross-validation") if X is None else self._panel(X)
+        context = self.network.architecture.context
+        begins = unseen(panel, self._context, self._reports, context, steps)
+        windows = rolling(panel, begins, steps, n_windows, step_size)
+        reader = self._reader(panel, self._scale_of(panel, begins), steps)
+        found = presented(
+            self.network, reader, self.widths.first(reader.horizon), windows, level=level
+        )
+        return panel, found.first(steps)
+
+    def _like(self, X: Any, columns: Columns) -> Any:
+        if X is None:
+            with self.run.intact(CONFIG):
+                return like(self.run.config()["data"]["origin"].get("frame"), columns)
+        return like(frame_kind(X), columns)
+
+    def _whole(self, what: str) -> Panel:
+        """All of what the model was trained on.
+
+        Raises:
+            DataError: it came from memory and is gone, or has changed since.
+        """
+        if self._given is not None:
+            return data.more(self._given, self._form)
+        with self.run.intact(CONFIG):
+            facts = self.run.config()["data"]
+        if not (facts["files"] or facts["origin"].get("default")):
+            raise DataError(
+                f"{what} without data: the model was trained on values in memory, and its run does "
+                "not keep them",
+                expected="the data to forecast from",
+            )
+        return data.INPUT.read_again(self.run, facts).panel
 
     def _scale_of(self, panel: Panel, ends: Counts) -> Scale:
         """The scale of a panel.
@@ -150,25 +271,30 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         counts = self.network.architecture.family == "counts"
         return self._scale.extended(self._context.ids, panel, ends, counts=counts)
 
-    def _reader(self, panel: Panel, scale: Scale) -> Reader:
-        """Windows of a panel."""
+    def _reader(self, panel: Panel, scale: Scale, horizon: int = 1) -> Reader:
+        """Windows of a panel, of the model's horizon or a longer one."""
         a = self.network.architecture
-        return Reader(panel, scale, context=a.context, horizon=a.horizon, turns=a.turns)
+        horizon = max(a.horizon, horizon)
+        return Reader(panel, scale, context=a.context, horizon=horizon, turns=a.turns)
 
-    def evaluate(self, X: Any) -> dict[str, Any]:
+    def evaluate(self, X: Any = None) -> dict[str, Any]:
         """The report on other data, a frame or files: forecasts from origin after origin.
+
+        Without data it is the report on the part of the training's that reports, with baselines.
 
         Raises:
             DataError: the data cannot be used, or are shorter than the horizon and a step.
         """
-        panel = self._panel(X)
-        begins = self._unseen(panel)
+        if X is None:
+            return self.report
+        panel, ends = self._panel(X), self._context.starts + self._context.lengths
+        a = self.network.architecture
+        begins = unseen(panel, self._context, ends, a.context, a.horizon)
         most = int((panel.lengths - begins).max())
-        if most < self.network.architecture.horizon:
+        if most < a.horizon:
             raise DataError(
                 f"other data: {counted(most, 'step')} that training had not",
-                expected=f"{counted(self.network.architecture.horizon, 'step')} or more, the "
-                "horizon, of a series",
+                expected=f"{counted(a.horizon, 'step')} or more, the horizon, of a series",
                 fix="give data that go on after those of the training, or other series",
             )
         scale = self._scale_of(panel, begins)
@@ -180,7 +306,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             train_ends=begins,
             select_ends=begins,
             horizon=reader.horizon,
-            period=self.network.architecture.period,
+            period=a.period,
             scale=scale,
             covariates=self._form.covariates,
             found={},
@@ -191,17 +317,6 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             self.network, reader, scale, self.widths, origins(read, "test", most=JUDGED)
         )
         return report.examined(read, found, part="the steps that training had not")
-
-    def _unseen(self, panel: Panel) -> Counts:
-        """The first step (S,) of each series that training had not, or has enough before it."""
-        a, known = self.network.architecture, self._context
-        number = {each: at for at, each in enumerate(known.ids)}
-        begins = np.clip(panel.lengths - a.horizon, 1, a.context)
-        for at, name in enumerate(panel.ids):
-            if name in number:
-                old = number[name]
-                begins[at] = known.starts[old] + known.lengths[old] - panel.starts[at]
-        return np.minimum(begins, panel.lengths)
 
     def stream(
         self, state: StreamState | None = None, *, series: str | None = None
@@ -259,20 +374,9 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
 
     def _pooled(self, series: str | None) -> tuple[SeriesPooled, str | None]:
         """How one series or all are fed, and what states of them are known by."""
-        network, panel, name = self.network, self._context, self.run.name
-        scale = self._scale
-        if series is not None:
-            if series not in panel.ids:
-                raise OptionError(
-                    f"no series {series!r}",
-                    expected=f"one of the {len(panel):,} series of the training",
-                    fix=did_you_mean(series, panel.ids),
-                )
-            at, name = panel.ids.index(series), f"{name}/{series}"
-            one = slice(at, at + 1)
-            scale = Scale(scale.centre[one], scale.spread[one], scale.log)
-            panel = panel.chosen([series])
-        return SeriesPooled(network, scale, panel, self.widths), name
+        network, name = self.network, self.run.name
+        pooled = SeriesPooled(network, self._scale, self._context, self.widths)
+        return (pooled, name) if series is None else (pooled.one(series), f"{name}/{series}")
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -292,4 +396,5 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             return self._context
         newer = data.more(X, self._form)
         check_begun(self._context, newer, self._form)
+        check_panel(newer, self._scale, self.network.architecture.family)
         return joined(self._context, newer).chosen(newer.ids)

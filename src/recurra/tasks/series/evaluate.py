@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
@@ -56,7 +56,7 @@ def judge(
         "metric": metric,
         "model": truth.figures(test, naive2),
         "baselines": [
-            {"name": each.name, "note": each.note} | truth.figures(said, naive2)
+            {"name": each.name, "note": each.note, "less": each.less} | truth.figures(said, naive2)
             for each, said in zip(baselines, others, strict=True)
         ],
         "verdict": _against(truth, metric, test, baselines, others, best),
@@ -113,13 +113,22 @@ def _against(
     if best is None:
         return None
     interval, drawn = truth.advantage(metric, test, others[best])
-    found: Verdict = verdict(
-        truth.exact(metric, test),
-        truth.exact(metric, others[best]),
-        interval,
-        name=baselines[best].name,
-        unit=f"in {NAMES[metric]}",
-    )
+    name, mine, theirs = baselines[best].name, test, others[best]
+    if truth.faultless(theirs):
+        alike = truth.faultless(mine)
+        sentence = f"As good as the {name}: neither has an error."
+        if not alike:
+            sentence = f"Worse than the {name}, which has no error."
+        gain = truth.exact(metric, theirs) - truth.exact(metric, mine)
+        found = Verdict(None if alike else False, sentence, gain, interval)
+    else:
+        costs = truth.exact(metric, mine), truth.exact(metric, theirs)
+        found = verdict(*costs, interval, name=name, unit=f"in {NAMES[metric]}")
+    less = baselines[best].less
+    if found.better and less:
+        ahead = found.sentence.removesuffix(".").replace("Better than", "Ahead of", 1)
+        sentence = f"{ahead}; but that was {less}, and nothing is claimed against it."
+        found = replace(found, better=None, sentence=sentence)
     return found.to_json() | {"baseline": baselines[best].name, "metric": metric, "drawn": drawn}
 
 

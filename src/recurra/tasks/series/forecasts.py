@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, final
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +14,41 @@ from numpy.typing import NDArray
 from recurra.runtime.quantiles import LEVELS
 from recurra.tasks.series.panel import Counts
 
-__all__ = ["INTERVALS", "LEVELS", "Forecasts", "Origins"]
+__all__ = ["INTERVALS", "LEVELS", "Forecasts", "Intervals", "Origins", "between", "intervals_of"]
+
+Intervals = Mapping[Any, tuple[int, int]]
+"""Percent of each interval, and the places of its ends among quantiles that ascend."""
 
 INTERVALS: Final = {50: (2, 4), 80: (1, 5), 95: (0, 6)}
-"""Percent of each interval, and the places of its ends among the levels."""
+"""The intervals of the quantiles at LEVELS."""
+
+_NORMAL: Final = [NormalDist().inv_cdf(level) for level in LEVELS]
+
+
+def intervals_of(sizes: Sequence[float]) -> Intervals:
+    """Where the ends of intervals of these percents are among the quantiles of `between`."""
+    count = len(sizes)
+    return {each: (count - 1 - at, count + 1 + at) for at, each in enumerate(sorted(sizes))}
+
+
+def between(quantiles: NDArray[Any], sizes: Sequence[float]) -> NDArray[np.float64]:
+    """Quantiles (..., 2 n + 1) at the median and the ends of n intervals, of those at LEVELS.
+
+    Straight lines between those at LEVELS over the quantiles of a normal distribution, and on in
+    the same direction beyond the outermost: of a normal distribution they are its own.
+
+    Args:
+        sizes: percent of each interval.
+    """
+    low = [round((100 - each) / 200, 12) for each in sorted(sizes, reverse=True)]
+    found = []
+    for level in (*low, 0.5, *(round(1 - each, 12) for each in reversed(low))):
+        place = NormalDist().inv_cdf(level)
+        at = min(max(bisect_right(_NORMAL, place) - 1, 0), len(LEVELS) - 2)
+        share = (place - _NORMAL[at]) / (_NORMAL[at + 1] - _NORMAL[at])
+        one, other = (quantiles[..., each].astype(np.float64) for each in (at, at + 1))
+        found.append(one + share * (other - one))
+    return np.stack(found, -1)
 
 
 @final
@@ -53,14 +87,23 @@ class Forecasts:
     Args:
         series: (W,) which series.
         origins: (W,) the first step that is forecast; those before it were known.
-        quantiles: (W, H, Q) at LEVELS, ascending, in real units.
+        quantiles: (W, H, Q) ascending, in real units; the median is the one in the middle.
+        intervals: whose ends they are.
+        paths: (W, H, N) sample paths, where they were asked for.
     """
 
     series: Counts
     origins: Counts
     quantiles: NDArray[np.float64]
+    intervals: Intervals = field(default_factory=lambda: INTERVALS)
+    paths: NDArray[np.float64] | None = None
 
     @property
     def point(self) -> NDArray[np.float64]:
         """The medians (W, H)."""
-        return self.quantiles[..., LEVELS.index(0.5)]
+        return self.quantiles[..., self.quantiles.shape[-1] // 2]
+
+    def first(self, steps: int) -> Forecasts:
+        """Those of the first steps."""
+        paths = None if self.paths is None else self.paths[:, :steps]
+        return replace(self, quantiles=self.quantiles[:, :steps], paths=paths)

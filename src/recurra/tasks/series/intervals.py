@@ -60,8 +60,9 @@ class Widths:
         return cls((KINDS[0],) * len(INTERVALS), zero, zero, 0)
 
     def first(self, steps: int) -> Widths:
-        """Those of the first steps."""
-        return replace(self, low=self.low[:, :steps], high=self.high[:, :steps])
+        """Those of the first steps; of steps beyond the last one, that of the last one."""
+        at = np.minimum(np.arange(steps), self.low.shape[1] - 1)
+        return replace(self, low=self.low[:, at], high=self.high[:, at])
 
     def stretched(self, before: Quantiles, after: Quantiles) -> Widths:
         """What keeps intervals as wide as they were where these were found, never narrower.
@@ -163,7 +164,8 @@ def calibrate(
     how many of them lie side by side. An interval is left as it is unless it holds too often or too
     rarely for so few to be chance, and unless the correction scores better on windows which it was
     not found on and which do not overlap those: by the interval score (Gneiting & Raftery 2007,
-    equation 43), of misses and of width.
+    equation 43), of misses and of width. Where windows are too few to show how far a large interval
+    has to reach, it grows with the one within it.
 
     Args:
         quantiles: (W, H, Q) at LEVELS, scaled, so that one error can stand for any series.
@@ -190,13 +192,20 @@ def calibrate(
     if apart < FEWEST:
         return Widths.none(horizon)
     kinds, low, high = [], np.zeros((len(INTERVALS), horizon)), np.zeros((len(INTERVALS), horizon))
-    parts = list(folds(begins, owners, horizon))
+    parts, within = list(folds(begins, owners, horizon)), np.ones(horizon)
     for place, (size, (bottom, top)) in enumerate(INTERVALS.items()):
         errors = _Errors.of(said[..., bottom], said[..., top], true, apart)
         kind = KINDS[0]
         if errors.missed(size / 100):
             kind = _best(errors, parts, size / 100)
         low[place], high[place] = errors.moves(kind, size / 100)
+        # So few windows show no error that is beyond all of theirs: of an interval that would need
+        # one, at least what the one within it was moved by, in proportion to their widths.
+        if place and errors.beyond(kind, size / 100):
+            larger = errors.unit / within
+            low[place] = np.maximum(low[place], larger * low[place - 1])
+            high[place] = np.maximum(high[place], larger * high[place - 1])
+        within = errors.unit
         kinds.append(kind)
     return Widths(tuple(kinds), low, high, len(there))
 
@@ -318,6 +327,11 @@ class _Errors:
                 low[steps] = _reach(below, (1 + share) / 2, self.apart)
                 high[steps] = _reach(above, (1 + share) / 2, self.apart)
         return low * self.unit, high * self.unit
+
+    def beyond(self, kind: Kind, share: float) -> bool:
+        """Whether what a correction asks for lies beyond the largest error of so few windows."""
+        level = (1 + share) / 2 if kind == "asymmetric" else share
+        return level * (1 + 1 / self.apart) > 1
 
     def score(self, low: Floats, high: Floats, share: float) -> float:
         """The sum of interval scores after moving the ends: width, and a fine for each miss."""

@@ -43,8 +43,9 @@ def examine(data: SeriesData, network: SeriesNetwork) -> str:
     _calendar(data)
     count = _future(data, network, test)
     return (
-        f"audit: the parts' windows do not overlap; scale and calendar know nothing after the "
-        f"training part; with their future changed, {count} forecasts stay the same to the last bit"
+        "audit: the parts' windows do not overlap; scale and calendar know nothing after the "
+        f"training part but whether all is above 0; with their future changed, {count} forecasts "
+        "stay the same to the last bit"
     )
 
 
@@ -139,8 +140,10 @@ def _changed(panel: Panel, ends: Counts) -> Panel:
     owners = np.repeat(np.arange(len(panel)), panel.lengths)
     steps = np.arange(len(panel.values)) - panel.begins[owners]
     later = steps >= ends[owners]
-    # Still positive where it was, so that a logarithm exists; and there where it was missing.
-    moved = np.nan_to_num(3.0 * panel.values + 7.0 * np.abs(panel.values) + 1.0, nan=1.0)
+    # Still positive where it was, so that a logarithm exists, and not where it was not; and there
+    # where it was missing.
+    moved = np.nan_to_num(np.where(panel.values > 0, 10.0, 3.0) * panel.values, nan=1.0)
+    moved += np.where(panel.values <= 0, -1.0, 1.0)
     values = np.where(later, moved, panel.values)
     past = np.where(later[:, None], panel.past + 5.0, panel.past).astype(np.float32)
     return replace(panel, values=values, past=past)

@@ -66,6 +66,7 @@ class SeriesOptions(TrainingOptions):
     hidden: int | None = option(None, "Units of the recurrent layers.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers, step by step.", least=1, most=64)
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)
+    positive: bool = option(False, "Nothing is below 0: forecasts end there too.")
     distribution: str = option(
         "student", "Of a step; counts are from 0 on.", choices=("student", "counts")
     )

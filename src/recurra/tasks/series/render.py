@@ -51,7 +51,7 @@ def summary(report: dict[str, Any]) -> str:
         about,
         contenders.lines(report, columns(report)),
         verdicts(report),
-        [coverage(report), *([report["calibrated"]] if report.get("calibrated") else [])],
+        [coverage(report), *below_zero(report), *filter(None, [report.get("calibrated")])],
         _thirds(report),
         list(_wrong(report)),
         [report["teacher_forced"]["sentence"]] if report.get("teacher_forced") else [],
@@ -85,6 +85,12 @@ def columns(report: dict[str, Any]) -> list[Column]:
 def verdicts(report: dict[str, Any]) -> list[str]:
     """The verdicts, and what the mean with the best baseline is worth."""
     lines = shared.verdicts(report, interval_verdict="Its intervals")
+    lines += [
+        f"The {each['name']} had less than all of the data, and nothing is claimed against it: it "
+        f"was {each['less']}."
+        for each in report["baselines"]
+        if each.get("less")
+    ]
     if mean := report.get("averaged"):
         gain, metric = mean["advantage"]["estimate"], report["metric"]
         side = "lower" if gain >= 0 else "higher"
@@ -110,6 +116,17 @@ def coverage(report: dict[str, Any]) -> str:
         return f"{sentence}."
     near, far = (_share(each["coverage"]["80"]) for each in (first, last))
     return f"{sentence}that of 80{_JOINED}% {near}{_JOINED}% near, {far}{_JOINED}% far ahead."
+
+
+def below_zero(report: dict[str, Any]) -> list[str]:
+    """That forecasts reach below 0 where nothing ever did, and what keeps them from it."""
+    share = report.get("below_zero")
+    if not share:
+        return []
+    return [
+        f"Nothing in the data is below 0, but {_share(share)}{_JOINED}% of the forecast steps "
+        "reach there: train with --positive, or --distribution counts, where it cannot be."
+    ]
 
 
 def _share(share: float | None) -> str:

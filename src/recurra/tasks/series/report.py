@@ -38,7 +38,8 @@ def baselines_summary(data: SeriesData, test: Origins, found: Sequence[Baseline]
     truth, figures = Targets.of(data, test), []
     for each in found:
         off = truth.exact(truth.metric, each.forecasts(data.scale, test))
-        figures.append(f"{each.name} {render.figure(off)}")
+        less = f" ({each.less})" if each.less else ""
+        figures.append(f"{each.name} {render.figure(off)}{less}")
     return f"{NAMES[truth.metric]}: {', '.join(figures)}"
 
 
@@ -65,6 +66,7 @@ def result(
     part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
     found = examined(data, test, baselines, held=held, part=part)
     found["data"]["found"] = dict(data.found)
+    found["below_zero"] = _below_zero(data, test)
     found["calibrated"] = calibrated
     found["teacher_forced"] = teacher_forced
     return found
@@ -100,6 +102,13 @@ def examined(
     }
     judged = evaluate.judge(data, test, baselines, held)
     return {"data": about} | judged | {"calibrated": "", "teacher_forced": None}
+
+
+def _below_zero(data: SeriesData, test: Forecasts) -> float | None:
+    """The share of the forecast steps that reach below 0, of data that never did; else None."""
+    if (data.panel.values < 0).any():
+        return None
+    return float((test.quantiles.min(-1) < 0).mean()) or None
 
 
 def write(

@@ -17,6 +17,12 @@ Floats = NDArray[np.float64]
 _FAR: Final = 8.0  # spreads from the centre, beyond which a logarithm goes on as its tangent
 _BLOCKS: Final = 4  # seasons that a series must have for its levels to be compared
 
+_ROUNDING: Final = 1e-12  # of its size, that a constant series may seem to move by
+
+_STILL: Final = 20
+"""Values all alike from which on a series is constant: of n such, the next differs once in n + 2
+times (the rule of succession), less often than an interval of 95 % may miss."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -30,13 +36,15 @@ class Scale:
 
     Args:
         centre: (S,) of values, or of their logarithms.
-        spread: (S,) above 0.
+        spread: (S,) above 0; 0 where the series is constant.
         log: whether values are compared by their ratios.
+        floor: whether nothing is below 0: values are brought back no lower.
     """
 
     centre: Floats
     spread: Floats
     log: bool
+    floor: bool = False
 
     @classmethod
     def of(
@@ -44,13 +52,13 @@ class Scale:
     ) -> Self:
         """The scale of each series from its steps before `ends` (S,) alone.
 
-        A series that is constant there has its size as spread, or 1 where that is more or where
-        logarithms are compared; one without values has centre 0 and spread 1.
+        A series that is constant there has the spread 0, one of a few values that are alike its
+        unit (see `unit`); one without values has centre 0 and spread 1.
 
         Args:
-            log: None decides: values are all above 0, and in most series the spread of a season
-                keeps a steadier proportion to its level than to nothing (Guerrero, 1993: the
-                smaller coefficient of variation, of lambda 0 and lambda 1).
+            log: None decides: values are all above 0, those after `ends` too, and in most series
+                the spread of a season keeps a steadier proportion to its level than to nothing
+                (Guerrero, 1993: the smaller coefficient of variation, of lambda 0 and lambda 1).
             period: steps of a season; default that of the frequency.
         """
         series = np.repeat(np.arange(len(panel)), panel.lengths)
@@ -59,7 +67,8 @@ class Scale:
         series, step, values = series[seen], step[seen], panel.values[seen]
         if log is None:
             block = max(panel.frequency.season if period is None else period, _BLOCKS)
-            log = _grows(series, step // block, values, block)
+            above = not (panel.values <= 0).any()
+            log = above and _grows(series, step // block, values, block)
         return cls(*_centred(series, values, len(panel), log), log)
 
     @classmethod
@@ -84,8 +93,25 @@ class Scale:
             values = _logarithm(values, centre, spread)
         return ((values - centre) / spread).astype(np.float32)
 
+    @property
+    def unit(self) -> Floats:
+        """(S,) what one scaled unit stands for: the spread.
+
+        Of a constant series its size, or 1 where that is more or where logarithms are compared.
+        """
+        return np.where(self.spread > 0, self.spread, _size(self.centre, self.log))
+
+    def still(self, scaled: NDArray[Any], series: Counts) -> NDArray[np.bool_]:
+        """Which scaled values (W, ...), or missing ones, are the one of a constant series."""
+        constant = (self.spread[series] == 0).reshape((-1,) + (1,) * (scaled.ndim - 1))
+        return np.asarray(constant & ~(np.abs(scaled) > _ROUNDING))
+
     def restore(self, scaled: NDArray[Any], series: Counts) -> Floats:
         """The values (W, ...) that `scale` was given; ascending ones stay ascending."""
+        found = self._restored(scaled, series)
+        return np.maximum(found, 0.0) if self.floor else found
+
+    def _restored(self, scaled: NDArray[Any], series: Counts) -> Floats:
         centre, spread = self._of(series, scaled.ndim)
         scaled = scaled.astype(np.float64)
         if not self.log:
@@ -95,6 +121,19 @@ class Scale:
         found: Floats = np.exp(near * spread + centre)
         found *= 1 + (scaled - near) * spread
         return found
+
+    def rounded(self, values: Floats, series: Counts) -> Floats:
+        """Values (W, ...) of series (W,) to the digits that mean something.
+
+        That is six of each value, and so many that a scaled unit has five, where these are more.
+        """
+        unit = self.unit * (np.exp(self.centre) if self.log else 1.0)
+        with np.errstate(divide="ignore"):
+            needed = 4 - np.floor(np.log10(unit[series])).reshape((-1,) + (1,) * (values.ndim - 1))
+            own = np.where(values == 0, 0, 5 - np.floor(np.log10(np.abs(values))))
+        factor = 10.0 ** np.clip(np.maximum(own, needed), 0, 300)
+        found: Floats = np.rint(values * factor) / factor
+        return np.where(np.isfinite(found), found, values) + 0.0  # + 0.0: no -0.0
 
     def extended(
         self, ids: Sequence[str], panel: Panel, ends: Counts, *, counts: bool = False
@@ -110,17 +149,22 @@ class Scale:
         number = {each: at for at, each in enumerate(ids)}
         known = np.array([number.get(each, -1) for each in panel.ids], np.int64)
         if (known >= 0).all():
-            return Scale(self.centre[known], self.spread[known], self.log)
+            return self.rows(known)
         own = Scale.of_counts(panel, ends) if counts else Scale.of(panel, ends, self.log)
         return Scale(
             np.where(known < 0, own.centre, self.centre[known]),
             np.where(known < 0, own.spread, self.spread[known]),
             self.log,
+            self.floor,
         )
+
+    def rows(self, series: Counts | slice) -> Scale:
+        """That of some series, in their order."""
+        return Scale(self.centre[series], self.spread[series], self.log, self.floor)
 
     def _of(self, series: Counts, dimensions: int) -> tuple[Floats, Floats]:
         shape = (-1,) + (1,) * (dimensions - 1)
-        return self.centre[series].reshape(shape), self.spread[series].reshape(shape)
+        return self.centre[series].reshape(shape), self.unit[series].reshape(shape)
 
     def to_json(self) -> dict[str, Any]:
         """Its fields as plain values."""
@@ -128,6 +172,7 @@ class Scale:
             "centre": self.centre.tolist(),
             "spread": self.spread.tolist(),
             "log": self.log,
+            "floor": self.floor,
         }
 
     @classmethod
@@ -140,13 +185,14 @@ class Scale:
         damaged = BundleError("the scale is damaged", expected='"centre", "spread" and "log"')
         try:
             centre, spread = (np.array(value[name], np.float64) for name in ("centre", "spread"))
-            log = value["log"]
+            log, floor = value["log"], value.get("floor", False)
         except (KeyError, TypeError, ValueError) as error:
             raise damaged from error
-        fits = centre.ndim == 1 and centre.shape == spread.shape and type(log) is bool
-        if not (fits and np.isfinite([centre, spread]).all() and (spread > 0).all()):
+        fits = centre.ndim == 1 and centre.shape == spread.shape
+        fits = fits and type(log) is bool and type(floor) is bool
+        if not (fits and np.isfinite([centre, spread]).all() and (spread >= 0).all()):
             raise damaged
-        return cls(centre, spread, log)
+        return cls(centre, spread, log, floor)
 
 
 def _logarithm(values: Floats, centre: Floats, spread: Floats) -> Floats:
@@ -169,10 +215,13 @@ def _centred(series: Counts, values: Floats, count: int, log: bool) -> tuple[Flo
     low, high = (begins + (counts - 1) // 2)[some], (begins + counts // 2)[some]
     centre[some] = ranked[low] / 2 + ranked[high] / 2
     spread = np.bincount(series, np.abs(values - centre[series]), count) / np.maximum(counts, 1)
-    # Rounding leaves a constant series a spread of 1e-16 of its size.
-    constant = spread <= 1e-12 * np.abs(centre)
-    size = 1.0 if log else np.maximum(np.abs(centre), 1.0)
-    return centre, np.where(constant | (counts == 0), size, spread)
+    constant = spread <= _ROUNDING * np.abs(centre)
+    alike = np.where(counts < _STILL, _size(centre, log), 0.0)
+    return centre, np.where(constant, alike, spread)
+
+
+def _size(centre: Floats, log: bool) -> Floats:
+    return np.ones(len(centre)) if log else np.maximum(np.abs(centre), 1.0)
 
 
 def _ranked(series: Counts, values: Floats, counts: Counts) -> Floats:

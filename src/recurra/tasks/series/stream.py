@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
 
@@ -22,6 +22,7 @@ from recurra.tasks.series.forecasts import INTERVALS, LEVELS
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.panel import Counts, Panel, shown
 from recurra.tasks.series.scale import Scale
+from recurra.tasks.series.suits import refusal, unsuited
 
 Values = Sequence[float] | NDArray[Any]
 Forecast = dict[str, Any]
@@ -31,6 +32,7 @@ Forecast = dict[str, Any]
 _SAID: Final = "said"  # what the network says where a stream stands, kept beside its state
 _PLACE: Final = "place"  # the ordinal of the step to come
 _SERIES: Final = "series"  # which of the panel's
+_STILL: Final = "still"  # whether nothing came so far but the one value of a constant series
 
 
 @final
@@ -58,6 +60,23 @@ class SeriesPooled:
         if self.panel.known.shape[1] or self.panel.past.shape[1]:
             raise OptionError("a stream of a model with columns beside the target", expected="none")
 
+    def one(self, series: str) -> SeriesPooled:
+        """How the series of this name is fed.
+
+        Raises:
+            OptionError: there is none.
+        """
+        ids = self.panel.ids
+        if series not in ids:
+            raise OptionError(
+                f"no series {series!r}",
+                expected=f"one of the {len(ids):,} series of the training",
+                fix=did_you_mean(series, ids),
+            )
+        at = ids.index(series)
+        scale, panel = self.scale.rows(slice(at, at + 1)), self.panel.chosen([series])
+        return replace(self, scale=scale, panel=panel)
+
     def begin(self) -> StreamState:
         """Behind the last values of the training's data, a row for each series."""
         return self._begun
@@ -72,9 +91,17 @@ class SeriesPooled:
             state = self.network.read(self._behind(rows, back), State(arrays).select(rows))
             for name, array in arrays.items():
                 array[rows] = state[name]
+        still = self._still(panel.values, np.repeat(series, panel.lengths))
+        still = np.bincount(np.repeat(series, panel.lengths), ~still, len(panel)) == 0
         said = self.network.advance(self._behind(series, 0), arrays, series)
+        said[still] = 0.0
         ends = panel.starts + panel.lengths
-        return StreamState(State({**arrays, _SAID: said, _PLACE: ends, _SERIES: series}))
+        own = {_SAID: said, _PLACE: ends, _SERIES: series, _STILL: still.astype(np.int64)}
+        return StreamState(State(arrays | own))
+
+    def _still(self, values: NDArray[np.float64], series: Counts) -> NDArray[np.bool_]:
+        """Which values (B,) are missing, or what a constant series had in training."""
+        return self.scale.still(self.scale.scale(values, series), series)
 
     def _behind(self, series: Counts, back: int) -> Step:
         """What is read at so many steps before the ends of series."""
@@ -89,7 +116,7 @@ class SeriesPooled:
         """Values (B,) of the steps to come in, NaN where missing: the next forecasts, (B,) each.
 
         Raises:
-            DataError: no numbers, or an infinite one.
+            DataError: no numbers, an infinite one, or one that the model is not for.
         """
         del facts
         try:
@@ -107,14 +134,21 @@ class SeriesPooled:
             wrong = values[np.isinf(values).argmax()]
             raise DataError(f"a value of {wrong}", expected="a finite number, or NaN if missing")
         places, series = arrays[_PLACE][rows] + 1, arrays[_SERIES][rows]
+        wrong = unsuited(values, self.scale, self.network.architecture.family)
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise refusal(values[at], f"series {self.panel.ids[series[at]]!r}", self.scale)
         said = self.network.advance(self._step(values, places, series), arrays, rows)
-        arrays[_PLACE][rows], arrays[_SAID][rows] = places, said
+        still = (arrays[_STILL][rows] > 0) & self._still(values, series)
+        said[still] = 0.0
+        arrays[_PLACE][rows], arrays[_SAID][rows], arrays[_STILL][rows] = places, said, still
         return self.forecasts(arrays, rows)
 
     def forecasts(self, arrays: Mapping[str, Array], rows: Counts) -> dict[str, Array]:
         """The forecasts of the steps to come where streams stand, by column, (B,) each."""
         said, series = arrays[_SAID][rows][:, None], arrays[_SERIES][rows]
         found = real(self.network, self.scale, self.widths.first(1), said, series)[:, 0]
+        found = self.scale.rounded(found, series)
         places, at = np.unique(arrays[_PLACE][rows], return_inverse=True)
         stamps = [shown(each) for each in self.panel.frequency.stamps(places)]
         columns = {"ds": np.array(stamps, object)[at], "recurra": found[:, LEVELS.index(0.5)]}
@@ -133,7 +167,7 @@ class SeriesPooled:
             np.zeros((len(series), 0), np.float32),
             np.ones(len(series), np.float32),
             self.panel.static[series],
-            self.scale.spread[series].astype(np.float32),
+            self.scale.unit[series].astype(np.float32),
         )
         return Step(own, present, beside)
 

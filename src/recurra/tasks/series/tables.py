@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -13,57 +14,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import MissingExtra, OptionError
-from recurra.tasks.series.forecasts import INTERVALS, Forecasts
+from recurra.tasks.series.forecasts import Forecasts
 from recurra.tasks.series.panel import Panel
 
 FORMS: Final = ("csv", "parquet", "json", "jsonl")
 
-_NUMBER: Final = "%.9g"  # all that a network says, which is in float32, in a third of the time
+_NUMBER: Final = "%.15g"  # the shortest of rounded numbers
 
 Columns = dict[str, NDArray[Any]]
 
 
-def columns_of(panel: Panel, found: Forecasts) -> Columns:
+def columns_of(panel: Panel, found: Forecasts, *, cutoff: bool = False) -> Columns:
     """A row a step: `unique_id, ds, recurra, recurra-lo-95, ..., recurra-hi-95`, as Nixtla's.
 
-    Names are texts, `ds` datetime64 (of days, where all are whole days) or whole numbers.
+    Names are texts, `ds` datetime64 (of days, where all are whole days) or whole numbers. Sample
+    paths follow: `recurra-sample-1` and so on.
+
+    Args:
+        cutoff: whether the step before each origin, `cutoff`, and what came, `y`, stand behind
+            `ds`.
     """
     windows, horizon = found.point.shape
     ordinals = panel.starts[found.series] + found.origins
-    stamps = panel.frequency.stamps((ordinals[:, None] + np.arange(horizon)).ravel())
-    if stamps.dtype.kind == "M" and _are_days(stamps):
-        stamps = stamps.astype("datetime64[D]")
+    names = np.array(panel.ids, object)[found.series]
     columns: Columns = {
-        "unique_id": np.repeat(np.array(panel.ids, object)[found.series], horizon),
-        "ds": stamps,
-        "recurra": found.point.ravel(),
+        "unique_id": np.repeat(names, horizon),
+        "ds": _days(panel.frequency.stamps((ordinals[:, None] + np.arange(horizon)).ravel())),
     }
+    if cutoff:
+        columns["cutoff"] = np.repeat(_days(panel.frequency.stamps(ordinals - 1)), horizon)
+        columns["y"] = panel.actuals(found.series, found.origins, horizon).ravel()
+    columns["recurra"] = found.point.ravel()
     quantiles = found.quantiles.reshape(windows * horizon, -1)
-    for side, order in (("lo", sorted(INTERVALS, reverse=True)), ("hi", sorted(INTERVALS))):
+    for side, order in (("lo", sorted(found.intervals)[::-1]), ("hi", sorted(found.intervals))):
         for size in order:
-            low, high = INTERVALS[size]
-            columns[f"recurra-{side}-{size}"] = quantiles[:, low if side == "lo" else high].copy()
+            low, high = found.intervals[size]
+            name = f"recurra-{side}-{size:g}"
+            columns[name] = quantiles[:, low if side == "lo" else high].copy()
+    if found.paths is not None:
+        for number in range(found.paths.shape[-1]):
+            columns[f"recurra-sample-{number + 1}"] = found.paths[..., number].ravel()
     return columns
 
 
-def like(given: Any, columns: Columns) -> Any:
-    """A frame of pandas for one of pandas, of polars for one of polars; else the columns."""
+def frame_kind(given: Any) -> str | None:
+    """The package that a frame is of, pandas or polars; None of what is none."""
     room = type(given).__module__.split(".")[0]
-    if room == "pandas":
+    return room if room in ("pandas", "polars") else None
+
+
+def like(kind: str | None, columns: Columns) -> Any:
+    """A frame of the package of this name; the columns where it is none, or not installed."""
+    if kind is None or importlib.util.find_spec(kind) is None:
+        return columns
+    if kind == "pandas":
         import pandas
 
-        days = {"ds": columns["ds"].astype("datetime64[us]")} if _dated(columns) else {}
-        return pandas.DataFrame(columns | days)
-    if room == "polars":
-        import polars
+        stamps = {
+            name: columns[name].astype("datetime64[us]")
+            for name in ("ds", "cutoff")
+            if name in columns and columns[name].dtype.kind == "M"
+        }
+        return pandas.DataFrame(columns | stamps)
+    import polars
 
-        return polars.DataFrame(columns | {"unique_id": columns["unique_id"].tolist()})
-    return columns
+    return polars.DataFrame(_plain(columns), nan_to_null=True)
 
 
-def write(
-    panel: Panel, found: Forecasts, target: Path | IO[str], *, form: str | None = None
-) -> None:
+def _plain(columns: Columns) -> dict[str, Any]:
+    return columns | {"unique_id": columns["unique_id"].tolist()}
+
+
+def write(columns: Columns, target: Path | IO[str], *, form: str | None = None) -> None:
     """Write forecasts to a file, in the form of its suffix, or to a stream in the form given.
 
     Raises:
@@ -78,7 +100,6 @@ def write(
         raise OptionError(
             f"--out {target}: suffix .{form}", expected=", ".join(f".{each}" for each in FORMS)
         )
-    columns = columns_of(panel, found)
     try:
         if form == "parquet":
             _parquet(columns, target)
@@ -97,10 +118,13 @@ def write(
 
 def _csv(columns: Columns) -> Iterator[str]:
     yield ",".join(columns) + "\n"
-    names, stamps, *numbers = columns.values()
-    row = ",".join(["%s", "%s", *[_NUMBER] * len(numbers)]) + "\n"
-    times = _stamps(stamps, "T")
-    yield from _filled(row, _once(names, _quoted), times, numbers)
+    names, *others = columns.values()
+    row = ",".join(["%s", *map(_form, others)]) + "\n"
+    yield from _filled(row, _once(names, _quoted), others, "T", "")
+
+
+def _form(column: NDArray[Any]) -> str:
+    return _NUMBER if column.dtype.kind == "f" and not np.isnan(column).any() else "%s"
 
 
 def _quoted(name: str) -> str:
@@ -117,31 +141,39 @@ def _once(names: NDArray[Any], write: Callable[[str], str]) -> Iterator[str]:
     return map(kept.__getitem__, listed)
 
 
-def _filled(row: str, *columns: Any) -> Iterator[str]:
-    """A template filled in for each row of names, stamps and a list of numbers."""
-    names, stamps, numbers = columns
-    rows = zip(names, stamps, *(each.tolist() for each in numbers), strict=True)
-    return map(row.__mod__, rows)
+def _filled(
+    row: str, names: Iterator[str], others: list[NDArray[Any]], between: str, missing: str
+) -> Iterator[str]:
+    """A template filled in for each row of names, stamps and numbers.
+
+    Args:
+        between: day and time of day.
+        missing: what stands for a value that is missing.
+    """
+    listed = (_cells(each, between, missing) for each in others)
+    return map(row.__mod__, zip(names, *listed, strict=True))
 
 
-def _stamps(stamps: NDArray[Any], between: str) -> list[Any]:
-    """Stamps as text: 2024-01-31, or with a time of day; numbers as they are."""
-    if stamps.dtype.kind != "M":
-        return list(stamps.tolist())
-    once, at = np.unique(stamps, return_inverse=True)
-    texts = [str(each).replace("T", between) for each in once]
-    return [texts[number] for number in at.tolist()]
+def _cells(column: NDArray[Any], between: str, missing: str) -> list[Any]:
+    """What `_form` is filled with: stamps as 2024-01-31, or with a time of day; numbers."""
+    if column.dtype.kind == "M":
+        once, at = np.unique(column, return_inverse=True)
+        texts = [str(each).replace("T", between) for each in once]
+        return [texts[number] for number in at.tolist()]
+    listed: list[Any] = column.tolist()
+    if column.dtype.kind == "f" and _form(column) != _NUMBER:
+        return [missing if each != each else _NUMBER % each for each in listed]
+    return listed
 
 
 def _rows(columns: Columns, end: str) -> Iterator[str]:
     """A JSON object a row."""
-    names, stamps, *numbers = columns.values()
+    names, *others = columns.values()
     keys = [json.dumps(each) for each in columns]
-    dated = stamps.dtype.kind == "M"
-    kinds = ["%s", '"%s"' if dated else "%s", *[_NUMBER] * len(numbers)]
+    kinds = ["%s", *('"%s"' if each.dtype.kind == "M" else _form(each) for each in others)]
     row = ",".join(f"{key}:{kind}" for key, kind in zip(keys, kinds, strict=True))
     quoted = _once(names, lambda name: json.dumps(name, ensure_ascii=False))
-    return _filled("{" + row + "}" + end, quoted, _stamps(stamps, " "), numbers)
+    return _filled("{" + row + "}" + end, quoted, others, " ", "null")
 
 
 def _json(columns: Columns) -> Iterator[str]:
@@ -164,12 +196,11 @@ def _parquet(columns: Columns, target: Any) -> None:
             f"--out {target}: Parquet is written by polars, which is not installed",
             fix='pip install "recurra[all]"; or write .csv or .jsonl',
         ) from error
-    polars.DataFrame(columns | {"unique_id": columns["unique_id"].tolist()}).write_parquet(target)
+    polars.DataFrame(_plain(columns), nan_to_null=True).write_parquet(target)
 
 
-def _dated(columns: Columns) -> bool:
-    return bool(columns["ds"].dtype.kind == "M")
-
-
-def _are_days(stamps: NDArray[Any]) -> bool:
-    return bool((stamps == stamps.astype("datetime64[D]")).all())
+def _days(stamps: NDArray[Any]) -> NDArray[Any]:
+    """Stamps as days, where all are whole ones."""
+    if stamps.dtype.kind == "M" and bool((stamps == stamps.astype("datetime64[D]")).all()):
+        return stamps.astype("datetime64[D]")
+    return stamps

@@ -34,6 +34,8 @@ ALIKE: Final = 4.0
 
 THIRDS: Final = 3
 
+_ROUNDING: Final = 1e-6
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,11 @@ class Targets:
     def exact(self, metric: Metric, forecasts: Forecasts) -> float:
         """A metric alone; not a number where it is undefined."""
         return Sums.of(self.cells(metric, forecasts)).mean
+
+    def faultless(self, forecasts: Forecasts) -> bool:
+        """Whether points and intervals lie on what came, but for rounding to single precision."""
+        off = np.abs(forecasts.quantiles - self.actuals[..., None])
+        return bool(np.nanmean(off) <= _ROUNDING * np.nanmean(np.abs(self.actuals)))
 
     def figures(
         self, forecasts: Forecasts, naive2: tuple[float, float] | None = None

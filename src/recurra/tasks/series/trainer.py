@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from recurra.tasks.series.baselines import measured
 from recurra.tasks.series.baselines.measured import series_baselines
 from recurra.tasks.series.context import write_context
 from recurra.tasks.series.estimator import SCALE, WIDTHS, SeriesModel
-from recurra.tasks.series.forecast import forecasts, restored
+from recurra.tasks.series.forecast import forecasts, restored, still
 from recurra.tasks.series.forecast import quantiles as quantiles_of
 from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import UNSTRETCHED, calibrate
@@ -49,12 +49,12 @@ def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> S
         read = data.read(files, options)
     else:
         read = data.from_python(X, options)
-    return data.scaled_for(options.distribution, read)
+    return data.scaled_for(asdict(options), read)
 
 
 def _read_again(run: Run, config: dict[str, Any]) -> SeriesData:
     read = data.INPUT.read_again(run, config["data"])
-    return data.scaled_for(config["options"]["distribution"], read)
+    return data.scaled_for(config["options"], read)
 
 
 def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callback) -> None:
@@ -94,6 +94,7 @@ def _judge(
     said = checkpoint.carried(run)["said"].numpy()
     said = said if len(said) else now
     came = reader.came(held, read.select_ends)
+    came[still(reader, held)] = np.nan  # constant series tell nothing of the others' errors
     widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
     run.write_json(WIDTHS, widths.to_json())
     model.widths = widths

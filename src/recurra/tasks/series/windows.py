@@ -50,7 +50,7 @@ class Reader:
         # One more row at the end, of a step that is missing: what lies outside a series reads it.
         self._values = np.append(np.where(present, scaled, 0), 0).astype(np.float32)
         self._present = np.append(present, False)
-        self._units = scale.spread.astype(np.float32)
+        self._units = scale.unit.astype(np.float32)
         self._past = _with_none(panel.past)
         self._known = _with_none(panel.known)
         self._first = int(panel.starts.min()) - context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra.codecs.tokenizer import LOST_BYTE, Tokenizer, learn
-from recurra.errors import DataError, OptionError
+from recurra.errors import DataError, OptionError, counted
+from recurra.tasks.stored_baselines import LeftOut
 
 Integers = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.int32]
@@ -28,19 +29,31 @@ NGRAM_LIMIT: Final = 20_000_000
 XZ_LIMIT: Final = 10_000_000
 """Bytes of known text that xz is given, the last ones: half a minute."""
 
+XZ_AGAIN: Final = 300_000
+"""Characters of known text up to which xz is asked again for another text: a second."""
+
 XZ: Final = "compressor xz"
+
+NGRAM: Final = "interpolated n-gram"
+
+_A_CHARACTER: Final = {NGRAM: 1.5e-6, XZ: 4e-6}
+"""Seconds on one slow core, so that what is left out follows from the text and the time alone."""
 _XZ_WINDOW: Final = 1 << 26  # how far back preset 9 looks
 
 
 @final
 @dataclass(frozen=True)
 class Baseline:
-    """A figure to beat, in nats a character or a byte; `each` (T,) where each has one."""
+    """A figure to beat, in nats a character or a byte; `each` (T,) where each has one.
+
+    `order` is that of an n-gram, which is chosen once for a run.
+    """
 
     name: str
     nats: float
     note: str
     each: Floats | None = None
+    order: int | None = None
 
     def saved_by(self, nats: Floats) -> Floats:
         """Nats (T,) that a model with these `nats` (T,) saves at each character or byte.
@@ -210,12 +223,22 @@ def _ranked(keys: Integers, bound: int) -> tuple[Integers, Integers, Floats]:
 
 
 def text_baselines(
-    vocabulary: Tokenizer, train: str, select: str, test: str
+    vocabulary: Tokenizer,
+    train: str,
+    select: str,
+    test: str,
+    kept: Sequence[Baseline] = (),
+    without: Collection[str] = (),
 ) -> tuple[Baseline, ...]:
     """Every baseline on `test`, which follows `select`, which follows `train`.
 
     All of them read characters. Their figures are nats a character where the vocabulary's tokens
     are, and otherwise nats a byte.
+
+    Args:
+        kept: those of the run, where another text is scored: what they chose is not chosen again,
+            and xz is left out where it would read more than XZ_AGAIN characters for it.
+        without: names of those that there is no time for: NGRAM, XZ.
 
     Raises:
         DataError: a part is empty.
@@ -228,40 +251,61 @@ def text_baselines(
         characters = learn([train], "characters")
     trained, selected, scored = map(characters.encode, (train, select, test))
     size = len(characters)
+    order = next((each.order for each in kept if each.order), None)
     with ThreadPoolExecutor(1) as beside:  # lzma lets other threads run
-        compressed = beside.submit(xz, train + select, test)
-        counted = ngram(trained, selected, scored, size)
-        found = (
-            counted,
-            compressed.result(),
+        reads = XZ not in without and (not kept or len(train) + len(select) <= XZ_AGAIN)
+        compressed = beside.submit(xz, train + select, test) if reads else None
+        grams = [] if NGRAM in without else [ngram(trained, selected, scored, size, order)]
+        found = [
+            *grams,
             unigram(np.concatenate([trained, selected]), scored, size),
             uniform(len(scored), size),
-        )
+        ]
+        if compressed is not None:
+            found.insert(len(grams), compressed.result())
     if characters is vocabulary:
-        return found
+        return tuple(found)
     widths, lost = characters.widths(test), scored == characters.lost
     # Of these xz alone needs no character to be known.
     return tuple(each.spread(widths, lost & (each.name != XZ)) for each in found)
 
 
-def ngram(train: Ids, select: Ids, test: Ids, size: int) -> Baseline:
+def without_time(characters: int, seconds: float) -> tuple[LeftOut, ...]:
+    """The baselines that would take longer than this for a text of so many characters."""
+    taken = {
+        NGRAM: min(characters, NGRAM_LIMIT) * _A_CHARACTER[NGRAM],
+        XZ: min(characters, XZ_LIMIT) * _A_CHARACTER[XZ],
+    }
+    return tuple(
+        LeftOut(name, f"{characters:,} characters take it about {counted(round(cost), 'second')}")
+        for name, cost in taken.items()
+        if cost > seconds
+    )
+
+
+def ngram(train: Ids, select: Ids, test: Ids, size: int, order: int | None = None) -> Baseline:
     """The n-gram whose order is best on `select`, then counted in both and scored on `test`.
 
     Counting in the selection part too gives it more than a model may have: a baseline may.
+
+    Args:
+        order: the one that was chosen before; None to choose one.
     """
-    chooser = NGram.fit(train[-NGRAM_LIMIT:], size)
-    figures = [float(nats.mean()) for nats in chooser.each_order(select, train)]
-    orders = range(SHORTEST_ORDER, len(figures) + 1) or range(1, 2)
-    order = min(orders, key=lambda order: figures[order - 1])
+    most = min(LONGEST_ORDER, len(train[-NGRAM_LIMIT:]))
+    orders = range(SHORTEST_ORDER, most + 1) or range(1, 2)
+    if order is None:
+        chooser = NGram.fit(train[-NGRAM_LIMIT:], size)
+        figures = [float(nats.mean()) for nats in chooser.each_order(select, train)]
+        order = min(orders, key=lambda order: figures[order - 1])
+        del chooser
     known = np.concatenate([train, select])
     counted = known[-NGRAM_LIMIT:]
-    del chooser
     nats = NGram.fit(counted, size, order).nats(test, known)
     note = (
         f"Witten-Bell, order chosen on the selection part from {orders[0]} to {orders[-1]}; "
         f"{_extent(len(counted), len(known), 'characters')}"
     )
-    return Baseline(f"interpolated {order}-gram", float(nats.mean()), note, nats)
+    return Baseline(f"interpolated {order}-gram", float(nats.mean()), note, nats, order)
 
 
 def unigram(known: Ids, scored: Ids, size: int) -> Baseline:

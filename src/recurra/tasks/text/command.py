@@ -59,6 +59,8 @@ def generate(
         from recurra.data.files import read_text
 
         prompt = read_text([prompt_file]).text
+    if length < 0:
+        raise OptionError(f"length = {length}", expected="1 or more tokens, or 0 for no end")
     model, prompt = TextModel.load(run), prompt or ""
     writing: dict[str, Any] = {
         "temperature": temperature,
@@ -119,6 +121,7 @@ def dynamic(path: Path, sources: Sequence[str], *, as_json: bool) -> None:
     from recurra.tasks.text import render
     from recurra.tasks.text.estimator import TextModel
 
-    found = TextModel.load(path).dynamic(list(sources) or None)
+    model = TextModel.load(path)
+    found = model.dynamic(list(sources)) if sources else model.dynamic()
     summary = json.dumps(found, indent=2, ensure_ascii=False) if as_json else None
     print(summary or render.dynamic_summary(found))

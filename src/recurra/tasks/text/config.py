@@ -83,11 +83,9 @@ def plan_model(
         "size": size.name,
         "batch": size.batch,
         "bptt": size.bptt,
-        "spared": min(len(read.select) // 10, MOST_SPARED) if options.train_on_validation else 0,
+        "spared": min(len(read.select) // 10, MOST_SPARED) if options.finish else 0,
     }
-    return ModelPlan(
-        architecture.to_json(), settings, size.rates, reason, options.train_on_validation
-    )
+    return ModelPlan(architecture.to_json(), settings, size.rates, reason, options.finish)
 
 
 def _timed(
@@ -133,6 +131,7 @@ def training_task(
             Sampling(SAMPLED_AT),
             seed=settings["seed"],
             apart=read.apart,
+            opening=read.opening,
         )
         return "".join(row[0] for row in islice(rows, SAMPLED))
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from recurra.codecs.grammar import parsed
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer, blocks, learn
-from recurra.data.files import embedded_text
-from recurra.data.long_text import Text, open_text
+from recurra.data.files import TextSource, embedded_text
+from recurra.data.long_text import LongText, Text, open_text
 from recurra.data.splits import Split, apart, contiguous
 from recurra.data.stored_ids import counted, stored
 from recurra.data.streams import Ids
@@ -33,8 +33,8 @@ LEARNT: Final = 20_000_000
 KNOWN: Final = 2_500_000
 """Characters of a long training part, and of its selection part, that baselines see: the last."""
 
-MOST_UNSEEN: Final = 1_000_000
-"""Tokens at the end of the selection part of which is kept what they cost while they were new."""
+OPENING: Final = 200
+"""Characters that are read before what is written without a prompt."""
 
 _PASSAGES: Final = 20
 
@@ -67,11 +67,13 @@ class TextData:
         *,
         reset_at_documents: bool = False,
         beside: Path | None = None,
+        split: Split | None = None,
     ) -> TextData:
         """Split a text, then make the vocabulary from its training part.
 
         Args:
             tokens: as `--tokens` says.
+            split: where the parts stand, in characters; None for the usual shares.
             reset_at_documents: each file is a document, none stands in two parts.
             beside: a folder whose disk has room for the ids of a long text.
 
@@ -81,10 +83,7 @@ class TextData:
                 part repeats one character, or allows no such tokens.
             MissingExtra: subwords are asked for and tokenizers is not installed.
         """
-        if reset_at_documents:
-            split = apart(source.starts, source.length, name=source.name)
-        else:
-            split = contiguous(source.length, name=source.name)
+        split = split or split_of(source, reset_at_documents)
         _several(source, split.train)
         vocabulary = learn(_learnt(source, split.train, tokens), tokens, source.name)
         ends: list[int] = []
@@ -122,6 +121,17 @@ class TextData:
     def test(self) -> Ids:
         """Ids of the test part, as much of it as is scored."""
         return self.ids[self.parts.test.start : self.parts.test.stop]
+
+    @property
+    def opening(self) -> str:
+        """What is read before what is written without a prompt: lines that trained, to an end.
+
+        The last OPENING characters of the training part up to a line end, or to a blank in a text
+        that has none: what was not begun so in training is no place to begin at.
+        """
+        text = self.source.part(self.split.train[-2 * OPENING :])
+        end = text.rfind("\n") + 1 or text.rfind(" ") + 1 or len(text)
+        return text[:end][-OPENING:]
 
     @property
     def tested(self) -> range:
@@ -240,13 +250,19 @@ class TextData:
         return found - (len(starts) if starts is not None and lost == UNKNOWN else 0)
 
 
+def split_of(source: Text, reset_at_documents: bool, reports: int | None = None) -> Split:
+    """The usual parts of a text, or those beside its last characters, which report."""
+    if reset_at_documents:
+        return apart(source.starts, source.length, reports=reports, name=source.name)
+    return contiguous(source.length, reports=reports, name=source.name)
+
+
 def spared_range(select: range, count: int) -> range:
     """Where so many of the selection part's ids stand that nothing is trained to predict.
 
     Not at its end: what comes last is most like what is to come.
     """
-    first = select.start + max(0, len(select) - MOST_UNSEEN)
-    return range(first, first + count)
+    return range(select.start, select.start + count)
 
 
 def known(source: Text, split: Split) -> tuple[str, str]:
@@ -313,20 +329,25 @@ def encoded(vocabulary: Tokenizer, source: Text, *, reset: bool) -> tuple[Ids, P
 
 
 def read(
-    sources: Sequence[str | Path],
+    source: Text | Sequence[str | Path],
     tokens: str = "characters",
     *,
     reset_at_documents: bool = False,
     beside: Path | None = None,
+    split: Split | None = None,
 ) -> TextData:
-    """Read and check the text of files, folders or standard input; the default where none is given.
+    """Check a text, or read that of files, and cut it into its parts.
+
+    Args:
+        source: no files at all stand for the default text.
 
     Raises:
         DataError: as `read_text`, and a text that cannot be split.
         OptionError, MissingExtra: as `TextData.from_source`.
     """
     parsed(tokens)  # before anything large is read
-    source = open_text(sources) if sources else embedded_text()
+    if not isinstance(source, TextSource | LongText):
+        source = open_text(source) if source else embedded_text()
     return TextData.from_source(
-        source, tokens, reset_at_documents=reset_at_documents, beside=beside
+        source, tokens, reset_at_documents=reset_at_documents, beside=beside, split=split
     )

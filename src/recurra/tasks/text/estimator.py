@@ -19,22 +19,20 @@ from recurra.runtime.text import Architecture, TextNetwork
 from recurra.search.sampling import Sampling
 from recurra.tasks.model import Model
 from recurra.tasks.text.generate import write
-from recurra.tasks.text.options import TextOptions
+from recurra.tasks.text.options import Sample, TextOptions
 from recurra.tasks.text.stopping import stop_at
 from recurra.tasks.text.task import TEXT
 
 # What some uses need is imported in them: a first character should not wait for all of them.
 if TYPE_CHECKING:
-    from recurra.data.long_text import Text
     from recurra.runtime.pool import Pool
     from recurra.runtime.state import Array
     from recurra.runtime.streams import Stream, StreamState
     from recurra.runtime.text import Ids
     from recurra.tasks.text.anomaly import Line, LineStatistics
+    from recurra.tasks.text.inputs import InMemory, Source
     from recurra.tasks.text.stream import TextStep
     from recurra.training.callbacks import Callback
-
-    Source = str | PathLike[str] | Text | Sequence[str | PathLike[str]] | None
 
 
 @final
@@ -58,25 +56,34 @@ class TextModel(Model[TextOptions, TextNetwork]):
 
     def fit(
         self,
-        source: Source = None,
+        source: Source | Sample = Sample.SAMPLE,
         *,
+        text: InMemory = None,
         out: str | PathLike[str] | None = None,
         overwrite: bool = False,
         callbacks: Sequence[Callback] | Callback = (),
         progress: bool | None = None,
     ) -> Self:
-        """Train on a text: files, folders, "-", a TextSource, or None for the embedded one.
+        """Train on the text of files, or on one in memory.
+
+            TextModel(minutes=5).fit("corpus.txt")
+            TextModel(minutes=5).fit(text=["a document", "another one"])
 
         Ctrl-C ends it early, keeps what was learnt, and raises KeyboardInterrupt; `resume` goes on.
 
+        Args:
+            source: a file, a folder, "-" for standard input, or several of them; without any, and
+                without a text, the language reference that Python carries.
+            text: a text itself, or a list of documents.
+
         Raises:
             OptionError: an option is out of its range.
-            DataError: the text cannot be used.
+            DataError: the text cannot be used, or a source is neither a file nor a folder.
             MissingExtra: torch is not installed, or tokenizers where subwords are asked for.
             BundleError: `out` exists already, or cannot be written.
             TrainingError: the loss exploded; the best weights before that are kept.
         """
-        return self._fit({"source": source}, out, overwrite, callbacks, progress)
+        return self._fit({"source": source, "text": text}, out, overwrite, callbacks, progress)
 
     def load_parts(self, run: Run) -> None:
         """Read the vocabulary, and how likely the unknown is; see `Model.load_parts`."""
@@ -86,6 +93,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
             symbols = int(inference["architecture"]["symbols"])
             self._unknown_rate = float(inference["unknown_rate"])
             self._apart = bool(inference["apart"])
+            # Runs of earlier versions have a line end alone.
+            self._opening = str(inference.get("opening", "\n"))
             if not 0.0 <= self._unknown_rate < 1.0:
                 raise ValueError(f"unknown_rate {self._unknown_rate}")
         with run.intact(VOCABULARY):
@@ -116,16 +125,19 @@ class TextModel(Model[TextOptions, TextNetwork]):
         top_p: float = 1.0,
         repetition_penalty: float = 1.0,
         length: int | None = 500,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int | None = None,
         replace_unknown: bool = False,
     ) -> Iterator[str]:
         """Yield text that follows the prompt, piece by piece, as it is written.
 
+        Without one it begins as after a line end, or at a document's beginning where documents are
+        kept apart.
+
         Args:
             temperature: 0 takes the likeliest token each time, 1 is the model's own choice.
             length: tokens; None for no end. A character that they leave unfinished is left out.
-            stop: ends before any of these.
+            stop: a string before which it ends, or several.
             seed: for the same text again; None draws one.
 
         Raises:
@@ -147,7 +159,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
         top_p: float = 1.0,
         repetition_penalty: float = 1.0,
         length: int | None = 500,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
         seed: int | None = None,
         replace_unknown: bool = False,
     ) -> list[str]:
@@ -186,6 +198,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
             count=count,
             replace_unknown=replace_unknown,
             apart=self._apart,
+            opening=self._opening,
         )
         return islice(rows, length)
 
@@ -268,57 +281,41 @@ class TextModel(Model[TextOptions, TextNetwork]):
         reader = LineReader(self.network, self.vocabulary, self._unknown_rate, self.line_statistics)
         return map(reader.read, raw_lines(source if isinstance(source, str) else Path(source)))
 
-    def evaluate(self, source: Source) -> dict[str, Any]:
+    def evaluate(
+        self, source: Source | Sample = Sample.SAMPLE, *, text: InMemory = None
+    ) -> dict[str, Any]:
         """The report on other text: figures, and baselines where the training text is still there.
 
         Of a text of more than 50,000,000 characters the first 2,500,000 are scored.
 
+        Args:
+            source: files, as `fit` takes them.
+            text: a text itself, or a list of documents.
+
         Raises:
-            DataError: the text cannot be read.
+            DataError: no text is given, or it cannot be read.
         """
-        from recurra.tasks.text import baselines, data, evaluate, report, stored
+        from recurra.tasks.text import inputs, report
 
-        given = opened(source)
-        ids, starts, text = data.encoded(self.vocabulary, given, reset=self._apart)
-        nats, streams = evaluate.score(self.network, ids, self._unknown_rate, starts=starts)
-        try:
-            train, select = stored.known_again(self.run, self.run.config()["data"])
-            found = baselines.text_baselines(self.vocabulary, train, select, text)
-        except DataError:
-            found = ()
-        ids = ids if starts is None else np.delete(ids, starts)
-        cuts = data.cuts_in(given, range(len(text)), apart=self._apart)
-        figures, compared = evaluate.summary(nats, ids, text, self.vocabulary, streams, cuts)
-        unit = evaluate.beside(self.vocabulary.unit)
-        whole = len(text) == given.length
-        part = "the whole text" if whole else f"the beginning of its {given.length:,} characters"
-        return {
-            "data": {"name": given.name, "part": part},
-            "model": figures.to_json(),
-            "baselines": report.plain(found),
-            "verdict": evaluate.against(compared, found, unit),
-        }
+        return report.of_other(self, inputs.wanted(source, text), self._unknown_rate, self._apart)
 
-    def dynamic(self, source: Source = None) -> dict[str, Any]:
+    def dynamic(
+        self, source: Source | Sample = Sample.SAMPLE, *, text: InMemory = None
+    ) -> dict[str, Any]:
         """Plain and dynamic evaluation side by side: see `recurra.tasks.text.dynamic`.
 
         Args:
-            source: a text, or None for the run's own test part.
+            source: files, as `fit` takes them; without any, and without a text, the run's own
+                test part.
+            text: a text itself, or a list of documents.
 
         Raises:
             DataError: the text cannot be read, or that of the training is gone: the rate is
                 chosen on its selection part.
         """
-        network = self._trained()
-        found: dict[str, Any] = self.task.part("trainer").dynamic_evaluation(self, network, source)
+        from recurra.tasks.text import inputs
+
+        network, own = self._trained(), source is Sample.SAMPLE and text is None
+        given = None if own else inputs.wanted(source, text)
+        found: dict[str, Any] = self.task.part("trainer").dynamic_evaluation(self, network, given)
         return found
-
-
-def opened(source: Source) -> Text:
-    """A text as it is given, or that of files."""
-    from recurra.data.files import TextSource, listed
-    from recurra.data.long_text import LongText, open_text
-
-    if isinstance(source, TextSource | LongText):
-        return source
-    return open_text(listed(source))

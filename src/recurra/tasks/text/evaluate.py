@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer
+from recurra.data.passages import WIDTH, repeated
 from recurra.data.streams import Ids
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.judge.verdict import verdict
@@ -41,6 +42,7 @@ class Score:
         unit: what the tokens are, in the plural.
         tokens: how many were scored.
         characters, bytes: how many of these they are.
+        words: what blanks are between, and the ends of lines: what published figures count.
         unknown: how many of the tokens the vocabulary lacks.
         streams: 1 where the state was carried from the first token to the last.
     """
@@ -51,6 +53,7 @@ class Score:
     tokens: int
     characters: int
     bytes: int
+    words: int
     unknown: int
     streams: int
 
@@ -59,18 +62,27 @@ class Score:
         """Bits a token."""
         return self.nats / math.log(2)
 
+    @property
+    def perplexity_a_word(self) -> float | None:
+        """Perplexity a word, what is unknown counted as that; None for a text of none."""
+        if not self.words:
+            return None
+        return math.exp(min(self.nats * self.tokens / self.words, 700.0))
+
     def to_json(self) -> dict[str, Any]:
         """The figures as plain values."""
         return {
             "nats": self.nats,
             "bits": self.bits,
             "perplexity": math.exp(min(self.nats, 700.0)),
+            "perplexity_a_word": self.perplexity_a_word,
             "nats_a_byte": self.a_byte,
             "bits_a_byte": self.a_byte / math.log(2),
             "unit": self.unit,
             "tokens": self.tokens,
             "characters": self.characters,
             "bytes": self.bytes,
+            "words": self.words,
             "unknown": self.unknown,
             "streams": self.streams,
         }
@@ -162,6 +174,7 @@ def summary(
         tokens=len(ids),
         characters=len(text),
         bytes=len(bytes_),
+        words=len(text.split()) + text.count("\n"),
         unknown=int(lost.sum()),
         streams=streams,
     )
@@ -187,6 +200,29 @@ def against(
         name=best.name,
         unit=unit,
     ).to_json()
+
+
+def copied(
+    text: str, known: Iterable[str], nats: Nats, baselines: Sequence[Baseline]
+) -> dict[str, Any]:
+    """What share of a text stands word for word in a known one, and the figures on the rest.
+
+    Args:
+        known: the text before it, in pieces.
+        nats: (T,) of its characters, or of its bytes, as `summary` gives them.
+    """
+    again = repeated(text, known)
+    share = float(again.mean())
+    if len(nats) != len(text):
+        again = np.repeat(again, [len(each.encode()) for each in text])
+    rest = ~again
+    best = min((b for b in baselines if b.each is not None), key=lambda b: b.nats, default=None)
+    found = best and best.each is not None and {"name": best.name, "nats": _mean(best.each, rest)}
+    return {"width": WIDTH, "share": share, "nats": _mean(nats, rest), "baseline": found}
+
+
+def _mean(nats: Nats, which: npt.NDArray[np.bool_]) -> float | None:
+    return float(nats[which].mean()) if which.any() else None
 
 
 def beside(unit: str) -> str:
@@ -222,7 +258,13 @@ def free_text(
     """So many characters that the network writes without a prompt."""
     text = ""
     for (piece,) in write(
-        network, read.vocabulary, "", Sampling(temperature), seed=seed, apart=read.apart
+        network,
+        read.vocabulary,
+        "",
+        Sampling(temperature),
+        seed=seed,
+        apart=read.apart,
+        opening=read.opening,
     ):
         text += piece
         if len(text) >= length:
@@ -230,17 +272,13 @@ def free_text(
     return text[:length]
 
 
-def seconds_needed(network: TextNetwork, read: TextData, again: int = 0) -> float:
-    """How long scoring the test part and writing freely are going to take, from a piece of each.
-
-    Args:
-        again: tokens of the selection part that are going to be scored too.
-    """
+def seconds_needed(network: TextNetwork, read: TextData) -> float:
+    """How long scoring the test part and writing freely are going to take, from a piece of each."""
     start, piece = time.perf_counter(), read.train[: min(2000, len(read.train))]
     score(network, piece, read.unknown_rate)
     one = (time.perf_counter() - start) / len(piece)
     # Streams side by side take longer a step, but not by as much as there are.
-    scoring = sum(one * n / min(8, _streams(n)) for n in (len(read.test), again))
+    scoring = one * len(read.test) / min(8, _streams(len(read.test)))
     start = time.perf_counter()
     texts = [free_text(network, read, 1.0, 50)]
     writing = (time.perf_counter() - start) * FREE_LENGTH / 50

@@ -11,15 +11,11 @@ from typing import Final, final
 from unicodedata import category
 
 import numpy as np
-import numpy.typing as npt
 
+from recurra.data.passages import Hashes, likely, powers, prefixes, windows
 from recurra.errors import DataError
 
-_Hashes = npt.NDArray[np.uint64]
-
 _BLOCK: Final = 1 << 20  # characters of known text that are looked through at a time
-_BASE: Final = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
-_FILTER_BITS: Final = 20
 
 
 @final
@@ -108,17 +104,17 @@ def longest_copied(written: str, known: str) -> Passage:
     """
     best = Passage("", 0, 0)
     step = max(_BLOCK, len(written))
-    powers, inverses = _powers(step + len(written))
-    own = _prefixes(written, powers)
+    up, down = powers(step + len(written))
+    own = prefixes(written, up)
     for start in range(0, len(known), step):
         # A match may begin in this block and end in the next.
         block = known[start : start + step + len(written)]
-        sums = _prefixes(block, powers)
+        sums = prefixes(block, up)
         limit = min(len(written), len(block))
         found, failing, stride = len(best.text), limit + 1, 1
         while failing - found > 1:
             length = min(found + stride, failing - 1)
-            match = _match(written, block, length, own, sums, inverses)
+            match = _match(written, block, length, own, sums, down)
             if match is None:
                 failing = length
             else:
@@ -130,14 +126,11 @@ def longest_copied(written: str, known: str) -> Passage:
 
 
 def _match(
-    written: str, block: str, length: int, own: _Hashes, sums: _Hashes, inverses: _Hashes
+    written: str, block: str, length: int, own: Hashes, sums: Hashes, inverses: Hashes
 ) -> tuple[int, int] | None:
     """Where `written` and where `block` first hold a passage of this length that both hold."""
-    ours, theirs = (_windows(sums, length, inverses) for sums in (own, sums))
-    shift = np.uint64(64 - _FILTER_BITS)
-    maybe = np.zeros(1 << _FILTER_BITS, np.bool_)
-    maybe[ours >> shift] = True
-    candidates = np.flatnonzero(maybe[theirs >> shift])
+    ours, theirs = (windows(sums, length, inverses) for sums in (own, sums))
+    candidates = likely(theirs, ours)
     order = np.argsort(ours, kind="stable")
     ours = ours[order]
     first = np.searchsorted(ours, theirs[candidates], "left")
@@ -148,30 +141,3 @@ def _match(
             if written.startswith(block[at : at + length], int(place)):
                 return int(place), at
     return None
-
-
-def _powers(count: int) -> tuple[_Hashes, _Hashes]:
-    """The powers 0..count - 1 of the base and of its inverse, modulo 2**64."""
-    rows = []
-    for base in (_BASE, pow(_BASE, -1, 1 << 64)):
-        powers = np.full(count, base, np.uint64)
-        powers[:1] = 1
-        rows.append(np.multiply.accumulate(powers))
-    return rows[0], rows[1]
-
-
-def _prefixes(text: str, powers: _Hashes) -> _Hashes:
-    """Sums (T + 1,) of mixed character times power over the first 0..T characters."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-    codes = (codes + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
-    codes ^= codes >> np.uint64(31)
-    sums = np.zeros(len(codes) + 1, np.uint64)
-    np.cumsum(codes * powers[: len(codes)], out=sums[1:])
-    return sums
-
-
-def _windows(sums: _Hashes, length: int, inverses: _Hashes) -> _Hashes:
-    """The hash of every window of this length; the same wherever the window stands."""
-    count = len(sums) - length
-    hashes: _Hashes = (sums[length:] - sums[:count]) * inverses[:count]
-    return hashes

@@ -25,14 +25,16 @@ def write(
     count: int = 1,
     replace_unknown: bool = False,
     apart: bool = False,
+    opening: str = "\n",
 ) -> Iterator[tuple[str, ...]]:
     """Text that follows the prompt, a token of each of `count` continuations at a time, no end.
 
     A token that leaves a character unfinished, as bytes and subwords can, comes out as "", and the
     character with the token that ends it; what can be no character comes out as U+FFFD.
 
-    Row by row the same for the same seed, whatever `count` is. Without a prompt it begins as after
-    a line end, where the model knows one; a model that keeps documents `apart` begins one.
+    Row by row the same for the same seed, whatever `count` is. Without a prompt it goes on after
+    the `opening`, which ends a line and is not told; a model that keeps documents `apart` begins
+    one.
 
     Raises:
         OptionError: `count` is below 1.
@@ -52,7 +54,7 @@ def write(
             expected=f"{vocabulary.unit} of the text it was trained on",
             fix="leave them out, or add --replace-unknown to have them read as the unknown one",
         )
-    return _written(network, vocabulary, prompt, sampling, seed, count, apart)
+    return _written(network, vocabulary, prompt, sampling, seed, count, apart, opening)
 
 
 def _named(unknown: str) -> str:
@@ -67,12 +69,13 @@ def _written(
     seed: int,
     count: int,
     apart: bool,
+    opening: str,
 ) -> Iterator[tuple[str, ...]]:
     ids = vocabulary.encode(prompt).astype(np.int64)
     if apart:
         ids = np.concatenate([[UNKNOWN], ids])
     elif not prompt:
-        ids = vocabulary.encode("\n")[:1].astype(np.int64)
+        ids = vocabulary.encode(opening).astype(np.int64)
     state = network.begin()
     for start in range(0, len(ids) - 1, _CHUNK):
         chunk = ids[None, start : min(start + _CHUNK, len(ids) - 1)]

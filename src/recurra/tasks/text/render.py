@@ -10,7 +10,7 @@ from recurra.console.text import percent
 from recurra.tasks import contenders
 from recurra.tasks import summary as shared
 from recurra.tasks.contenders import Column
-from recurra.tasks.text import evaluate
+from recurra.tasks.text import anomaly, evaluate
 from recurra.tasks.text.baselines import Baseline
 
 
@@ -43,7 +43,31 @@ def others(model: dict[str, Any]) -> str:
         return ""
     one, each = model["unit"].removesuffix("s"), model["bytes"] / model["tokens"]
     spelt = "; unknown words are spelt out, at 8 bits a byte" if one == "word" else ""
-    return f"This model: {model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average{spelt}."
+    return (
+        f"This model: {model['nats']:.4f} nats a {one}, of {each:.2f} bytes on average{spelt}. "
+        f"Perplexity {model['perplexity_a_word']:,.5g} a word, of {model['words']:,}: blanks part "
+        "them, a line end is one, and so is what is unknown."
+    )
+
+
+def copied_summary(report: dict[str, Any]) -> str:
+    """What share of a text stands in the training text, and the figures on the rest."""
+    found = report.get("copied")
+    if not found:
+        return ""
+    passages = f"passages of {found['width']} characters or more"
+    if not found["share"]:
+        return f"Nothing of it stands word for word in the text that trained: no {passages}."
+    said = (
+        f"{percent(found['share'])} of it stands word for word in the text that trained "
+        f"({passages})"
+    )
+    if found["nats"] is None:
+        return f"{said}."
+    said += f"; on the rest this model has {found['nats']:.4f}"
+    if found["baseline"]:
+        said += f", the {found['baseline']['name']} {found['baseline']['nats']:.4f}"
+    return f"{said} {evaluate.beside(report['model']['unit'])}."
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -59,6 +83,7 @@ def summary(report: dict[str, Any]) -> str:
         count,
         contenders.lines(report, columns(report)),
         list(filter(None, [others(model)])),
+        list(filter(None, [copied_summary(report)])),
         shared.verdicts(report),
         [lines_summary(report["lines"])] if report.get("lines") else [],
         _free_running(report.get("free_running") or []),
@@ -99,10 +124,14 @@ Dynamic: the weights go on learning from what has been scored, at a rate of
 
 
 def lines_summary(found: dict[str, Any]) -> str:
-    """How many lines stand out, in a sentence."""
-    rate = 1000 * found["marked"] / max(1, found["lines"])
+    """What is promised of usual lines, and what later blocks of them did, in a sentence or two."""
+    said = anomaly.summary(
+        *(found[each] for each in ("threshold", "lines", "expected", "promised"))
+    )
+    if not found["later"]:
+        return f"Lines: {said}."
+    later = " and ".join(f"{each:.3g}" for each in found["later"])
     return (
-        f"Lines: of 1,000 usual ones at most {found['expected']:.3g} score above "
-        f"{found['threshold']:.2f}, as {found['learnt_from']:,} lines of the selection part tell; "
-        f"here {rate:.3g} of 1,000 did ({found['marked']:,} of {found['lines']:,})."
+        f"Lines: {said}. In later blocks of them {later} of 1,000 were above what those before had "
+        "set."
     )

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import Run
 from recurra.console.text import percent
+from recurra.errors import DataError
 from recurra.runtime.text import TextNetwork
 from recurra.tasks import card, stored_baselines, summary
-from recurra.tasks.text import anomaly, evaluate, render, traces
-from recurra.tasks.text.anomaly import LineStatistics
+from recurra.tasks.stored_baselines import LeftOut
+from recurra.tasks.text import anomaly, baselines, evaluate, render, stored, traces
 from recurra.tasks.text.baselines import Baseline
-from recurra.tasks.text.data import TextData, cuts_in
+from recurra.tasks.text.data import TextData, cuts_in, encoded, known
+
+if TYPE_CHECKING:
+    from recurra.data.long_text import Text
+    from recurra.tasks.text.estimator import TextModel
 
 SCORED: Final = "traces/test.safetensors"
+
+MOSTLY: Final = 0.5
+"""The share of a text that stands in the training text above which its figures claim nothing."""
 
 
 def write(
@@ -26,7 +35,6 @@ def write(
     network: TextNetwork,
     read: TextData,
     training: dict[str, Any],
-    line_statistics: LineStatistics | None,
     gradient: Callable[[traces.Places], NDArray[np.float32]],
 ) -> None:
     """Score a trained network on the test part, and write the report and the model card.
@@ -34,7 +42,6 @@ def write(
     Args:
         training: how the training went, of `training.session.facts`.
         gradient: see `traces.record`.
-        line_statistics: what lines cost; None for a text without.
     """
     found = stored_baselines.read(run, Baseline)
     before = int(read.ids[read.parts.test.start - 1])
@@ -42,6 +49,9 @@ def write(
     nats, streams = evaluate.score(network, read.test, read.unknown_rate, before, starts)
     ids = read.test if starts is None else np.delete(read.test, starts)
     run.write_arrays(SCORED, {"nats": nats.astype(np.float32)})
+    line_statistics = anomaly.learn(read, nats)
+    if line_statistics is not None:
+        line_statistics.write(run)
     tested, unit = read.text(read.tested), evaluate.beside(read.vocabulary.unit)
     figures, compared = evaluate.summary(
         nats,
@@ -52,13 +62,15 @@ def write(
         cuts_in(read.source, read.tested, apart=read.apart),
     )
     traces.record(run, network, read, nats, gradient)
+    before_test = read.source.blocks(range(read.split.test.start))
     result = {
         "data": {"name": read.source.name, "part": "the test part", "note": read.note},
         "model": figures.to_json(),
         "baselines": plain(found),
+        **stored_baselines.left_out(run),
         "verdict": evaluate.against(compared, found, unit),
-        "lines": line_statistics
-        and anomaly.realised(line_statistics, nats, anomaly.ends_of(read.vocabulary, ids)),
+        "copied": evaluate.copied(tested, before_test, compared, found),
+        "lines": line_statistics and anomaly.realised(line_statistics),
         "free_running": evaluate.free_running(network, read),
         "training": training,
     }
@@ -78,6 +90,54 @@ def write(
         ],
         limits="It repeats what its training text says, true or not, kind or not.",
     )
+
+
+def of_other(model: TextModel, given: Text, unknown_rate: float, apart: bool) -> dict[str, Any]:
+    """The report on a text of its own: see `TextModel.evaluate`."""
+    run, vocabulary = model.run, model.vocabulary
+    ids, starts, text = encoded(vocabulary, given, reset=apart)
+    nats, streams = evaluate.score(model.network, ids, unknown_rate, starts=starts)
+    ids = ids if starts is None else np.delete(ids, starts)
+    cuts = cuts_in(given, range(len(text)), apart=apart)
+    figures, compared = evaluate.summary(nats, ids, text, vocabulary, streams, cuts)
+    found: tuple[Baseline, ...] = ()
+    without: tuple[LeftOut, ...] = ()
+    copied, notes = None, []
+    try:
+        source, split = stored.text_again(run)
+        train, select = known(source, split)
+        kept: tuple[Baseline, ...] = ()
+
+        if run.has(stored_baselines.BASELINES):
+            kept = stored_baselines.read(run, Baseline)
+            without = stored_baselines.read_left_out(run)
+        left_out = [each.name for each in without]
+        found = baselines.text_baselines(vocabulary, train, select, text, kept, left_out)
+        copied = evaluate.copied(text, source.blocks(range(split.test.start)), compared, found)
+        if kept and len(train) + len(select) > baselines.XZ_AGAIN:
+            notes.append("The compressor xz, which reads the whole training text, is left out")
+    except DataError:
+        notes.append(
+            "The text that it was trained on is not there any more: no baselines, and whether this "
+            "text is part of it is not known"
+        )
+    verdict = evaluate.against(compared, found, evaluate.beside(vocabulary.unit))
+    if copied and copied["share"] >= MOSTLY:
+        verdict = None
+        notes.append(
+            "Most of this text is in the text that the model was trained on: how well that was "
+            "learnt by heart says nothing of new text"
+        )
+    whole = len(text) == given.length
+    part = "the whole text" if whole else f"the beginning of its {given.length:,} characters"
+    return {
+        "data": {"name": given.name, "part": part, "note": ". ".join(notes)},
+        "model": figures.to_json(),
+        "baselines": plain(found),
+        "left_out": [asdict(each) for each in without],
+        "verdict": verdict,
+        "copied": copied,
+    }
 
 
 def _network(sizes: dict[str, Any]) -> str:
@@ -104,6 +164,7 @@ def _card(report: dict[str, Any]) -> list[str]:
         f"text before each of its {model['unit']}:",
         card.comparison(report, render.columns(report)),
         render.others(model),
+        render.copied_summary(report),
         "Left to write by itself:",
         card.table(["temperature", *heads], free),
         report["training"]["sentence"],

@@ -308,5 +308,5 @@ def _memory(report: dict[str, Any], facts: dict[str, Any]) -> Section:
 
 def table(report: dict[str, Any]) -> Table:
     """The figures of a report."""
-    note = render.others(report["model"])
+    note = " ".join(filter(None, [render.others(report["model"]), render.copied_summary(report)]))
     return contenders.table(report, render.columns(report), "lower is better", note)

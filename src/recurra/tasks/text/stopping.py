@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from recurra.errors import OptionError
 
 
-def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+def stop_at(pieces: Iterable[str], stops: str | Sequence[str]) -> Iterator[str]:
     """Hand on `pieces` up to the stop string that is complete first; nothing of it comes out.
 
     What may be the beginning of a stop string is held back until it is or is not, so that the
@@ -17,6 +17,7 @@ def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     Raises:
         OptionError: a stop string is empty.
     """
+    stops = [stops] if isinstance(stops, str) else stops
     if not all(stops):
         raise OptionError("an empty stop string", expected="at least one character")
     return _stopped(pieces, tuple(stops))

@@ -12,7 +12,7 @@ from recurra.data.files import TextSource, check_regular, embedded_text, is_embe
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError
-from recurra.tasks.text.data import TextData, known
+from recurra.tasks.text.data import TextData
 
 
 def store_input(run: Run, data: TextData) -> None:
@@ -76,16 +76,17 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
     return source
 
 
-def known_again(run: Run, facts: dict[str, Any]) -> tuple[str, str]:
-    """`TextData.known` of the text that a run was begun with.
+def text_again(run: Run) -> tuple[Text, Split]:
+    """The text that a run was begun with, and where its parts stand.
 
     Raises:
         DataError: a file is missing or has changed since.
     """
+    with run.intact(CONFIG):
+        facts = run.config()["data"]
     source = source_again(run, facts)
     with run.intact(CONFIG):
-        first, second = int(facts["train"]), int(facts["train"]) + int(facts["select"])
-    return known(source, Split.at(first, second, source.length))
+        return source, _split(source, facts)
 
 
 def read_again(run: Run) -> TextData:
@@ -96,10 +97,17 @@ def read_again(run: Run) -> TextData:
     """
     config = run.config()
     with run.intact(CONFIG):
-        facts, inference = config["data"], config["inference"]
+        inference = config["inference"]
         tokens, apart = str(inference["tokens"]), bool(inference["apart"])
-    source = source_again(run, facts)
-    return TextData.from_source(source, tokens, reset_at_documents=apart, beside=run.path)
+    source, split = text_again(run)
+    return TextData.from_source(
+        source, tokens, reset_at_documents=apart, beside=run.path, split=split
+    )
+
+
+def _split(source: Text, facts: dict[str, Any]) -> Split:
+    first, second = int(facts["train"]), int(facts["train"]) + int(facts["select"])
+    return Split.at(first, second, source.length)
 
 
 def _source(facts: dict[str, Any]) -> Text:

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import VOCABULARY, Run
-from recurra.data.files import STANDARD_INPUT, TextSource, listed
-from recurra.data.long_text import LongText
+from recurra.codecs.grammar import parsed
+from recurra.data.files import embedded_text
 from recurra.data.stored_ids import released
 from recurra.data.streams import Ids
 from recurra.errors import OptionError
@@ -21,7 +21,6 @@ from recurra.runtime.text import Architecture
 from recurra.tasks import stored_baselines
 from recurra.tasks.model_plan import ModelPlan
 from recurra.tasks.text import (
-    anomaly,
     baselines,
     config,
     data,
@@ -33,35 +32,43 @@ from recurra.tasks.text import (
     traces,
 )
 from recurra.tasks.text.data import TextData
-from recurra.tasks.text.estimator import TextModel, opened
+from recurra.tasks.text.estimator import TextModel
 from recurra.tasks.text.influence import influence
+from recurra.tasks.text.inputs import opened, reads_standard_input, with_parts
 from recurra.tasks.text.options import TextOptions
-from recurra.tasks.text.training_task import UNSEEN
 from recurra.tasks.training import Training
-from recurra.training import checkpoint, processes
+from recurra.training import processes
 from recurra.training.callbacks import Callback
 from recurra.training.precision import Precision
 
 if TYPE_CHECKING:
-    from recurra.tasks.text.estimator import Source
+    from recurra.data.long_text import Text
 
 
-def _read(options: TextOptions, given: Mapping[str, Any], out: Path | None) -> TextData:
-    source, beside = given["source"], None
+def _read(options: TextOptions, asked: Mapping[str, Any], out: Path | None) -> TextData:
+    parsed(options.tokens)  # before anything large is read
+    beside = None
     if out is not None:
         # The run's folder is not there yet, nor need the one around it be.
         beside = next(each for each in out.absolute().parents if each.is_dir())
-    how: dict[str, Any] = {"reset_at_documents": options.reset_at_documents, "beside": beside}
-    if isinstance(source, TextSource | LongText):
-        return TextData.from_source(source, options.tokens, **how)
-    files = listed(source)
-    if STANDARD_INPUT in files and processes.count() > 1:
+    if processes.count() > 1 and reads_standard_input(asked["source"]):
         raise OptionError(
             f"standard input for {processes.count()} processes",
             expected="a file, which all of them can read",
             fix="keep it in a file first",
         )
-    return data.read(files, options.tokens, **how)
+    source, split = opened(**asked), None
+    if options.test:
+        parts = (options.valid or [], options.test)
+        whole = options.reset_at_documents
+        source, split = with_parts(source or embedded_text(), *parts, reset_at_documents=whole)
+    return data.read(
+        source,
+        options.tokens,
+        reset_at_documents=options.reset_at_documents,
+        beside=beside,
+        split=split,
+    )
 
 
 def _plan_model(
@@ -73,41 +80,49 @@ def _plan_model(
 
 
 def _inference(options: TextOptions, read: TextData) -> dict[str, Any]:
-    """What its tokens are, whether documents are kept apart, and how likely the unknown is."""
-    return {"tokens": options.tokens, "apart": read.apart, "unknown_rate": read.unknown_rate}
+    """What its tokens are, whether documents are apart, how likely the unknown is, what opens."""
+    return {
+        "tokens": options.tokens,
+        "apart": read.apart,
+        "unknown_rate": read.unknown_rate,
+        "opening": read.opening,
+    }
 
 
-def _prepare(run: Run, read: TextData, _: TextOptions, callback: Callback) -> None:
+def _prepare(run: Run, read: TextData, options: TextOptions, callback: Callback) -> None:
     """Write the vocabulary, the input where it cannot be read twice, and the baselines."""
     run.write_json(VOCABULARY, read.vocabulary.to_json())
     stored.store_input(run, read)
-    found = baselines.text_baselines(read.vocabulary, *read.known(), read.text(read.tested))
-    stored_baselines.write(run, found)
+    known = read.known()
+    limit = stored_baselines.limit(options.seconds)
+    left_out = baselines.without_time(sum(map(len, known)), limit)
+    found = baselines.text_baselines(
+        read.vocabulary,
+        *known,
+        read.text(read.tested),
+        without=[each.name for each in left_out],
+    )
+    stored_baselines.write(run, found, left_out)
     unit = evaluate.beside(read.vocabulary.unit)
     callback.says("to beat: " + render.baselines_summary(found, unit))
+    for each in left_out:
+        callback.says(str(each))
 
 
-def _seconds_to_judge(network: TextNetwork, read: TextData, options: TextOptions) -> float:
+def _seconds_to_judge(network: TextNetwork, read: TextData, _: TextOptions) -> float:
     in_use = network.in_use()
-    again = anomaly.read_again(read, finishing=options.train_on_validation > 0)
-    return evaluate.seconds_needed(in_use, read, again) + traces.seconds_needed(in_use, read)
+    return evaluate.seconds_needed(in_use, read) + traces.seconds_needed(in_use, read)
 
 
 def _judge(model: TextModel, network: TextNetwork, read: TextData, facts: dict[str, Any]) -> None:
-    """Learn what lines cost, score the test part, write the report."""
+    """Score the test part, learn what its lines cost, write the report."""
     released(read.ids)
-    run, in_use = model.run, model.network
-    kept = checkpoint.carried(run).get(UNSEEN)
-    unseen = None if kept is None else kept.numpy().astype(np.float64)
-    spared = run.config()["training"]["spared"]
-    line_statistics = anomaly.learn(in_use, read, unseen, spared)
-    if line_statistics is not None:
-        line_statistics.write(run)
+    in_use = model.network
 
     def gradient(breaks: traces.Places) -> NDArray[np.float32]:
         return influence(network, in_use, read.test, read.unknown_rate, breaks)
 
-    report.write(run, in_use, read, facts, line_statistics, gradient)
+    report.write(model.run, in_use, read, facts, gradient)
 
 
 TRAINING: Final = Training(
@@ -136,17 +151,18 @@ def log_probabilities(network: TextNetwork, ids: Ids) -> NDArray[np.float32]:
     return found
 
 
-def dynamic_evaluation(model: TextModel, network: TextNetwork, source: Source) -> dict[str, Any]:
+def dynamic_evaluation(
+    model: TextModel, network: TextNetwork, given: Text | None
+) -> dict[str, Any]:
     """See `TextModel.dynamic`."""
     run = model.run
     read, spared = stored.read_again(run), run.config()["training"]["spared"]
     rate = dynamic.chosen(network, read, spared)
-    if source is None:
+    if given is None:
         name, part = read.source.name, "the test part"
         ids, starts = np.asarray(read.test), read.starts_in(read.parts.test)
         before: int | None = int(read.ids[read.parts.test.start - 1])
     else:
-        given = opened(source)
         name, part, before = given.name, "the text", None
         ids, starts, _ = data.encoded(read.vocabulary, given, reset=read.apart)
     plain, _ = evaluate.score(model.network, ids, read.unknown_rate, before, starts)

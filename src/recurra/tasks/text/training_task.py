@@ -17,7 +17,6 @@ from recurra.core.state import State, join_layers
 from recurra.data.streams import Cursor, Ids, Streams, among
 from recurra.judge.loss import LossSum
 from recurra.networks.text import TextNetwork, stream_nats
-from recurra.tasks.text.data import MOST_UNSEEN
 from recurra.training import processes
 from recurra.training.loop import Loss
 from recurra.training.together import together
@@ -34,23 +33,15 @@ CHOOSING: Final = 250_000
 MOST_SPARED: Final = 100_000
 """Tokens of the selection part, a tenth of it at most, that are read and never learnt."""
 
-UNSEEN: Final = "unseen"
-"""The array of a packed training state that `TextTrainState.unseen` is."""
-
 
 @final
 @dataclass(frozen=True)
 class TextTrainState:
-    """Where the streams stand, the state carried into their next chunk, and which streams.
-
-    `unseen` (N - 1,) is what the selection part cost when it was not trained on yet, from its
-    second token on; None until then.
-    """
+    """Where the streams stand, the state carried into their next chunk, and which streams."""
 
     cursor: Cursor
     state: State | None
     finishing: bool = False
-    unseen: Tensor | None = None
 
 
 @final
@@ -129,11 +120,7 @@ class TextTrainingTask:
         total = LossSum(float(sum(each.item() for each in sums)) / members, count)
         # In float32 whatever the products ran in, so that a checkpoint holds it exactly.
         after = join_layers(states).detach().to(dtype=torch.float32)
-        return Loss(
-            means,
-            total,
-            TextTrainState(chunk.following, after, train_state.finishing, train_state.unseen),
-        )
+        return Loss(means, total, TextTrainState(chunk.following, after, train_state.finishing))
 
     def select(self, network: nn.Module) -> LossSum:
         """The loss on the selection part, read in overlapping windows side by side.
@@ -167,16 +154,8 @@ class TextTrainingTask:
         return None if self._written is None else self._written(network)
 
     def finish(self, train_state: TextTrainState) -> TextTrainState:
-        """The beginning of a pass over the training and the selection part.
-
-        What the latter costs is kept: after this it is not known any more what new text costs.
-        """
-        windows = self._windows
-        if (before := len(self._select) - MOST_UNSEEN) > 0:
-            cuts = None if self._cuts is None else self._cuts[self._cuts >= before] - before
-            windows = _overlapping(self._select[before:], cuts, self.device)
-        unseen = torch.from_numpy(self._nats(self._network, windows).astype(np.float32))
-        return TextTrainState(Cursor(train_state.cursor.epoch + 1, 0), None, True, unseen)
+        """The beginning of a pass over the training and the selection part."""
+        return TextTrainState(Cursor(train_state.cursor.epoch + 1, 0), None, True)
 
     def pack(self, train_state: TextTrainState) -> Mapping[str, Tensor]:
         """The training state as named arrays."""
@@ -185,8 +164,7 @@ class TextTrainingTask:
         )
         # Those of all processes, so that another number of them can go on.
         state = {} if train_state.state is None else train_state.state.arrays("state/")
-        unseen = {} if train_state.unseen is None else {UNSEEN: train_state.unseen}
-        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()} | unseen
+        return {"cursor": cursor} | {k: processes.gathered(v) for k, v in state.items()}
 
     def unpack(self, arrays: Mapping[str, Tensor]) -> TextTrainState:
         """The training state that `pack` took apart."""
@@ -196,7 +174,7 @@ class TextTrainingTask:
             whole = self._template.from_arrays(arrays, "state/")
             rows = processes.share(whole.batch)
             state = whole.map(lambda leaf: leaf[rows])
-        return TextTrainState(Cursor(epoch, position), state, bool(finishing), arrays.get(UNSEEN))
+        return TextTrainState(Cursor(epoch, position), state, bool(finishing))
 
 
 Windows = tuple[Tensor, npt.NDArray[np.bool_], Tensor | None]

@@ -19,7 +19,11 @@ MOST_LAGS: Final = 512
 PENALTIES: Final = tuple(10.0**power for power in range(-5, 3))
 """Of the mean variance of the lags: what the fit chooses from."""
 
-_ROWS: Final = 20_000  # windows that the line is fitted to
+_ROWS: Final = 20_000  # windows that the line is fitted to in any case
+
+# Seconds on one slow core for a number of a window, and for a product of two.
+_CELL, _PRODUCT = 2e-8, 2e-10
+_FITS: Final = 3  # passes over the windows
 _TRIED: Final = 4_000  # windows of the selection part that choose
 _FEWEST: Final = 20  # windows below which there is no line
 
@@ -27,9 +31,14 @@ _FEWEST: Final = 20  # windows below which there is no line
 @final
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The line in words, and what it says of windows (W, H): fitted to less, and to all."""
+    """The line in words, and what it says of windows (W, H): fitted to less, and to all.
+
+    Args:
+        less: what of the data it was fitted to, where that is not all.
+    """
 
     note: str
+    less: str
     early: Callable[[Origins], Floats]
     late: Callable[[Origins], Floats]
 
@@ -75,14 +84,19 @@ class _Sums:
 
     @classmethod
     def of(cls, past: Past, windows: Origins, steps: int, horizon: int, less: bool) -> _Sums:
-        known, coming = past.before(windows, steps), past.ahead(windows, horizon)
-        level = known[:, -1:] if less else 0.0
-        known = known - level
-        coming = coming - level
-        means, targets = known.mean(0), coming.mean(0)
-        known, coming = known - means, coming - targets
-        sizes, vectors = np.linalg.eigh(known.T @ known / len(known))
-        turned = vectors.T @ (known.T @ coming / len(known))
+        count, wide = len(windows), steps + horizon
+        total, products = np.zeros(wide), np.zeros((steps, wide))
+        for piece in pieces(count, wide):
+            some = windows.rows(piece)
+            both = np.concatenate([past.before(some, steps), past.ahead(some, horizon)], 1)
+            if less:
+                both -= both[:, steps - 1 : steps].copy()
+            total += both.sum(0)
+            products += both[:, :steps].T @ both
+        means, targets = total[:steps] / count, total[steps:] / count
+        products = products / count - np.outer(means, total / count)
+        sizes, vectors = np.linalg.eigh(products[:, :steps])
+        turned = vectors.T @ products[:, steps:]
         return cls(past, less, means, targets, np.maximum(sizes, 0), vectors, turned)
 
     def line(self, penalty: float) -> _Line:
@@ -92,15 +106,24 @@ class _Sums:
 
 
 def fit(
-    past: Past, train_ends: Counts, select_ends: Counts, held: Origins, horizon: int
+    past: Past,
+    train_ends: Counts,
+    select_ends: Counts,
+    held: Origins,
+    horizon: int,
+    *,
+    seconds: float,
 ) -> Fitted | None:
     """Fit the line to windows of the training part; penalty and level chosen on `held`.
 
     For the test part it is fitted once more, with the selection part, to the same choice. The lags
-    are two seasons, at least as many as the horizon has steps. None where there is too little.
+    are two seasons, at least as many as the horizon has steps. Windows that take more than the time
+    are thinned out evenly. None where there is too little.
     """
     steps = int(min(MOST_LAGS, max(2 * past.period, horizon, 2)))
-    early = _windows(past, train_ends, steps, horizon)
+    wide = steps + horizon
+    rows = max(_ROWS, int(seconds / _FITS / (wide * (_CELL + steps * _PRODUCT))))
+    early, _ = _windows(past, train_ends, steps, horizon, rows)
     if len(early) < _FEWEST or not len(held):
         return None
     every = max(1, -(-len(held) // _TRIED))
@@ -114,26 +137,27 @@ def fit(
     sums = {less: _Sums.of(past, early, steps, horizon, less) for less in (False, True)}
     ways = [(less, penalty) for less in sums for penalty in reversed(PENALTIES)]
     less, penalty = min(ways, key=lambda way: cost(sums[way[0]].line(way[1])))
-    late = _windows(past, select_ends, steps, horizon)
+    late, every = _windows(past, select_ends, steps, horizon, rows)
+    fitted_to = f"fitted to one of {every:,} windows" if every > 1 else ""
     note = (
         f"{steps:,} lags to all steps at once, one line for all series, "
         f"{'less the last value' if less else 'scaled'}; penalty {penalty:g}, chosen on the "
         f"selection part; fitted to {len(late):,} windows"
     )
     again = _Sums.of(past, late, steps, horizon, less).line(penalty)
-    return Fitted(note, sums[less].line(penalty), again)
+    return Fitted(note, fitted_to, sums[less].line(penalty), again)
 
 
-def _windows(past: Past, ends: Counts, steps: int, horizon: int) -> Origins:
-    """Origins of windows whose targets are there, and end before `ends` (S,): evenly, so many."""
+def _windows(past: Past, ends: Counts, steps: int, horizon: int, rows: int) -> tuple[Origins, int]:
+    """Origins of windows whose targets are there, and end before `ends` (S,): one of so many."""
     # Short series reach back as far as they can; the rest is filled with their first value.
     firsts = past.first + np.clip(ends - past.first - 2 * horizon, 1, steps)
     counts = np.maximum(ends - horizon - firsts + 1, 0)
-    stride = max(1, -(-int(counts.sum()) // _ROWS))
+    stride = max(1, -(-int(counts.sum()) // rows))
     # One number for the places of all series, so that those of a single window are not all taken.
     number = np.arange(0, int(counts.sum()), stride)
     series = np.searchsorted(np.cumsum(counts), number, "right")
     origins = firsts[series] + number - (np.cumsum(counts) - counts)[series]
     found = Origins(series, origins)
     whole = ~np.isnan(past.ahead(found, horizon)).any(1)
-    return found.rows(np.flatnonzero(whole))
+    return found.rows(np.flatnonzero(whole)), stride

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 import numpy as np
@@ -43,6 +43,7 @@ class Baseline:
         point: (W, H) for the test part, in real units.
         held: (V, H) for the selection part, from nothing but what was before it.
         moves: (H, Q) from the point to the quantiles, scaled: its errors on the selection part.
+        less: what of the data it was fitted to, where that is not all: "fitted to 9 of 20 series".
     """
 
     name: str
@@ -50,6 +51,7 @@ class Baseline:
     point: Points
     held: Points
     moves: Floats
+    less: str = ""
 
     def forecasts(self, scale: Scale, windows: Origins) -> Forecasts:
         """Its quantiles for the windows of the test part."""
@@ -70,7 +72,6 @@ def series_baselines(
 
     Raises:
         DataError: a window begins before its part.
-        MissingExtra: statsmodels is not installed.
     """
     for windows, ends, name in (
         (held, data.train_ends, "selection"),
@@ -85,9 +86,12 @@ def series_baselines(
     past, horizon, period = Past(data.panel, data.scale, data.period), data.horizon, data.period
     seasonal = period > 1
 
-    def judged(name: str, note: str, early: Said, late: Said | None = None) -> Baseline:
+    def judged(
+        name: str, note: str, early: Said, late: Said | None = None, less: str = ""
+    ) -> Baseline:
         """From what is said of windows of the selection part, and of the test part."""
-        return _judged(name, note, past, horizon, held, early(held), test, (late or early)(test))
+        said = early(held), (late or early)(test)
+        return replace(_judged(name, note, past, horizon, held, said[0], test, said[1]), less=less)
 
     found = [judged(NAIVE, "the last value", lambda w: _naive(past, w, horizon))]
     last = f"the value {period:,} steps before"
@@ -118,9 +122,10 @@ def series_baselines(
                 lambda w: factors[1](w, horizon),
             )
         )
-    line = lags.fit(past, data.train_ends, data.select_ends, held, horizon)
+    line = lags.fit(past, data.train_ends, data.select_ends, held, horizon, seconds=seconds / 6)
     if line is not None:
-        found.append(judged("ridge regression on lags", line.note, line.early, line.late))
+        name = "ridge regression on lags"
+        found.append(judged(name, line.note, line.early, line.late, line.less))
     smooth = smoothing.fit(past, data.train_ends, seconds=seconds * 2 / 3)
     said = smooth(held.then(test), horizon)
     found.append(
@@ -129,6 +134,7 @@ def series_baselines(
             smooth.note,
             lambda _: said[: len(held)],
             lambda _: said[len(held) :],
+            smooth.less,
         )
     )
     return tuple(found)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import MissingExtra
 from recurra.tasks.series.baselines.naive2 import decomposed
 from recurra.tasks.series.baselines.past import Past
 from recurra.tasks.series.forecasts import Origins
@@ -18,19 +16,20 @@ from recurra.tasks.series.panel import Counts
 Floats = NDArray[np.float64]
 
 STEPS: Final = 2_000
-"""Last steps of the training part that it is fitted to; or eight seasons, where these are more."""
+"""Last steps that it is fitted to in any case, or eight seasons, where these are more."""
 
-LONGEST: Final = 400
-"""The longest season that is carried along."""
-
-_CYCLES: Final = 5  # that the first season is taken from
 _SEASONS: Final = 3  # that a series must have for its season to be carried along
 _FEWEST: Final = 10  # values below which nothing is fitted
 
-# Seconds on one slow core to fit a series, and for each of its steps: with a search for where to
-# begin, and without.
-_SEARCHED: Final = (0.25, 6e-4)
-_QUICK: Final = (0.03, 6e-5)
+_ROWS: Final = 4096  # series times tried weights that run side by side: they stay in the cache
+
+# Weights tried at once for a series, how often, and how much nearer to the best ones each time: of
+# many series, and of few, for which a step takes as long as for some hundred rows.
+_MANY: Final = (16, 10, 0.6)
+_FEW: Final = (256, 6, 0.45)
+
+# Seconds on one slow core for a step of all rows, and of each of them.
+_STEP, _ROW = 2e-5, 2e-8
 
 
 @final
@@ -45,6 +44,7 @@ class Smoothing:
         seasons: (S, period) the first; zeros where no season is carried along.
         fitted: (S,) whether there is anything; other series get their last season.
         note: what was done, in a few words.
+        less: what of the data it was fitted to, where that is not all.
     """
 
     past: Past
@@ -55,6 +55,7 @@ class Smoothing:
     seasons: Floats
     fitted: NDArray[np.bool_]
     note: str
+    less: str = ""
 
     def __call__(self, windows: Origins, horizon: int) -> Floats:
         """Forecasts (W, H), scaled, each from the state that the steps before its origin leave."""
@@ -101,49 +102,45 @@ class Smoothing:
 
 
 def fit(past: Past, ends: Counts, *, seconds: float, seed: int = 0) -> Smoothing:
-    """Fit the smoothing of each series to its last steps before `ends` (S,).
+    """Fit the smoothing of each series to its steps before `ends` (S,).
 
     Holt and Winters' method with additive season and trend, damped or not (Hyndman & Athanasopoulos
-    2021, 8.3), on the scaled values: after a logarithm the season is a factor. The first state is
-    statsmodels' heuristic one. Where there are more series than time, a sample of them is fitted,
-    and the others take the median of its weights; where a fit fails, the forecast is the seasonal
-    naive one.
-
-    Raises:
-        MissingExtra: statsmodels is not installed.
+    2021, 8.3), on the scaled values: after a logarithm the season is a factor. The weights of all
+    series are searched side by side. Where they take more than the time, the last steps of long
+    series count, and of many series a sample is fitted, whose median weights the others take.
     """
-    try:
-        from statsmodels.tsa.holtwinters import ExponentialSmoothing
-    except ImportError as error:
-        raise MissingExtra(
-            "statsmodels, which makes the baselines of time series, is not installed",
-            fix='pip install "recurra[series]"',
-        ) from error
     number, period = len(ends), past.period
-    if not 1 < period <= LONGEST:
-        period = 1
-    spans = np.minimum(ends - past.first, max(STEPS, 8 * period))
+    whole = ends - past.first
+    how = _FEW if number <= _ROWS // (2 * _FEW[0]) else _MANY
+    tried, rounds, _ = how
+    # Of a step, for each series, damped and not.
+    row = 2 * tried * _ROW
+    most = max(STEPS, 8 * period, int(seconds / (rounds * (_STEP + row))))
+    spans = np.minimum(whole, most)
     begins = np.where(spans > 0, ends - spans, 0)
     usable = np.flatnonzero(spans >= _FEWEST)
+    together = max(1, min(_ROWS // (2 * tried), len(usable)))
+    each = rounds * spans * (_STEP / together + row)
     drawn = np.random.default_rng(seed).permutation(usable)
-    costs = [np.cumsum(each + step * spans[drawn]) for each, step in (_SEARCHED, _QUICK)]
-    searched = len(drawn) > 0 and bool(costs[0][-1] <= seconds)
-    sample = drawn if searched else drawn[: max(1, int((costs[1] <= seconds).sum()))]
-    weights = np.full((number, 4), np.nan)
-    levels, trends, seasons = np.zeros(number), np.zeros(number), np.zeros((number, period))
-    seasonal = np.zeros(number, np.bool_)
+    sample = drawn[: max(1, int((np.cumsum(each[drawn]) <= seconds).sum()))]
+    if not len(usable):
+        period = 1
+    weights, first = np.full((number, 4), np.nan), np.zeros((number, 2))
+    seasons, seasonal = np.zeros((number, period)), np.zeros(number, np.bool_)
     for series in usable.tolist():
         values = _values(past, begins, spans, series)
         seasonal[series] = period > 1 and len(values) >= _SEASONS * period
-        levels[series], trends[series], season = first_state(
-            values, period if seasonal[series] else 1
-        )
+        *first[series], season = first_state(values, period if seasonal[series] else 1)
         seasons[series] = season if seasonal[series] else 0.0
-    for series in sample.tolist():
-        first = levels[series], trends[series], seasons[series] if seasonal[series] else None
-        values = _values(past, begins, spans, series)
-        weights[series] = _weights(ExponentialSmoothing, values, first, searched)
-    failed = int(np.isnan(weights[sample]).any(1).sum())
+    sample = sample[np.argsort(-spans[sample], kind="stable")]
+    for start in range(0, len(sample), together):
+        some = sample[start : start + together]
+        values = np.zeros((int(spans[some[0]]), len(some)))
+        for at, series in enumerate(some.tolist()):
+            values[: spans[series], at] = _values(past, begins, spans, series)
+        weights[some] = _searched(
+            values, spans[some], first[some], seasons[some], seasonal[some], how, seed
+        )
     others = np.setdiff1d(usable, sample)
     for kind in (False, True):
         alike = seasonal[others] == kind
@@ -151,9 +148,17 @@ def fit(past: Past, ends: Counts, *, seconds: float, seed: int = 0) -> Smoothing
         if len(known):
             weights[others[alike]] = np.median(weights[known], 0)
     fitted = ~np.isnan(weights).any(1)
-    note = _note(number, len(sample), len(others), failed, period if seasonal.any() else 1)
     weights[~fitted] = 0.0
-    return Smoothing(past, begins, weights, levels, trends, seasons, fitted, note)
+    less = []
+    if len(others):
+        less.append(f"{len(sample):,} of {len(usable):,} series, whose median the others take")
+    if (spans < whole).any():
+        less.append(f"the last {most:,} of up to {whole.max():,} steps")
+    words = "level, trend and season" if seasonal.any() else "level and trend"
+    said = f"fitted to {' and to '.join(less)}" if less else ""
+    note = f"{words}, {said or 'fitted to the training part of each series'}"
+    levels, trends = first.T
+    return Smoothing(past, begins, weights, levels, trends, seasons, fitted, note, said)
 
 
 def _values(past: Past, begins: Counts, spans: Counts, series: int) -> Floats:
@@ -164,70 +169,89 @@ def _values(past: Past, begins: Counts, spans: Counts, series: int) -> Floats:
 def first_state(values: Floats, period: int) -> tuple[float, float, Floats]:
     """Level, trend and season (period,) before the first of values (T,).
 
-    The heuristic of Hyndman, Koehler, Ord & Snyder (2008, section 2.6.1): the season of the first
-    cycles, and the line through the first values without it. The season goes on from their place:
-    its first entry is that of the first value.
+    The season is that of all cycles, its first entry that of the first value. The trend is the mean
+    one: from the first values without the season to the last ones; the level leads up to those.
     """
     season = np.zeros(period)
     if period > 1:
-        cycles = values[None, : min(_CYCLES * period, len(values))]
-        season = decomposed(cycles, period, np.zeros(1, np.bool_))[0]
-    count = min(max(_FEWEST, period), len(values))
-    bare = values[:count] - np.resize(season, count)
-    step = np.arange(1.0, count + 1)
-    spread = step - step.mean()
-    trend = float(spread @ bare / (spread @ spread))
-    return float(bare.mean() - trend * step.mean()), trend, season
+        season = decomposed(values[None], period, np.zeros(1, np.bool_))[0]
+    bare = values - np.resize(season, len(values))
+    count = min(max(_FEWEST, period), len(values) // 2)
+    head, last = float(bare[:count].mean()), float(bare[-count:].mean())
+    trend = (last - head) / (len(values) - count)
+    return head - trend * (count + 1) / 2, trend, season
 
 
-def _weights(
-    model: Any, values: Floats, first: tuple[float, float, Floats | None], searched: bool
+def _searched(
+    values: Floats,
+    spans: Counts,
+    first: Floats,
+    seasons: Floats,
+    seasonal: NDArray[np.bool_],
+    how: tuple[int, int, float],
+    seed: int,
 ) -> Floats:
-    """The weights (4,) of level, trend and season, and the damping; NaN where the fits fail.
+    """The weights (S, 4) of level, trend and season, and the damping, of the least squared errors.
 
-    Damped or not, whichever has the smaller information criterion (AICc).
+    Drawn at random, then nearer and nearer to the best of each series; damped or not, whichever has
+    the smaller information criterion (AIC).
+
+    Args:
+        values: (T, S) of series from the longest to the shortest.
+        spans: (S,) how many there are of each.
+        first, seasons: (S, 2), (S, period) the states before the first.
+        seasonal: (S,) whether a season is carried along.
+        how: weights tried at once, how often, and how much nearer each time.
     """
-    level, trend, season = first
-    seasonal: dict[str, Any] = {}
-    if season is not None:
-        seasonal = {
-            "seasonal": "add",
-            "seasonal_periods": len(season),
-            "initial_seasonal": season,
-        }
-    best, least = np.full(4, np.nan), np.inf
-    for damped in (True, False):
-        with warnings.catch_warnings():
-            # Where it stops before it has converged, it is used as far as it came.
-            warnings.simplefilter("ignore")
-            try:
-                found = model(
-                    values,
-                    trend="add",
-                    damped_trend=damped,
-                    initialization_method="known",
-                    initial_level=level,
-                    initial_trend=trend,
-                    **seasonal,
-                ).fit(use_brute=searched)
-            except (ArithmeticError, ValueError, np.linalg.LinAlgError):
-                continue
-        names = ["smoothing_level", "smoothing_trend", "smoothing_seasonal", "damping_trend"]
-        weights = np.array([found.params[name] for name in names], np.float64)
-        weights = np.where(np.isnan(weights), [0.0, 0.0, 0.0, 1.0], weights)
-        if found.aicc < least:
-            best, least = weights, found.aicc
-    return best
+    (tried, rounds, nearer), draw = how, np.random.default_rng(seed)
+    every, kinds = np.arange(len(spans))[:, None], np.arange(2)
+    # Not damped and damped, side by side: (S, 2, K, 4).
+    places = draw.random((len(spans), 2, tried, 4))
+    best, cost = places[:, :, 0], np.full((len(spans), 2), np.inf)
+    for turn in range(rounds):
+        weights = _weights(places, seasonal).reshape(len(spans), -1, 4)
+        errors = _squares(values, spans, first, seasons, weights).reshape(len(spans), 2, tried)
+        errors = np.where(np.isfinite(errors), errors, np.inf)  # weights that run away
+        at = errors.argmin(2)
+        better = errors[every, kinds, at] < cost
+        best = np.where(better[..., None], places[every, kinds, at], best)
+        cost = np.minimum(cost, errors[every, kinds, at])
+        moves = 0.3 * nearer**turn * draw.normal(size=places.shape)
+        places = np.clip(best[:, :, None] + moves, 0, 1)
+    with np.errstate(divide="ignore"):
+        criterion = spans[:, None] * np.log(cost / spans[:, None]) + 2 * kinds
+    found = _weights(best[:, :, None], seasonal)[every[:, 0], criterion.argmin(1), 0]
+    return np.where(np.isfinite(cost.min(1))[:, None], found, np.nan)
 
 
-def _note(series: int, sample: int, others: int, failed: int, period: int) -> str:
-    """What was done, in a few words."""
-    words = "level and trend" if period == 1 else "level, trend and season"
-    words += ", fitted to the training part"
-    if others:
-        words += f" of {sample:,} of {series:,} series, whose median the others take"
-    elif series > 1:
-        words += f" of each of {sample:,} series"
-    if failed:
-        words += f"; {failed:,} failed and {'are' if failed > 1 else 'is'} seasonal naive"
-    return words
+def _weights(places: Floats, seasonal: NDArray[np.bool_]) -> Floats:
+    """Weights (S, 2, K, 4) of places between 0 and 1: small ones lie as densely as they matter."""
+    level, trend, season, damping = np.moveaxis(places, -1, 0)
+    alpha = 1e-4 + (1 - 2e-4) * level**2
+    gamma = np.where(seasonal[:, None, None], season**2 * (1 - alpha), 0.0)
+    phi = np.where(np.arange(2)[:, None] == 1, 0.8 + 0.195 * damping, 1.0)
+    return np.stack([alpha, trend**2, gamma, phi], -1)
+
+
+def _squares(
+    values: Floats, spans: Counts, first: Floats, seasons: Floats, weights: Floats
+) -> Floats:
+    """The sum of the squared errors (S, K) of one step, by weights (S, K, 4)."""
+    alpha, beta, gamma, phi = (np.ascontiguousarray(each) for each in np.moveaxis(weights, -1, 0))
+    beta = beta * alpha
+    level, trend = (np.repeat(each[:, None], weights.shape[1], 1) for each in first.T)
+    season = np.repeat(seasons.T[:, :, None], weights.shape[1], 2)
+    found = np.zeros(alpha.shape)
+    # How many series have a step: the shortest ones are the first to end.
+    there = len(spans) - np.searchsorted(spans[::-1], np.arange(len(values)), "right")
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step, count in enumerate(there.tolist()):
+            s, own = slice(count), season[step % len(season)]
+            drift = phi[s] * trend[s]
+            expected = level[s] + drift
+            off = values[step, s, None] - expected - own[s]
+            found[s] += off * off
+            level[s] = expected + alpha[s] * off
+            trend[s] = drift + beta[s] * off
+            own[s] += gamma[s] * off
+    return found
