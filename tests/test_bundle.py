@@ -130,7 +130,7 @@ class Crash(BaseException):
 
 
 STAGES = {
-    "open": "recurra.bundle.disk.os.open",
+    "open": "recurra.bundle.disk._open_aside",
     "write": "recurra.bundle.disk.os.fdopen",
     "fsync": "recurra.bundle.disk.os.fsync",
     "rename": "pathlib.Path.replace",

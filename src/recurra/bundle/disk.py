@@ -1,4 +1,4 @@
-"""Files replaced whole or not at all, and what a disk can refuse."""
+"""Files replaced whole or not at all, regular files read, and what a disk can refuse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,68 @@ def encoded(text: str) -> bytes:
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode("utf-8")
 
 
+def read(target: Path, folder: Path) -> bytes:
+    """The content of a regular file in a folder: a device has no end, a pipe may wait for ever.
+
+    Raises:
+        BundleError: it is a link, something else than a file, or larger than the memory.
+        OSError: the system refuses it.
+    """
+    check_own(target, folder)
+    # Not waiting for whoever writes into a pipe; no link that was made since the check.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(target, os.O_RDONLY | getattr(os, "O_BINARY", 0) | flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(found.st_mode):
+            raise _odd(target, "a device or a pipe")
+        if found.st_size > _memory():
+            raise _odd(target, f"{found.st_size:,} bytes, more than the memory of this machine")
+        return file.read()
+
+
+def check_own(target: Path, folder: Path) -> None:
+    """Refuse a file that is a link, or that a link puts outside of a folder.
+
+    Raises:
+        BundleError: it is.
+    """
+    check_within(target, folder)
+    if target.is_symlink():
+        raise _odd(target, "a link")
+
+
+def check_within(target: Path, folder: Path) -> None:
+    """Refuse a file that a link would put outside of a folder.
+
+    Raises:
+        BundleError: it would be there.
+    """
+    try:
+        inside = target.parent.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        inside = False
+    if not inside:
+        raise _odd(target.parent, "a link that leads out of the run")
+
+
+def _odd(path: Path, found: str) -> BundleError:
+    return BundleError(
+        f"{path}: {found}",
+        expected="of a run, regular files in its folder alone",
+        fix="copy it with links followed (cp -rL) if you trust it, or restore it from a copy",
+    )
+
+
+def _memory() -> int:
+    """The bytes of memory that this machine has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 1 << 36  # Windows says it by other means
+
+
 def write(target: Path, parts: Iterable[bytes]) -> None:
     """Replace a file by these parts one after the other, or leave it as it was."""
     with errors(target):
@@ -44,6 +107,18 @@ def write(target: Path, parts: Iterable[bytes]) -> None:
                 aside.unlink()
             raise
         sync_folder(target.parent)
+
+
+def append(target: Path, line: bytes) -> None:
+    """Add to the end of a file, which is no link: what that leads to is another's."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    with (
+        errors(target),
+        open(os.open(target, flags | getattr(os, "O_NOFOLLOW", 0), 0o666), "ab") as file,
+    ):
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

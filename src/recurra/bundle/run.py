@@ -163,6 +163,7 @@ class Run:
 
     def write_bytes(self, name: str, content: bytes | Iterable[bytes]) -> None:
         """Replace a file by this content, whole or in parts, or leave it as it was."""
+        disk.check_within(self.path / name, self.path)
         disk.write(self.path / name, [content] if isinstance(content, bytes) else content)
 
     def write_text(self, name: str, text: str) -> None:
@@ -181,7 +182,7 @@ class Run:
     def read_text(self, name: str) -> str:
         """The content of a text file."""
         try:
-            return self._read_bytes(name).decode("utf-8")
+            return self.read_bytes(name).decode("utf-8")
         except UnicodeDecodeError as error:
             raise BundleError(
                 f"{self.path / name}: damaged, not UTF-8 at byte {error.start}", fix=_RESTORE
@@ -200,7 +201,7 @@ class Run:
     def _opened(self, name: str) -> tuple[Any, str | None]:
         text = self.read_text(name)
         try:
-            value, whose = seal.opened(json.loads(text))
+            value, whose = seal.opened(seal.parsed(text))
         except json.JSONDecodeError as error:
             raise BundleError(
                 f"{self.path / name}: damaged, not JSON at line {error.lineno}, "
@@ -226,7 +227,7 @@ class Run:
         Raises:
             BundleError: missing, truncated, damaged, of another run, or not written by recurra.
         """
-        content = self._read_bytes(name)
+        content = self.read_bytes(name)
         try:
             arrays, facts, whose = array_file.from_bytes(content)
         except ValueError as error:
@@ -235,18 +236,15 @@ class Run:
         return arrays, facts
 
     def check(self, *names: str) -> None:
-        """Read files of JSON and of arrays, to tell now what else would be told later.
-
-        Raises:
-            BundleError: one is missing, truncated, damaged or of another run.
-        """
+        """Read files of JSON and of arrays, to tell now what else would be told later."""
         for name in names:
             _ = self.read_json(name) if name.endswith(".json") else self.read_arrays(name)
 
-    def _read_bytes(self, name: str) -> bytes:
+    def read_bytes(self, name: str) -> bytes:
+        """The content of a file, which has to be a regular one inside the run."""
         target = self.path / name
         try:
-            return target.read_bytes()
+            return disk.read(target, self.path)
         except FileNotFoundError:
             raise BundleError(
                 f"{target}: missing{self._replaced()}", fix=_unfinished(name)
@@ -277,7 +275,7 @@ class Run:
         found = (path for path in sorted(self.path.rglob("*")) if path.is_file())
         names = [p.relative_to(self.path).as_posix() for p in found if p.name[0] != "."]
         kept = [name for name in names if not name.startswith("checkpoint/")]
-        return {name: self._read_bytes(name) for name in sorted(kept, key=CONFIG.__eq__)}
+        return {name: self.read_bytes(name) for name in sorted(kept, key=CONFIG.__eq__)}
 
     def copy_to(self, other: Run) -> None:
         """Copy all files but the checkpoint into another run's folder, the configuration last.
@@ -336,14 +334,18 @@ class Run:
                 each.unlink()
 
     @contextlib.contextmanager
-    def intact(self, name: str) -> Iterator[None]:
-        """Name the file where what it holds makes no sense to whoever reads it inside."""
+    def intact(self, name: str, *, alone: bool = True) -> Iterator[None]:
+        """Name the file where what it holds makes no sense to whoever reads it inside.
+
+        Where it is not read `alone`, an InputError may be of another, and says so itself.
+        """
         file = str(self.path / name)
         try:
             yield
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except seal.SENSELESS as error:
             named = isinstance(error, BundleError) and error.got.startswith(file)
-            if named or isinstance(error, MissingExtra):  # which is no fault of the file
+            told = named or (isinstance(error, InputError) and not alone)
+            if told or isinstance(error, MissingExtra):  # which is no fault of the file
                 raise
             what = error.got if isinstance(error, InputError) else repr(error)
             raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error
@@ -356,10 +358,7 @@ class Run:
 
     def append_history(self, line: Mapping[str, Any]) -> None:
         """Add a line to the history."""
-        with disk.errors(self.path / HISTORY), open(self.path / HISTORY, "ab") as file:
-            file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        disk.append(self.path / HISTORY, json.dumps(line, allow_nan=False).encode() + b"\n")
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of the history; a last line cut short by a crash is left out."""
@@ -368,7 +367,7 @@ class Run:
         found = []
         for number, text in enumerate(self.read_text(HISTORY).split("\n")[:-1], 1):
             try:
-                line = json.loads(text)
+                line = seal.parsed(text)
             except (ValueError, RecursionError):
                 line = None
             if not isinstance(line, dict) or not isinstance(line.get("step"), int):

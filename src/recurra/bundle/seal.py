@@ -10,9 +10,15 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 SEAL: Final = "seal"
+
+SENSELESS: Final = (
+    *(TypeError, LookupError, ValueError),
+    *(AttributeError, ArithmeticError, RecursionError),
+)
+"""What reading JSON of another shape than expected ends in."""
 
 _LIST: Final = "list"
 
@@ -35,6 +41,20 @@ def sealed(value: Mapping[str, Any] | Sequence[Any], run: str) -> dict[str, Any]
     held = {**value} if isinstance(value, Mapping) else {_LIST: value}
     # As it is going to be read: tuples as lists, keys as text.
     return held | {SEAL: f"{run}:{_digest(json.loads(json.dumps(held)), run)}"}
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text, as the standard has it: NaN and Infinity are no numbers of it.
+
+    Raises:
+        ValueError: it is no JSON, or holds one of these, or a number of thousands of digits.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_no_number)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def opened(value: Any) -> tuple[Any, str | None]:

@@ -16,6 +16,7 @@ from click.exceptions import Exit
 from recurra import __version__
 from recurra.cli.examples import EXAMPLES
 from recurra.console.commands import Group
+from recurra.console.guard import guarded
 from recurra.errors import RecurraError
 from recurra.tasks import TASKS
 from recurra.training import processes
@@ -88,10 +89,17 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
         closed = "standard output is closed\n  expected: a terminal, a file or a pipe"
         print(f"recurra: {closed}", file=sys.stderr)
         return 2
+    with guarded():
+        return _main(given, of)
+
+
+def _main(given: list[str], of: click.Command) -> int:
+    """The same where standard output and standard error are there, and guarded."""
     debug = "--debug" in given
     # Anywhere on the line, since nobody remembers where it belongs.
     words = [word for word in given if word != "--debug"]
     for stream in (sys.stdout, sys.stderr):
+        stream = getattr(stream, "stream", stream)  # that of a terminal
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a character is no reason to stop.
             stream.reconfigure(errors="replace")
@@ -126,8 +134,9 @@ def main(arguments: list[str] | None = None, of: click.Command = recurra) -> int
         if error.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would fail again at exit
         return 2 if error.filename else 1
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        # A panic of a library in Rust (pyo3) is no Exception; no module to take its class from.
+        if debug or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
         said = (
             f"recurra: internal error: {type(error).__name__}: {error}\n"

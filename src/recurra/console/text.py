@@ -7,6 +7,8 @@ from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
+from recurra.console.guard import written_out
+
 WIDTH: Final = 79
 
 _JOINERS: Final = "\u200c\u200d"  # they belong to words and emoji, and move no text
@@ -35,12 +37,8 @@ def percent(share: float | None) -> str:
 def printable(text: str) -> str:
     """A text with what would move the terminal's cursor or its other text written out."""
     return "".join(
-        each if each.isprintable() or each in _JOINERS else _written_out(each) for each in text
+        each if each.isprintable() or each in _JOINERS else written_out(each) for each in text
     )
-
-
-def _written_out(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def fitted(text: str, width: int, *, tail: bool = False) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from recurra import labs
+from recurra.console import guard
 from recurra.errors import OptionError
 from recurra.labs.context import LabContext
 from recurra.tasks.task import check_torch
@@ -24,7 +23,7 @@ def run(
     """`recurra lab`: one lab, all of them, or the list."""
     if run_all or name is not None:
         check_torch("the labs need")
-    console = Console()
+    console = guard.console()
     context = LabContext(console, path, quick, seed, out)
     if run_all:
         if name is not None:

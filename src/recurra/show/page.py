@@ -199,7 +199,7 @@ def _pictures(run: Run, names: Sequence[str]) -> Section:
     inside = [
         (
             _CAPTIONS.get(Path(name).stem.rstrip("-0123456789"), Path(name).stem),
-            "data:image/png;base64," + base64.b64encode((run.path / name).read_bytes()).decode(),
+            "data:image/png;base64," + base64.b64encode(run.read_bytes(name)).decode(),
         )
         for name in names
     ]

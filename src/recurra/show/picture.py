@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import escape
 from importlib.util import find_spec
@@ -54,9 +56,18 @@ def figure(width: float = 6.4, height: float = 4.0) -> Figure:
 def write(run: Run, name: str, drawn: Figure) -> str:
     """Write a picture into the run; returns its name."""
     content = io.BytesIO()
-    drawn.savefig(content, format="png", dpi=120)
+    with _quietly():
+        drawn.savefig(content, format="png", dpi=120)
     run.write_bytes(name, content.getvalue())
     return name
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Draw a box for a letter that no font has, and say nothing: data hold letters of all kinds."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
 
 
 def font_for(texts: Iterable[str]) -> list[str] | None:
@@ -128,7 +139,7 @@ def svg(drawn: Figure, label: str) -> str:
 
     content = io.StringIO()
     # The salt keeps names inside apart from those of the page's other pictures.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
+    with _quietly(), rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
         drawn.savefig(content, format="svg", transparent=True)
     # What comes before the picture is for files of their own, and says where they are defined.
     text = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", content.getvalue(), flags=re.S)

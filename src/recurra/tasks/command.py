@@ -104,6 +104,7 @@ def evaluate(
     Raises:
         OptionError: options of a search, for a model that has none or for a report that is there.
     """
+    from recurra.bundle import REPORT
     from recurra.tasks.reading_options import read_by
 
     if search and not (sources and task.searches):
@@ -116,7 +117,12 @@ def evaluate(
     model: Any = task.model_class.load(path)
     read_by(model, reading)
     found = model.evaluate(list(sources), **search) if sources else model.report
-    print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else task.summary(found))
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    with model.run.intact(REPORT):
+        said = task.summary(found)
+    print(said)
 
 
 def certificate(found: Certificate) -> str:

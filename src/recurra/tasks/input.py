@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
-from recurra.bundle import Run
+from recurra.bundle import CONFIG, Run
+from recurra.data.files import check_regular
 from recurra.data.source_locations import Places
 from recurra.data.splits import Rows
 from recurra.errors import DataError, InputError
+
+FILES: Final = ("files", "test_files", "valid_files")
+"""What names files among the facts of data."""
 
 
 class TrainingData(Protocol):
@@ -132,8 +136,7 @@ class CutData(ABC):
 
 def of_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What `cut` of a task takes by name, of the facts of its data."""
-    files = ("files", "test_files", "valid_files")
-    named = {name: tuple(map(Path, facts[name])) for name in files}
+    named = {name: tuple(map(Path, facts[name])) for name in FILES}
     return named | {"columns": facts["columns"], "counts": facts["found"]}
 
 
@@ -208,25 +211,27 @@ class Input(Generic[Data]):
             DataError: a file is missing or has changed since, or the copy is gone.
             BundleError: the copy in the run is damaged.
         """
-        name = facts["name"]
-        if self.is_kept(run):
-            data = self.from_copy(run, facts)
-        elif facts["origin"].get("default"):
-            data = self.default(facts)
-        elif facts["files"]:
-            data = self.from_files(facts)
-        else:
-            raise DataError(
-                f"{name}: the run's copy of the data is gone",
-                expected=f"{' or '.join(self.copies)}, since the data came from no file",
-                fix="restore the run from a copy, or train again",
-            )
-        if not self._same(data, facts):
-            raise DataError(
-                f"{name}: the data have changed since the training began",
-                expected=f"the same {facts[self.unit]:,} {self.unit}",
-                fix="put the old files back, or train a new run",
-            )
+        with run.intact(CONFIG, alone=False):
+            name = facts["name"]
+            if self.is_kept(run):
+                data = self.from_copy(run, facts)
+            elif facts["origin"].get("default"):
+                data = self.default(facts)
+            elif facts["files"]:
+                check_regular([file for key in FILES for file in facts.get(key, ())])
+                data = self.from_files(facts)
+            else:
+                raise DataError(
+                    f"{name}: the run's copy of the data is gone",
+                    expected=f"{' or '.join(self.copies)}, since the data came from no file",
+                    fix="restore the run from a copy, or train again",
+                )
+            if not self._same(data, facts):
+                raise DataError(
+                    f"{name}: the data have changed since the training began",
+                    expected=f"the same {facts[self.unit]:,} {self.unit}",
+                    fix="put the old files back, or train a new run",
+                )
         return data
 
     @staticmethod

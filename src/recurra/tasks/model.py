@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, NotFittedError, OptionError, not_fitted
 from recurra.names import guessed, meant
+from recurra.runtime.sizes import sizes_of
 from recurra.runtime.threads import available
 from recurra.tasks.task import Task, check_torch
 from recurra.training.budget import TrainingOptions, described
@@ -39,7 +40,7 @@ class Model(ABC, Generic[Options, Net]):
     """
 
     task: ClassVar[Task]
-    _architecture: ClassVar[Callable[..., Any]]
+    _architecture: ClassVar[type[Any]]
     _runtime: ClassVar[Callable[..., Any]]
 
     _run: Run | None = None
@@ -95,10 +96,25 @@ class Model(ABC, Generic[Options, Net]):
     # -- what a task says --------------------------------------------------------------------
 
     @classmethod
-    def _built(cls, inference: Mapping[str, Any], arrays: Arrays, weights: str) -> Net:
-        """The network in use, of the configuration's `inference` and the run's weights."""
-        sizes = cls._architecture(**inference["architecture"])
-        found: Net = cls._runtime(sizes, arrays, weights=weights, threads=available())
+    def built(cls, run: Run, file: str, arrays: Arrays, weights: str = "float32") -> Net:
+        """The network in use, of a run's configuration and the weights in one of its files.
+
+        Raises:
+            BundleError: sizes that make no sense, or that the weights do not have.
+        """
+        with run.intact(CONFIG):
+            sizes = sizes_of(cls._architecture, run.config()["inference"]["architecture"])
+        try:
+            found: Net = cls._runtime(sizes, arrays, weights=weights, threads=available())
+        except BundleError as error:
+            raise BundleError(
+                f"{run.path / file}: does not fit {CONFIG} ({error.got})",
+                expected=error.expected,
+                fix="restore both from one copy of the run, or train again",
+            ) from error
+        except (TypeError, KeyError, ValueError, AttributeError):
+            with run.intact(CONFIG):  # sizes that make no sense
+                raise
         return found
 
     @abstractmethod
@@ -238,19 +254,7 @@ class Model(ABC, Generic[Options, Net]):
             BundleError: something is missing or damaged, or does not fit.
         """
         arrays, _ = run.read_arrays(WEIGHTS)
-        with run.intact(CONFIG):
-            inference = run.config()["inference"]
-        try:
-            self._network = self._built(inference, arrays, weights)
-        except BundleError as error:
-            raise BundleError(
-                f"{run.path / WEIGHTS}: does not fit {CONFIG} ({error.got})",
-                expected=error.expected,
-                fix="restore both from one copy of the run, or train again",
-            ) from error
-        except (TypeError, KeyError, ValueError, AttributeError):
-            with run.intact(CONFIG):  # sizes that make no sense
-                raise
+        self._network = self.built(run, WEIGHTS, arrays, weights)
         self._run, self._weights = run, weights
         self.load_parts(run)
 

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from recurra.bundle import HISTORY, Run
+from recurra.bundle import CONFIG, HISTORY, REPORT, Run
 from recurra.errors import BundleError
 from recurra.tasks import task_of
 
@@ -50,9 +50,11 @@ def draw(path: str | PathLike[str]) -> list[Path]:
     task, run = task_of(path), Run.open(path)
     _check_recorded(run)
     own = task.part("show")
-    drawn, sections = own.draw(run), own.sections(run)
-    # A section shows what is called like it: attention, say, as tables, in the browser's letters.
-    shown = tuple(f"figures/{section.name}" for section in sections)
-    pictures = [name for name in drawn if name.endswith(".png") and not name.startswith(shown)]
-    written = page.write(run, sections, pictures, own.table, task.summary)
-    return [run.path / name for name in (written, curves.draw(run), *drawn)]
+    with run.intact(f"{CONFIG}, {REPORT} or traces", alone=False):
+        drawn, sections = own.draw(run), own.sections(run)
+        # A section shows what is called like it: attention, say, as tables, in the browser's
+        # letters.
+        shown = tuple(f"figures/{section.name}" for section in sections)
+        pictures = [name for name in drawn if name.endswith(".png") and not name.startswith(shown)]
+        written = page.write(run, sections, pictures, own.table, task.summary)
+        return [run.path / name for name in (written, curves.draw(run), *drawn)]

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound=TrainingData)
 Net = TypeVar("Net", bound=Network)
 
+MOST_THREADS = 4096
+"""More than any machine that a run was begun on."""
+
 FIRST_WEIGHTS = 2**32 - 1
 """A number that no step has: the first weights are drawn apart from all else."""
 
@@ -161,6 +164,11 @@ def resume(
         precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
         threads, name = int(settings["threads"]), str(settings["device"])
         begun = int(settings["processes"])
+        if not 1 <= threads <= MOST_THREADS:
+            raise ValueError(f"threads {threads}")
+        for key, each in settings.items():
+            if isinstance(each, int | float) and not abs(each) < 2**63:
+                raise ValueError(f"{key} {each}")
     if not run.has(CHECKPOINT):
         raise BundleError(
             f"{run.path / CHECKPOINT}: missing",
@@ -176,12 +184,24 @@ def resume(
         )
     with contextlib.ExitStack() as until_done:
         processes.first(lambda: until_done.enter_context(lock.held(run.path)))
-        data = _data_of(training, run, config)
-        device = session.device_of(name)
+        _check_fits(model, run)
+        with run.intact(CONFIG, alone=False):
+            data = _data_of(training, run, config)
+            device = session.device_of(name)
         with seeded(0, 0), run.intact(CONFIG):
             network = training.build(config["inference"]["architecture"]).to(device)
         run.check(BASELINES, *([WEIGHTS] if run.history() else []))
         _trained(model, training, run, data, network, precision, callback, Clock(), new=False)
+
+
+def _check_fits(model: Model[Any, Any], run: Run) -> None:
+    """Compare the sizes in the configuration with the weights in the checkpoint.
+
+    Before a network of these sizes is made, which takes memory and time for them.
+    """
+    arrays, _ = run.read_arrays(CHECKPOINT)
+    own = {k.removeprefix("network/"): v for k, v in arrays.items() if k.startswith("network/")}
+    model.built(run, CHECKPOINT, own)
 
 
 def _data_of(training: Training[Any, Data, Any], run: Run, config: dict[str, Any]) -> Data:
@@ -214,14 +234,15 @@ def _trained(
     # What is missing or damaged is told now, not when hours of training have passed.
     model.load_parts(run)
     options, settings = model.options, run.config()["training"]
-    training_task = training.training_task(network, data, settings)
-    how = Settings(
-        seed=settings["seed"],
-        rates=Rates(**settings["rates"]),
-        finish=settings["finish"],
-        patience=settings["patience"],
-        back=settings["back"],
-    )
+    with contextlib.nullcontext() if new else run.intact(CONFIG, alone=False):
+        training_task = training.training_task(network, data, settings)
+        how = Settings(
+            seed=settings["seed"],
+            rates=Rates(**settings["rates"]),
+            finish=settings["finish"],
+            patience=settings["patience"],
+            back=settings["back"],
+        )
     with _going_on(run):
         if new:
             progress = session.begin(

@@ -13,6 +13,7 @@ import torch
 from recurra.bundle import CONFIG, WEIGHTS, Run
 from recurra.errors import BundleError
 from recurra.networks.network import Network
+from recurra.runtime.sizes import sizes_of
 from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.training.budget import TrainingOptions
@@ -49,7 +50,7 @@ class Training(Generic[Options, Data, Net]):
         several: whether several processes can train one model, each on its share of every batch.
     """
 
-    architecture: Callable[..., Any]
+    architecture: type[Any]
     network: Callable[[Any], Net]
     read: Callable[[Options, Mapping[str, Any], Path | None], Data]
     read_again: Callable[[Run, dict[str, Any]], Data]
@@ -84,7 +85,7 @@ class Training(Generic[Options, Data, Net]):
 
     def build(self, sizes: Mapping[str, Any]) -> Net:
         """The network of an architecture's sizes."""
-        return self.network(self.architecture(**sizes))
+        return self.network(sizes_of(self.architecture, sizes))
 
     def load(self, run: Run) -> Net:
         """The network that a run holds the weights of, as torch has it, in evaluation mode.

@@ -12,6 +12,7 @@ from typing import Any, Final, final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from recurra.console import guard
 from recurra.errors import counted
 from recurra.training import processes
 from recurra.training.callbacks import Callback, Several, listed
@@ -202,7 +203,7 @@ def listener(
         OptionError: something that is no callback.
     """
     # A notebook's standard error is told lines as a file is, and the line that a bar is.
-    console = Console(stderr=True, force_jupyter=False)
+    console = guard.console(stderr=True)
     notebook = _in_notebook()
     if progress is None:
         progress = (console.is_terminal or notebook) and processes.is_first()

@@ -108,7 +108,7 @@ def test_a_run_has_its_report_its_card_and_its_arrays(tmp_path: Path, make: Any)
 def test_a_card_holds_its_tables_together(tmp_path: Path) -> None:
     data = some_texts()
     card = written(tmp_path, data, 1.0, [baseline(data, 1.1, 5)]).read_text(CARD)
-    assert "| bad\\|poor | 20 |" in card
+    assert "| `bad\\|poor` | 20 |" in card
     assert 'recurra classify mood "..."' in card
     rows = [line for line in card.split("\n") if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {4, 6}

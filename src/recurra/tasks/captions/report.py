@@ -106,9 +106,9 @@ def _card(report: dict[str, Any]) -> list[str]:
     metric = report["metric"]
     examples = (
         (
-            each["where"],
-            each["said"][:300],
-            each["true"][0][:300],
+            card.code(each["where"]),
+            card.code(each["said"][:300]),
+            card.code(each["true"][0][:300]),
             render.figure(metric, each["worth"]),
         )
         for each in wrong

@@ -17,6 +17,7 @@ from recurra.errors import BundleError, DataError, OptionError
 from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import Architecture, LabelNetwork
 from recurra.runtime.pool import Pool
+from recurra.runtime.sizes import sizes_of
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.labels import classify, data, evaluate, report
 from recurra.tasks.labels.asked import Asked, asked_of
@@ -88,7 +89,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         """Read the classes, the encoder and the temperature; see `Model.load_parts`."""
         with run.intact(CONFIG):
             inference = run.config()["inference"]
-            sizes = Architecture(**inference["architecture"])
+            sizes = sizes_of(Architecture, inference["architecture"])
             classes = [str(each) for each in inference["classes"]]
             kind, self._label_type = inference["kind"], inference["label_type"]
         with run.intact(ENCODER):

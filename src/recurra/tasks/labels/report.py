@@ -143,7 +143,7 @@ def _card(report: dict[str, Any]) -> list[str]:
     about = report["data"]
     rows = (
         (
-            each["name"],
+            card.code(each["name"]),
             f"{each['examples']:,}",
             *(percent(each[figure]) for figure in ("precision", "recall", "f1")),
         )

@@ -123,7 +123,10 @@ def _card(report: dict[str, Any]) -> list[str]:
     """What the model card says of a report."""
     wrong = [each for each in report["worst"] if each["chrf"] < 100]
     examples = (
-        (*(each[text][:300] for text in ("source", "said", "true")), f"{each['chrf']:.1f}")
+        (
+            *(card.code(each[text][:300]) for text in ("source", "said", "true")),
+            f"{each['chrf']:.1f}",
+        )
         for each in wrong
     )
     return [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from recurra.bundle import CONFIG, INPUT, Run
-from recurra.data.files import TextSource, embedded_text, is_embedded
+from recurra.bundle import CONFIG, INPUT, Run, disk
+from recurra.data.files import TextSource, check_regular, embedded_text, is_embedded
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError
@@ -41,8 +42,9 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
     """
     with run.intact(CONFIG):
         name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
-        files, starts = list(facts["files"]), tuple(facts.get("starts", (0,)))
+        files, starts = list(map(Path, facts["files"])), tuple(map(int, facts.get("starts", (0,))))
     if run.has(INPUT):
+        disk.check_own(run.path / INPUT, run.path)
         if (run.path / INPUT).stat().st_size > IN_MEMORY:
             source: Text = open_text([run.path / INPUT])
             source = replace(source, name=name, files=(), starts=starts)
@@ -80,9 +82,11 @@ def text_again(run: Run) -> tuple[Text, Split]:
     Raises:
         DataError: a file is missing or has changed since.
     """
-    facts = run.config()["data"]
+    with run.intact(CONFIG):
+        facts = run.config()["data"]
     source = source_again(run, facts)
-    return source, _split(source, facts)
+    with run.intact(CONFIG):
+        return source, _split(source, facts)
 
 
 def read_again(run: Run) -> TextData:
@@ -107,4 +111,7 @@ def _split(source: Text, facts: dict[str, Any]) -> Split:
 
 
 def _source(facts: dict[str, Any]) -> Text:
-    return open_text(facts["files"]) if facts["files"] else embedded_text()
+    if not facts["files"]:
+        return embedded_text()
+    check_regular(facts["files"])
+    return open_text(facts["files"])
