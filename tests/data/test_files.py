@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recurra.data.files import bytes_of, decoded, embedded_text, given_once, read_text
+from recurra.data.embedded_text import embedded_text
+from recurra.data.files import bytes_of, decoded, given_once, read_text
 from recurra.data.passages import repeated
 from recurra.errors import DataError
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from recurra.data.files import embedded_text, read_text
+from recurra.data.embedded_text import embedded_text
+from recurra.data.files import read_text
 from recurra.errors import DataError
 from recurra.labs.context import LabContext
 from recurra.labs.render import shakespeare as render

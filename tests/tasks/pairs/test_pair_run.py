@@ -57,7 +57,7 @@ def test_the_run_has_what_a_run_has(model: PairModel) -> None:
     assert not model.run.has(CHECKPOINT)
     stored = model.run.read_json(PIECES)
     one = model._sources is model._targets
-    assert set(stored) == ({"shared"} if one else {"sources", "targets"})
+    assert set(stored) == {"known"} | ({"shared"} if one else {"sources", "targets"})
     inference = model.run.config()["inference"]
     assert Limits(**inference["limits"]) == model._limits
     assert inference["tokens"] == model._targets.unit

@@ -147,7 +147,7 @@ def test_texts_are_translated(run: Path, call: Recurra) -> None:
     done = call("translate", run, "4 0 7", "", "8 Ωmega 2")
     assert done.code == 0, done.err
     assert done.out == "vier null sieben\n\nacht Ωmega zwei\n"
-    assert done.err == ""
+    assert done.err == "recurra: '8 Ωmega 2': not in what it was trained on: 'Ωmega'\n"
 
 
 def test_lines_are_translated_and_stay_aligned(run: Path, call: Recurra, typed: Typed) -> None:
@@ -170,7 +170,7 @@ def test_translations_as_json(run: Path, call: Recurra, typed: Typed) -> None:
     typed("4 0 7\n\n1\n")
     lines = call("translate", run, "--json", "--n-best", 2).out.splitlines()
     first, empty, last = map(json.loads, lines)
-    assert empty == {"source": "", "translations": []}
+    assert empty == {"source": "", "translations": [], "known": 1.0, "unknown": []}
     assert first["source"] == "4 0 7"
     assert [len(each["translations"]) for each in (first, last)] == [2, 2]
     best = first["translations"][0]

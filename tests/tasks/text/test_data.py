@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from recurra.bundle import CONFIG, FORMAT, INPUT, Run
 from recurra.codecs.characters import Characters
 from recurra.codecs.tokenizer import UNKNOWN
-from recurra.data.files import TextSource, embedded_text, listed
+from recurra.data.embedded_text import embedded_text
+from recurra.data.files import TextSource, listed
 from recurra.errors import DataError
 from recurra.tasks.text import data, stored
 from recurra.tasks.text.data import TextData

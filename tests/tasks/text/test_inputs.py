@@ -13,7 +13,7 @@ from commands import Recurra
 from recurra.bundle import CHECKPOINT, INPUT, REPORT, Run
 from recurra.codecs.tokenizer import UNKNOWN
 from recurra.data import long_text
-from recurra.data.files import embedded_text
+from recurra.data.embedded_text import embedded_text
 from recurra.errors import DataError, OptionError
 from recurra.tasks.text import baselines, evaluate, stored
 from recurra.tasks.text.estimator import TextModel

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from recurra.codecs.grammar import parsed
 from recurra.codecs.tokenizer import UNKNOWN, Tokenizer, blocks, learn
-from recurra.data.files import TextSource, embedded_text
+from recurra.data.embedded_text import embedded_text
+from recurra.data.files import TextSource
 from recurra.data.long_text import LongText, Text, open_text
 from recurra.data.splits import Split, apart, contiguous
 from recurra.data.stored_ids import counted, stored

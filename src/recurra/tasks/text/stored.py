@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from recurra.bundle import CONFIG, INPUT, Run, disk
-from recurra.data.files import TextSource, check_regular, embedded_text, is_embedded
+from recurra.data.embedded_text import embedded_text, is_embedded
+from recurra.data.files import TextSource, check_regular
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import VOCABULARY, Run
 from recurra.codecs.grammar import parsed
-from recurra.data.files import embedded_text
+from recurra.data.embedded_text import embedded_text
 from recurra.data.stored_ids import released
 from recurra.data.streams import Ids
 from recurra.errors import OptionError
