@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from recurra.bundle import CONFIG, INPUT, Run, disk
-from recurra.data.files import TextSource, check_regular, embedded_text, is_embedded
+from recurra.data.files import TextSource, embedded_text, is_embedded
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError
+from recurra.tasks.input import check_regular
 from recurra.tasks.text.data import TextData
 
 
