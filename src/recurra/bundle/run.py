@@ -344,8 +344,8 @@ class Run:
             yield
         except seal.SENSELESS as error:
             named = isinstance(error, BundleError) and error.got.startswith(file)
-            ours = named or (isinstance(error, InputError) and not alone)
-            if ours or isinstance(error, MissingExtra):  # which is no fault of the file
+            settled = named or (isinstance(error, InputError) and not alone)
+            if settled or isinstance(error, MissingExtra):  # which is no fault of the file
                 raise
             what = error.got if isinstance(error, InputError) else repr(error)
             raise BundleError(f"{file}: damaged ({what})", fix=_RESTORE) from error

@@ -330,24 +330,6 @@ def not_utf8(name: str, offset: int, byte: int, line: int, guess: Guess) -> Data
     )
 
 
-def check_regular(paths: Iterable[str | Path]) -> None:
-    """Refuse what is neither a file nor a folder, of paths that a configuration holds.
-
-    A device has no end, and a pipe may wait for ever: only who types their names asks for them.
-
-    Raises:
-        DataError: one is something else.
-    """
-    for each in map(Path, paths):
-        mode = each.stat().st_mode if each.exists() else stat.S_IFREG
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise DataError(
-                f"{each}: a device or a pipe, named by a run",
-                expected="files and folders, where a run names what it was trained on",
-                fix="give the data themselves",
-            )
-
-
 def given_once(files: Sequence[Path]) -> None:
     """Refuse a file that stands twice among `files`, under whatever path.
 

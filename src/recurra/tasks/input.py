@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from recurra.bundle import CONFIG, Run
-from recurra.data.files import check_regular
 from recurra.data.source_locations import Places
 from recurra.data.splits import Rows
 from recurra.errors import DataError, InputError
@@ -237,6 +237,24 @@ class Input(Generic[Data]):
     @staticmethod
     def _same(data: Readable, facts: dict[str, Any]) -> bool:
         return (data.digest, data.origin) == (facts["sha256"], facts["origin"])
+
+
+def check_regular(paths: Iterable[str | Path]) -> None:
+    """Refuse what is neither a file nor a folder, of paths that a configuration holds.
+
+    A device has no end, and a pipe may wait for ever: only who types their names asks for them.
+
+    Raises:
+        DataError: one is something else.
+    """
+    for each in map(Path, paths):
+        mode = each.stat().st_mode if each.exists() else stat.S_IFREG
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise DataError(
+                f"{each}: a device or a pipe, named by a run",
+                expected="files and folders, where a run names what it was trained on",
+                fix="give the data themselves",
+            )
 
 
 # -- a copy of rows ------------------------------------------------------------------------------

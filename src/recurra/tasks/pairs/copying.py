@@ -1,4 +1,4 @@
-"""Unknown words of a source put where a translation looked at them (Luong et al. 2015)."""
+"""Unknown words of a source put where a translation attended to them (Luong et al. 2015)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def replaced(
 
     Args:
         written: the bytes of each piece of the translation, T of them.
-        attention: where each piece looked, (T, S) or with a row more.
+        attention: the attention of each piece, (T, S) or with a row more.
         widths: the bytes that each piece of the source takes up, (S,).
         words: of the source, with the blank that is read before it.
     """

@@ -9,10 +9,11 @@ from typing import Any
 
 from recurra.bundle import CONFIG, INPUT, Run, disk
 from recurra.data.embedded_text import embedded_text, is_embedded
-from recurra.data.files import TextSource, check_regular
+from recurra.data.files import TextSource
 from recurra.data.long_text import IN_MEMORY, LongText, Text, open_text
 from recurra.data.splits import Split
 from recurra.errors import DataError
+from recurra.tasks.input import check_regular
 from recurra.tasks.text.data import TextData
 
 

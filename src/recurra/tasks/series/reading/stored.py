@@ -54,6 +54,6 @@ def read(run: Run, facts: dict[str, Any]) -> SeriesData:
             Scale(arrays["centre"], arrays["spread"], stored["log"]),
             Covariates.from_json(stored["covariates"]),
             facts["found"],
-            facts["columns"],
+            dict(facts["columns"].items()),
             facts["origin"],
         )
