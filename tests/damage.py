@@ -68,7 +68,7 @@ def use(path: Path) -> dict[str, str]:
         said = [model.predict_proba(X).tolist(), model.evaluate(X, y)["model"]]
     elif task == "series":
         newer = frame(0, 90)
-        ahead = {name: each.tolist() for name, each in model.predict().items()}
+        ahead = {each.name: each.to_list() for each in model.predict().iter_columns()}
         said = [ahead, model.evaluate(newer)["model"]]
     else:
         said = [model.translate(["abc", "hag", ""]), model.evaluate(turned(4, seed=5))["model"]]

@@ -186,7 +186,7 @@ def test_options_out_of_range_are_named(
         (["--top-k", "0"], ["top-k = 0"]),
         (["--top-p", "1.5"], ["top-p = 1.5"]),
         (["--repetition-penalty", "0"], ["repetition penalty = 0.0"]),
-        (["--length", "-5"], ["length = -5"]),
+        (["--length", "-5"], ["--length -5"]),
         (["--count", "0"], ["count = 0"]),
         (["--count", "2", "--length", "0"], ["no length"]),
         (["--stop", ""], ["empty stop string"]),
@@ -474,7 +474,7 @@ def test_ctrl_c_keeps_what_was_learnt(
 def test_ctrl_c_before_anything_was_learnt_leaves_nothing(
     tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def press(*given: object) -> None:
+    def press(*given: object, **options: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(baselines, "text_baselines", press)

@@ -367,12 +367,12 @@ def test_scores_that_are_no_numbers_are_told() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"cell": "qrnn"}, "--cell qrnn"),
-        ({"attention": "cosine"}, "--attention cosine"),
-        ({"feeding": "down"}, "--feeding down"),
+        ({"cell": "qrnn"}, "cell='qrnn'"),
+        ({"attention": "cosine"}, "attention='cosine'"),
+        ({"feeding": "down"}, "feeding='down'"),
         ({"hidden": 15}, "an even number"),
         ({"layers": 0}, "layers 0"),
-        ({"attention": "none", "feeding": "input"}, "--feeding input with --attention none"),
+        ({"attention": "none", "feeding": "input"}, "feeding input with attention='none'"),
         ({"shared": True}, "one shared vocabulary"),
     ],
 )

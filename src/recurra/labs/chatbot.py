@@ -80,7 +80,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "lr": 0.03,
     "ensemble": 1,
     "precision": "float32",
-    "score": "exact",
+    "metric": "exact",
 }
 """By BLEU or chrF the selection part would choose early weights, which reply the same to all."""
 STEPS, STEPS_OF_FILE, QUICK = 300, 1400, 60

@@ -205,7 +205,7 @@ def test_an_exploding_loss_keeps_what_can_be_used(tmp_path: Path) -> None:
 def test_what_ends_before_the_first_step_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any
 ) -> None:
-    def fail(*given: object) -> None:
+    def fail(*given: object, **options: object) -> None:
         raise error
 
     monkeypatch.setattr(baselines, "text_baselines", fail)
@@ -244,7 +244,7 @@ def test_a_text_inside_the_run_is_not_replaced(own_run: Path) -> None:
 def test_what_ends_before_the_first_step_brings_back_what_it_overwrote(
     own_run: Path, monkeypatch: pytest.MonkeyPatch, error: Any
 ) -> None:
-    def fail(*given: object) -> None:
+    def fail(*given: object, **options: object) -> None:
         raise error
 
     before = content(own_run.parent)

@@ -197,7 +197,7 @@ def test_a_long_text_of_no_file_has_no_part_in_files(
 ) -> None:
     monkeypatch.setattr(long_text, "IN_MEMORY", 100)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(small_text(40).encode())))
-    with pytest.raises(DataError, match="come from no file, and --test"):
+    with pytest.raises(DataError, match="come from no file, and test"):
         TRAINING.read(TextOptions(test=["test.txt"]), given("-"), None)
     read = TRAINING.read(TextOptions(test=["test.txt"]), given(), None)
     assert read.text(read.split.test) == TEST

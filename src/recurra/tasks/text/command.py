@@ -60,7 +60,7 @@ def generate(
 
         prompt = read_text([prompt_file]).text
     if length < 0:
-        raise OptionError(f"length = {length}", expected="1 or more tokens, or 0 for no end")
+        raise OptionError(f"--length {length}", expected="1 or more tokens, or 0 for no end")
     model, prompt = TextModel.load(run), prompt or ""
     writing: dict[str, Any] = {
         "temperature": temperature,
