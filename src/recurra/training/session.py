@@ -170,6 +170,6 @@ def outlook(plan: Plan, history: Sequence[dict[str, Any]]) -> str:
     if best < costs[-1][0]:
         return ""
     capped = plan.steps == plan.most
-    return "It improved to the last check: " + (
+    return "What chose improved to the last check: " + (
         "more --steps may help." if capped else "more time is likely to help."
     )
