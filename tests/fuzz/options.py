@@ -109,7 +109,9 @@ def words_of(
         found.append(str(draw.choice([*option.opts, *option.secondary_opts])))
         if not option.is_flag:
             found.append(VALUES[int(draw.integers(len(VALUES)))])
-    return found
+    # A text of length 0 has no end, which is what that asks for.
+    pairs = zip(["", *found], found, strict=False)
+    return ["1" if (before, each) == ("--length", "0") else each for before, each in pairs]
 
 
 def case(number: int, folder: Path, known: Mapping[int, Any]) -> str | None:
