@@ -71,3 +71,10 @@ def test_steps_that_become_slower_ask_again(monkeypatch: pytest.MonkeyPatch) -> 
     revised = asked_for.revised(50, 30.0, 0.3, 0.0)
     assert loop._eased(revised, asked_for) is revised
     assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four")
+def test_asking_draws_nothing() -> None:
+    before = torch.random.get_rng_state()
+    threads.quickest_threads()
+    assert torch.equal(torch.random.get_rng_state(), before)

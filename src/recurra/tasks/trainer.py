@@ -7,7 +7,6 @@ import datetime
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -284,7 +283,7 @@ def _trained(
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _going_on(run: Run) -> Iterator[None]:
     """Say how to go on where the disk refuses what a training writes, if there is a checkpoint."""
     try:

@@ -168,9 +168,6 @@ def _figure(value: float | None) -> str:
 class Silence(Callback):
     """Shows nothing; tells the logger "recurra", at level INFO."""
 
-    def revised(self, plan: Plan) -> None:
-        """Nothing."""
-
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:
         """Log the losses."""
         losses = {name: line[name] for name in ("train", "select", "score") if name in line}
