@@ -202,6 +202,9 @@ def test_a_conll_file_is_tagged_and_kept(pets: LabelModel, tmp_path: Path, call:
     assert out.read_bytes().decode() == kept
     path.write_text("the\ncat\n")
     assert call("classify", pets.run.path, path).out == f"the\t{one}\ncat\t{two}\n\n"
+    path.write_bytes(b"the\tX\rcat\tY\r")  # as on old Macintoshes
+    assert call("classify", pets.run.path, path, "--out", out).code == 0
+    assert out.read_text() == f"the\tX\t{one}\ncat\tY\t{two}\n"
 
 
 def test_text_that_is_not_cut_is_told(pets: LabelModel, call: Recurra, typed: Any) -> None:

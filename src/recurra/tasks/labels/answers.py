@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import disk
-from recurra.data.files import bytes_of, decoded
+from recurra.data.files import lined
 from recurra.data.tagged import Tagged
 from recurra.errors import MissingExtra, OptionError
 
@@ -97,7 +97,7 @@ def write_tags(path: Path, read: Tagged, tags: Sequence[Sequence[str]]) -> None:
     Raises:
         BundleError: it cannot be written.
     """
-    lines = decoded(bytes_of(Path(read.name)), read.name).split("\n")
+    lines = lined(Path(read.name)).split("\n")  # as they were counted when they were read
     for places, said in zip(read.at, tags, strict=True):
         for number, tag in zip(places, said, strict=True):
             line = lines[number - 1]
