@@ -48,8 +48,13 @@ def small(**options: Any) -> TextModel:
     "source", ["some text " * 2000, "some text ...", "corpus", ["one text\n", "another\n"]]
 )
 def test_a_string_that_names_nothing_is_told_in_two_lines(
-    model: TextModel, verb: str, source: Any
+    model: TextModel,
+    verb: str,
+    source: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # beside no file that could be meant
     with pytest.raises(DataError, match="no such file or folder") as caught:
         getattr(small() if verb == "fit" else model, verb)(source)
     told = str(caught.value).splitlines()
