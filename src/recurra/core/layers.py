@@ -54,7 +54,7 @@ class RNN(Recurrent[HiddenState]):
     @property
     def cell(self) -> Cell[HiddenState]:
         """One step of the recurrence."""
-        return cells.RNNCell(self.nonlinearity)
+        return cells.RNN_TANH if self.nonlinearity == "tanh" else cells.RNN_RELU
 
 
 @final

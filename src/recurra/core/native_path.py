@@ -7,7 +7,6 @@ calls of their own. Gradients that are to be differentiated again come from the 
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from recurra.core import torch_path
 from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
+from recurra.core.kept import known
 from recurra.core.loop import loop
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState, State
@@ -67,7 +67,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
         return f"the native kernels have no {dtype}"
     if torch._C._get_tracing_state() is not None:
         return "a trace records torch's own operations alone"
-    if _transformed():
+    if transformed():
         return "a transform (torch.func, forward-mode or fake tensors) needs torch's operations"
     return ""
 
@@ -133,11 +133,13 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
-    sources = tuple([t if t is None else _dense(t) for t in (values, *weights, h0, c0)])
+    sources = tuple([t if t is None else dense(t) for t in (values, *weights, h0, c0)])
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
         out, hn, cn, cells = _Node.apply(call, *sources)  # type: ignore[no-untyped-call]
     else:
-        kept = _packed(call, sources) if steps == 1 and lengths is None else None
+        once = steps == 1 and lengths is None
+        found = known(number, Weights(*sources[1:5])) if once else None  # type: ignore[arg-type]
+        kept = None if found is None else found.packed(trusted=False)
         out, hn, cn, cells, _ = _forward(call, sources, False, kept)
     last: State = HiddenState(hn) if cn is None else LSTMState(hn, cn)
     if where is not None and reverse:
@@ -198,45 +200,6 @@ def _forward(
     return out, hn, cn, cells, saved
 
 
-class _Kept(NamedTuple):
-    """Weights packed for streams: of which tensors, as they were when, and packed."""
-
-    owner: weakref.ref[Tensor]
-    marks: tuple[int, ...]
-    handle: Prepared
-
-
-_kept: dict[int, _Kept] = {}
-"""By id of the hidden weights; an entry goes when they do."""
-
-
-def _packed(call: _Call, sources: _Sources) -> Prepared | None:
-    """Return weights packed for one step after another, anew once they have changed.
-
-    Packing takes longer than a step. Versions tell of all writes that autograd knows; of those that
-    pass it by (through `parameter.data`, or shared memory) the numbers tell, see scan.h.
-    """
-    weights = [weight for weight in sources[1:5] if weight is not None]
-    if any(weight.is_inference() for weight in weights):
-        return None  # these have no version
-    places = [_at(weight) for weight in sources[1:5]]
-    marks = (call.number, *places, *[weight._version for weight in weights])
-    owner = weights[1]
-    key = id(owner)
-    kept = _kept.get(key)
-    if (
-        kept is not None
-        and kept.owner() is owner
-        and kept.marks == marks
-        and kept.handle.same(*places)
-    ):
-        return kept.handle
-    wide, features = owner.dtype == torch.float64, weights[0].shape[1]
-    handle = kernels.Prepared(wide, call.number, features, call.hidden, *places)
-    _kept[key] = _Kept(weakref.ref(owner, lambda _: _kept.pop(key, None)), marks, handle)
-    return handle
-
-
 class _Node(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, *sources: Tensor | None) -> Any:
@@ -251,7 +214,7 @@ class _Node(torch.autograd.Function):
         call: _Call = ctx.call
         *sources, out, cells, saved = ctx.saved_tensors
         needs = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled() or _transformed() or _batched(slopes):
+        if torch.is_grad_enabled() or transformed() or _batched(slopes):
             return None, *_by_loop(call, sources, slopes, needs)
         x, w_ih, w_hh, _, _, h0, c0 = sources
         # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
@@ -262,7 +225,7 @@ class _Node(torch.autograd.Function):
             torch.empty_like(source) if need else None
             for source, need in zip(sources, needs, strict=True)
         ]
-        dout, dhn, dcn, dcells = (None if slope is None else _dense(slope) for slope in slopes)
+        dout, dhn, dcn, dcells = (None if slope is None else dense(slope) for slope in slopes)
         dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = found
         # Anew: hooks on saved tensors may have moved them.
         tensors = kernels.Tensors(
@@ -322,7 +285,34 @@ def _by_loop(
     return [next(found) if need else None for need in needs]
 
 
-def _transformed() -> bool:
+def again(
+    number: int, reverse: bool, sources: _Sources, slopes: _Sources, needs: tuple[bool, ...]
+) -> list[Tensor | None]:
+    """Return what the node in C++ (node.cc) asks for: gradients as `_by_loop` gives them.
+
+    Its states are (B, 1, H).
+    """
+    *most, h0, c0 = sources
+    x, hidden = sources[0], sources[2]
+    assert x is not None
+    assert hidden is not None
+    batch, steps, features = x.shape
+    cell = next(cell for cell, known in NUMBERS.items() if known == number)
+    problem = kernels.Problem(
+        wide=x.dtype == torch.float64, reverse=reverse, cell=number, threads=1,
+        batch=batch, steps=steps, features=features, hidden=hidden.shape[1],
+    )  # fmt: skip
+    call = _Call(
+        cell, number, problem, batch, hidden.shape[1], None, None, reverse, None, False
+    )  # fmt: skip
+    flat = [None if state is None else state.squeeze(1) for state in (h0, c0)]
+    dout, *dstates = slopes
+    slopes = (dout, *[None if slope is None else slope.squeeze(1) for slope in dstates], None)
+    *found, dh0, dc0 = _by_loop(call, [*most, *flat], slopes, needs)
+    return [*found, *[None if slope is None else slope.unsqueeze(1) for slope in (dh0, dc0)]]
+
+
+def transformed() -> bool:
     """Return whether tensors may be wrapped, so that they have no numbers at an address."""
     c: Any = torch._C
     return (
@@ -338,10 +328,6 @@ def _batched(slopes: tuple[Tensor | None, ...]) -> bool:
     return any(slope is not None and inside.is_legacy_batchedtensor(slope) for slope in slopes)
 
 
-def _dense(tensor: Tensor) -> Tensor:
+def dense(tensor: Tensor) -> Tensor:
     """Return the tensor as numbers side by side, itself where it is."""
     return tensor.resolve_neg().contiguous() if tensor.is_neg() else tensor.contiguous()
-
-
-def _at(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar, Unpack, overload
+from functools import cache, partial
+from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from recurra.core import whole
 from recurra.core.arguments import Path, ScanArguments, Scanned, Traced
 from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop, drop_locked, dropout
+from recurra.core.kept import forget
 from recurra.core.options import DEFAULTS, Options, complete, spelled_out
 from recurra.core.parameters import Parts, Shapes, assemble, reset, shapes
 from recurra.core.ragged import Ragged, check_lengths
@@ -182,6 +184,10 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         Raises:
             OptionError: shapes that do not fit, or lengths given beside a Ragged.
         """
+        if lengths is None and resets is None and isinstance(x, Tensor) and x.dim() == 3:
+            found = self._whole(x, state)
+            if found is not None:
+                return found
         self._check(x, state, lengths, resets)
         if isinstance(x, Ragged):
             return self._forward(x, state, resets)
@@ -241,8 +247,10 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def step(self, x: Tensor, state: S | None = None) -> tuple[Tensor, S]:
         """Take one step of a stream: x (B, F) -> output (B, P), state (B, L, H).
 
-        Without gradients, on the kernels, the weights are packed once, and packed anew when any of
-        them changes.
+        Without gradients, on the kernels, this is one call, and the weights are packed once: anew
+        when torch has counted a write to any of them, or where one was put in another's place. What
+        writes past torch (`parameter.data.mul_(2)`, NumPy, another process) is seen from the next
+        `train()` or `eval()` on, or after `torch.autograd.graph.increment_version(parameter)`.
 
         Raises:
             OptionError: the layer reads both ways, so that there is no next step.
@@ -253,8 +261,16 @@ class Recurrent(nn.Module, ABC, Generic[S]):
             raise OptionError(
                 f"a step of shape {tuple(x.shape)}", expected=f"(B, F) = (B, {self.input_size})"
             )
+        found = self._whole(x, state)
+        if found is not None:
+            return found
         output, last = self.forward(x.unsqueeze(1), state)
         return output.squeeze(1), last
+
+    def train(self, mode: bool = True) -> Self:
+        """Train, or with False evaluate, as torch's modules do; weights are looked at anew."""
+        forget(self._parameters.values())
+        return super().train(mode)
 
     def explain(self, x: Tensor | Ragged, *, every_state: bool = False) -> tuple[Path, ...]:
         """Return which path each layer and direction takes for an input like x, (L*D,), and why."""
@@ -270,6 +286,23 @@ class Recurrent(nn.Module, ABC, Generic[S]):
             if value != default:
                 parts.append(f"{name}={value}")
         return ", ".join(parts)
+
+    def _whole(self, x: Tensor, state: S | None) -> tuple[Tensor, S] | None:
+        """Return what one compiled call for all layers gives, or None where there is none."""
+        if not self.plain or (self.training and (self.dropout or self.locked_dropout)):
+            return None
+        names, known = _names(self.num_layers, self.bidirectional, self.bias), self._parameters
+        if whole.node is not None and x.dim() == 3:
+            return whole.learn(self.cell, known, names, self.directions, x, state)  # type: ignore[return-value]
+        if torch.is_grad_enabled():
+            return None
+        weights: list[Weights] = []
+        for each in names:
+            given = [known.get(name) for name in each]
+            if any(weight is None for weight in given):
+                return None  # parametrized, or not a parameter
+            weights.append(Weights(*given))  # type: ignore[arg-type]
+        return whole.run(self.cell, weights, self.directions, x, state)  # type: ignore[return-value]
 
     def _forward(self, x: X, state: S | None, resets: Tensor | None) -> tuple[X, S]:
         def scan(below: X, parts: Parts[S], first: S | None, reverse: bool) -> Scanned[X, S]:
@@ -361,6 +394,16 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         between = (self.num_layers * self.directions,)
         cell = self._parts(0).cell if self.proj_size else self.cell
         check_state(cell, state, x, between, self.state_size)
+
+
+@cache
+def _names(layers: int, bidirectional: bool, bias: bool) -> tuple[tuple[str, ...], ...]:
+    """Names of the parameters of each layer and direction of a plain layer."""
+    ways = ("", "_reverse") if bidirectional else ("",)
+    names = _PARAMETERS[: 4 if bias else 2]
+    return tuple(
+        tuple(f"{name}_l{layer}{way}" for name in names) for layer in range(layers) for way in ways
+    )
 
 
 def _within(resets: Tensor | None, rows: Ragged) -> Tensor | None:

@@ -1,6 +1,7 @@
 # Arrays are checked, and a call returns whether they fit. Addresses (0: not given), tensors and
 # sizes are not; what those of Problem, Tensors and Gradients are is said in scan.h.
 
+from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -178,8 +179,28 @@ def attend(
     threads: int,
     /,
 ) -> bool: ...
+calls: object
+
 def forward(problem: Problem, tensors: Tensors, prepared: Prepared | None, /) -> None: ...
 def backward(problem: Problem, tensors: Tensors, gradients: Gradients, /) -> None: ...
+def layers(
+    wide: bool,
+    cell: int,
+    directions: int,
+    levels: Sequence[Prepared | tuple[Tensor | None, ...]],
+    batch: int,
+    steps: int,
+    features: int,
+    hidden: int,
+    x: Tensor,
+    h: Tensor | None,
+    c: Tensor | None,
+    out: Tensor,
+    hn: Tensor,
+    cn: Tensor | None,
+    threads: int,
+    /,
+) -> None: ...
 def fold(
     values: int,
     stride: int,

@@ -13,6 +13,7 @@
 
 #include "fold.h"
 #include "inference.h"
+#include "layers.h"
 #include "scan.h"
 #include "stack.h"
 #include "training.h"
@@ -327,6 +328,38 @@ void py_backward(const Problem& p, const Tensors& t, const Gradients& g) {
   }
 }
 
+template <class T>
+void layers_of(int cell, int directions, nb::handle levels, std::int64_t batch, std::int64_t steps, std::int64_t features,
+               std::int64_t hidden, const Pointer (&t)[6], Prepared<T>* Handle::*member, int threads) {
+  Layers<T> call{cell, directions, threads, batch, steps, features, hidden, {},
+                 t[0].as<T>(), t[1].as<T>(), t[2].as<T>(), t[3].as<T>(), t[4].as<T>(), t[5].as<T>()};
+  for (nb::handle level : levels) {
+    const Handle* kept = nullptr;
+    Level<T> one{};
+    if (nb::try_cast(level, kept)) {
+      one.prepared = kept->*member;
+    } else {
+      const T** to[] = {&one.w_ih, &one.w_hh, &one.b_ih, &one.b_hh};
+      for (int i = 0; i < 4; ++i) *to[i] = nb::cast<Pointer>(level[i]).template as<T>();
+    }
+    call.levels.push_back(one);
+  }
+  nb::gil_scoped_release free;
+  call.run();
+}
+
+// Of tensors that core/whole.py has checked: levels are of Prepared, or four tensors each.
+void py_layers(bool wide, int cell, int directions, nb::handle levels, std::int64_t batch, std::int64_t steps,
+               std::int64_t features, std::int64_t hidden, Pointer x, Pointer h, Pointer c, Pointer out, Pointer hn,
+               Pointer cn, int threads) {
+  const Pointer tensors[] = {x, h, c, out, hn, cn};
+  if (wide) {
+    layers_of<double>(cell, directions, levels, batch, steps, features, hidden, tensors, &Handle::wide, threads);
+  } else {
+    layers_of<float>(cell, directions, levels, batch, steps, features, hidden, tensors, &Handle::single, threads);
+  }
+}
+
 void py_fold(Address values, std::int64_t stride, Address ids, Address lengths, std::int64_t rows, std::int64_t width,
              Address out, bool greatest, int threads) {
   nb::gil_scoped_release free;
@@ -362,6 +395,8 @@ NB_MODULE(_native, m) {
   });
   m.def("use_isa", [](const std::string& name) { return use_isa(name.c_str()); });
   describe_training(m);
+  static const Calls calls{{}, &forward<float>, &forward<double>, &backward<float>, &backward<double>};
+  m.attr("calls") = nb::capsule(&calls, "recurra.calls");
   nb::class_<Handle>(m, "Prepared")
       // Both by __new__: it is asked first, and would refuse what an __init__ beside it takes.
       .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
@@ -383,6 +418,8 @@ NB_MODULE(_native, m) {
   nb::class_<Stack>(m, "Stack").def(nb::new_(&stack_of)).def("write", &stack_write);
   m.def("forward", &py_forward, nb::arg(), nb::arg(), none);
   m.def("backward", &py_backward);
+  m.def("layers", &py_layers, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
+        none, none, none, none, none, none, nb::arg());
   m.def("fold", &py_fold);
   m.def("attend", &py_attend, none, none, none, none, none, none, nb::arg(), nb::arg(), nb::arg(), nb::arg());
 }

@@ -78,4 +78,17 @@ template <class T> struct BackwardCall {
 };
 template <class T> void backward(const Shape& shape, const BackwardCall<T>& call);
 
+// These calls for an extension that is built apart (core/node.cc), and whether it means the same by them.
+struct Calls {
+  struct Sizes {
+    std::size_t shape = sizeof(Shape), forward = sizeof(ForwardCall<float>), backward = sizeof(BackwardCall<float>);
+    bool operator==(const Sizes& o) const { return shape == o.shape && forward == o.forward && backward == o.backward; }
+  };
+  Sizes sizes;
+  void (*forward_single)(const Shape&, const ForwardCall<float>&);
+  void (*forward_wide)(const Shape&, const ForwardCall<double>&);
+  void (*backward_single)(const Shape&, const BackwardCall<float>&);
+  void (*backward_wide)(const Shape&, const BackwardCall<double>&);
+};
+
 }  // namespace recurra
