@@ -453,6 +453,22 @@ def test_the_doctor_can_ask_for_the_kernels(call: Recurra, monkeypatch: pytest.M
     assert call("doctor").code == 0
 
 
+def test_the_doctor_builds_on_request(call: Recurra, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recurra.core import extension
+
+    built: list[bool] = []
+    monkeypatch.setattr(extension, "build", lambda: built.append(True))
+    assert call("doctor", "--build").code == 0
+    assert built == [True]
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    done = call("doctor", "--build")
+    assert done.code == 2
+    assert "--build" in done.err
+    assert "Traceback" not in done.err
+
+
 def test_ctrl_c_keeps_what_was_learnt(
     tmp_path: Path, corpus: Path, call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

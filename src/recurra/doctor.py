@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from recurra import __version__, native
+from recurra.errors import OptionError
 from recurra.runtime.threads import available
 from recurra.tasks import TASKS
 from recurra.tasks.task import INSTALL
@@ -36,10 +37,24 @@ def examine() -> dict[str, Any]:
     return found | ({} if _installed("torch") is None else {"training": _training()})
 
 
+def build() -> None:
+    """Compile what is compiled on request: autograd's node in C++, for the torch that is here.
+
+    Raises:
+        OptionError: torch, the kernels, a compiler or headers are missing, or it does not compile.
+    """
+    if _installed("torch") is None:
+        raise OptionError("--build: torch is not installed", expected="torch", fix=INSTALL)
+    from recurra.core import extension
+
+    extension.build()
+
+
 def _training() -> dict[str, Any]:
     """What training finds here: what torch has, and which path layers take."""
     import torch
 
+    from recurra.core import extension, native_path
     from recurra.nn import GRU, LSTM, RNN
     from recurra.training.precision import measure
 
@@ -50,6 +65,8 @@ def _training() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": str(measure(torch.device("cpu"))),
+        "node": None if native_path.node is None else str(extension.place()),
+        "node_absent": native_path.absent_node or None,
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "paths": {name: {"name": path.name, "reason": path.reason} for name, path in paths.items()},
     }
@@ -76,6 +93,12 @@ def summary(found: dict[str, Any]) -> str:
         lines += [
             ("torch", f"{training['threads']} threads, {training['instructions']}"),
             ("products", training["bfloat16"]),
+            (
+                "autograd",
+                f"small layers' node is in C++: {training['node']}"
+                if training["node"]
+                else f"small layers' node is in Python: {training['node_absent']}",
+            ),
             ("cuda", training["cuda"] or "none"),
         ]
         lines += [

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import torch
 
-from recurra.errors import DataError, OptionError
+from recurra.errors import OptionError
 from recurra.native.binding import absent as no_kernels
 from recurra.native.binding import kernels
 
@@ -87,8 +87,7 @@ def build() -> Path:
     """Compile the extension for this torch and keep it; about half a minute. Return its file.
 
     Raises:
-        OptionError: there are no kernels, no compiler, or no headers.
-        DataError: it does not compile.
+        OptionError: there are no kernels, no compiler, or no headers, or it does not compile.
     """
     if no_kernels:
         raise OptionError(f"--build: {no_kernels}", expected="native kernels")
@@ -122,8 +121,8 @@ def build() -> Path:
         )  # fmt: skip
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]
-            raise DataError(
-                f"{compiler} could not compile {_SOURCES[0].name}: {lines[0]}",
+            raise OptionError(
+                f"--build: {compiler} could not compile {_SOURCES[0].name}: {lines[0]}",
                 expected="a compiler of C++20 that knows this torch's headers",
             )
         made.chmod(0o700)

@@ -35,7 +35,7 @@ class Kept:
         self.number = number
         # The same numbers again, so that no other tensor comes to lie where they do.
         self._held = Weights(*[None if w is None else w.detach() for w in weights])
-        self.fits = _fit(number, weights)
+        self.fits = fit(number, weights)
         self.handle: Prepared | None = None
 
     def packed(self, *, trusted: bool) -> Prepared:
@@ -88,21 +88,21 @@ def _forget(key: int) -> None:
     _kept.pop(key, None)
 
 
-def _fit(number: int, weights: Weights) -> bool:
+def fit(number: int, weights: Weights) -> bool:
     """Return whether the kernels can read them where they lie."""
     w_ih, w_hh, b_ih, b_hh = weights
+    dtype = w_hh.dtype
     if w_ih.dim() != 2 or w_hh.dim() != 2 or (b_ih is None) != (b_hh is None):
         return False
     rows = GATES[number] * w_hh.shape[1]
-    shapes = [(rows, w_ih.shape[1]), (rows, w_hh.shape[1]), (rows,), (rows,)]
-    return w_hh.dtype in (torch.float32, torch.float64) and all(
-        type(weight) in PLAIN
-        and weight.layout == torch.strided
-        and weight.is_cpu
-        and weight.dtype == w_hh.dtype
-        and weight.shape == shape
-        and weight.is_contiguous()
-        and not weight.is_neg()
-        for weight, shape in zip(weights, shapes, strict=True)
-        if weight is not None
-    )
+    wanted = (rows, w_ih.shape[1]), (rows, w_hh.shape[1]), (rows,), (rows,)
+    for weight, shape in zip(weights, wanted, strict=True):
+        if weight is None:
+            continue
+        if type(weight) not in PLAIN or weight.layout != torch.strided or not weight.is_cpu:
+            return False
+        if weight.dtype != dtype or weight.shape != shape or not weight.is_contiguous():
+            return False
+        if weight.is_neg():
+            return False
+    return dtype in (torch.float32, torch.float64)

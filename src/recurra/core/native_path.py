@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from recurra.core import torch_path
+from recurra.core import extension, torch_path
 from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.kept import known
@@ -89,8 +89,8 @@ def walk_states(arguments: ScanArguments[X, S]) -> tuple[X, S, S]:
     return output, last, last.map(lambda _: shown[next(names)])
 
 
-class _Call(NamedTuple):
-    """What does not change between forward and backward.
+class Call(NamedTuple):
+    """What does not change between forward and backward; `state` is the states' shape.
 
     `problem` holds the addresses of lengths and cuts; they are kept here to live as long as it.
     """
@@ -98,7 +98,7 @@ class _Call(NamedTuple):
     cell: Cell[Any]
     number: int
     problem: Problem
-    batch: int
+    state: tuple[int, ...]
     hidden: int
     lengths: Tensor | None
     cuts: Tensor | None
@@ -129,13 +129,17 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
         resets=cuts,
     )  # fmt: skip
-    call = _Call(
-        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm
+    call = Call(
+        cell, number, problem, (batch, hidden), hidden, lengths, cuts, reverse, where, every and lstm
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else dense(t) for t in (values, *weights, h0, c0)])
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
-        out, hn, cn, cells = _Node.apply(call, *sources)  # type: ignore[no-untyped-call]
+        if node is None or lengths is not None or cuts is not None or call.every:
+            out, hn, cn, cells = Node.apply(call, *sources)  # type: ignore[no-untyped-call]
+        else:
+            out, hn, cn = node.layer(number, reverse, *sources)
+            cells = None
     else:
         once = steps == 1 and lengths is None
         found = known(number, Weights(*sources[1:5])) if once else None  # type: ignore[arg-type]
@@ -182,12 +186,12 @@ _Results = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
 
 
 def _forward(
-    call: _Call, sources: _Sources, save: bool, prepared: Prepared | None = None
+    call: Call, sources: _Sources, save: bool, prepared: Prepared | None = None
 ) -> _Results:
     x, w_ih, w_hh, b_ih, b_hh, h0, c0 = sources
     assert x is not None
     lstm, hidden, new = call.number == WITH_CELL, call.hidden, x.new_empty
-    shape, state = x.shape[:-1], (call.batch, call.hidden)
+    shape, state = x.shape[:-1], call.state
     out, hn = new((*shape, hidden)), new(state)
     cn = new(state) if lstm else None
     cells = new((*shape, hidden)) if lstm and (save or call.every) else None
@@ -200,9 +204,11 @@ def _forward(
     return out, hn, cn, cells, saved
 
 
-class _Node(torch.autograd.Function):
+class Node(torch.autograd.Function):
+    """One layer and direction; `apply(call, *sources)` gives the first four of its results."""
+
     @staticmethod
-    def forward(ctx: Any, call: _Call, *sources: Tensor | None) -> Any:
+    def forward(ctx: Any, call: Call, *sources: Tensor | None) -> Any:
         out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
@@ -211,7 +217,7 @@ class _Node(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
-        call: _Call = ctx.call
+        call: Call = ctx.call
         *sources, out, cells, saved = ctx.saved_tensors
         needs = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or transformed() or _batched(slopes):
@@ -240,7 +246,7 @@ class _Node(torch.autograd.Function):
 
 
 def _by_loop(
-    call: _Call, sources: list[Tensor | None], slopes: tuple[Tensor | None, ...], needs: Any
+    call: Call, sources: list[Tensor | None], slopes: tuple[Tensor | None, ...], needs: Any
 ) -> list[Tensor | None]:
     """Return gradients that can be differentiated again: those of the oracle."""
     again = torch.is_grad_enabled()
@@ -258,14 +264,16 @@ def _by_loop(
         first: State | None = None
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
+            first = first.map(lambda leaf: leaf.flatten(0, -2))
         rows: Any = x if call.lengths is None else Ragged(x, call.lengths)
         weights = Weights(w_ih, w_hh, b_ih, b_hh)
         traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
-        results: list[Tensor | None] = [output, traced.state.hidden, None, None]
-        if isinstance(traced.state, LSTMState):
+        last = traced.state.map(lambda leaf: leaf.reshape(call.state))
+        results: list[Tensor | None] = [output, last.hidden, None, None]
+        if isinstance(last, LSTMState):
             every = traced.states.cell
-            results[2] = traced.state.cell
+            results[2] = last.cell
             results[3] = every[rows.mask()] if isinstance(rows, Ragged) else every
         pairs = [
             (result, slope)
@@ -285,31 +293,35 @@ def _by_loop(
     return [next(found) if need else None for need in needs]
 
 
-def again(
-    number: int, reverse: bool, sources: _Sources, slopes: _Sources, needs: tuple[bool, ...]
-) -> list[Tensor | None]:
-    """Return what the node in C++ (node.cc) asks for: gradients as `_by_loop` gives them.
+def problem_of(
+    cell: Cell[Any], number: int, x: Tensor, hidden: int, reverse: bool, state: tuple[int, ...]
+) -> Call:
+    """Return what is asked for rows of one length x (B, T, F), with states of this shape."""
+    batch, steps, features = x.shape
+    problem = kernels.Problem(
+        wide=x.dtype == torch.float64, reverse=reverse, cell=number,
+        threads=torch.get_num_threads(), batch=batch, steps=steps, features=features, hidden=hidden,
+    )  # fmt: skip
+    return Call(cell, number, problem, state, hidden, None, None, reverse, None, False)
 
-    Its states are (B, 1, H).
-    """
-    *most, h0, c0 = sources
+
+def again(
+    number: int,
+    reverse: bool,
+    flat: bool,
+    sources: _Sources,
+    slopes: _Sources,
+    needs: tuple[bool, ...],
+) -> list[Tensor | None]:
+    """Return what the node in C++ (node.cc) asks for: gradients as `_by_loop` gives them."""
     x, hidden = sources[0], sources[2]
     assert x is not None
     assert hidden is not None
-    batch, steps, features = x.shape
     cell = next(cell for cell, known in NUMBERS.items() if known == number)
-    problem = kernels.Problem(
-        wide=x.dtype == torch.float64, reverse=reverse, cell=number, threads=1,
-        batch=batch, steps=steps, features=features, hidden=hidden.shape[1],
-    )  # fmt: skip
-    call = _Call(
-        cell, number, problem, batch, hidden.shape[1], None, None, reverse, None, False
-    )  # fmt: skip
-    flat = [None if state is None else state.squeeze(1) for state in (h0, c0)]
-    dout, *dstates = slopes
-    slopes = (dout, *[None if slope is None else slope.squeeze(1) for slope in dstates], None)
-    *found, dh0, dc0 = _by_loop(call, [*most, *flat], slopes, needs)
-    return [*found, *[None if slope is None else slope.unsqueeze(1) for slope in (dh0, dc0)]]
+    units = hidden.shape[1]
+    state = (len(x), units) if flat else (len(x), 1, units)
+    call = problem_of(cell, number, x, units, reverse, state)
+    return _by_loop(call, list(sources), (*slopes, None), needs)
 
 
 def transformed() -> bool:
@@ -331,3 +343,7 @@ def _batched(slopes: tuple[Tensor | None, ...]) -> bool:
 def dense(tensor: Tensor) -> Tensor:
     """Return the tensor as numbers side by side, itself where it is."""
     return tensor.resolve_neg().contiguous() if tensor.is_neg() else tensor.contiguous()
+
+
+node, absent_node = extension.load(again, ONEDNN_FROM)
+"""The node in C++ (node.cc), or None and why; it has rows of one length, without resets."""

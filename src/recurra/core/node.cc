@@ -58,7 +58,7 @@ bool plain(const Tensor& t) {
 
 struct Call {
   int cell;
-  bool reverse;
+  bool reverse, flat;  // states are (B, H), else (B, 1, H)
   Shape shape(const Tensor& x, std::int64_t hidden) const {
     return {cell, recurra::kBatchFirst, x.size(0), x.size(1), x.size(2), hidden, nullptr, nullptr, reverse, at::get_num_threads()};
   }
@@ -84,8 +84,9 @@ Made forward(const Call& c, const Tensor& x, const Tensor& w_ih, const Tensor& w
   const std::int64_t B = x.size(0), T = x.size(1), H = w_hh.size(1);
   const auto make = [&](at::IntArrayRef size) { return at::empty(size, x.options()); };
   const bool lstm = c.cell == recurra::kLstm;
-  Made m{make({B, T, H}), make({B, 1, H}), {}, {}, {}};
-  if (lstm) m.cn = make({B, 1, H});
+  const auto state = [&] { return c.flat ? make({B, H}) : make({B, 1, H}); };
+  Made m{make({B, T, H}), state(), {}, {}, {}};
+  if (lstm) m.cn = state();
   if (lstm && save) m.cells = make({B, T, H});
   if (save && recurra::saved_width(c.cell)) m.saved = make({B, T, 4 * H});
   if (x.scalar_type() == at::kFloat) fill<float>(c, x, w_ih, w_hh, b_ih, b_hh, h0, c0, m);
@@ -108,7 +109,7 @@ template <class Each> PyObject* tuple_of(std::size_t n, Each each) {
 variable_list by_loop(const Call& c, const variable_list& sources, const variable_list& slopes, const std::vector<bool>& needs) {
   pybind11::gil_scoped_acquire gil;
   PyObject* found = PyObject_CallFunction(
-      again, "iNNNN", c.cell, PyBool_FromLong(c.reverse), tuple_of(sources.size(), [&](auto i) { return wrapped(sources[i]); }),
+      again, "iNNNNN", c.cell, PyBool_FromLong(c.reverse), PyBool_FromLong(c.flat), tuple_of(sources.size(), [&](auto i) { return wrapped(sources[i]); }),
       tuple_of(slopes.size(), [&](auto i) { return wrapped(slopes[i]); }),
       tuple_of(needs.size(), [&](auto i) { return PyBool_FromLong(needs[i]); }));
   if (!found) throw python_error();
@@ -143,7 +144,7 @@ struct Layer : torch::autograd::Function<Layer> {
     const auto given = [](const Maybe& t) { return t ? *t : Tensor(); };
     ctx->set_materialize_grads(false);
     ctx->save_for_backward({x, w_ih, w_hh, given(b_ih), given(b_hh), given(h0), given(c0), m.out, m.cells, m.saved});
-    ctx->saved_data["call"] = static_cast<std::int64_t>(call.cell * 2 + (call.reverse ? 1 : 0));
+    ctx->saved_data["call"] = static_cast<std::int64_t>(call.cell * 4 + call.reverse * 2 + call.flat);
     if (m.cn.defined()) return {m.out, m.hn, m.cn};
     return {m.out, m.hn};
   }
@@ -151,7 +152,7 @@ struct Layer : torch::autograd::Function<Layer> {
   static variable_list backward(AutogradContext* ctx, variable_list slopes) {
     const variable_list kept = ctx->get_saved_variables();
     const std::int64_t coded = ctx->saved_data["call"].toInt();
-    const Call call{static_cast<int>(coded / 2), coded % 2 == 1};
+    const Call call{static_cast<int>(coded / 4), coded / 2 % 2 == 1, coded % 2 == 1};
     const variable_list sources(kept.begin(), kept.begin() + kSources);
     std::vector<bool> needs;
     std::size_t edge = 0;  // those not given have none
@@ -232,6 +233,7 @@ PyObject* layers(PyObject*, PyObject* const* given, Py_ssize_t count) {
     state[i] = *t;
   }
   learns = learns && wanted;
+  if (T == 1 && !learns) Py_RETURN_NONE;  // weights are packed once for streams
   Tensor top = *x, hidden, memory;
   {
     pybind11::gil_scoped_release free;
@@ -243,7 +245,7 @@ PyObject* layers(PyObject*, PyObject* const* given, Py_ssize_t count) {
       Maybe first[2];
       for (int i = 0; i < 2; ++i)
         if (state[i]) first[i] = dense(K == 1 ? *state[i] : state[i]->narrow(1, k, 1));
-      const Call call{cell, k % directions == 1};
+      const Call call{cell, k % directions == 1, false};
       const Maybe* w = &weights[4 * k];
       if (learns) {
         const variable_list made = Layer::apply(top, *w[0], *w[1], w[2], w[3], first[0], first[1], call);
@@ -260,6 +262,24 @@ PyObject* layers(PyObject*, PyObject* const* given, Py_ssize_t count) {
     if (!cs.empty()) memory = K == 1 ? cs[0] : at::cat(cs, 1);
   }
   return Py_BuildValue("NNN", wrapped(top), wrapped(hidden), wrapped(memory));
+  END_HANDLE_TH_ERRORS
+}
+
+// layer(cell, reverse, x, w_ih, w_hh, b_ih, b_hh, h0, c0): output, last hidden and last cell state (B, H), of one layer
+// and direction; all is checked, and dense.
+PyObject* layer(PyObject*, PyObject* const* given, Py_ssize_t count) {
+  HANDLE_TH_ERRORS
+  TORCH_CHECK(count == 9, "layer: 9 arguments");
+  const Call call{static_cast<int>(PyLong_AsLong(given[0])), given[1] == Py_True, true};
+  Maybe t[7];
+  for (int i = 0; i < 7; ++i)
+    if (given[2 + i] != Py_None) t[i] = THPVariable_Unpack(given[2 + i]);
+  variable_list made;
+  {
+    pybind11::gil_scoped_release free;
+    made = Layer::apply(*t[0], *t[1], *t[2], t[3], t[4], t[5], t[6], call);
+  }
+  return Py_BuildValue("NNN", wrapped(made[0]), wrapped(made[1]), wrapped(made.size() > 2 ? made[2] : Tensor()));
   END_HANDLE_TH_ERRORS
 }
 
@@ -281,6 +301,7 @@ PyObject* begin(PyObject*, PyObject* given) {
 
 PyMethodDef methods[] = {
     {"layers", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&layers)), METH_FASTCALL, nullptr},
+    {"layer", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&layer)), METH_FASTCALL, nullptr},
     {"begin", &begin, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_node", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from recurra.core import whole
+from recurra.core import native_path, whole
 from recurra.core.arguments import Path, ScanArguments, Scanned, Traced
 from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop, drop_locked, dropout
@@ -275,7 +275,14 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     def explain(self, x: Tensor | Ragged, *, every_state: bool = False) -> tuple[Path, ...]:
         """Return which path each layer and direction takes for an input like x, (L*D,), and why."""
         parts = [self._parts(k) for k in range(self.num_layers * self.directions)]
-        return tuple(choose(p.cell, x, p.weights, every_state=every_state) for p in parts)
+        paths = [choose(p.cell, x, p.weights, every_state=every_state) for p in parts]
+        note = f"; autograd's node in {'Python' if native_path.node is None else 'C++'}"
+        if isinstance(x, Ragged) or every_state:
+            return tuple(paths)
+        return tuple(
+            path._replace(reason=path.reason + note) if path.name == "native" else path
+            for path in paths
+        )
 
     def extra_repr(self) -> str:
         """Return the sizes and settings that differ from the default."""
@@ -292,10 +299,10 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         if not self.plain or (self.training and (self.dropout or self.locked_dropout)):
             return None
         names, known = _names(self.num_layers, self.bidirectional, self.bias), self._parameters
-        if whole.node is not None and x.dim() == 3:
-            return whole.learn(self.cell, known, names, self.directions, x, state)  # type: ignore[return-value]
-        if torch.is_grad_enabled():
-            return None
+        if x.dim() == 3:
+            found = whole.learn(self.cell, known, names, self.directions, x, state)
+            if found is not None:
+                return found  # type: ignore[return-value]
         weights: list[Weights] = []
         for each in names:
             given = [known.get(name) for name in each]

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from recurra.core import extension
+from recurra.core import native_path
 from recurra.core.cells import Cell, Weights
-from recurra.core.kept import known
-from recurra.core.native_path import NUMBERS, ONEDNN_FROM, again, dense, transformed
+from recurra.core.kept import fit, known
+from recurra.core.native_path import (
+    NUMBERS,
+    ONEDNN_FROM,
+    Node,
+    dense,
+    problem_of,
+    transformed,
+)
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.native.binding import LSTM, absent, kernels
 
 if TYPE_CHECKING:
     from recurra.native._native import Prepared
-
-
-node, absent_node = extension.load(again, ONEDNN_FROM)
-"""The node in C++, or why there is none."""
 
 
 def learn(
@@ -52,6 +55,9 @@ def learn(
         if type(state) is not cell.state_type:
             return None
         h, c = state.hidden, getattr(state, "cell", None)
+    node = native_path.node
+    if node is None:
+        return None
     found = node.layers(NUMBERS[cell], directions, parameters, names, x, h, c)
     if found is None:
         return None
@@ -74,7 +80,7 @@ def run(
     # First, since dynamo cannot look into what follows.
     if torch.compiler.is_compiling() or absent or type(x) is not Tensor or not x.is_cpu:
         return None
-    if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or transformed():
+    if torch.is_autocast_enabled("cpu") or transformed():
         return None
     number, top, size, dtype = NUMBERS[cell], weights[-1].hidden, x.shape, x.dtype
     once, lstm = len(size) == 2, number == LSTM
@@ -85,29 +91,33 @@ def run(
     if os.environ.get("RECURRA_PATH") or torch._C._get_tracing_state() is not None:
         return None
     levels: list[Prepared | Weights] = []
+    # Training changes weights all the time; what they were is not worth keeping.
+    graph, learns = torch.is_grad_enabled(), x.requires_grad
     for k, each in enumerate(weights):
-        kept = known(number, each)
-        if kept is None or not kept.fits or each.input.shape[1] != features:
+        kept = known(number, each) if steps == 1 or not graph else None
+        if each.input.shape[-1] != features or not (kept.fits if kept else fit(number, each)):
             return None
-        levels.append(kept.packed(trusted=True) if once else each)
+        levels.append(kept.packed(trusted=once) if kept and steps == 1 else each)
+        learns = learns or any([weight is not None and weight.requires_grad for weight in each])
         if (k + 1) % directions == 0:
             features = directions * hidden
     if top.dtype != dtype or not batch or not steps or x.layout != torch.strided:
         return None
     leaf = (batch, count, hidden)
-    h0: Tensor | None = None
-    c0: Tensor | None = None
+    leaves: list[Tensor] = []
     if state is not None:
         if type(state) is not cell.state_type:
             return None
-        given = [state.hidden, state.cell] if isinstance(state, LSTMState) else [state.hidden]
-        for each in given:
-            if type(each) is not Tensor or each.dtype != dtype or each.shape != leaf:
+        leaves = [state.hidden, state.cell] if isinstance(state, LSTMState) else [state.hidden]
+        for one in leaves:
+            if type(one) is not Tensor or one.dtype != dtype or one.shape != leaf:
                 return None
-            if not each.is_cpu or each.layout != torch.strided:
+            if not one.is_cpu or one.layout != torch.strided:
                 return None
-        h0, *rest = map(dense, given)
-        c0 = rest[0] if rest else None
+            learns = learns or one.requires_grad
+    if learns and graph:
+        return None if once else _learn(cell, number, weights, directions, x, leaves)
+    h0, c0 = (*map(dense, leaves), None, None)[:2]
     new = x.new_empty
     output, hn = new((*size[:-1], features)), new(leaf)
     cn = new(leaf) if lstm else None
@@ -116,3 +126,32 @@ def run(
         dense(x), h0, c0, output, hn, cn, torch.get_num_threads(),
     )  # fmt: skip
     return output, HiddenState(hn) if cn is None else LSTMState(hn, cn)
+
+
+def _learn(
+    cell: Cell[Any],
+    number: int,
+    weights: Sequence[Weights],
+    directions: int,
+    x: Tensor,
+    first: list[Tensor],
+) -> tuple[Tensor, State]:
+    """Return output and last state, a node for each layer and direction; all is checked."""
+    count, hidden = len(weights), weights[0].hidden.shape[1]
+    state = (len(x), 1, hidden)
+    lasts: list[tuple[Tensor, Tensor | None]] = []
+    for k in range(0, count, directions):
+        below, ways = dense(x), []
+        for way in range(directions):
+            call = problem_of(cell, number, below, hidden, way == 1, state)
+            leaves = first if count == 1 else [leaf.narrow(1, k + way, 1) for leaf in first]
+            h0, c0 = (*map(dense, leaves), None, None)[:2]
+            out, hn, cn, _ = Node.apply(call, below, *weights[k + way], h0, c0)  # type: ignore[no-untyped-call]
+            ways.append(out)
+            lasts.append((hn, cn))
+        x = ways[0] if directions == 1 else torch.cat(ways, -1)
+    hn, cn = lasts[0]
+    if count > 1:
+        hn = torch.cat([last for last, _ in lasts], 1)
+        cn = None if cn is None else torch.cat([last for _, last in lasts if last is not None], 1)
+    return x, HiddenState(hn) if cn is None else LSTMState(hn, cn)
