@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -207,8 +206,8 @@ def test_threads_that_share_a_layer() -> None:
         found: list[bool] = []
 
         def work(k: int) -> None:
-            for _ in range(50):
-                found.append(all(map(torch.equal, gradients(rows[k]), expected[k])))
+            same = (all(map(torch.equal, gradients(rows[k]), expected[k])) for _ in range(50))
+            found.extend(same)
 
         workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
         for worker in workers:
@@ -270,6 +269,6 @@ def test_what_building_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     broken.write_text("#!/bin/sh\necho 'node.cc:1: error: too old' >&2\nexit 1\n")
     broken.chmod(0o700)
     monkeypatch.setenv("CXX", str(broken))
-    with pytest.raises(OptionError, match="could not compile node.cc: node.cc:1: error: too old"):
+    with pytest.raises(OptionError, match=r"compile node\.cc: node\.cc:1: error: too old"):
         extension.build()
-    assert os.listdir(tmp_path / "cache") == []
+    assert list((tmp_path / "cache").iterdir()) == []

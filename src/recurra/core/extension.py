@@ -1,4 +1,4 @@
-"""The second extension, which is optional: autograd's node in C++ (node.cc), built when it is asked for.
+"""The second extension, which is optional: autograd's node in C++ (node.cc), built on request.
 
 It needs torch's headers, and must fit the torch that runs: wheels are built without one. So it is
 compiled on the user's machine (`recurra doctor --build`), kept in the user's cache folder under a

@@ -30,7 +30,8 @@ class Kept:
     """
 
     def __init__(self, number: int, weights: Weights, marks: list[int]) -> None:
-        self.owner = weakref.ref(weights.hidden, lambda _, key=id(weights.hidden): _forget(key))
+        key = id(weights.hidden)
+        self.owner = weakref.ref(weights.hidden, lambda _: _forget(key))
         self.marks = marks
         self.number = number
         # The same numbers again, so that no other tensor comes to lie where they do.

@@ -129,8 +129,9 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
         resets=cuts,
     )  # fmt: skip
+    state = (batch, hidden)
     call = Call(
-        cell, number, problem, (batch, hidden), hidden, lengths, cuts, reverse, where, every and lstm
+        cell, number, problem, state, hidden, lengths, cuts, reverse, where, every and lstm
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else dense(t) for t in (values, *weights, h0, c0)])
@@ -209,6 +210,7 @@ class Node(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, *sources: Tensor | None) -> Any:
+        """Return output, last hidden and cell state, and every cell where it is asked for."""
         out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
@@ -217,6 +219,7 @@ class Node(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
+        """Return the sources' gradients, behind one for `call`, which has none."""
         call: Call = ctx.call
         *sources, out, cells, saved = ctx.saved_tensors
         needs = ctx.needs_input_grad[1:]

@@ -98,7 +98,7 @@ def run(
         if each.input.shape[-1] != features or not (kept.fits if kept else fit(number, each)):
             return None
         levels.append(kept.packed(trusted=once) if kept and steps == 1 else each)
-        learns = learns or any([weight is not None and weight.requires_grad for weight in each])
+        learns = learns or any(weight is not None and weight.requires_grad for weight in each)
         if (k + 1) % directions == 0:
             features = directions * hidden
     if top.dtype != dtype or not batch or not steps or x.layout != torch.strided:

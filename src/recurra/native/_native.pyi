@@ -179,6 +179,7 @@ def attend(
     threads: int,
     /,
 ) -> bool: ...
+
 calls: object
 
 def forward(problem: Problem, tensors: Tensors, prepared: Prepared | None, /) -> None: ...
