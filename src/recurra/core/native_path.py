@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recurra.core import extension, torch_path
-from recurra.core.arguments import ScanArguments
+from recurra.core.arguments import Path, ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.kept import known
 from recurra.core.loop import loop
@@ -350,3 +350,11 @@ def dense(tensor: Tensor) -> Tensor:
 
 node, absent_node = extension.load(again, ONEDNN_FROM)
 """The node in C++ (node.cc), or None and why; it has rows of one length, without resets."""
+
+
+def with_node(path: Path) -> Path:
+    """Return the native path with a word on its node, another as it is."""
+    if path.name != "native":
+        return path
+    where = "Python" if node is None else "C++"
+    return path._replace(reason=f"{path.reason}; autograd's node in {where}")

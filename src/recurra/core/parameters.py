@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import Tensor, nn
@@ -67,6 +68,16 @@ def shapes(
         if lstm:
             found["c0"] = (units,)
     return found
+
+
+@cache
+def plain_names(layers: int, bidirectional: bool, bias: bool) -> tuple[tuple[str, ...], ...]:
+    """Return the names of a plain network's parameters, in torch.nn's order, for each of L*D."""
+    ways = ("", "_reverse") if bidirectional else ("",)
+    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if bias else ()))
+    return tuple(
+        tuple(f"{name}_l{layer}{way}" for name in names) for layer in range(layers) for way in ways
+    )
 
 
 def kind(name: str) -> str:

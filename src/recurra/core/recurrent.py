@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack, overload
 
 import torch
@@ -17,7 +17,7 @@ from recurra.core.cells import Cell, Weights
 from recurra.core.dropout import drop, drop_locked, dropout
 from recurra.core.kept import forget
 from recurra.core.options import DEFAULTS, Options, complete, spelled_out
-from recurra.core.parameters import Parts, Shapes, assemble, reset, shapes
+from recurra.core.parameters import Parts, Shapes, assemble, plain_names, reset, shapes
 from recurra.core.ragged import Ragged, check_lengths
 from recurra.core.scan import choose, walk, walk_states
 from recurra.core.stacked import forward
@@ -276,13 +276,9 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         """Return which path each layer and direction takes for an input like x, (L*D,), and why."""
         parts = [self._parts(k) for k in range(self.num_layers * self.directions)]
         paths = [choose(p.cell, x, p.weights, every_state=every_state) for p in parts]
-        note = f"; autograd's node in {'Python' if native_path.node is None else 'C++'}"
         if isinstance(x, Ragged) or every_state:
             return tuple(paths)
-        return tuple(
-            path._replace(reason=path.reason + note) if path.name == "native" else path
-            for path in paths
-        )
+        return tuple(native_path.with_node(path) for path in paths)
 
     def extra_repr(self) -> str:
         """Return the sizes and settings that differ from the default."""
@@ -298,18 +294,9 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         """Return what one compiled call for all layers gives, or None where there is none."""
         if not self.plain or (self.training and (self.dropout or self.locked_dropout)):
             return None
-        names, known = _names(self.num_layers, self.bidirectional, self.bias), self._parameters
-        if x.dim() == 3:
-            found = whole.learn(self.cell, known, names, self.directions, x, state)
-            if found is not None:
-                return found  # type: ignore[return-value]
-        weights: list[Weights] = []
-        for each in names:
-            given = [known.get(name) for name in each]
-            if any(weight is None for weight in given):
-                return None  # parametrized, or not a parameter
-            weights.append(Weights(*given))  # type: ignore[arg-type]
-        return whole.run(self.cell, weights, self.directions, x, state)  # type: ignore[return-value]
+        names = plain_names(self.num_layers, self.bidirectional, self.bias)
+        arguments = self.cell, self._parameters, names, self.directions, x, state
+        return whole.run(*arguments)  # type: ignore[return-value]
 
     def _forward(self, x: X, state: S | None, resets: Tensor | None) -> tuple[X, S]:
         def scan(below: X, parts: Parts[S], first: S | None, reverse: bool) -> Scanned[X, S]:
@@ -401,16 +388,6 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         between = (self.num_layers * self.directions,)
         cell = self._parts(0).cell if self.proj_size else self.cell
         check_state(cell, state, x, between, self.state_size)
-
-
-@cache
-def _names(layers: int, bidirectional: bool, bias: bool) -> tuple[tuple[str, ...], ...]:
-    """Names of the parameters of each layer and direction of a plain layer."""
-    ways = ("", "_reverse") if bidirectional else ("",)
-    names = _PARAMETERS[: 4 if bias else 2]
-    return tuple(
-        tuple(f"{name}_l{layer}{way}" for name in names) for layer in range(layers) for way in ways
-    )
 
 
 def _within(resets: Tensor | None, rows: Ragged) -> Tensor | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from recurra.native._native import Prepared
 
 
-def learn(
+def run(
     cell: Cell[Any],
     parameters: Mapping[str, Tensor | None],
     names: tuple[tuple[str, ...], ...],
@@ -38,41 +38,12 @@ def learn(
     x: Tensor,
     state: State | None,
 ) -> tuple[Tensor, State] | None:
-    """Return what `run` does, with a graph where one is wanted; None where others have to.
+    """Return output and last state as layers give them, or None where others have to.
 
     Args:
         cell: of all layers.
         parameters: by name.
         names: of those of each layer and direction, L*D.
-        directions: D.
-        x: (B, T, F).
-        state: leaves (B, L*D, H), or None for zeros.
-    """
-    if torch.compiler.is_compiling() or torch.autograd.forward_ad._current_level >= 0:
-        return None
-    h = c = None
-    if state is not None:
-        if type(state) is not cell.state_type:
-            return None
-        h, c = state.hidden, getattr(state, "cell", None)
-    node = native_path.node
-    if node is None:
-        return None
-    found = node.layers(NUMBERS[cell], directions, parameters, names, x, h, c)
-    if found is None:
-        return None
-    output, hn, cn = found
-    return output, HiddenState(hn) if cn is None else LSTMState(hn, cn)
-
-
-def run(
-    cell: Cell[Any], weights: Sequence[Weights], directions: int, x: Tensor, state: State | None
-) -> tuple[Tensor, State] | None:
-    """Return output and last state as layers give them, or None where others have to.
-
-    Args:
-        cell: of all layers.
-        weights: of each layer and direction, L*D.
         directions: D.
         x: (B, T, F), or one step (B, F), whose weights are packed once and known by their versions.
         state: leaves (B, L*D, H), or None for zeros.
@@ -80,6 +51,28 @@ def run(
     # First, since dynamo cannot look into what follows.
     if torch.compiler.is_compiling() or absent or type(x) is not Tensor or not x.is_cpu:
         return None
+    if state is not None and type(state) is not cell.state_type:
+        return None
+    node = native_path.node
+    if node is not None and x.dim() == 3 and torch.autograd.forward_ad._current_level < 0:
+        h, c = (None, None) if state is None else (state.hidden, getattr(state, "cell", None))
+        found = node.layers(NUMBERS[cell], directions, parameters, names, x, h, c)
+        if found is not None:
+            output, hn, cn = found
+            return output, HiddenState(hn) if cn is None else LSTMState(hn, cn)
+    weights: list[Weights] = []
+    for each in names:
+        given = [parameters.get(name) for name in each]
+        if any(weight is None for weight in given):
+            return None  # parametrized, or not a parameter
+        weights.append(Weights(*given))  # type: ignore[arg-type]
+    return _run(cell, weights, directions, x, state)
+
+
+def _run(
+    cell: Cell[Any], weights: Sequence[Weights], directions: int, x: Tensor, state: State | None
+) -> tuple[Tensor, State] | None:
+    """As `run`, without the node in C++."""
     if torch.is_autocast_enabled("cpu") or transformed():
         return None
     number, top, size, dtype = NUMBERS[cell], weights[-1].hidden, x.shape, x.dtype
@@ -106,8 +99,6 @@ def run(
     leaf = (batch, count, hidden)
     leaves: list[Tensor] = []
     if state is not None:
-        if type(state) is not cell.state_type:
-            return None
         leaves = [state.hidden, state.cell] if isinstance(state, LSTMState) else [state.hidden]
         for one in leaves:
             if type(one) is not Tensor or one.dtype != dtype or one.shape != leaf:
