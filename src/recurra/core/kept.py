@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 import torch
@@ -30,12 +31,13 @@ class Kept:
     """
 
     def __init__(self, number: int, weights: Weights, marks: list[int]) -> None:
-        key = id(weights.hidden)
-        self.owner = weakref.ref(weights.hidden, lambda _: _forget(key))
+        self.owner = weakref.ref(weights.hidden, partial(_forget, id(weights.hidden)))
         self.marks = marks
         self.number = number
         # The same numbers again, so that no other tensor comes to lie where they do.
-        self._held = Weights(*[None if w is None else w.detach() for w in weights])
+        w_ih, w_hh, *biases = weights
+        shifts = [None if bias is None else bias.detach() for bias in biases]
+        self._held = Weights(w_ih.detach(), w_hh.detach(), *shifts)
         self.fits = fit(number, weights)
         self.handle: Prepared | None = None
 
@@ -79,13 +81,13 @@ def known(number: int, weights: Weights) -> Kept | None:
     return found
 
 
-def forget(weights: Iterable[Tensor]) -> None:
+def forget(weights: Iterable[Tensor | None]) -> None:
     """Keep nothing of weights any more."""
     for weight in weights:
         _forget(id(weight))
 
 
-def _forget(key: int) -> None:
+def _forget(key: int, _: object = None) -> None:
     _kept.pop(key, None)
 
 

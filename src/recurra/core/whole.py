@@ -36,7 +36,7 @@ def run(
     names: tuple[tuple[str, ...], ...],
     directions: int,
     x: Tensor,
-    state: State | None,
+    state: Any,
 ) -> tuple[Tensor, State] | None:
     """Return output and last state as layers give them, or None where others have to.
 
@@ -70,7 +70,7 @@ def run(
 
 
 def _run(
-    cell: Cell[Any], weights: Sequence[Weights], directions: int, x: Tensor, state: State | None
+    cell: Cell[Any], weights: Sequence[Weights], directions: int, x: Tensor, state: Any
 ) -> tuple[Tensor, State] | None:
     """As `run`, without the node in C++."""
     if torch.is_autocast_enabled("cpu") or transformed():
