@@ -76,7 +76,8 @@ def test_a_step_sees_what_torch_counts(
             both, _ = layer(torch.stack([x, x], 1), state)
         assert torch.equal(output, both[:, 0])
         assert torch.equal(output, last.hidden[:, -1])
-        return output
+        found: Tensor = output
+        return found
 
     before = check()
     for parameter in layer.parameters():

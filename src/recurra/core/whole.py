@@ -55,7 +55,7 @@ def run(
         return None
     node = native_path.node
     if node is not None and x.dim() == 3 and torch.autograd.forward_ad._current_level < 0:
-        h, c = (None, None) if state is None else (state.hidden, getattr(state, "cell", None))
+        h, c = (*(() if state is None else state.leaves()), None, None)[:2]
         found = node.layers(NUMBERS[cell], directions, parameters, names, x, h, c)
         if found is not None:
             output, hn, cn = found
