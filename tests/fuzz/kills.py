@@ -86,7 +86,7 @@ def campaign(numbers: Iterable[int], folder: Path) -> int:
             print(
                 f"kills {number} {' '.join(map(str, TRAININGS[number % len(wholes)]))}: {wrong}\n"
             )
-        if number % 50 == 49:
+        if number % 10 == 9:
             print(f"kills {number}: {kills:,} kills so far, {inside:,} of them inside a write")
         sys.stdout.flush()
     print(f"kills: {kills:,} kills, {inside:,} of them inside a write; operations of a training:")
