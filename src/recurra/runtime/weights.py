@@ -17,7 +17,9 @@ def fingerprint(arrays: Mapping[str, Array]) -> int:
     """A number that tells weights from others of the same training."""
     found = 0
     for name in sorted(arrays):
-        found = zlib.crc32(np.ascontiguousarray(arrays[name]), zlib.crc32(name.encode(), found))
+        found = zlib.crc32(
+            np.ascontiguousarray(arrays[name]).data, zlib.crc32(name.encode(), found)
+        )
     return found
 
 
