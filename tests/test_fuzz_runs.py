@@ -64,7 +64,8 @@ def test_what_changes_files_is_counted_and_ends_a_process_there(tmp_path: Path) 
             (tmp_path / "count").write_text(str(counted()))
             return 0
 
-        return children.begin(write, tmp_path / "said", memory=None).wait(60).code
+        code: int = children.begin(write, tmp_path / "said", memory=None).wait(60).code
+        return code
 
     assert ended(None) == 0
     operations = int((tmp_path / "count").read_text())

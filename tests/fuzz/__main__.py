@@ -52,11 +52,11 @@ def fuzz(only: str | None, cases: int | None, first: int, seconds: float) -> Non
             print(f"{name}: {count:,} cases in {time.perf_counter() - began:.0f} s", flush=True)
             return found
 
-        numbered = {"runs": (5000, runs.campaign), "kills": (600, kills.campaign)}
-        for name, (usual, campaign) in numbered.items():
-            faults += forked(
-                name, usual, lambda count, at, do=campaign: do(range(first, first + count), at)
-            )
+        def some(count: int) -> range:
+            return range(first, first + count)
+
+        faults += forked("runs", 5000, lambda count, at: runs.campaign(some(count), at))
+        faults += forked("kills", 600, lambda count, at: kills.campaign(some(count), at))
         faults += forked("streams", 10**7, lambda count, at: streams.campaign(count, seconds, at))
         for name, words in TESTS.items():
             if only in (None, name):
