@@ -8,6 +8,7 @@ calls of their own. Gradients that are to be differentiated again come from the 
 from __future__ import annotations
 
 import weakref
+from operator import ne
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
@@ -243,17 +244,32 @@ class _Node(torch.autograd.Function):
         out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*sources, out, cells, saved)
+        # As torch, biases may change before backward, which has no use for them, and so may the
+        # output, which is found anew then. Views count the writes; this one holds no numbers.
+        *needed, ctx.b_ih, ctx.b_hh, h0, c0 = sources
+        ctx.save_for_backward(*needed, h0, c0, out.data, cells, saved)
+        ctx.written = out.view(out.shape)
+        ctx.written.set_()
+        ctx.versions = _versions(ctx.written, ctx.b_ih, ctx.b_hh)
         return out, hn, cn, cells if call.every else None
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
         call: _Call = ctx.call
-        *sources, out, cells, saved = ctx.saved_tensors
+        x, w_ih, w_hh, h0, c0, out, cells, saved = ctx.saved_tensors
+        sources = [x, w_ih, w_hh, ctx.b_ih, ctx.b_hh, h0, c0]
         needs = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled() or _transformed() or _batched(slopes):
+        again = torch.is_grad_enabled() or _transformed() or _batched(slopes)
+        written, *biased = map(ne, ctx.versions, _versions(ctx.written, ctx.b_ih, ctx.b_hh))
+        if any(biased) and (again or written):
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                "inplace operation: a bias of a recurrent layer"
+            )
+        if again:
             return None, *_by_loop(call, sources, slopes, needs)
-        x, w_ih, w_hh, _, _, h0, c0 = sources
+        if written:
+            out, *_ = _forward(call, tuple(sources), False)
         # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
         width = (4 if call.number >= 2 else 1) * call.hidden
         large = out.numel() * width > call.hidden << 21
@@ -320,6 +336,11 @@ def _by_loop(
             )
         )
     return [next(found) if need else None for need in needs]
+
+
+def _versions(*tensors: Tensor | None) -> list[int | None]:
+    """Return how often each was written to, which inference tensors do not count."""
+    return [None if t is None or t.is_inference() else t._version for t in tensors]
 
 
 def _transformed() -> bool:
