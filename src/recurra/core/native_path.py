@@ -106,6 +106,7 @@ class _Call(NamedTuple):
     reverse: bool
     resets: Tensor | None
     every: bool
+    turned: bool
 
 
 def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | None]:
@@ -116,6 +117,9 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
         values, lengths, (batch, steps) = x, None, x.shape[:2]
+    # Time first, seen batch first, is walked as it lies: torch's threads, which copy, hang in forks.
+    turned = lengths is None and not x.is_contiguous() and x.transpose(0, 1).is_contiguous()
+    values = values.transpose(0, 1) if turned else values
     number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
     lstm = number == WITH_CELL
     if batch == 0 or steps == 0:
@@ -125,13 +129,15 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else _cuts(x, where, reverse)
+    if cuts is not None and turned:
+        cuts = cuts.t().contiguous()
     problem = kernels.Problem(
         wide=dtype == torch.float64, reverse=reverse, cell=number, threads=torch.get_num_threads(),
         batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
-        resets=cuts,
+        resets=cuts, time_first=turned,
     )  # fmt: skip
     call = _Call(
-        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm
+        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm, turned
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else _dense(t) for t in (values, *weights, h0, c0)])
@@ -145,6 +151,8 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.
         left = where[:, 0] if lengths is None else where[:, 0] & (lengths > 0)
         last = last.map(torch.zeros_like).where(left, last)
+    if turned:
+        out, cells = out.transpose(0, 1), None if cells is None else cells.transpose(0, 1)
     return _like(x, out), last, None if cells is None else _like(x, cells)  # type: ignore[return-value]
 
 
@@ -311,7 +319,9 @@ def _by_loop(
         first: State | None = None
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
-        rows: Any = x if call.lengths is None else Ragged(x, call.lengths)
+        rows: Any = x.transpose(0, 1) if call.turned else x
+        if call.lengths is not None:
+            rows = Ragged(x, call.lengths)
         weights = Weights(w_ih, w_hh, b_ih, b_hh)
         traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
@@ -320,6 +330,11 @@ def _by_loop(
             every = traced.states.cell
             results[2] = traced.state.cell
             results[3] = every[rows.mask()] if isinstance(rows, Ragged) else every
+        if call.turned:
+            results = [
+                result if result is None or k in (1, 2) else result.transpose(0, 1)
+                for k, result in enumerate(results)
+            ]
         pairs = [
             (result, slope)
             for result, slope in zip(results, slopes, strict=True)
