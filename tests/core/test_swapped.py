@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -248,3 +251,56 @@ def test_a_swapped_class_is_torchs_for_those_who_compare(kind: str) -> None:
     assert type(ours) is not theirs
     assert type(ours) not in (nn.Linear, nn.RNNBase, nn.RNNCellBase)
     assert type(pickle.loads(pickle.dumps(ours))) is type(ours)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_forked_child_runs_what_its_parent_ran(kind: str) -> None:
+    """Time first too: torch's own threads, which a copy asks for, are not there in the child."""
+    code = f"""
+import os, signal, sys, torch, recurra
+torch.set_num_threads(2)
+layer = torch.nn.{kind}(64, 128)
+recurra.accelerate(layer)
+x = torch.randn(64, 64, 64)
+with torch.no_grad():
+    (x * 2).transpose(0, 1).contiguous()  # torch starts its threads
+    layer(x)
+    if os.fork() == 0:
+        signal.alarm(60)
+        layer(x)
+        os._exit(0)
+sys.exit(os.wait()[1] != 0)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_time_first_rows_differentiated_again(kind: str) -> None:
+    found: list[list[Tensor]] = []
+    for module in pair(kind, 3, 4, 2):
+        x = noise(5, 2, 3)
+        output, _ = module(x)
+        (slope,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
+        found.append([slope, *laws.pull([slope], [x, *module.parameters()])])
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-9)
+
+
+def test_dropout_of_torchs_own_test() -> None:
+    """What test_nn of torch asks of dropout between layers: units and weights are ones."""
+    for share in (0.276, 0.731):
+        layer = nn.RNN(10, 1000, 2, bias=False, dropout=share, nonlinearity="relu")
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.fill_(1)
+        recurra.accelerate(layer)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            output, _ = layer(torch.ones(1, 1, 10), torch.zeros(2, 1, 1000))
+        output = output.detach()
+        value = float(output.max())
+        assert float(output.min()) == value
+        assert 8000 < value < 12000
+        rest = value * (1 - share) % 10
+        assert min(rest, 10 - rest) < 1e-2

@@ -117,7 +117,7 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
         values, lengths, (batch, steps) = x, None, x.shape[:2]
-    # Time first, seen batch first, is walked as it lies: torch's threads, which copy, hang in forks.
+    # Time first, seen batch first, is walked as it lies: torch's copy would hang in a forked child.
     turned = lengths is None and not x.is_contiguous() and x.transpose(0, 1).is_contiguous()
     values = values.transpose(0, 1) if turned else values
     number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
