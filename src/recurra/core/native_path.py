@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from recurra.core import torch_path
+from recurra.core import operators, torch_path
 from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.loop import loop
@@ -47,7 +47,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     values = x.values if isinstance(x, Ragged) else x
     # First, since dynamo cannot look into what follows.
     if torch.compiler.is_compiling():
-        return "torch.compile sees through torch's own operations alone"
+        return operators.refusal(cell, x, weights)
     if absent:
         return absent
     if cell not in NUMBERS:
@@ -75,6 +75,8 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
 
 def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:
     """Return output and last state; all is checked already, and what rows begin with is zeros."""
+    if torch.compiler.is_compiling():
+        return operators.scan(arguments)
     output, last, _ = _walk(arguments, every=False)
     return output, last
 
