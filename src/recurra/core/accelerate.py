@@ -84,7 +84,7 @@ def accelerate(model: nn.Module) -> Accelerated:
             if why:
                 left[name] = why
             else:
-                module.__class__ = _SWAPS[type(module)]
+                module.__class__ = _SWAPS[type(module)]  # type: ignore[assignment]
                 swapped.append(name)
     return Accelerated(tuple(swapped), MappingProxyType(left))
 

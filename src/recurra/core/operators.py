@@ -6,7 +6,7 @@ it. What torch.export and torch.jit write is to run without this package: it has
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from recurra.core.cells import Cell, GRUCell, LSTMCell, RNNCell, Weights
 from recurra.core.ragged import Ragged
 from recurra.core.state import State
 from recurra.native.binding import CELLS, LSTM, absent, kernels
+
+if TYPE_CHECKING:
+    from recurra.native._native import Problem
 
 S = TypeVar("S", bound=State)
 X = TypeVar("X", Tensor, Ragged)
@@ -74,7 +77,7 @@ def walk(
     reverse: bool,
     save: bool,
 ) -> _Five:
-    """Walk x (B, T, F); return output, last hidden, last cell, and for backward cells and gates.
+    """Walk x (B, T, F): output, last hidden, last cell, and for backward cells and gates.
 
     Those that the cell does not have, or are not saved, are empty.
     """
@@ -102,7 +105,7 @@ def walk_back(
     cell: int,
     reverse: bool,
 ) -> _Seven:
-    """Return the gradients of x, both weights, both biases and the first state, from those after."""
+    """Return the gradients of x, weights, biases and the first state, from those after."""
     found = _like(x, w_ih, w_hh, h0, c0)
     known = [each if each.numel() else None for each in (*kept, *slopes)]
     out, cells, saved, dout, dhn, dcn = _dense(*known)
@@ -147,7 +150,7 @@ def _dense(*tensors: Any) -> list[Any]:
     return [None if each is None else each.contiguous() for each in tensors]
 
 
-def _problem(x: Tensor, w_hh: Tensor, cell: int, reverse: bool) -> object:
+def _problem(x: Tensor, w_hh: Tensor, cell: int, reverse: bool) -> Problem:
     return kernels.Problem(
         wide=x.dtype == torch.float64, reverse=reverse, time_first=False, cell=cell,
         threads=torch.get_num_threads(), batch=x.shape[0], steps=x.shape[1], features=x.shape[2],
