@@ -55,7 +55,7 @@ class Accelerated:
 
 
 CELLS_TO = 256
-"""Units up to which cells called step by step are faster on our kernels (see docs/results.md)."""
+"""Units up to which cells called step by step are faster on our kernels (see docs/tried.md)."""
 
 
 def accelerate(model: nn.Module) -> Accelerated:
