@@ -99,7 +99,7 @@ def summary(found: dict[str, Any]) -> str:
                 if training["node"]
                 else f"small layers' node is in Python: {training['node_absent']}",
             ),
-            ("cuda", training["cuda"] or "none"),
+            ("cuda", f"{training['cuda'] or 'none'}; no GPU has run this version yet"),
         ]
         lines += [
             (f"{name} runs on", f"{path['name']}: {path['reason']}")

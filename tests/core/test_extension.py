@@ -155,6 +155,34 @@ def test_changes_before_backward_are_refused_as_without() -> None:
 
 
 @needs_node
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_and_biases_written_over_before_backward(kind: str) -> None:
+    """As without: gradients of the output as it was; both at once cannot be found anew."""
+    layer = getattr(recurra.nn, kind)(3, 4, 2)
+    x = torch.randn(2, 5, 3, requires_grad=True)
+    sources = [x, *layer.parameters()]
+
+    def output_over() -> list[Tensor]:
+        return laws.pull([nn.functional.relu(layer(x)[0], inplace=True)], sources)
+
+    def bias_over() -> list[Tensor]:
+        output, _ = layer(x)
+        with torch.no_grad():
+            layer.get_parameter("bias_hh_l1").mul_(1.0)
+        return laws.pull([output], sources)
+
+    every(output_over)
+    every(bias_over)
+    for there in (True, False):
+        with node(there):
+            output = layer(x)[0].mul_(2)
+            with torch.no_grad():
+                layer.get_parameter("bias_hh_l1").mul_(1.0)
+            with pytest.raises(RuntimeError, match="a bias of a recurrent layer"):
+                output.sum().backward()
+
+
+@needs_node
 def test_saved_tensors_go_through_hooks() -> None:
     layer = recurra.nn.LSTM(3, 4)
     x = torch.randn(2, 5, 3, requires_grad=True)

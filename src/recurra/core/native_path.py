@@ -7,12 +7,13 @@ calls of their own. Gradients that are to be differentiated again come from the 
 
 from __future__ import annotations
 
+from operator import ne
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from recurra.core import extension, torch_path
+from recurra.core import extension, operators, torch_path
 from recurra.core.arguments import Path, ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.kept import known
@@ -46,7 +47,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     values = x.values if isinstance(x, Ragged) else x
     # First, since dynamo cannot look into what follows.
     if torch.compiler.is_compiling():
-        return "torch.compile sees through torch's own operations alone"
+        return operators.refusal(cell, x, weights)
     if absent:
         return absent
     if cell not in NUMBERS:
@@ -74,6 +75,8 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
 
 def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:
     """Return output and last state; all is checked already, and what rows begin with is zeros."""
+    if torch.compiler.is_compiling():
+        return operators.scan(arguments)
     output, last, _ = _walk(arguments, every=False)
     return output, last
 
@@ -105,6 +108,7 @@ class Call(NamedTuple):
     reverse: bool
     resets: Tensor | None
     every: bool
+    turned: bool
 
 
 def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | None]:
@@ -115,6 +119,9 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
         values, lengths, (batch, steps) = x, None, x.shape[:2]
+    # Time first, seen batch first, is walked as it lies: torch's copy would hang in a forked child.
+    turned = lengths is None and not x.is_contiguous() and x.transpose(0, 1).is_contiguous()
+    values = values.transpose(0, 1) if turned else values
     number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
     lstm = number == WITH_CELL
     if batch == 0 or steps == 0:
@@ -124,19 +131,21 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else _cuts(x, where, reverse)
+    if cuts is not None and turned:
+        cuts = cuts.t().contiguous()
     problem = kernels.Problem(
         wide=dtype == torch.float64, reverse=reverse, cell=number, threads=torch.get_num_threads(),
         batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
-        resets=cuts,
+        resets=cuts, time_first=turned,
     )  # fmt: skip
     state = (batch, hidden)
     call = Call(
-        cell, number, problem, state, hidden, lengths, cuts, reverse, where, every and lstm
+        cell, number, problem, state, hidden, lengths, cuts, reverse, where, every and lstm, turned
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else dense(t) for t in (values, *weights, h0, c0)])
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
-        if node is None or lengths is not None or cuts is not None or call.every:
+        if node is None or lengths is not None or cuts is not None or call.every or turned:
             out, hn, cn, cells = Node.apply(call, *sources)  # type: ignore[no-untyped-call]
         else:
             out, hn, cn = node.layer(number, reverse, *sources)
@@ -151,6 +160,8 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.
         left = where[:, 0] if lengths is None else where[:, 0] & (lengths > 0)
         last = last.map(torch.zeros_like).where(left, last)
+    if turned:
+        out, cells = out.transpose(0, 1), None if cells is None else cells.transpose(0, 1)
     return _like(x, out), last, None if cells is None else _like(x, cells)  # type: ignore[return-value]
 
 
@@ -214,18 +225,33 @@ class Node(torch.autograd.Function):
         out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*sources, out, cells, saved)
+        # As torch, biases may change before backward, which has no use for them, and so may the
+        # output, which is found anew then. Views count the writes; this one holds no numbers.
+        *needed, ctx.b_ih, ctx.b_hh, h0, c0 = sources
+        ctx.save_for_backward(*needed, h0, c0, out.data, cells, saved)
+        ctx.written = out.view(out.shape)
+        ctx.written.set_()
+        ctx.versions = _versions(ctx.written, ctx.b_ih, ctx.b_hh)
         return out, hn, cn, cells if call.every else None
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
         """Return the sources' gradients, behind one for `call`, which has none."""
         call: Call = ctx.call
-        *sources, out, cells, saved = ctx.saved_tensors
+        x, w_ih, w_hh, h0, c0, out, cells, saved = ctx.saved_tensors
+        sources = [x, w_ih, w_hh, ctx.b_ih, ctx.b_hh, h0, c0]
         needs = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled() or transformed() or _batched(slopes):
+        again = torch.is_grad_enabled() or transformed() or _batched(slopes)
+        written, *biased = map(ne, ctx.versions, _versions(ctx.written, ctx.b_ih, ctx.b_hh))
+        if any(biased) and (again or written):
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                "inplace operation: a bias of a recurrent layer"
+            )
+        if again:
             return None, *_by_loop(call, sources, slopes, needs)
-        x, w_ih, w_hh, _, _, h0, c0 = sources
+        if written:
+            out, *_ = _forward(call, tuple(sources), False)
         # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
         width = (4 if call.number >= 2 else 1) * call.hidden
         large = out.numel() * width > call.hidden << 21
@@ -268,7 +294,9 @@ def _by_loop(
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
             first = first.map(lambda leaf: leaf.flatten(0, -2))
-        rows: Any = x if call.lengths is None else Ragged(x, call.lengths)
+        rows: Any = x.transpose(0, 1) if call.turned else x
+        if call.lengths is not None:
+            rows = Ragged(x, call.lengths)
         weights = Weights(w_ih, w_hh, b_ih, b_hh)
         traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
@@ -278,6 +306,11 @@ def _by_loop(
             every = traced.states.cell
             results[2] = last.cell
             results[3] = every[rows.mask()] if isinstance(rows, Ragged) else every
+        if call.turned:
+            results = [
+                result if result is None or k in (1, 2) else result.transpose(0, 1)
+                for k, result in enumerate(results)
+            ]
         pairs = [
             (result, slope)
             for result, slope in zip(results, slopes, strict=True)
@@ -302,10 +335,10 @@ def problem_of(
     """Return what is asked for rows of one length x (B, T, F), with states of this shape."""
     batch, steps, features = x.shape
     problem = kernels.Problem(
-        wide=x.dtype == torch.float64, reverse=reverse, cell=number,
+        wide=x.dtype == torch.float64, reverse=reverse, cell=number, time_first=False,
         threads=torch.get_num_threads(), batch=batch, steps=steps, features=features, hidden=hidden,
     )  # fmt: skip
-    return Call(cell, number, problem, state, hidden, None, None, reverse, None, False)
+    return Call(cell, number, problem, state, hidden, None, None, reverse, None, False, False)
 
 
 def again(
@@ -325,6 +358,11 @@ def again(
     state = (len(x), units) if flat else (len(x), 1, units)
     call = problem_of(cell, number, x, units, reverse, state)
     return _by_loop(call, list(sources), (*slopes, None), needs)
+
+
+def _versions(*tensors: Tensor | None) -> list[int | None]:
+    """Return how often each was written to, which inference tensors do not count."""
+    return [None if t is None or t.is_inference() else t._version for t in tensors]
 
 
 def transformed() -> bool:

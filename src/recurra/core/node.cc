@@ -64,6 +64,16 @@ struct Call {
   }
 };
 
+// What may change before backward, as in torch: biases, which backward has no use for, and the output, which is found
+// anew then. Writes to them are counted.
+struct Kept : torch::CustomClassHolder {
+  Call call;
+  Tensor bias[2];
+  c10::VariableVersion counter;  // of the output
+  std::uint32_t versions[3];
+  static std::uint32_t version(const Tensor& t) { return t.defined() && !t.is_inference() ? t._version() : 0; }
+};
+
 // What forward makes: output, last hidden, last cell; and what backward needs beside them.
 struct Made {
   Tensor out, hn, cn, cells, saved;
@@ -143,27 +153,46 @@ struct Layer : torch::autograd::Function<Layer> {
     const Made m = ::forward(call, x, w_ih, w_hh, b_ih, b_hh, h0, c0, true);
     const auto given = [](const Maybe& t) { return t ? *t : Tensor(); };
     ctx->set_materialize_grads(false);
-    ctx->save_for_backward({x, w_ih, w_hh, given(b_ih), given(b_hh), given(h0), given(c0), m.out, m.cells, m.saved});
-    ctx->saved_data["call"] = static_cast<std::int64_t>(call.cell * 4 + call.reverse * 2 + call.flat);
+    ctx->save_for_backward({x, w_ih, w_hh, given(h0), given(c0), m.out.variable_data(), m.cells, m.saved});
+    auto kept = c10::make_intrusive<Kept>();
+    kept->call = call;
+    kept->bias[0] = given(b_ih), kept->bias[1] = given(b_hh);
+    kept->counter = torch::autograd::impl::version_counter(m.out);
+    kept->versions[0] = kept->counter.current_version();
+    for (int i = 0; i < 2; ++i) kept->versions[1 + i] = Kept::version(kept->bias[i]);
+    ctx->saved_data["kept"] = c10::IValue::make_capsule(std::move(kept));
     if (m.cn.defined()) return {m.out, m.hn, m.cn};
     return {m.out, m.hn};
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list slopes) {
-    const variable_list kept = ctx->get_saved_variables();
-    const std::int64_t coded = ctx->saved_data["call"].toInt();
-    const Call call{static_cast<int>(coded / 4), coded / 2 % 2 == 1, coded % 2 == 1};
-    const variable_list sources(kept.begin(), kept.begin() + kSources);
+    const variable_list v = ctx->get_saved_variables();
+    const auto holder = ctx->saved_data["kept"].toCapsule();
+    const Kept& kept = static_cast<const Kept&>(*holder);
+    const Call& call = kept.call;
+    const variable_list sources{v[0], v[1], v[2], kept.bias[0], kept.bias[1], v[3], v[4]};
+    Tensor out = v[5];
+    const Tensor &cells = v[6], &saved = v[7];
     std::vector<bool> needs;
     std::size_t edge = 0;  // those not given have none
     for (const Tensor& t : sources) needs.push_back(t.defined() && ctx->needs_input_grad(edge++));
     slopes.resize(3);
     bool odd = at::GradMode::is_enabled() || watched();
     for (const Tensor& t : slopes) odd = odd || (t.defined() && !plain(t));
+    const bool written = kept.counter.current_version() != kept.versions[0];
+    bool biased = false;
+    for (int i = 0; i < 2; ++i) biased = biased || Kept::version(kept.bias[i]) != kept.versions[1 + i];
+    TORCH_CHECK(!biased || !(odd || written),
+                "one of the variables needed for gradient computation has been modified by an inplace operation: a bias "
+                "of a recurrent layer");
     variable_list found(kSources);
     if (odd) {
       found = by_loop(call, sources, slopes, needs);
     } else {
+      const auto maybe = [](const Tensor& t) { return t.defined() ? Maybe(t) : Maybe(); };
+      if (written)
+        out = ::forward(call, sources[0], sources[1], sources[2], maybe(sources[3]), maybe(sources[4]), maybe(sources[5]),
+                        maybe(sources[6]), false).out;
       for (Tensor& t : slopes)
         if (t.defined()) t = dense(t);
       for (std::size_t i = 0; i < kSources; ++i)
@@ -171,9 +200,9 @@ struct Layer : torch::autograd::Function<Layer> {
       const std::int64_t H = sources[2].size(1), width = recurra::grads_width(call.cell) * H;
       // Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
       Tensor grads;
-      if (kept[7].numel() * width > H << 21) grads = at::empty({kept[7].size(0), kept[7].size(1), width}, kept[7].options());
-      if (sources[0].scalar_type() == at::kFloat) pull<float>(call, sources, kept[7], kept[8], kept[9], slopes, grads, found);
-      if (sources[0].scalar_type() == at::kDouble) pull<double>(call, sources, kept[7], kept[8], kept[9], slopes, grads, found);
+      if (out.numel() * width > H << 21) grads = at::empty({out.size(0), out.size(1), width}, out.options());
+      if (out.scalar_type() == at::kFloat) pull<float>(call, sources, out, cells, saved, slopes, grads, found);
+      if (out.scalar_type() == at::kDouble) pull<double>(call, sources, out, cells, saved, slopes, grads, found);
     }
     found.resize(kSources + 1);  // `call` has no gradient
     return found;

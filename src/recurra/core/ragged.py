@@ -327,3 +327,16 @@ def _bucket_rows(lengths: bytes, step_cost: float) -> list[NDArray[np.int64]]:
         groups.append(order[below[cut[k]] : below[k]])
         k = int(cut[k])
     return groups[::-1]
+
+
+def unequal(x: Tensor, lengths: Tensor | Sequence[int] | None) -> Tensor | None:
+    """Return the lengths of rows x (B, T, ...) where they say anything, else None."""
+    if lengths is None:
+        return None
+    known = check_lengths(lengths, x.shape[0], x.shape[1])
+    return None if bool((known == x.shape[1]).all()) else known
+
+
+def within(resets: Tensor | None, rows: Ragged) -> Tensor | None:
+    """Return resets (B, T) as far as the longest row goes."""
+    return None if resets is None else resets[:, : rows.steps]

@@ -23,11 +23,25 @@ from recurra.core.native_path import (
     problem_of,
     transformed,
 )
+from recurra.core.parameters import plain_names
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.native.binding import LSTM, absent, kernels
 
 if TYPE_CHECKING:
     from recurra.native._native import Prepared
+
+
+def attempt(layer: Any, x: Any, state: Any) -> Any:
+    """Return what `run` gives for a layer of recurra.nn, None where it has options beside."""
+    # First, since dynamo cannot look into what follows.
+    if torch.compiler.is_compiling() or not isinstance(x, Tensor) or x.dim() not in (2, 3):
+        return None
+    if not layer.plain or (layer.training and (layer.dropout or layer.locked_dropout)):
+        return None
+    if x.dim() == 3 and not x.is_contiguous() and x.transpose(0, 1).is_contiguous():
+        return None  # walked as it lies
+    names = plain_names(layer.num_layers, layer.bidirectional, layer.bias)
+    return run(layer.cell, layer._parameters, names, layer.directions, x, state)
 
 
 def run(
@@ -48,8 +62,7 @@ def run(
         x: (B, T, F), or one step (B, F), whose weights are packed once and known by their versions.
         state: leaves (B, L*D, H), or None for zeros.
     """
-    # First, since dynamo cannot look into what follows.
-    if torch.compiler.is_compiling() or absent or type(x) is not Tensor or not x.is_cpu:
+    if absent or type(x) is not Tensor or not x.is_cpu:
         return None
     if state is not None and type(state) is not cell.state_type:
         return None
