@@ -51,6 +51,7 @@ class LabelTrainingTask(Epochs):
     Args:
         learn: rows of the examples that train or choose.
         folds: of each of them; member m is not trained on fold m, which chooses for it.
+        stops: which of them choose, where their fold does.
         class_weights: (K,) how much an example of each class counts.
         most_steps: steps beyond which more time would not help.
     """
@@ -61,6 +62,7 @@ class LabelTrainingTask(Epochs):
         examples: Examples,
         learn: Rows,
         folds: NDArray[np.int8],
+        stops: NDArray[np.bool_],
         *,
         batch: int,
         seed: int,
@@ -77,7 +79,7 @@ class LabelTrainingTask(Epochs):
         self.ceiling = (10.0 + 4.0 * log(len(class_weights))) * max(1.0, float(class_weights.max()))
         lengths = examples.inputs.lengths
         members = range(len(network.members))
-        self.held = [learn[folds == m] for m in members]
+        self.held = [learn[(folds == m) & stops] for m in members]
         trained = [learn[folds != m] for m in members]
         self.batches = [
             Batches(rows, lengths[rows], size=batch, seed=seed * 1000 + m)

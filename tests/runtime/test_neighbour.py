@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.codecs.scaling import Standard
-from recurra.tasks.labels import neighbour
+from recurra.runtime import neighbour
 from recurra.tasks.labels.baselines import label_baselines
 from recurra.tasks.labels.data import from_python
-from recurra.tasks.labels.neighbour import (
+from recurra.runtime.neighbour import (
     Euclidean,
     Values,
     Warped,
