@@ -25,6 +25,9 @@ Which = NDArray[np.bool_]
 FEW: Final = 2_000
 """Examples up to which baselines are compared on all folds."""
 
+VERY_FEW: Final = 500
+"""Examples up to which their penalties are tried on all folds, not on the first alone."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -227,7 +230,7 @@ def _numbers(data: LabelData, which: Which, seconds: float) -> Iterator[Learnt |
 
 
 def _folds(data: LabelData, which: Which) -> linear.Folds:
-    tries = FOLDS if len(data.learn) <= FEW else 1
+    tries = FOLDS if len(data.learn) <= VERY_FEW else 1
     return linear.Folds(
         data.targets(data.learn), len(data.classes), data.folds, which, data.tunes, tries
     )

@@ -195,11 +195,11 @@ def training_task(
         examples,
         data.learn,
         data.folds,
-        data.tunes if settings.get("nested") else np.ones(len(data.learn), np.bool_),
         batch=settings["batch"],
         seed=settings["seed"],
         class_weights=weights,
         most_steps=settings["most_steps"],
+        stops=data.tunes if settings.get("nested") else None,
     )
 
 
