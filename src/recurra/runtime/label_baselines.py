@@ -197,7 +197,7 @@ def baseline_of(arrays: Mapping[str, Any], facts: Mapping[str, Any], classes: in
             raise BundleError("chances below 0", expected="probabilities")
         return Constant(chances)
     if kind == "texts":
-        grams = []
+        grams: list[Tfidf] = []
         while own := _behind(arrays, f"grams.{len(grams)}."):
             grams.append(Tfidf.from_arrays(own))
         weights = _taken(arrays, "weights", np.float32, sum(map(len, grams)), classes)

@@ -53,7 +53,8 @@ def test_what_wins_is_answered_with() -> None:
 def test_where_nothing_compares_the_network_answers() -> None:
     targets = np.arange(4) % 3
     own, ones = drawn(1, 0, targets), np.ones(4, bool)
-    found = decide("SVM", 1, own, probabilities(own), targets, ones, np.arange(4))
+    theirs = probabilities(own).astype(np.float32)
+    found = decide("SVM", 1, own, theirs, targets, ones, np.arange(4))
     assert (found["name"], found["weight"], found["examples"]) == (NETWORK, 1.0, 0)
     assert "too few examples to compare it with the SVM" in sentence(found)
 

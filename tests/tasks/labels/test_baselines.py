@@ -113,8 +113,8 @@ def test_what_is_held_has_learnt_from_other_folds_alone(make: Any) -> None:
     other = [data.classes[0] if row in test else label for row, label in enumerate(labels)]
     after = label_baselines(with_labels(data, other)).baselines
     for one, two in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one.held, two.held)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(one.probabilities, two.probabilities)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(one.held, two.held)
+        np.testing.assert_array_equal(one.probabilities, two.probabilities)
     # The half of a fold that compares is answered without having been looked at: of a baseline
     # that has nothing to tune otherwise, whatever these rows are labelled.
     which = baselines.compared(data, 1)

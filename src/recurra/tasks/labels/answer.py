@@ -23,6 +23,7 @@ from recurra.runtime.label_baselines import (
     Nearest,
     baseline_of,
 )
+from recurra.tasks.labels.baselines import brier
 
 Floats = NDArray[np.float64]
 
@@ -108,8 +109,6 @@ def decide(
     Returns:
         What `Answer.chosen` holds, "weight" among it.
     """
-    from recurra.tasks.labels.baselines import brier
-
     chances = probabilities(own, temperature(own[tunes], targets[tunes]))
     means = {weight: weight * chances + (1 - weight) * theirs for weight in WEIGHTS}
     weight = min(WEIGHTS, key=lambda w: brier(means[w][tunes], targets[tunes]).sum())
@@ -117,7 +116,7 @@ def decide(
     facts = {"baseline": name, "compared": others + 2, "examples": int(compares.sum())}
     if not compares.any():
         return facts | {"name": NETWORK, "weight": 1.0}
-    candidates = {name: theirs, NETWORK: chances, MEAN: means[weight]}
+    candidates: dict[str, NDArray[Any]] = {name: theirs, NETWORK: chances, MEAN: means[weight]}
     costs = {key: brier(each, targets)[compares] for key, each in candidates.items()}
     choice = choose(costs, groups=groups[compares])
     found = choice.to_json() | {"weight": {name: 0.0, NETWORK: 1.0, MEAN: weight}[choice.name]}
@@ -209,7 +208,7 @@ def _channels(baseline: Baseline) -> int | None:
     if isinstance(baseline, Constant):
         return None
     if isinstance(baseline, LinearConvolutions):
-        return baseline.kernels.channels.shape[2]
+        return int(baseline.kernels.channels.shape[2])
     if isinstance(baseline, Nearest):
         return int(baseline.known[0].shape[1])
     assert isinstance(baseline, LinearTexts)
