@@ -17,6 +17,7 @@ from recurra.errors import OptionError
 BENCHES: Final = {
     "text": "the loss on the test part of a text after --minutes, over --repeats seeds",
     "labels": "labels after --minutes, training steps against torch.nn, lines a second",
+    "archive": "twelve sets of number sequences after --minutes each, beside MiniRocket and 1-NN",
     "series": "forecasts after --minutes at most, lab stock against torch, many series",
     "captions": "captions after --minutes of scenes, strips, ShapeWorld; steps against torch.nn",
     "pairs": "translations after --minutes at most, lab translate and a network against torch.nn",

@@ -159,13 +159,16 @@ def _quality(name: str, each: Set, options: BenchOptions, made: Path) -> Iterato
             seed=seed,
         )
         model, best = done.report["model"], _best(done.report, each.metric)
-        figures.append(model[each.metric]["estimate"])
+        answer = done.report.get("answer", model)
+        figures.append(answer[each.metric]["estimate"])
         row = {
             "kind": "quality",
             "set": name,
             "seed": seed,
             "metric": each.metric,
             "ours": model[each.metric]["estimate"],
+            "answer": answer[each.metric]["estimate"],
+            "answers_with": done.report["chosen"]["name"] if "chosen" in done.report else "network",
             "baseline": best[each.metric]["estimate"],
             "baseline_name": best["name"],
             "calibration_error": done.report["calibration"]["error"],
@@ -173,14 +176,16 @@ def _quality(name: str, each: Set, options: BenchOptions, made: Path) -> Iterato
             "seconds": round(done.seconds, 1),
         }
         print(
-            f"{name:<16} seed {seed}  {each.metric} {100 * row['ours']:6.2f} %   best baseline "
+            f"{name:<16} seed {seed}  {each.metric} network {100 * row['ours']:6.2f} %   answer "
+            f"{100 * row['answer']:6.2f} % ({row['answers_with']})   best baseline "
             f"{100 * row['baseline']:6.2f} % ({best['name']})   {done.seconds:.0f} s, "
             f"{row['members']} members",
             flush=True,
         )
         yield row
     target = "" if each.target is None else f" (to reach: {100 * each.target:g} %)"
-    print(f"{name:<16} median {each.metric} {100 * statistics.median(figures):.2f} %{target}")
+    median = f"{100 * statistics.median(figures):.2f} %{target}"
+    print(f"{name:<16} median {each.metric} of the answer {median}")
 
 
 def _best(report: dict[str, Any], metric: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ SEQUENCES = st.integers(1, 3).flatmap(
 )
 
 
-@given(SEQUENCES, st.sampled_from(["\n", "\r\n", "\n\n", "\n# between\n"]))
+@given(SEQUENCES, st.sampled_from(["\n", "\r\n", "\n\n", "\n# between\n", "\n% between\n"]))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read(tmp_path: Path, made: list[list[list[float]]], end: str) -> None:
     lines = [

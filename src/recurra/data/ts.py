@@ -99,7 +99,7 @@ def read_ts(path: Path, *, labelled: bool = True) -> Sequences:
 def _ts_lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
-        if line and not line.startswith("#"):
+        if line and not line.startswith(("#", "%")):
             yield number, line
 
 

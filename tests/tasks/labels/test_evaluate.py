@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from recurra.judge.probability_calibration import probabilities
 from recurra.tasks.labels import evaluate
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData, from_python
-from recurra.tasks.labels.evaluate import Answers, Held, average, judge, temperature
+from recurra.tasks.labels.evaluate import Answers, Held, judge, temperature
 
 
 def texts(n: int = 400, kinds: int = 3) -> LabelData:
@@ -111,66 +109,6 @@ def test_the_temperature_is_of_what_was_held_back() -> None:
     assert 0.1 < temperature(tagged, held) < 10
     with pytest.raises(DataError):
         temperature(data, Held(rows[1:], given))
-
-
-def held_of(data: LabelData, skill: float, seed: int) -> Held:
-    """Of folds 2, 0 and 1, in this order."""
-    rows = np.concatenate([data.learn[data.folds == fold] for fold in (2, 0, 1)])
-    return Held(rows, logits(truth_of(data, rows), skill, seed))
-
-
-@pytest.mark.parametrize("make", [texts, sentences])
-def test_the_average_is_of_both_by_the_weight_that_fold_0_chose(make: Any) -> None:
-    data = make(4000)
-    truth, other = truth_of(data), baseline(data, 1.5, 7)
-    answers, held = Answers(logits(truth, 1.5, 0)), held_of(data, 1.5, 1)
-    found = average(data, answers, held, 1.0, other)
-    assert found is not None
-    assert 0.2 < found.weight < 0.8  # they are equally good, and err apart
-    assert other.probabilities is not None
-    mean = found.weight * probabilities(answers.logits) + (1 - found.weight) * other.probabilities
-    np.testing.assert_array_equal(found.predicted, mean.argmax(1))
-    plain = found.to_json(truth)
-    metric = truth.metric
-    assert plain["advantage"]["estimate"] == pytest.approx(
-        plain[metric]["estimate"] - truth.exact(metric, other.predicted)
-    )
-    assert plain["advantage"]["low"] > 0
-    # By hand on fold 0: no other weight does better there.
-    chooses = data.learn[data.folds == 0]
-    place = {row: number for number, row in enumerate(held.rows.tolist())}
-    if not data.examples.tagged:
-        own = probabilities(held.logits[[place[row] for row in chooses.tolist()]])
-        targets = data.targets(chooses)
-        assert other.held is not None
-        right = [
-            ((w * own + (1 - w) * other.held).argmax(1) == targets).sum() for w in evaluate.WEIGHTS
-        ]
-        assert right[evaluate.WEIGHTS.index(found.weight)] == max(right)
-
-
-def test_one_that_knows_all_gets_all_the_weight() -> None:
-    data = sentences(600)
-    truth = truth_of(data)
-    answers = Answers(logits(truth, 0, 0), in_sentences(truth))
-    found = average(data, answers, held_of(data, 60, 1), 1.0, baseline(data, 0, 2))
-    assert found is not None
-    if found.weight == 1.0:  # then it is the model as it decodes
-        np.testing.assert_array_equal(found.predicted, truth.targets)
-    other = baseline(data, 60, 3)
-    found = average(data, answers, held_of(data, 0, 1), 1.0, other)
-    assert found is not None
-    assert found.weight < 0.5
-
-
-def test_no_average_without_probabilities_or_held_rows() -> None:
-    data = texts()
-    answers, other = Answers(logits(truth_of(data), 1, 0)), baseline(data, 1, 1)
-    held = held_of(data, 1, 1)
-    assert average(data, answers, held, 1.0, replace(other, held=None)) is None
-    assert average(data, answers, held, 1.0, replace(other, probabilities=None)) is None
-    some = Held(held.rows[held.rows != data.learn[data.folds == 0][0]], held.logits[1:])
-    assert average(data, answers, some, 1.0, other) is None
 
 
 def test_answers_that_do_not_fit() -> None:

@@ -53,7 +53,7 @@ def test_a_training_ends_with_its_report(tmp_path: Path, call: Recurra) -> None:
     data = table(tmp_path / "reviews.tsv")
     done = call("train", "labels", data, "--out", tmp_path / "run", *OPTIONS)
     assert done.code == 0, done.err
-    assert "to beat: TF-IDF" in done.err
+    assert "to beat: linear SVM" in done.err
     assert "Verdict: " in done.out
     assert done.out.rstrip().endswith(f"run: {tmp_path / 'run'}")
     assert max(map(len, done.out.splitlines())) <= max(80, len(str(tmp_path)) + 9)

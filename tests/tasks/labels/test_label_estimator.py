@@ -362,6 +362,7 @@ def test_it_looked_at_the_word_that_says_it() -> None:
 def test_a_stream_says_after_each_step_what_the_sequence_so_far_says() -> None:
     X, y = waves()
     model = LabelModel(**LESS | {"bidirectional": False, "ensemble": 2}).fit(X, y)
+    model.set_params(answer="network")  # which is all that can be stepped
     for row in X[:4]:
         stream = model.stream()
         for end, step in enumerate(row, 1):
@@ -379,7 +380,11 @@ def test_other_data_are_judged() -> None:
     model = LabelModel(**LESS).fit(X, y)
     found = model.evaluate(X[:40], y[:40])
     assert found["data"]["examples"] == 40
+    said = found.get("answer", found["model"])
+    assert said["accuracy"]["estimate"] == pytest.approx(model.score(X[:40], y[:40]))
+    model.set_params(answer="network")
     assert found["model"]["accuracy"]["estimate"] == pytest.approx(model.score(X[:40], y[:40]))
+    assert "answer" not in model.evaluate(X[:40], y[:40])
     with pytest.raises(DataError, match="is none that the model knows"):
         model.evaluate(X[:4], ["good", "bad", "ugly", "good"])
 

@@ -14,7 +14,7 @@ from recurra.tasks import stored_baselines
 from recurra.tasks.labels import render, report, show
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData, from_python
-from recurra.tasks.labels.evaluate import Answers, Held
+from recurra.tasks.labels.evaluate import Answers
 from recurra.tasks.stored_baselines import LeftOut
 from recurra.training.checkpoint import Progress
 from recurra.training.plan import Plan
@@ -48,11 +48,10 @@ def written(
     config["training"] = {"bfloat16": False}
     run.write_json(CONFIG, config)
     stored_baselines.write(run, found, left_out)
-    held = Held(data.learn, logits(truth_of(data, data.learn), skill, 2))
     answers = Answers(logits(truth_of(data), skill, 0))
     progress = Progress(120, Plan(120), best_step=100, seconds=90.0, reason="completed")
     summary = facts(progress, 3.5, config["training"], [])
-    report.write(run, data, answers, held, 1.3, "2 x GRU of 64 units", summary)
+    report.write(run, data, answers, 1.3, "2 x GRU of 64 units", summary)
     return run
 
 
@@ -84,7 +83,6 @@ def test_a_run_has_its_report_its_card_and_its_arrays(tmp_path: Path, make: Any)
     assert found["data"]["name"] == "given"
     assert found["data"]["examples"] == len(data.test)
     assert found["data"]["found"] == data.found
-    assert found["averaged"]["weight"] is not None
     assert found["training"]["best_step"] == 100
     json.dumps(found, allow_nan=False)
     text = render.summary(found)
@@ -112,13 +110,6 @@ def test_a_card_holds_its_tables_together(tmp_path: Path) -> None:
     assert 'recurra classify mood "..."' in card
     rows = [line for line in card.split("\n") if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {4, 6}
-
-
-def test_the_average_is_left_out_where_the_model_is_better(tmp_path: Path) -> None:
-    data = some_texts(2000)
-    run = written(tmp_path, data, 3.0, [baseline(data, 0.5, 5)])
-    assert run.read_json(REPORT)["averaged"] is None
-    assert "Averag" not in run.read_text(CARD)
 
 
 def test_other_examples_are_examined_without_baselines() -> None:

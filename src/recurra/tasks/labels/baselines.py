@@ -1,9 +1,9 @@
-"""What a classifier has to beat: the commonest class, counted words, the nearest neighbour."""
+"""What a classifier has to beat: the commonest class, n-grams, convolutions, the nearest one."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -11,23 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.scaling import Standard
-from recurra.errors import MissingExtra
-from recurra.tasks.labels import neighbour
-from recurra.tasks.labels.data import LabelData
-from recurra.tasks.labels.tfidf import tfidf
+from recurra.judge.answer import Choice, choose
+from recurra.runtime import label_baselines as use
+from recurra.runtime import neighbour
+from recurra.tasks.labels import linear
+from recurra.tasks.labels.data import FOLDS, LabelData
 from recurra.tasks.stored_baselines import WITHOUT, LeftOut
 
 Numbers = NDArray[np.int64]
 Chances = NDArray[np.float32]
+Which = NDArray[np.bool_]
 
-STRENGTHS: Final = (1.0, 3.0, 10.0, 30.0)
-"""Inverse strengths of the penalty (scikit-learn's C) that logistic regression chooses from."""
+FEW: Final = 2_000
+"""Examples up to which baselines are compared on all folds."""
 
-_TRIED: Final = 2_000  # sequences whose nearest neighbour in other folds is looked for
-
-# Seconds on one slow core, so that what is left out follows from the data and the time alone: to
-# count a character, and to fit the features that come of it to one class.
-_A_CHARACTER: Final = {"characters": (4e-6, 1.2e-6), "words": (1e-6, 1e-7)}
+VERY_FEW: Final = 500
+"""Examples up to which their penalties are tried on all folds, not on the first alone."""
 
 
 @final
@@ -36,14 +35,15 @@ class Baseline:
     """What something simple says of the test part.
 
     S are the examples of the test part, or where steps are tagged all its steps end to end; S0
-    those of fold 0, which chooses.
+    those that baselines are compared on, see `compared`.
 
     Args:
         name: as it reads after "the": "majority class".
         note: what it is and what it was given, in a few words.
         predicted: class numbers (S,).
         probabilities: of each class (S, K), where it has such.
-        held: probabilities (S0, K) after learning from the other folds alone.
+        held: probabilities (S0, K), of each fold after learning from the others alone, each half
+            of it tuned by the other; none where steps are tagged.
     """
 
     name: str
@@ -55,43 +55,81 @@ class Baseline:
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Parts:
-    """Which rows learn and which are answered: fold 0 by the others, the test part by all."""
+class Learnt:
+    """A baseline, and what it has learnt of all of `LabelData.learn`."""
 
-    chooses: Numbers
-    others: Numbers
-    learn: Numbers
-    test: Numbers
-
-    @classmethod
-    def of(cls, data: LabelData) -> _Parts:
-        first = data.folds == 0
-        return cls(data.learn[first], data.learn[~first], data.learn, data.test)
+    baseline: Baseline
+    in_use: use.Baseline
 
 
-def label_baselines(
-    data: LabelData, *, seconds: float = WITHOUT
-) -> tuple[tuple[Baseline, ...], tuple[LeftOut, ...]]:
-    """Every baseline that suits the data, on the test part; and those that there is no time for.
+@final
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The baselines of a training.
 
-    A function of the data and of `seconds` alone: each sees all the data, and one that would take
-    longer than that on one slow core is left out.
+    Args:
+        baselines: the strongest kind first.
+        left_out: those that there is no time for.
+        best: of those that a model can answer with, the simplest that is as good as any within
+            noise on rows that none of them has learnt from; None where steps are tagged.
+        choice: what that rests on.
+    """
+
+    baselines: tuple[Baseline, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    best: Learnt | None = None
+    choice: Choice | None = None
+
+
+def label_baselines(data: LabelData, *, seconds: float = WITHOUT, members: int = 1) -> Found:
+    """Every baseline that suits the data, on the test part.
+
+    A function of its arguments alone: each sees all the data, and one that would take longer than
+    `seconds` on one slow core is left out.
+
+    Args:
+        members: of the network, each of which leaves a fold out; see `compared`.
 
     Raises:
         MissingExtra: scikit-learn is not installed.
     """
-    parts, texts = _Parts.of(data), data.examples.inputs
     if data.examples.tagged:
-        return (_commonest_tag(data, parts), _majority(data, parts)), ()
-    if data.examples.kind == "numbers":
-        found = list(_neighbours(data, parts, seconds))
-    else:
-        whole = [" ".join(t) for t in texts] if data.examples.kind == "tokens" else texts
-        found = [_linear(data, parts, unit, whole, seconds) for unit in ("characters", "words")]
-    return (
-        (*(each for each in found if isinstance(each, Baseline)), _majority(data, parts)),
-        tuple(each for each in found if isinstance(each, LeftOut)),
-    )
+        return Found((_commonest_tag(data), _commonest(data)))
+    which = compared(data, members)
+    ways = _numbers if data.examples.kind == "numbers" else _texts
+    every = [*ways(data, which, seconds), _majority(data, which)]
+    learnt = [each for each in every if isinstance(each, Learnt)]
+    left_out = tuple(each for each in every if isinstance(each, LeftOut))
+    baselines = tuple(each.baseline for each in learnt)
+    truth, costs = data.targets(data.learn[which]), {}
+    # The simplest first, by what their use takes: no work, a linear map, all examples kept.
+    for each in (baselines[-1], *baselines[:-1]):
+        assert each.held is not None
+        costs[each.name] = brier(each.held, truth)
+    choice = choose(costs, groups=data.groups[which])
+    best = next(each for each in learnt if each.baseline.name == choice.name)
+    return Found(baselines, left_out, best, choice)
+
+
+def compared(data: LabelData, members: int) -> Which:
+    """Which of `data.learn` baselines answer after learning from other folds alone.
+
+    Those of all folds where there are few, else those of the folds that a member of the network
+    leaves out.
+    """
+    folds = FOLDS if len(data.learn) <= FEW else min(max(members, 1), FOLDS)
+    return (data.folds >= 0) & (data.folds < folds)
+
+
+def brier(chances: NDArray[Any], targets: Numbers) -> NDArray[np.float64]:
+    """What each of these probabilities (N, K) costs (N,): the squared distance to what is true.
+
+    A proper score (Brier 1950) that no single row can decide, as the logarithm's may.
+    """
+    off = chances.astype(np.float64)
+    off[np.arange(len(targets)), targets] -= 1
+    found: NDArray[np.float64] = (off**2).sum(1)
+    return found
 
 
 # -- how often each class occurs ----------------------------------------------------------------
@@ -104,24 +142,29 @@ def _targets(data: LabelData, rows: Numbers) -> Numbers:
     return data.targets(rows)
 
 
-def _majority(data: LabelData, parts: _Parts) -> Baseline:
-    def answered(learn: Numbers, asked: Numbers) -> Chances:
-        counts = np.bincount(_targets(data, learn), minlength=len(data.classes)) + 1
-        row = (counts / counts.sum()).astype(np.float32)
-        return np.tile(row, (len(_targets(data, asked)), 1))
+def _shares(data: LabelData, rows: Numbers) -> NDArray[np.float64]:
+    """How often each class (K,) is true of rows, one time more than it is."""
+    counts = np.bincount(_targets(data, rows), minlength=len(data.classes)) + 1
+    found: NDArray[np.float64] = counts / counts.sum()
+    return found
 
-    chances = answered(parts.learn, parts.test)
+
+def _commonest(data: LabelData, held: Chances | None = None) -> Baseline:
     what = "tag" if data.examples.tagged else "class"
-    return Baseline(
-        f"majority {what}",
-        f"always the commonest {what} of training",
-        chances.argmax(1),
-        chances,
-        answered(parts.others, parts.chooses),
-    )
+    row = _shares(data, data.learn).astype(np.float32)
+    chances = np.tile(row, (len(_targets(data, data.test)), 1))
+    note = f"always the commonest {what} of training"
+    return Baseline(f"majority {what}", note, chances.argmax(1), chances, held)
 
 
-def _commonest_tag(data: LabelData, parts: _Parts) -> Baseline:
+def _majority(data: LabelData, which: Which) -> Learnt:
+    held = np.zeros((len(data.learn), len(data.classes)), np.float32)
+    for fold in np.unique(data.folds[which]):
+        held[data.folds == fold] = _shares(data, data.learn[data.folds != fold])
+    return Learnt(_commonest(data, held[which]), use.Constant(_shares(data, data.learn)))
+
+
+def _commonest_tag(data: LabelData) -> Baseline:
     """Each token's commonest tag; of tokens never met, that of tokens met once."""
     inputs, kinds = data.examples.inputs, len(data.classes)
 
@@ -142,128 +185,122 @@ def _commonest_tag(data: LabelData, parts: _Parts) -> Baseline:
         steps = [rows.get(token, unseen) for each in asked.tolist() for token in inputs[each]]
         return np.array(steps, np.float32).reshape(-1, kinds)
 
-    chances = answered(parts.learn, parts.test)
+    chances = answered(data.learn, data.test)
     return Baseline(
         "most frequent tag of each token",
         "tokens as they stand; the unknown get the commonest tag of those that occur once",
         chances.argmax(1),
         chances,
-        answered(parts.others, parts.chooses),
     )
 
 
-# -- texts --------------------------------------------------------------------------------------
+# -- linear maps --------------------------------------------------------------------------------
 
 
-def _linear(
-    data: LabelData, parts: _Parts, unit: str, texts: Sequence[str], seconds: float
-) -> Baseline | LeftOut:
-    """TF-IDF of pieces of the texts, and logistic regression; its penalty chosen on fold 0."""
-    name, kinds = f"TF-IDF of {unit} with logistic regression", len(data.classes)
-    learn = np.concatenate([parts.others, parts.chooses])
-    size = sum(len(texts[row]) for row in (*learn.tolist(), *parts.test.tolist()))
-    counting, fitting = _A_CHARACTER[unit]
-    cost = size * (counting + fitting * (len(STRENGTHS) + 1) * (kinds if kinds > 2 else 1))
+def _texts(data: LabelData, which: Which, seconds: float) -> Iterator[Learnt | LeftOut]:
+    """A linear support vector machine over n-grams of characters, with words or without."""
+    texts = [" ".join(t) if data.examples.kind == "tokens" else t for t in data.examples.inputs]
+    folds = _folds(data, which)
+    size = sum(len(texts[row]) for row in (*data.learn.tolist(), *data.test.tolist()))
+    cost = linear.Svm.seconds(size, folds)
     if cost > seconds:
-        return LeftOut.of(name, _known(data), cost)
-    try:
-        known, asked = tfidf([texts[k] for k in learn], [texts[k] for k in parts.test], unit)
-    except ImportError as error:
-        raise MissingExtra(
-            "scikit-learn, which makes the baselines of texts, is not installed",
-            fix='pip install "recurra[labels]"',
-        ) from error
-    count, truth = len(parts.others), data.targets(parts.chooses)
+        yield LeftOut.of("linear SVM", _known(data), cost)
+        return
+    found = linear.tuned(linear.Svm.ways([texts[k] for k in data.learn]), folds)
+    in_use = found.way.in_use(folds, found)
+    what = f"{len(in_use.weights):,} features: {found.way.what}; C = {found.strength:g}"
+    yield _learnt(data, "linear SVM", what, found, in_use)
 
-    def tried(strength: float) -> Chances:
-        model = _logistic(known[:count], data.targets(parts.others), kinds, strength)
-        return model(known[count:])
 
-    attempts = {strength: tried(strength) for strength in STRENGTHS}
-    # Of equally good ones the strongest penalty.
-    best = max(STRENGTHS, key=lambda strength: int((attempts[strength].argmax(1) == truth).sum()))
-    chances = _logistic(known, data.targets(learn), kinds, best)(asked)
-    pieces = "1 to 4 characters" if unit == "characters" else "words and pairs of words"
-    note = (
-        f"{known.shape[1]:,} features: {pieces}; C = {best:g}, chosen on fold 0 from "
-        f"{', '.join(f'{each:g}' for each in STRENGTHS)}; given all {len(learn):,} examples"
+def _numbers(data: LabelData, which: Which, seconds: float) -> Iterator[Learnt | LeftOut]:
+    """Random convolutions; then the nearest sequence, by each distance."""
+    name, folds = "MiniRocket", _folds(data, which)
+    inputs, lengths = data.examples.inputs, _lengths(data)
+    cost = linear.Ridge.seconds(
+        lengths[data.learn], lengths[data.test], len(data.examples.channels), folds
     )
-    return Baseline(name, note, chances.argmax(1), chances, attempts[best])
+    if cost > seconds:
+        yield LeftOut.of(name, _known(data), cost)
+    else:
+        found = linear.tuned([linear.Ridge.of([inputs[k] for k in data.learn])], folds)
+        in_use = found.way.in_use(folds, found)
+        what = f"{found.way.what}, ridge regression with a penalty of {found.strength:g}"
+        yield _learnt(data, name, what, found, in_use)
+    yield from _neighbours(data, which, seconds)
 
 
-def _logistic(
-    features: Any, targets: Numbers, kinds: int, strength: float
-) -> Callable[[Any], Chances]:
-    """Logistic regression, from features (n, D) to probabilities (n, K) of all K classes.
-
-    Dual coordinate descent (Yu, Huang & Lin, 2011), each class against all others: on sparse texts
-    several times as fast as one regression of all classes by L-BFGS, and no worse (docs/tried.md).
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
-
-    present = np.unique(targets)
-    # The tolerance is liblinear's own; its order of examples is drawn.
-    one = LogisticRegression(
-        C=strength, solver="liblinear", dual=True, tol=0.1, max_iter=1000, random_state=0
+def _folds(data: LabelData, which: Which) -> linear.Folds:
+    tries = FOLDS if len(data.learn) <= VERY_FEW else 1
+    return linear.Folds(
+        data.targets(data.learn), len(data.classes), data.folds, which, data.tunes, tries
     )
-    model = OneVsRestClassifier(one)
-    if len(present) > 1:
-        model.fit(features, targets)
 
-    def answered(asked: Any) -> Chances:
-        chances = np.zeros((asked.shape[0], kinds), np.float32)
-        chances[:, present] = model.predict_proba(asked) if len(present) > 1 else 1.0
-        return chances
 
-    return answered
+def _learnt(
+    data: LabelData, name: str, what: str, found: linear.Tuned, in_use: use.Baseline
+) -> Learnt:
+    note = f"{what}, chosen out of fold; given all {_known(data)}"
+    return Learnt(Baseline(name, note, *_said(data, in_use), found.held), in_use)
+
+
+def _said(data: LabelData, in_use: use.Baseline) -> tuple[Numbers, Chances]:
+    """What it says of the test part, and how probable each class is."""
+    asked = [data.examples.inputs[row] for row in data.test]
+    chances = in_use.probabilities(asked).astype(np.float32)
+    return chances.argmax(1), chances
 
 
 def _known(data: LabelData) -> str:
     return f"{len(data.learn):,} examples"
 
 
-# -- numbers ------------------------------------------------------------------------------------
+# -- the nearest --------------------------------------------------------------------------------
 
 
-def _neighbours(data: LabelData, parts: _Parts, seconds: float) -> Iterator[Baseline | LeftOut]:
+def _neighbours(data: LabelData, which: Which, seconds: float) -> Iterator[Learnt | LeftOut]:
     """The label of the nearest known sequence, by each distance that takes no longer than that.
 
-    Whether channels are scaled is chosen on the folds: each fold's sequences, by those of the
-    others.
+    Whether channels are scaled is chosen out of fold.
     """
-    inputs, kinds, folds = data.examples.inputs, len(data.classes), data.folds
-    lengths = np.array([len(each) for each in inputs], np.int64)
-    scale = Standard.of(np.concatenate([inputs[row] for row in parts.learn]))
-    choosing = np.flatnonzero(folds == 0)
-    # Fold 0 whole, since it weighs averages; of the others so many.
-    beside = np.flatnonzero(folds > 0)[: max(0, _TRIED - len(choosing))]
-    tried = np.concatenate([choosing, beside])
-    truth = data.targets(parts.learn[tried])
-    asked = lengths[np.concatenate([parts.test, parts.learn[tried], parts.learn[tried]])]
-    for distances in neighbour.distances(int(lengths[parts.learn].max())):
-        costs = [each.seconds(asked, lengths[parts.learn]) for each in distances]
+    inputs, kinds, lengths = data.examples.inputs, len(data.classes), _lengths(data)
+    scale = Standard.of(np.concatenate([inputs[row] for row in data.learn]))
+    truth, tune = data.targets(data.learn[which]), data.tunes[which]
+    asked = lengths[np.concatenate([data.test, *[data.learn[which]] * 2])]
+    for distances in neighbour.distances(int(lengths[data.learn].max())):
+        costs = [each.seconds(asked, lengths[data.learn]) for each in distances]
         affordable = [each for each, cost in zip(distances, costs, strict=True) if cost <= seconds]
         if not affordable:
             name = f"1-nearest neighbour by {distances[-1].name}"
             yield LeftOut.of(name, _known(data), costs[-1])
             continue
         distance = affordable[0]
-        ways = [_Nearest(data, distance, use) for use in (None, scale)]
-        guesses = [way.across_folds(tried) for way in ways]
-        hits = [int((guess == truth).sum()) for guess in guesses]
-        best = int(hits[1] > hits[0])
-        right = (hits[best] + 1) / (len(tried) + 2)
-        predicted = ways[best].labels(parts.learn, parts.test)
-        how = "scaled" if best else "as they are"
-        yield Baseline(
-            f"1-nearest neighbour by {distance.name}",
-            f"{distance.note}; channels {how}, chosen on the folds; "
-            f"given all {len(parts.learn):,} examples",
-            predicted,
-            _sure(predicted, right, kinds),
-            _sure(guesses[best][: len(choosing)], right, kinds),
+        ways = [_Nearest(data, distance, each) for each in (None, scale)]
+        guesses = [way.out_of_fold(which) for way in ways]
+        hits = [(guess == truth) for guess in guesses]
+        held = np.zeros((len(truth), kinds), np.float32)
+        for other in (tune, ~tune):  # each half by what the other one chose
+            way, right = _tuned([each[other] for each in hits])
+            held[~other] = (1 - right) / max(kinds - 1, 1)
+            held[np.flatnonzero(~other), guesses[way][~other]] = right
+        best, right = _tuned(hits)
+        in_use = use.Nearest(
+            ways[best].known(data.learn),
+            data.targets(data.learn),
+            kinds,
+            right,
+            distance,
+            ways[best].scale,
         )
+        how = "scaled" if best else "as they are"
+        name = f"1-nearest neighbour by {distance.name}"
+        note = f"{distance.note}; channels {how}, chosen out of fold; given all {_known(data)}"
+        yield Learnt(Baseline(name, note, *_said(data, in_use), held), in_use)
+
+
+def _tuned(hits: Sequence[Which]) -> tuple[int, float]:
+    """Which way is right most often, the first of equals, and how often, of one row more each."""
+    best = int(np.argmax([each.sum() for each in hits]))
+    return best, float((hits[best].sum() + 1) / (len(hits[best]) + 2))
 
 
 @final
@@ -275,27 +312,21 @@ class _Nearest:
     distance: neighbour.Distance
     scale: Standard | None
 
-    def labels(self, learn: Numbers, asked: Numbers) -> Numbers:
-        """The class numbers of the nearest of the rows `learn`, (len(asked),)."""
-        found = self.distance.nearest(self._inputs(asked), self._inputs(learn))
-        return self.data.targets(learn)[found]
-
-    def across_folds(self, places: Numbers) -> Numbers:
-        """The same for places in `data.learn`, each by what is in other folds."""
+    def out_of_fold(self, which: Which) -> Numbers:
+        """The class numbers of the nearest in other folds."""
         learn, folds = self.data.learn, self.data.folds
-        found = np.zeros(len(places), np.int64)
-        for fold in np.unique(folds[places]):
-            here = folds[places] == fold
-            found[here] = self.labels(learn[folds != fold], learn[places[here]])
-        return found
+        found = np.zeros(len(learn), np.int64)
+        for fold in np.unique(folds[which]):
+            asked, others = which & (folds == fold), learn[folds != fold]
+            nearest = self.distance.nearest(self.known(learn[asked]), self.known(others))
+            found[asked] = self.data.targets(others)[nearest]
+        return found[which]
 
-    def _inputs(self, rows: Numbers) -> list[neighbour.Values]:
+    def known(self, rows: Numbers) -> list[neighbour.Values]:
+        """The sequences, as they are laid beside each other."""
         values = [self.data.examples.inputs[row] for row in rows]
         return values if self.scale is None else [self.scale.scale(each) for each in values]
 
 
-def _sure(predicted: Numbers, right: float, kinds: int) -> Chances:
-    """Probabilities (S, K): of the label said `right`, the share that it had right on the folds."""
-    chances = np.full((len(predicted), kinds), (1 - right) / max(kinds - 1, 1), np.float32)
-    chances[np.arange(len(predicted)), predicted] = right
-    return chances
+def _lengths(data: LabelData) -> Numbers:
+    return np.array([len(each) for each in data.examples.inputs], np.int64)

@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 )
 @click.option("--probabilities", is_flag=True, help="Those of all classes, which --out has too.")
 @click.option("--stream", is_flag=True, help="Lines are steps: say a label after each.")
+@click.option(
+    "--answer",
+    type=click.Choice(["best", "network"]),
+    help="Best: what the report says; or what the network says alone.",
+)
 @reading_options([LABELS])
 @arguments.as_json
 def classify(
@@ -50,6 +55,7 @@ def classify(
     out: Path | None,
     probabilities: bool,
     stream: bool,
+    answer: str | None,
     as_json: bool,
     **reading: Any,
 ) -> None:
@@ -62,6 +68,8 @@ def classify(
     if out is not None and not files:
         raise OptionError(f"--out {out}", expected="a file to classify")
     model = LabelModel.load(run)
+    if answer is not None:
+        model.set_params(answer=answer)
     read_by(model, reading)
     kind, tagged = model.run.config()["inference"]["kind"], model.network.architecture.tagged
     if stream and asked:
@@ -231,6 +239,12 @@ def _tags(model: LabelModel, rows: Sequence[Sequence[str]]) -> list[list[Any]]:
 def _steps(model: LabelModel, groups: Iterator[list[str]], *, numbers: bool, as_json: bool) -> None:
     """A label after each step: a line of numbers or a token each; an empty line begins anew."""
     stream = model.stream()
+    if model.answer.baseline is not None:
+        print(
+            "recurra: step by step the network answers alone, without the "
+            f"{model.answer.chosen['baseline']}",
+            file=sys.stderr,
+        )
     channels = model.network.architecture.channels
     for number, line in enumerate(chain.from_iterable(groups), 1):
         if not line.strip():

@@ -139,6 +139,8 @@ def plan_model(options: LabelOptions, dataset: EncodedDataset, *_: object) -> Mo
     batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
     most = max(size.steps, size.epochs * batches)
     settings = {"batch": size.batch, "most_steps": most, "balanced": options.balanced}
+    # Half of each fold is kept to compare the network with what else may answer.
+    settings["nested"] = options.answer == "best" and not tagged
     # The plan is short already, and its last steps, at a low rate, are the best.
     return ModelPlan(
         architecture.to_json(),
@@ -197,6 +199,7 @@ def training_task(
         seed=settings["seed"],
         class_weights=weights,
         most_steps=settings["most_steps"],
+        stops=data.tunes if settings.get("nested") else None,
     )
 
 

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, REPORT, Run
-from recurra.codecs.sequence_encoder import Encoder
+from recurra.codecs.sequence_encoder import Encoder, Inputs
 from recurra.errors import BundleError, DataError, OptionError
 from recurra.judge.probability_calibration import probabilities
 from recurra.runtime.labels import Architecture, LabelNetwork
 from recurra.runtime.pool import Pool
 from recurra.runtime.sizes import sizes_of
 from recurra.runtime.streams import Stream, StreamState
-from recurra.tasks.labels import classify, data, evaluate, report
+from recurra.tasks.labels import answer, classify, data, evaluate, report
+from recurra.tasks.labels.answer import Answer
 from recurra.tasks.labels.asked import Asked, asked_of
 from recurra.tasks.labels.from_memory import as_given, as_known, inputs_from, labels_from
 from recurra.tasks.labels.options import LabelOptions
@@ -108,6 +109,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
                 fix="restore both from one copy of the run, or train again",
             )
         self._encoder, self._classes, self._temperature = encoder, classes, 1.0
+        self._answer = answer.read(run, encoder.kind, encoder.size, len(classes))
         # Without a report its training is not finished, and has not written it yet.
         if run.has(CALIBRATION) or run.has(REPORT):
             with run.intact(CALIBRATION):
@@ -116,6 +118,16 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
                     raise ValueError(f"temperature {self._temperature}")
 
     # -- use --------------------------------------------------------------------------------
+
+    @property
+    def answer(self) -> Answer:
+        """What it answers with: what was best when it was trained, or its network alone.
+
+        The latter with `answer="network"`, which `set_params` can say of a trained model too, of
+        taggers, of streams, and of runs of earlier versions.
+        """
+        self.network  # noqa: B018, which says what is wrong where it is not fitted
+        return self._answer if self.options.answer == "best" else Answer()
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -133,7 +145,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         """
         inputs = self._inputs(X)
         if not self.network.architecture.tagged:
-            return self.classes_[self._scores(inputs).argmax(1)]
+            return self.classes_[self._chances(inputs).argmax(1)]
         if not inputs:
             return []
         if unsplit := self.unsplit(inputs):
@@ -156,7 +168,7 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         """
         if self.network.architecture.tagged:
             raise OptionError("predict_proba of a tagger", expected="predict")
-        return probabilities(self._scores(self._inputs(X)), self._temperature)
+        return self._chances(self._inputs(X))
 
     def score(self, X: Any, y: Any) -> float:
         """The share of inputs, or of tokens, whose class is right.
@@ -179,9 +191,8 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
 
     def probabilities(self, groups: Iterable[Sequence[Any]]) -> Iterator[NDArray[np.float64]]:
         """Yield the probabilities (n, K) of all classes for group after group of inputs."""
-        for _, encoded in classify.ahead(self._encoder, groups):
-            said = classify.scores(self.network, encoded, np.arange(len(encoded.lengths)))
-            yield probabilities(said, self._temperature)
+        for inputs, encoded in classify.ahead(self._encoder, groups):
+            yield self._said(inputs, encoded)
 
     def read_inputs(self, source: str | PathLike[str]) -> Asked:
         """The inputs of a file of a kind that training reads, whose labels are not needed.
@@ -270,7 +281,16 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
         rows = np.arange(len(examples))
         answers = evaluate.answers(self.network, self._encoder.encode(examples.inputs), rows)
         truth = Targets.of(examples, rows, self._classes)
-        return report.examined(truth, answers, self._temperature, name=name, part="all of it")
+        said = evaluate.answered(self.answer, answers, self._temperature, examples.inputs)
+        return report.examined(
+            truth,
+            answers,
+            self._temperature,
+            answer=said,
+            chosen=self.answer.chosen,
+            name=name,
+            part="all of it",
+        )
 
     def _inputs(self, X: Any) -> list[Any]:
         if self._network is None:
@@ -283,11 +303,18 @@ class LabelModel(Model[LabelOptions, LabelNetwork]):
             raise OptionError(f"{kind} for a model of {wanted}", expected=wanted)
         return inputs
 
-    def _scores(self, inputs: Sequence[Any]) -> NDArray[np.float64]:
+    def _chances(self, inputs: Sequence[Any]) -> NDArray[np.float64]:
         if not inputs:
             return np.zeros((0, len(self._classes)))
-        encoded = self._encoder.encode(inputs)
-        return classify.scores(self.network, encoded, np.arange(len(inputs)))
+        return self._said(inputs, self._encoder.encode(inputs))
+
+    def _said(self, inputs: Sequence[Any], encoded: Inputs) -> NDArray[np.float64]:
+        """The answer's probabilities of inputs, and the same encoded."""
+        own, rows = None, np.arange(len(inputs))
+        if self.answer.asks_network:
+            said = classify.scores(self.network, encoded, rows)
+            own = probabilities(said, self._temperature)
+        return self.answer.probabilities(own, inputs)
 
     # -- as scikit-learn's estimators -------------------------------------------------------
 

@@ -16,15 +16,13 @@ from recurra.judge.bootstrap import Interval
 from recurra.judge.verdict import verdict
 from recurra.runtime.labels import LabelNetwork
 from recurra.tasks.labels import classify, mistakes
+from recurra.tasks.labels.answer import Answer, logits
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
 from recurra.tasks.labels.targets import NAMES, Metric, Targets
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-WEIGHTS: Final = tuple(tenths / 10 for tenths in range(11))
-"""What the model's probabilities may weigh in the mean of two."""
 
 _LEAST_CHANCE: Final = 1e-6  # so that no single row decides what an average costs
 
@@ -74,6 +72,16 @@ def answers(network: LabelNetwork, inputs: Inputs, rows: Numbers) -> Answers:
     return Answers(said.astype(np.float32), found)
 
 
+def answered(
+    answer: Answer, network: Answers, temperature: float, inputs: Sequence[Any]
+) -> Answers | None:
+    """What is answered where the network says this of inputs; None where it answers alone."""
+    if answer.baseline is None:
+        return None
+    own = probability_calibration.probabilities(network.logits, temperature)
+    return Answers(logits(answer.probabilities(own, inputs)))
+
+
 def temperature(data: LabelData, held: Held) -> float:
     """The temperature of the model's probabilities, from what members say of rows unseen.
 
@@ -89,8 +97,17 @@ def judge(
     answers: Answers,
     temperature: float = 1.0,
     baselines: Sequence[Baseline] = (),
+    answer: Answers | None = None,
 ) -> dict[str, Any]:
-    """Every figure of the answers and of the baselines beside them, as plain values.
+    """Every figure of the network and of the baselines beside it, as plain values.
+
+    Args:
+        truth: of the examples.
+        answers: of the network.
+        temperature: of its probabilities.
+        baselines: of the same examples.
+        answer: what the verb says, where that is not the network alone: logits of temperature 1.
+            What is said of classes and of single examples is said of it.
 
     Raises:
         DataError: there are not as many answers as labels.
@@ -101,31 +118,41 @@ def judge(
         probability_calibration.probabilities(answers.logits, temperature),
     )
     steps = np.arange(len(predicted))
-    of_true, of_said = chances[steps, truth.targets], chances[steps, predicted]
-    right = predicted == truth.targets
-    uncorrected = probability_calibration.probabilities(answers.logits)[steps, predicted]
-    calibrated = probability_calibration.calibration(of_said, right).to_json()
-    calibrated["uncorrected"] = probability_calibration.calibration(uncorrected, right).error
     found: dict[str, Any] = {
         "model": figures(truth, predicted)
-        | {
-            "nats": float(-np.log(np.maximum(of_true, _LEAST_CHANCE)).mean()),
-            "temperature": temperature,
-        },
+        | {"nats": _nats(chances[steps, truth.targets]), "temperature": temperature},
         "baselines": [
             {"name": each.name, "note": each.note} | figures(truth, each.predicted)
             for each in baselines
         ],
         "verdict": against(truth, predicted, baselines, truth.metric),
         "macro_verdict": None,
+    }
+    if truth.metric == "accuracy" and len(truth.classes) > 2:
+        found["macro_verdict"] = against(truth, predicted, baselines, "macro_f1")
+    uncorrected = probability_calibration.probabilities(answers.logits)[steps, predicted]
+    if answer is not None:
+        predicted, chances = (
+            answer.predicted,
+            probability_calibration.probabilities(answer.logits),
+        )
+        uncorrected = chances[steps, predicted]
+        found["answer"] = figures(truth, predicted) | {"nats": _nats(chances[steps, truth.targets])}
+    of_true, of_said = chances[steps, truth.targets], chances[steps, predicted]
+    right = predicted == truth.targets
+    calibrated = probability_calibration.calibration(of_said, right).to_json()
+    calibrated["uncorrected"] = probability_calibration.calibration(uncorrected, right).error
+    return found | {
         "calibration": calibrated,
         "classes": mistakes.by_class(truth, predicted),
         **mistakes.confusion(truth, predicted),
         "wrong": mistakes.wrong(truth, predicted, of_true, of_said),
     }
-    if truth.metric == "accuracy" and len(truth.classes) > 2:
-        found["macro_verdict"] = against(truth, predicted, baselines, "macro_f1")
-    return found
+
+
+def _nats(of_true: NDArray[Any]) -> float:
+    """What it costs that these were the chances of what is true."""
+    return float(-np.log(np.maximum(of_true, _LEAST_CHANCE)).mean())
 
 
 def figures(truth: Targets, predicted: Numbers) -> dict[str, Any]:
@@ -161,79 +188,6 @@ def strongest(truth: Targets, baselines: Sequence[Baseline], metric: Metric) -> 
 def _points(share: Interval) -> Interval:
     """A share in points of a hundred."""
     return Interval(100 * share.low, 100 * share.high, 100 * share.estimate, share.level)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Average:
-    """The mean of the probabilities of a model and of a baseline.
-
-    Args:
-        baseline: the baseline.
-        weight: what the model's probabilities weigh; the baseline's weigh the rest.
-        predicted: class numbers (S,).
-    """
-
-    baseline: Baseline
-    weight: float
-    predicted: Numbers
-
-    def to_json(self, truth: Targets) -> dict[str, Any]:
-        """Its figures, and by how much they are better than the baseline's."""
-        metric = truth.metric
-        return {
-            "baseline": self.baseline.name,
-            "weight": self.weight,
-            **figures(truth, self.predicted),
-            "advantage": truth.advantage(metric, self.predicted, self.baseline.predicted).to_json(),
-        }
-
-
-def average(
-    data: LabelData, answers: Answers, held: Held, temperature: float, other: Baseline
-) -> Average | None:
-    """Average with a baseline, by the weight that does best on fold 0.
-
-    By `Targets.metric`, and of equally good weights by cross entropy. None where the baseline has
-    no probabilities, or the model trained on rows of fold 0. Where tags are found together, the
-    mean is taken of each step by itself.
-    """
-    chooses = data.learn[data.folds == 0]
-    theirs = other.held
-    own = _of_rows(data, held, chooses)
-    if own is None or other.probabilities is None or theirs is None:
-        return None
-    truth = Targets.of(data.examples, chooses, data.classes)
-    steps, first = (
-        np.arange(len(truth.targets)),
-        probability_calibration.probabilities(own, temperature),
-    )
-
-    def worth(weight: float) -> tuple[float, float]:
-        mean = weight * first + (1 - weight) * theirs
-        of_true = np.maximum(mean[steps, truth.targets], _LEAST_CHANCE)
-        return truth.exact(truth.metric, mean.argmax(1)), float(np.log(of_true).mean())
-
-    weight = max(WEIGHTS, key=worth)
-    if weight in (0.0, 1.0):  # all of one is that one, with the way it finds tags together
-        return Average(other, weight, answers.predicted if weight else other.predicted)
-    chances = probability_calibration.probabilities(answers.logits, temperature)
-    mean = weight * chances + (1 - weight) * other.probabilities
-    return Average(other, weight, mean.argmax(1))
-
-
-def _of_rows(data: LabelData, held: Held, rows: Numbers) -> NDArray[np.float32] | None:
-    """The held logits of these rows, in their order; None where some are missing."""
-    tagged, labels = data.examples.tagged, data.examples.labels
-    lengths = [len(labels[row]) if tagged else 1 for row in held.rows.tolist()]
-    ends = np.cumsum(lengths).tolist()
-    places = {
-        row: slice(end - length, end)
-        for row, end, length in zip(held.rows.tolist(), ends, lengths, strict=True)
-    }
-    if not places.keys() >= set(rows.tolist()):
-        return None
-    return np.concatenate([held.logits[places[row]] for row in rows.tolist()])
 
 
 def _check(truth: Targets, answers: Answers, baselines: Sequence[Baseline]) -> None:

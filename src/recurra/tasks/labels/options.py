@@ -47,4 +47,10 @@ class LabelOptions(TrainingOptions):
     ensemble: int | None = option(
         None, "Models whose scores are averaged; default: what the time allows.", least=1, most=10
     )
+    answer: str = option(
+        "best",
+        "What answers: best, which is the network, a baseline or the mean of both, whatever was "
+        "best out of fold; or network.",
+        choices=("best", "network"),
+    )
     balanced: bool = option(False, "Every class counts the same, however rare.")

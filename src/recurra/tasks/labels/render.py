@@ -65,9 +65,23 @@ def columns(report: dict[str, Any]) -> list[Column]:
 
 
 def verdicts(report: dict[str, Any]) -> list[str]:
-    """The verdicts, and what the mean with the best baseline is worth."""
+    """The verdicts on the network, what is answered with, and what that is worth."""
     lines = shared.verdicts(report, macro_verdict="Each class alike")
-    if mean := report.get("averaged"):
+    if chosen := report.get("chosen"):
+        answer, line = report.get("answer"), chosen["sentence"]
+        if answer and answer.get("advantage") and chosen["weight"] > 0:
+            first, gain = columns(report)[0], answer["advantage"]
+            low, high = (gain[end] for end in ("low", "high"))
+            interval = (
+                "" if low is None else f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+            )
+            line += (
+                f" On {report['data']['part']} it has {first.cell(answer)} {first.name}, "
+                f"{100 * gain['estimate']:+.1f} points against the {chosen['baseline']} "
+                f"alone{interval}."
+            )
+        lines.append(line)
+    if mean := report.get("averaged"):  # of runs before 0.9, whose network answers alone
         first = columns(report)[0]
         gain = f"{100 * mean['advantage']['estimate']:+.1f} points against"
         worth = f"{first.cell(mean)} {first.name}, {gain}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +14,10 @@ from recurra.data.files import name_of
 from recurra.judge import probability_calibration
 from recurra.tasks import card, stored_baselines
 from recurra.tasks.labels import evaluate, render
+from recurra.tasks.labels.answer import sentence
 from recurra.tasks.labels.baselines import Baseline
 from recurra.tasks.labels.data import LabelData
-from recurra.tasks.labels.evaluate import Answers, Held
+from recurra.tasks.labels.evaluate import Answers
 from recurra.tasks.labels.targets import NAMES, Targets
 
 SCORED: Final = "traces/test.safetensors"
@@ -35,27 +36,31 @@ def baselines_summary(data: LabelData, found: Sequence[Baseline]) -> str:
 def result(
     data: LabelData,
     answers: Answers,
-    held: Held,
     temperature: float,
     baselines: Sequence[Baseline],
+    answer: Answers | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the report says of the model on the test part, all but how it was trained.
 
     Args:
         data: what it was trained on.
-        answers: of the rows `data.test`.
-        held: of rows of `data.learn`, each by a member that did not train on it.
-        temperature: of the model's probabilities, fitted on `held`.
+        answers: of the rows `data.test`, by the network.
+        temperature: of the model's probabilities.
         baselines: of the same data.
+        answer: what the verb says of these rows, see `evaluate.judge`.
+        chosen: how it was chosen, `Answer.chosen`.
     """
     truth = Targets.of(data.examples, data.test, data.classes)
     part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
-    found = examined(truth, answers, temperature, baselines, name=data.name, part=part)
+    found = examined(
+        truth, answers, temperature, baselines, answer, chosen, name=data.name, part=part
+    )
     found["data"]["found"] = dict(data.found)
-    best = evaluate.strongest(truth, baselines, truth.metric)
-    if best is not None and found["verdict"]["better"] is not True:
-        mean = evaluate.average(data, answers, held, temperature, best)
-        found["averaged"] = None if mean is None else mean.to_json(truth)
+    if answer is not None:
+        other = next(each for each in baselines if each.name == found["chosen"]["baseline"])
+        gain = truth.advantage(truth.metric, answer.predicted, other.predicted)
+        found["answer"]["advantage"] = gain.to_json()
     return found
 
 
@@ -64,6 +69,8 @@ def examined(
     answers: Answers,
     temperature: float,
     baselines: Sequence[Baseline] = (),
+    answer: Answers | None = None,
+    chosen: Mapping[str, Any] | None = None,
     *,
     name: str,
     part: str,
@@ -75,6 +82,8 @@ def examined(
         answers: what the model says of them.
         temperature: of the model's probabilities.
         baselines: what they say of the same.
+        answer: what the verb says of the same, see `evaluate.judge`.
+        chosen: how it was chosen, `Answer.chosen`; None or empty where nothing was.
         name: what the data are called.
         part: which part of them it is: "the test part".
     """
@@ -90,34 +99,39 @@ def examined(
         "classes": list(truth.classes),
         "found": {},
     }
-    judged = evaluate.judge(truth, answers, temperature, baselines)
-    return {"data": about} | judged | {"averaged": None}
+    judged = evaluate.judge(truth, answers, temperature, baselines, answer)
+    if not chosen:
+        return {"data": about} | judged
+    return {"data": about, "chosen": {**chosen, "sentence": sentence(chosen)}} | judged
 
 
 def write(
     run: Run,
     data: LabelData,
     answers: Answers,
-    held: Held,
     temperature: float,
     network: str,
     training: dict[str, Any],
+    answer: Answers | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> None:
     """Judge what a trained model says of the test part; write the report and the model card.
 
     Args:
         run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
-        answers: of the rows `data.test`.
-        held: of rows of `data.learn`, each by a member that did not train on it.
-        temperature: of the model's probabilities, fitted on `held`.
+        answers: of the rows `data.test`, by the network.
+        temperature: of the model's probabilities.
         network: the model in a few words.
         training: what there is to say of how it was trained.
+        answer, chosen: as of `result`.
     """
-    found = result(data, answers, held, temperature, stored_baselines.read(run, Baseline))
+    baselines = stored_baselines.read(run, Baseline)
+    found = result(data, answers, temperature, baselines, answer, chosen)
     found |= stored_baselines.left_out(run)
     found["training"] = training
-    run.write_arrays(SCORED, *scored(data, answers, temperature))
+    said = (answers, temperature) if answer is None else (answer, 1.0)
+    run.write_arrays(SCORED, *scored(data, *said))
     what = {"text": "Text", "tokens": "Tokens", "numbers": "Numbers"}[found["data"]["kind"]]
     does = "one of the classes" if found["data"]["steps"] is None else "a tag for each token"
     card.write(

@@ -81,6 +81,35 @@ class LabelData:
         counts = np.bincount(self.targets(rows), minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
+    @cached_property
+    def groups(self) -> Rows:
+        """A number for each of `learn`: what is the same, or of the same group, has the same."""
+        examples, same = self.examples, numbered(self.examples.keys)
+        found = same if examples.groups is None else joined(same.tolist(), examples.groups)
+        return found[self.learn]
+
+    @cached_property
+    def tunes(self) -> NDArray[np.bool_]:
+        """Which of `learn` tune what was learnt from other folds, half of each fold.
+
+        They stop a training early and choose penalties and temperatures; the other half compares
+        what came of that: no candidate has learnt from it, or was chosen by it. Groups are whole,
+        and each label's take turns.
+        """
+        groups, firsts, of_row = np.unique(self.groups, return_index=True, return_inverse=True)
+        labels = np.zeros(len(groups), np.int64)
+        if not self.examples.tagged:
+            labels = self.targets(self.learn[firsts])
+        folds = self.folds[firsts]
+        order = np.lexsort((firsts, labels, folds))
+        sizes = np.bincount(folds - ALWAYS)
+        begin = np.repeat(np.cumsum(sizes) - sizes, sizes)
+        # A fold of one group tunes; of the others every second begins with the other half.
+        turns = np.arange(len(order)) - begin + folds[order] % 2 * (np.repeat(sizes, sizes) > 1)
+        found = np.zeros(len(groups), bool)
+        found[order] = turns % 2 == 0
+        return found[of_row]
+
     @property
     def chooses(self) -> int:
         """How many examples choose, where one model is trained."""

@@ -16,7 +16,7 @@ from recurra.networks.label_batch import TensorBatch
 from recurra.networks.labels import LabelNetwork
 from recurra.runtime.labels import Architecture
 from recurra.tasks import stored_baselines
-from recurra.tasks.labels import baselines, config, data, evaluate, report
+from recurra.tasks.labels import answer, baselines, config, data, evaluate, report
 from recurra.tasks.labels.config import EncodedDataset
 from recurra.tasks.labels.estimator import CALIBRATION, ENCODER, LabelModel
 from recurra.tasks.labels.influence import influence as shares_of
@@ -55,10 +55,15 @@ def _prepare(run: Run, dataset: EncodedDataset, options: LabelOptions, callback:
     run.write_json(ENCODER, dataset.encoder.to_json())
     data.INPUT.store(run, dataset.data)
     limit = stored_baselines.limit(options.seconds)
-    found, left_out = baselines.label_baselines(dataset.data, seconds=limit)
-    stored_baselines.write(run, found, left_out)
-    callback.says("to beat: " + report.baselines_summary(dataset.data, found))
-    for each in left_out:
+    members = run.config()["inference"]["architecture"]["members"]
+    found = baselines.label_baselines(dataset.data, seconds=limit, members=members)
+    stored_baselines.write(run, found.baselines, found.left_out)
+    if found.best is not None and options.answer == "best":
+        assert found.choice is not None
+        name, others = found.best.baseline.name, len(found.choice.costs)
+        answer.keep(run, name, others, found.best.in_use)
+    callback.says("to beat: " + report.baselines_summary(dataset.data, found.baselines))
+    for each in found.left_out:
         callback.says(str(each))
 
 
@@ -71,11 +76,39 @@ def _judge(
     answers = evaluate.answers(model.network, inputs, read.test)
     temperature = evaluate.temperature(read, held)
     run.write_json(CALIBRATION, {"temperature": temperature})
+    _choose_answer(run, read, held, network.architecture.members)
+    model.load_parts(run)
+    asked = [read.examples.inputs[row] for row in read.test]
+    answered = evaluate.answered(model.answer, answers, temperature, asked)
     if not network.architecture.tagged:
         said = answers.predicted
         run.write_json(report.ATTRIBUTION, recorded(network, dataset.encoder, inputs, read, said))
-    report.write(run, read, answers, held, temperature, network.summary(), facts)
-    model.load_parts(run)
+    chosen = model.answer.chosen
+    report.write(run, read, answers, temperature, network.summary(), facts, answered, chosen)
+
+
+def _choose_answer(run: Run, read: data.LabelData, held: evaluate.Held, members: int) -> None:
+    """Say in the run what it answers with, where there is a baseline to compare it with."""
+    candidate = answer.candidate(run)
+    if candidate is None:
+        return
+    name, others = candidate
+    records = stored_baselines.read(run, baselines.Baseline)
+    theirs = next(each.held for each in records if each.name == name)
+    assert theirs is not None
+    which = (read.folds >= 0) & (read.folds < members)
+    place = np.full(len(read.examples), -1)
+    place[held.rows] = np.arange(len(held.rows))
+    chosen = answer.decide(
+        name,
+        others,
+        held.logits[place[read.learn[which]]],
+        theirs[which[baselines.compared(read, members)]],
+        read.targets(read.learn[which]),
+        read.tunes[which],
+        read.groups[which],
+    )
+    answer.settle(run, chosen)
 
 
 TRAINING: Final = Training(

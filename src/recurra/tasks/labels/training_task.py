@@ -53,6 +53,7 @@ class LabelTrainingTask(Epochs):
         folds: of each of them; member m is not trained on fold m, which chooses for it.
         class_weights: (K,) how much an example of each class counts.
         most_steps: steps beyond which more time would not help.
+        stops: which of them choose where their fold does; all of them without.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class LabelTrainingTask(Epochs):
         seed: int,
         class_weights: Tensor,
         most_steps: int,
+        stops: NDArray[np.bool_] | None = None,
     ) -> None:
         self.examples = examples
         self.unit = "tokens" if examples.tagged else "examples"
@@ -75,9 +77,10 @@ class LabelTrainingTask(Epochs):
         # A chain's loss is that of a whole row; both are told by step or example. A batch of a rare
         # class that weighs much costs that much more.
         self.ceiling = (10.0 + 4.0 * log(len(class_weights))) * max(1.0, float(class_weights.max()))
+        chooses = np.ones(len(learn), np.bool_) if stops is None else stops
         lengths = examples.inputs.lengths
         members = range(len(network.members))
-        self.held = [learn[folds == m] for m in members]
+        self.held = [learn[(folds == m) & chooses] for m in members]
         trained = [learn[folds != m] for m in members]
         self.batches = [
             Batches(rows, lengths[rows], size=batch, seed=seed * 1000 + m)

@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.codecs.scaling import Standard
-from recurra.tasks.labels import neighbour
-from recurra.tasks.labels.baselines import label_baselines
-from recurra.tasks.labels.data import from_python
-from recurra.tasks.labels.neighbour import (
+from recurra.runtime import neighbour
+from recurra.runtime.neighbour import (
     Euclidean,
     Values,
     Warped,
@@ -19,6 +17,8 @@ from recurra.tasks.labels.neighbour import (
     resampled,
     warping,
 )
+from recurra.tasks.labels.baselines import label_baselines
+from recurra.tasks.labels.data import from_python
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
@@ -120,13 +120,16 @@ def test_neighbours_are_all_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, questions, known)
 
     monkeypatch.setattr(neighbour.Euclidean, "nearest", nearest)
-    found, left_out = label_baselines(data, seconds=0.1)
+    found = label_baselines(data, seconds=0.1)
     assert asked[-1] == (60, 540)
-    assert "given all 540 examples" in found[0].note
-    assert [each.name for each in left_out] == ["1-nearest neighbour by dynamic time warping"]
-    found, left_out = label_baselines(data, seconds=0.001)
-    assert [each.name for each in found] == ["majority class"]
-    assert len(left_out) == 2
+    assert "given all 540 examples" in found.baselines[0].note
+    assert [each.name for each in found.left_out] == [
+        "MiniRocket",
+        "1-nearest neighbour by dynamic time warping",
+    ]
+    found = label_baselines(data, seconds=0.001)
+    assert [each.name for each in found.baselines] == ["majority class"]
+    assert len(found.left_out) == 3
 
 
 def test_long_sequences_are_compared_whole_or_the_name_says_how() -> None:
@@ -138,8 +141,8 @@ def test_long_sequences_are_compared_whole_or_the_name_says_how() -> None:
         for n in range(40)
     ]
     data = from_python(values, [str(n % 2) for n in range(40)])
-    whole = label_baselines(data)[0][0]
+    whole = label_baselines(data, seconds=10.0).baselines[-2]
     assert whole.name == "1-nearest neighbour by Euclidean distance"
     assert (whole.predicted == data.targets(data.test)).all()
-    cut = label_baselines(data, seconds=0.01)[0][0]
+    cut = label_baselines(data, seconds=0.01).baselines[0]
     assert cut.name == "1-nearest neighbour by Euclidean distance at 256 steps"

@@ -9,14 +9,13 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.errors import MissingExtra
-
 Values = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 LONGEST: Final = 256
 """Steps that longer sequences are resampled to where there is no time for all of their own."""
 
+_ROWS_AT_ONCE: Final = 256
 _AT_ONCE: Final = 1 << 22  # cells of the warping at a time: 16 MB
 
 # A second's work on one slow core, so that what is left out follows from the data alone.
@@ -32,11 +31,7 @@ class Distance(ABC):
 
     @abstractmethod
     def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
-        """For each asked sequence (T, C) the number of the nearest known one; the first of equals.
-
-        Raises:
-            MissingExtra: a package that it needs is not installed.
-        """
+        """For each asked (T, C) the number of the nearest known sequence; the first of equals."""
 
     @abstractmethod
     def seconds(self, asked: Numbers, known: Numbers) -> float:
@@ -67,18 +62,14 @@ class Euclidean(Distance):
 
     def nearest(self, asked: Sequence[Values], known: Sequence[Values]) -> Numbers:
         """By one product of matrices, a block of them at a time."""
-        try:
-            from sklearn.metrics import pairwise_distances_argmin
-        except ImportError as error:
-            raise MissingExtra(
-                "scikit-learn, which finds nearest neighbours, is not installed",
-                fix='pip install "recurra[labels]"',
-            ) from error
-        rows = [
-            np.stack([resampled(each, self.length).ravel() for each in some])
-            for some in (asked, known)
-        ]
-        found: Numbers = pairwise_distances_argmin(*rows).astype(np.int64)
+        table = np.stack([resampled(each, self.length).ravel() for each in known])
+        table = table.astype(np.float64)
+        lengths = (table**2).sum(1)
+        found = np.zeros(len(asked), np.int64)
+        for first in range(0, len(asked), _ROWS_AT_ONCE):
+            some = asked[first : first + _ROWS_AT_ONCE]
+            rows = np.stack([resampled(each, self.length).ravel() for each in some])
+            found[first : first + len(some)] = (lengths - 2 * (rows @ table.T)).argmin(1)
         return found
 
     def seconds(self, asked: Numbers, known: Numbers) -> float:

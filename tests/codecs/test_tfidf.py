@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from recurra.codecs import tfidf as module
+from recurra.codecs.tfidf import Sparse, Tfidf
 from recurra.codecs.words import word_pattern
-from recurra.tasks.labels import tfidf as module
-from recurra.tasks.labels.tfidf import tfidf
+from recurra.errors import BundleError
 
 
 def oracle(known: list[str], asked: list[str], unit: str, least: int) -> tuple[Any, Any]:
@@ -21,6 +23,19 @@ def oracle(known: list[str], asked: list[str], unit: str, least: int) -> tuple[A
         options |= {"analyzer": "char", "ngram_range": (1, 4)} | framed
     vectors = TfidfVectorizer(**options)
     return vectors.fit_transform(known), vectors.transform(asked)
+
+
+def matrix(rows: Sparse, size: int) -> Any:
+    """The same as scikit-learn has it."""
+    ends = np.concatenate([[0], np.cumsum(rows.counts)])
+    return csr_matrix((rows.values, rows.columns, ends), (len(rows.counts), size))
+
+
+def tfidf(known: list[str], asked: list[str], unit: str) -> tuple[Any, Any]:
+    """The rows of what was learnt from, and of others by what a run keeps of it."""
+    learnt = Tfidf.learn(known, unit)
+    again = Tfidf.from_arrays(learnt.to_arrays())
+    return matrix(learnt.rows(known), len(learnt)), matrix(again.rows(asked), len(again))
 
 
 def some(count: int, seed: int) -> list[str]:
@@ -57,3 +72,15 @@ def test_texts_that_have_no_word_in_common_still_have_words() -> None:
     rows, asked = tfidf(known, ["word7", "other"], "words")
     assert rows.shape == (1200, 1200)
     assert asked.nnz == 1
+
+
+def test_what_is_no_tfidf_is_refused() -> None:
+    whole = Tfidf.learn(["a b a", "b c"], "words").to_arrays()
+    for name, other in (
+        ("weights", whole["weights"][1:]),
+        ("weights", np.full_like(whole["weights"], np.nan)),
+        ("level.0", whole["level.0"][::-1]),
+        ("level.1", whole["level.1"].astype(float)),
+    ):
+        with pytest.raises(BundleError, match="n-grams"):
+            Tfidf.from_arrays(whole | {name: other})
