@@ -51,7 +51,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
         return absent
     if cell not in NUMBERS:
         return f"the native kernels have no {type(cell).__name__}"
-    dtype = values.dtype
+    dtype, mixed = weights.hidden.dtype, torch.is_autocast_enabled("cpu")
     for tensor in (values, *weights):
         if tensor is None:
             continue
@@ -59,16 +59,27 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
             return f"the native kernels take no {type(tensor).__name__} of {tensor.layout}"
         if not tensor.is_cpu:
             return f"the native kernels run on the CPU, not on {tensor.device.type}"
-        if tensor.dtype != dtype:
+        # Autocast makes of an input what products are to be in.
+        if tensor.dtype != dtype and not (mixed and tensor is values):
             return f"the native kernels take no {tensor.dtype} beside {dtype}"
-    if torch.is_autocast_enabled("cpu"):
-        return "the native kernels have no bfloat16 products, which autocast asks for"
+    if mixed and (why := _no_bfloat16(dtype)):
+        return why
     if dtype not in (torch.float32, torch.float64):
         return f"the native kernels have no {dtype}"
     if torch._C._get_tracing_state() is not None:
         return "a trace records torch's own operations alone"
     if _transformed():
         return "a transform (torch.func, forward-mode or fake tensors) needs torch's operations"
+    return ""
+
+
+def _no_bfloat16(dtype: torch.dtype) -> str:
+    """Return why an autocast region's products are not the kernels', or an empty string."""
+    if not kernels.bfloat():
+        return f"the native kernels have no bfloat16 products on {kernels.isa()}"
+    kind = torch.get_autocast_dtype("cpu")
+    if dtype != torch.float32 or kind != torch.bfloat16:
+        return f"the native kernels have no {kind} products of {dtype} weights"
     return ""
 
 
@@ -98,6 +109,7 @@ class _Call(NamedTuple):
     cell: Cell[Any]
     number: int
     problem: Problem
+    bfloat: bool
     batch: int
     hidden: int
     lengths: Tensor | None
@@ -115,8 +127,10 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
         values, lengths, (batch, steps) = x, None, x.shape[:2]
-    number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
-    lstm = number == WITH_CELL
+    number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, weights.hidden.dtype
+    lstm, bfloat = number == WITH_CELL, torch.is_autocast_enabled("cpu")
+    if bfloat:
+        values = values.to(torch.bfloat16)
     if batch == 0 or steps == 0:
         if first is None:
             first = cell.zero_state(batch, hidden, weights.hidden)
@@ -125,20 +139,22 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else _cuts(x, where, reverse)
     problem = kernels.Problem(
-        wide=dtype == torch.float64, reverse=reverse, cell=number, threads=torch.get_num_threads(),
-        batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
+        wide=dtype == torch.float64, reverse=reverse, bfloat=bfloat, cell=number,
+        threads=torch.get_num_threads(), batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
         resets=cuts,
     )  # fmt: skip
     call = _Call(
-        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm
+        cell, number, problem, bfloat, batch, hidden, lengths, cuts, reverse, where, every and lstm
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else _dense(t) for t in (values, *weights, h0, c0)])
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
         out, hn, cn, cells = _Node.apply(call, *sources)  # type: ignore[no-untyped-call]
     else:
-        kept = _packed(call, sources) if steps == 1 and lengths is None else None
-        out, hn, cn, cells, _ = _forward(call, sources, False, kept)
+        one = steps == 1 and lengths is None and not bfloat
+        kept = _packed(call, sources) if one else None
+        rounded, out, hn, cn, cells, _ = _forward(call, sources, False, kept)
+        out = out if rounded is None else rounded
     last: State = HiddenState(hn) if cn is None else LSTMState(hn, cn)
     if where is not None and reverse:
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.
@@ -175,8 +191,10 @@ def _cuts(x: Tensor | Ragged, resets: Tensor, reverse: bool) -> Tensor:
 _Sources = tuple[Tensor | None, ...]
 """x, weights.input, .hidden, .input_bias, .hidden_bias, first hidden, first cell."""
 
-_Results = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
-"""Output, last hidden, last cell, every cell, and what backward needs beside them."""
+_Results = tuple[
+    Tensor | None, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None
+]  # fmt: skip
+"""Output in bfloat16, and as it is; last hidden, last cell, every cell, and what backward needs."""
 
 
 def _forward(
@@ -184,18 +202,20 @@ def _forward(
 ) -> _Results:
     x, w_ih, w_hh, b_ih, b_hh, h0, c0 = sources
     assert x is not None
-    lstm, hidden, new = call.number == WITH_CELL, call.hidden, x.new_empty
+    assert w_hh is not None
+    lstm, hidden, new = call.number == WITH_CELL, call.hidden, w_hh.new_empty
     shape, state = x.shape[:-1], (call.batch, call.hidden)
     out, hn = new((*shape, hidden)), new(state)
+    rounded = x.new_empty(out.shape) if call.bfloat else None
     cn = new(state) if lstm else None
     cells = new((*shape, hidden)) if lstm and (save or call.every) else None
     saved = new((*shape, 4 * hidden)) if save and call.number >= 2 else None
     tensors = kernels.Tensors(
         x=x, w_ih=w_ih, w_hh=w_hh, b_ih=b_ih, b_hh=b_hh, h0=h0, c0=c0,
-        out=out, cells=cells, saved=saved, hn=hn, cn=cn,
+        out=out, rounded=rounded, cells=cells, saved=saved, hn=hn, cn=cn,
     )  # fmt: skip
     kernels.forward(call.problem, tensors, prepared)
-    return out, hn, cn, cells, saved
+    return rounded, out, hn, cn, cells, saved
 
 
 class _Kept(NamedTuple):
@@ -240,16 +260,16 @@ def _packed(call: _Call, sources: _Sources) -> Prepared | None:
 class _Node(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, *sources: Tensor | None) -> Any:
-        out, hn, cn, cells, saved = _forward(call, sources, True)
+        rounded, out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*sources, out, cells, saved)
-        return out, hn, cn, cells if call.every else None
+        ctx.save_for_backward(*sources, rounded, out, cells, saved)
+        return out if rounded is None else rounded, hn, cn, cells if call.every else None
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
         call: _Call = ctx.call
-        *sources, out, cells, saved = ctx.saved_tensors
+        *sources, rounded, out, cells, saved = ctx.saved_tensors
         needs = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or _transformed() or _batched(slopes):
             return None, *_by_loop(call, sources, slopes, needs)
@@ -257,7 +277,7 @@ class _Node(torch.autograd.Function):
         # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
         width = (4 if call.number >= 2 else 1) * call.hidden
         large = out.numel() * width > call.hidden << 21
-        grads = out.new_empty((*out.shape[:-1], width)) if large else None
+        grads = x.new_empty((*out.shape[:-1], width)) if large else None
         found = [
             torch.empty_like(source) if need else None
             for source, need in zip(sources, needs, strict=True)
@@ -266,7 +286,8 @@ class _Node(torch.autograd.Function):
         dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = found
         # Anew: hooks on saved tensors may have moved them.
         tensors = kernels.Tensors(
-            x=x, w_ih=w_ih, w_hh=w_hh, h0=h0, c0=c0, out=out, cells=cells, saved=saved
+            x=x, w_ih=w_ih, w_hh=w_hh, h0=h0, c0=c0, out=out, rounded=rounded, cells=cells,
+            saved=saved,
         )  # fmt: skip
         gradients = kernels.Gradients(
             dout=dout, dcells=dcells, dhn=dhn, dcn=dcn, grads=grads,
@@ -295,7 +316,8 @@ def _by_loop(
         first: State | None = None
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
-        rows: Any = x if call.lengths is None else Ragged(x, call.lengths)
+        values = x.float() if call.bfloat else x
+        rows: Any = values if call.lengths is None else Ragged(values, call.lengths)
         weights = Weights(w_ih, w_hh, b_ih, b_hh)
         traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output

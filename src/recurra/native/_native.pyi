@@ -16,6 +16,7 @@ class Problem:
         *,
         wide: bool,
         reverse: bool,
+        bfloat: bool,
         cell: int,
         threads: int,
         batch: int,
@@ -38,6 +39,7 @@ class Tensors:
         h0: Tensor | None = None,
         c0: Tensor | None = None,
         out: Tensor | None = None,
+        rounded: Tensor | None = None,
         cells: Tensor | None = None,
         saved: Tensor | None = None,
         hn: Tensor | None = None,
@@ -194,5 +196,6 @@ def fold(
 ) -> None: ...
 def curve(wide: bool, which: int, x: int, y: int, n: int, /) -> None: ...
 def isa() -> str: ...
+def bfloat() -> bool: ...
 def isas() -> list[str]: ...
 def use_isa(name: str, /) -> bool: ...
