@@ -108,5 +108,45 @@ inline void bfloat_pack(const float* source, std::ptrdiff_t k_stride, std::ptrdi
   }
 }
 
+// Columns [column, column + n) of `count` rows as a matrix in strips, whose k are the rows; `turned` tiles have a
+// line for each column, of 16 pairs of rows.
+inline void pack_pairs(const Bfloat* const* rows, int column, int count, int n, Pair* packed, bool turned) {
+  const int lines = lines_of(count);
+  for (int line = 0; line < lines; line += kSide) {
+    for (int j = 0; j < n; j += kSide) {
+      const int lanes = n - j < kSide ? n - j : kSide;
+      const auto at = [&](int k) { return k < count ? rows[k] + column + j : nullptr; };
+      Pair* to = packed + static_cast<std::size_t>(j) * lines + line * kSide;
+      __m512i r[kSide];
+      RECURRA_UNROLL for (int i = 0; i < kSide; ++i) r[i] = pairs(at(2 * (line + i)), at(2 * (line + i) + 1), lanes);
+      if (turned) turn(r);
+      RECURRA_UNROLL for (int i = 0; i < kSide; ++i) _mm512_storeu_si512(to + i * kSide, r[i]);
+    }
+  }
+}
+
+// The sum of each column of what pack_pairs packed.
+inline void add_sums(const Pair* packed, int lines, int n, bool add, bool turned, float* sums) {
+  const __m512bh ones = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3F803F80));
+  for (int j = 0; j < n; j += kSide) {
+    const int lanes = n - j < kSide ? n - j : kSide;
+    Vec<float> sum = Vec<float>::all(0.f);
+    for (int line = 0; line < lines; line += kSide) {
+      __m512i r[kSide];
+      for (int i = 0; i < kSide; ++i)
+        r[i] = _mm512_loadu_si512(packed + (static_cast<std::size_t>(j / kSide) * lines + line + i) * kSide);
+      if (turned) turn(r);
+      for (int i = 0; i < kSide; ++i) sum.v = _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(r[i]), ones);
+    }
+    (add ? Vec<float>::load(sums + j, lanes) + sum : sum).store(sums + j, lanes);
+  }
+}
+
+// What the gradients are where there are no rows.
+inline void no_rows(const Outer<Bfloat, float>& o) {
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(o.m) * o.n; ++i) o.c[i] = 0.f;
+  for (int j = 0; o.sums && j < o.m; ++j) o.sums[j] = 0.f;
+}
+
 }  // namespace
 }  // namespace recurra

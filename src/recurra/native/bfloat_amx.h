@@ -119,46 +119,17 @@ inline std::size_t bfloat_outer_room(int m, int n) {
 // One task: c (m x n) from columns [a_column, a_column + m) of a and all columns of b; sums of a's columns.
 inline void bfloat_outer(const Outer<Bfloat, float>& o, void* memory) {
   Engine engine;
-  constexpr int kDepth16 = kBfloatOuterDepth;
   const int m_up = round_up(o.m, kSide), n_up = round_up(o.n, kSide);
   Room room{static_cast<char*>(memory), 0};
-  Pair* packed_a = room.take<Pair>(static_cast<std::size_t>(kDepth16 / 2) * (m_up + n_up));
+  Pair* packed_a = room.take<Pair>(static_cast<std::size_t>(kBfloatOuterDepth / 2) * (m_up + n_up));
   float* edge = room.take<float>(4 * kSide * kSide);
-  Pair* packed_b = packed_a + static_cast<std::size_t>(kDepth16 / 2) * m_up;
-  const __m512bh ones = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3F803F80));
-  if (o.rows == 0) {
-    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(o.m) * o.n; ++i) o.c[i] = 0.f;
-    for (int j = 0; o.sums && j < o.m; ++j) o.sums[j] = 0.f;
-  }
-  for (long i0 = 0; i0 < o.rows; i0 += kDepth16) {
-    const int count = static_cast<int>(o.rows - i0 < kDepth16 ? o.rows - i0 : kDepth16), lines = lines_of(count);
-    const auto at = [&](const Bfloat* const* rows, int i, int column) {
-      return i < count ? rows[i0 + i] + column : nullptr;
-    };
-    for (int j = 0; j < o.m; j += kSide) {
-      const int lanes = o.m - j < kSide ? o.m - j : kSide;
-      Vec<float> sum = Vec<float>::all(0.f);
-      Pair* to = packed_a + static_cast<std::size_t>(j) * lines;
-      for (int line = 0; line < lines; line += kSide) {
-        __m512i r[kSide];
-        for (int i = 0; i < kSide; ++i) {
-          const int k = 2 * (line + i);
-          r[i] = pairs(at(o.a, k, o.a_column + j), at(o.a, k + 1, o.a_column + j), lanes);
-          sum.v = _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(r[i]), ones);
-        }
-        turn(r);
-        for (int i = 0; i < kSide; ++i) _mm512_storeu_si512(to + (line + i) * kSide, r[i]);
-      }
-      if (o.sums) (i0 > 0 ? Vec<float>::load(o.sums + j, lanes) + sum : sum).store(o.sums + j, lanes);
-    }
-    for (int line = 0; line < lines; ++line) {
-      const Bfloat *even = at(o.b, 2 * line, 0), *odd = at(o.b, 2 * line + 1, 0);
-      for (int j = 0; j < o.n; j += kSide) {
-        const int lanes = o.n - j < kSide ? o.n - j : kSide;
-        _mm512_storeu_si512(packed_b + (static_cast<std::size_t>(j / kSide) * lines + line) * kSide,
-                            pairs(even ? even + j : even, odd ? odd + j : odd, lanes));
-      }
-    }
+  Pair* packed_b = packed_a + static_cast<std::size_t>(kBfloatOuterDepth / 2) * m_up;
+  if (o.rows == 0) no_rows(o);
+  for (long i0 = 0; i0 < o.rows; i0 += kBfloatOuterDepth) {
+    const int count = static_cast<int>(o.rows - i0 < kBfloatOuterDepth ? o.rows - i0 : kBfloatOuterDepth), lines = lines_of(count);
+    pack_pairs(o.a + i0, o.a_column, count, o.m, packed_a, true);
+    pack_pairs(o.b + i0, 0, count, o.n, packed_b, false);
+    if (o.sums) add_sums(packed_a, lines, o.m, i0 > 0, true, o.sums);
     const std::ptrdiff_t apart = static_cast<std::ptrdiff_t>(lines) * kSide;
     for (int j = 0; j < n_up; j += 2 * kSide) {
       for (int i = 0; i < m_up; i += 2 * kSide) {
