@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from recurra.core import native_path, projection, torch_path
@@ -103,6 +104,7 @@ def _better_by_torch(
         and cell == LSTM
         and isinstance(x, Tensor)
         and x.shape[1] >= FEW_STEPS
+        and not torch.is_autocast_enabled("cpu")
         and torch_path.engine(cell, weights.input) == "oneDNN"
     ):
         return f"faster than the native kernels from {native_path.ONEDNN_FROM} units on"
