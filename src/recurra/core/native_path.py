@@ -153,8 +153,7 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
     else:
         one = steps == 1 and lengths is None and not bfloat
         kept = _packed(call, sources) if one else None
-        rounded, out, hn, cn, cells, _ = _forward(call, sources, False, kept)
-        out = out if rounded is None else rounded
+        out, hn, cn, cells, _ = _forward(call, sources, False, kept)
     last: State = HiddenState(hn) if cn is None else LSTMState(hn, cn)
     if where is not None and reverse:
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.
@@ -191,10 +190,8 @@ def _cuts(x: Tensor | Ragged, resets: Tensor, reverse: bool) -> Tensor:
 _Sources = tuple[Tensor | None, ...]
 """x, weights.input, .hidden, .input_bias, .hidden_bias, first hidden, first cell."""
 
-_Results = tuple[
-    Tensor | None, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None
-]  # fmt: skip
-"""Output in bfloat16, and as it is; last hidden, last cell, every cell, and what backward needs."""
+_Results = tuple[Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
+"""Output, last hidden, last cell, every cell, and what backward needs beside them."""
 
 
 def _forward(
@@ -203,19 +200,19 @@ def _forward(
     x, w_ih, w_hh, b_ih, b_hh, h0, c0 = sources
     assert x is not None
     assert w_hh is not None
+    # States are of the weights' type, outputs of the products'.
     lstm, hidden, new = call.number == WITH_CELL, call.hidden, w_hh.new_empty
     shape, state = x.shape[:-1], (call.batch, call.hidden)
-    out, hn = new((*shape, hidden)), new(state)
-    rounded = x.new_empty(out.shape) if call.bfloat else None
+    out, hn = x.new_empty((*shape, hidden)), new(state)
     cn = new(state) if lstm else None
     cells = new((*shape, hidden)) if lstm and (save or call.every) else None
-    saved = new((*shape, 4 * hidden)) if save and call.number >= 2 else None
+    saved = x.new_empty((*shape, 4 * hidden)) if save and call.number >= 2 else None
     tensors = kernels.Tensors(
         x=x, w_ih=w_ih, w_hh=w_hh, b_ih=b_ih, b_hh=b_hh, h0=h0, c0=c0,
-        out=out, rounded=rounded, cells=cells, saved=saved, hn=hn, cn=cn,
+        out=out, cells=cells, saved=saved, hn=hn, cn=cn,
     )  # fmt: skip
     kernels.forward(call.problem, tensors, prepared)
-    return rounded, out, hn, cn, cells, saved
+    return out, hn, cn, cells, saved
 
 
 class _Kept(NamedTuple):
@@ -260,16 +257,16 @@ def _packed(call: _Call, sources: _Sources) -> Prepared | None:
 class _Node(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, *sources: Tensor | None) -> Any:
-        rounded, out, hn, cn, cells, saved = _forward(call, sources, True)
+        out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*sources, rounded, out, cells, saved)
-        return out if rounded is None else rounded, hn, cn, cells if call.every else None
+        ctx.save_for_backward(*sources, out, cells, saved)
+        return out, hn, cn, cells if call.every else None
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
         call: _Call = ctx.call
-        *sources, rounded, out, cells, saved = ctx.saved_tensors
+        *sources, out, cells, saved = ctx.saved_tensors
         needs = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or _transformed() or _batched(slopes):
             return None, *_by_loop(call, sources, slopes, needs)
@@ -277,7 +274,7 @@ class _Node(torch.autograd.Function):
         # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
         width = (4 if call.number >= 2 else 1) * call.hidden
         large = out.numel() * width > call.hidden << 21
-        grads = x.new_empty((*out.shape[:-1], width)) if large else None
+        grads = out.new_empty((*out.shape[:-1], width)) if large else None
         found = [
             torch.empty_like(source) if need else None
             for source, need in zip(sources, needs, strict=True)
@@ -286,8 +283,7 @@ class _Node(torch.autograd.Function):
         dx, dw_ih, dw_hh, db_ih, db_hh, dh0, dc0 = found
         # Anew: hooks on saved tensors may have moved them.
         tensors = kernels.Tensors(
-            x=x, w_ih=w_ih, w_hh=w_hh, h0=h0, c0=c0, out=out, rounded=rounded, cells=cells,
-            saved=saved,
+            x=x, w_ih=w_ih, w_hh=w_hh, h0=h0, c0=c0, out=out, cells=cells, saved=saved
         )  # fmt: skip
         gradients = kernels.Gradients(
             dout=dout, dcells=dcells, dhn=dhn, dcn=dcn, grads=grads,

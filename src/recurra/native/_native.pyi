@@ -39,7 +39,6 @@ class Tensors:
         h0: Tensor | None = None,
         c0: Tensor | None = None,
         out: Tensor | None = None,
-        rounded: Tensor | None = None,
         cells: Tensor | None = None,
         saved: Tensor | None = None,
         hn: Tensor | None = None,

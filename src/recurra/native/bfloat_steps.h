@@ -13,13 +13,14 @@ inline float* padded_copy(int n, const float* from, float* to) {
 }
 
 struct BfloatForwardRoom {
-  float *zero, *g, *x, *hidden_bias, *input_bias;
+  float *zero, *g, *x, *hidden_bias, *input_bias, *state, *saved;
   Bfloat *h_in, *x_in;
   const float **h, **c;
-  int wide_stride, h_stride, x_stride, chunk;
+  int wide_stride, state_stride, h_stride, x_stride, chunk;
   BfloatForwardRoom(const Forward<float>& f, int cell, int count, int first, Room& room) {
     const int wide = gates(cell) * f.hidden, rows = round_up(count, kSide);
     wide_stride = spread(wide, kSide);
+    state_stride = spread(f.hidden, kSide);
     h_stride = spread(f.hidden, kTileDepth);
     x_stride = spread(f.features, kTileDepth);
     chunk = chunk_steps(count, f.layout.length[first]);
@@ -29,6 +30,8 @@ struct BfloatForwardRoom {
     input_bias = room.take<float>(round_up(wide, kSide));
     g = room.take<float>(static_cast<std::size_t>(rows) * wide_stride);
     x = room.take<float>(ahead * wide_stride);
+    state = room.take<float>(static_cast<std::size_t>(2 * count) * state_stride);
+    saved = room.take<float>(static_cast<std::size_t>(saved_width(cell)) * f.hidden);
     h_in = room.take<Bfloat>(static_cast<std::size_t>(rows) * h_stride);
     x_in = room.take<Bfloat>(ahead * x_stride);
     h = room.take<const float*>(count);
@@ -90,10 +93,14 @@ template <class C> void bfloat_forward_rows(const Forward<float>& f, int first, 
       s.g = m.g + static_cast<std::size_t>(k) * m.wide_stride;
       s.h = m.h[k];
       s.c = C::has_cell ? m.c[k] : nullptr;
-      s.out = f.out + at * f.out_stride;
+      // Where the state was two steps ago.
+      float* const next = m.state + static_cast<std::size_t>(2 * k) * m.state_stride;
+      s.out = m.h[k] == next ? next + m.state_stride : next;
       s.c_out = !C::has_cell ? nullptr : f.cells ? f.cells + at * H : f.cn + static_cast<std::ptrdiff_t>(l.order[i]) * H;
-      s.saved = f.saved ? f.saved + at * (static_cast<std::ptrdiff_t>(saved_width(C::id)) * H) : nullptr;
+      s.saved = f.bfloat_saved ? m.saved : nullptr;
       C::forward(H, s);
+      constexpr int kept = saved_width(C::id);
+      if (kept && f.bfloat_saved) narrow(kept * H, m.saved, f.bfloat_saved + at * (kept * H));
       narrow(H, s.out, h_in(k));
       copy_row(H, h_in(k), f.bfloat_out + at * H);
       m.h[k] = s.out;
@@ -108,7 +115,7 @@ template <class C> void bfloat_forward_rows(const Forward<float>& f, int first, 
 }
 
 struct BfloatBackwardRoom {
-  float *zero, *dh, *dc, *grads, *dout, *dx;
+  float *zero, *dh, *dc, *grads, *saved, *h, *out, *dout, *dx;
   Bfloat* grads_in;
   std::int64_t* places;
   int stride, grads_stride, dx_stride, chunk;
@@ -124,6 +131,9 @@ struct BfloatBackwardRoom {
     dh = room.take<float>(static_cast<std::size_t>(rows) * stride);
     dc = room.take<float>(static_cast<std::size_t>(count) * stride);
     grads = room.take<float>(width);
+    saved = room.take<float>(static_cast<std::size_t>(saved_width(cell)) * f.hidden);
+    h = room.take<float>(f.hidden);
+    out = room.take<float>(f.hidden);
     dout = room.take<float>(f.hidden);
     dx = room.take<float>(ahead * dx_stride);
     grads_in = room.take<Bfloat>(ahead * grads_stride);
@@ -138,7 +148,7 @@ struct BfloatBackwardRoom {
 template <class C> void bfloat_backward_rows(const Backward<float>& f, int first, int step, int count, void* memory) {
   const Layout& l = f.layout;
   const int H = f.hidden, wide = gates(C::id) * H, width = grads_width(C::id) * H;
-  const std::ptrdiff_t saved_stride = static_cast<std::ptrdiff_t>(saved_width(C::id)) * H;
+  const std::ptrdiff_t kept = static_cast<std::ptrdiff_t>(saved_width(C::id)) * H;
   const int x_column = C::id == kGru ? H : 0;
   Room room{static_cast<char*>(memory), 0};
   BfloatBackwardRoom m(f, C::id, count, first, room);
@@ -161,11 +171,16 @@ template <class C> void bfloat_backward_rows(const Backward<float>& f, int first
       const std::int64_t at = place(l, i, t), before = t ? place(l, i, t - 1) : 0;
       const bool fresh = l.resets && l.resets[at];
       StepBack<float> s;
-      s.h = fresh ? m.zero : t ? f.out + before * f.out_stride : f.h0 ? f.h0 + b * H : m.zero;
+      s.h = fresh ? m.zero : t ? m.h : f.h0 ? f.h0 + b * H : m.zero;
+      s.out = m.out;
+      if (!C::has_cell) {  // an LSTM's gradient asks for its cell alone
+        if (t) widen(H, f.bfloat_out + before * H, m.h);
+        widen(H, f.bfloat_out + at * H, m.out);
+      }
       s.c = !C::has_cell || fresh ? m.zero : t ? f.cells + before * H : f.c0 ? f.c0 + b * H : m.zero;
-      s.out = f.out + at * f.out_stride;
       s.c_out = C::has_cell ? f.cells + at * H : nullptr;
-      s.saved = f.saved + at * saved_stride;
+      if (kept) widen(static_cast<int>(kept), f.bfloat_saved + at * kept, m.saved);
+      s.saved = m.saved;
       s.dout = nullptr;
       if (f.bfloat_dout) {
         widen(H, f.bfloat_dout + at * H, m.dout);

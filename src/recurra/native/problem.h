@@ -13,7 +13,7 @@ enum Cell : int { kRnnTanh = 0, kRnnRelu = 1, kGru = 2, kLstm = 3 };
 // Gates of a cell; floats saved for backward and gradients kept for each unit and step.
 // GRU keeps four gradients: (n times r, r, z, n). The first three meet the state, the last three the input.
 inline int gates(int cell) { return cell == kLstm ? 4 : cell == kGru ? 3 : 1; }
-inline int saved_width(int cell) { return cell >= kGru ? 4 : 0; }
+constexpr int saved_width(int cell) { return cell >= kGru ? 4 : 0; }
 inline int grads_width(int cell) { return cell >= kGru ? 4 : 1; }
 
 // Two weights kept as bfloat16: those of row k in the lower bits, of row k + 1 in the upper.
@@ -61,9 +61,9 @@ template <class T> struct Forward {
   T* cells;              // (N, H) or null
   T* saved;              // (N, saved_width * H) or null
   T *hn, *cn;            // (B, H)
-  // With products in bfloat16, in place of x, and a copy of `out`; the matrices are as bfloat.h packs them.
-  const Bfloat* bfloat_x;  // (N, F)
-  Bfloat* bfloat_out;      // (N, H)
+  // With products in bfloat16, in place of x, out and saved; the matrices are as bfloat.h packs them.
+  const Bfloat* bfloat_x;
+  Bfloat *bfloat_out, *bfloat_saved;
 };
 
 template <class T> struct Backward {
@@ -77,8 +77,8 @@ template <class T> struct Backward {
   T* grads;                            // (N, grads_width * H)
   T* dx;                               // (N, F) or null
   T *dh0, *dc0;                        // (B, H) or null
-  // With products in bfloat16, in place of dout, grads and dx.
-  const Bfloat* bfloat_dout;
+  // With products in bfloat16, in place of out, saved, dout, grads and dx.
+  const Bfloat *bfloat_out, *bfloat_saved, *bfloat_dout;
   Bfloat *bfloat_grads, *bfloat_dx;
 };
 

@@ -197,7 +197,7 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
       bfloat->pack(c.w_ih, 1, F, 0, F, wide, input);
       f.weights = weights, f.input = input;
       f.input_bias = c.b_ih, f.hidden_bias = c.b_hh;
-      f.bfloat_x = c.bfloat_x, f.bfloat_out = c.bfloat_out;
+      f.bfloat_x = c.bfloat_x, f.bfloat_out = c.bfloat_out, f.bfloat_saved = c.bfloat_saved;
     }
   } else {
     T* weights = scratch.take<T>(k.packed_size(H, wide));
@@ -363,6 +363,7 @@ template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
         bfloat->pack(c.w_ih, F, 1, 0, wide, F, input);
         f.input = input;
       }
+      f.bfloat_out = c.bfloat_out, f.bfloat_saved = c.bfloat_saved;
       f.bfloat_dout = c.bfloat_dout, f.bfloat_grads = c.bfloat_grads, f.bfloat_dx = c.bfloat_dx;
     }
   }

@@ -65,9 +65,9 @@ template <class T> struct ForwardCall {
   // One step in place: the states of row b are row rows[b], of `streams`, in h0, c0, out, hn and cn.
   const std::int64_t* rows;
   std::int64_t streams;
-  // Where given, products are in bfloat16, by the instruction set in use: x in it, and a copy of `out` (N, H).
+  // Products are in bfloat16, by the instruction set in use, where these take the place of x, out and saved.
   const Bfloat* bfloat_x;
-  Bfloat* bfloat_out;
+  Bfloat *bfloat_out, *bfloat_saved;
 };
 // Throws std::invalid_argument for lengths and row numbers that do not fit.
 template <class T> void forward(const Shape& shape, const ForwardCall<T>& call);
@@ -78,8 +78,8 @@ template <class T> struct BackwardCall {
   std::int64_t out_stride;
   const T *cells, *saved, *dout, *dcells, *dhn, *dcn;
   T *grads, *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
-  // With products in bfloat16: what forward had, and in place of dout, grads and dx.
-  const Bfloat *bfloat_x, *bfloat_out, *bfloat_dout;
+  // With products in bfloat16, in place of x, out, saved, dout, grads and dx.
+  const Bfloat *bfloat_x, *bfloat_out, *bfloat_saved, *bfloat_dout;
   Bfloat *bfloat_grads, *bfloat_dx;
 };
 template <class T> void backward(const Shape& shape, const BackwardCall<T>& call);

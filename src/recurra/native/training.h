@@ -34,7 +34,7 @@ namespace recurra {
 
 // Training's calls: what is walked, once for both directions, and tensors by the names that ForwardCall and
 // BackwardCall in scan.h give them. Three structs: a call by many keywords takes the square of their number.
-// `bfloat`: products in bfloat16, which x, dout, dx and grads then are, and `rounded`, a copy of out.
+// `bfloat`: products in bfloat16, which x, out, saved, dout, dx and grads then are.
 struct Problem {
   bool wide, reverse, bfloat;
   int cell, threads;
@@ -47,7 +47,7 @@ struct Problem {
 };
 
 struct Tensors {
-  Pointer x, w_ih, w_hh, b_ih, b_hh, h0, c0, out, rounded, cells, saved, hn, cn;
+  Pointer x, w_ih, w_hh, b_ih, b_hh, h0, c0, out, cells, saved, hn, cn;
 };
 
 struct Gradients {
@@ -61,8 +61,8 @@ template <class T> void forward_of(const Problem& p, const Tensors& t, const Pre
   call.out = t.out.as<T>(), call.out_stride = p.hidden, call.cells = t.cells.as<T>(), call.saved = t.saved.as<T>();
   call.hn = t.hn.as<T>(), call.cn = t.cn.as<T>(), call.prepared = prepared;
   if (p.bfloat) {
-    call.x = nullptr;
-    call.bfloat_x = t.x.as<Bfloat>(), call.bfloat_out = t.rounded.as<Bfloat>();
+    call.x = nullptr, call.out = call.saved = nullptr;
+    call.bfloat_x = t.x.as<Bfloat>(), call.bfloat_out = t.out.as<Bfloat>(), call.bfloat_saved = t.saved.as<Bfloat>();
   }
   forward<T>(p.shape(), call);
 }
@@ -75,8 +75,9 @@ template <class T> void backward_of(const Problem& p, const Tensors& t, const Gr
   call.grads = g.grads.as<T>(), call.dx = g.dx.as<T>(), call.dw_ih = g.dw_ih.as<T>(), call.dw_hh = g.dw_hh.as<T>();
   call.db_ih = g.db_ih.as<T>(), call.db_hh = g.db_hh.as<T>(), call.dh0 = g.dh0.as<T>(), call.dc0 = g.dc0.as<T>();
   if (p.bfloat) {
-    call.x = call.dout = nullptr, call.grads = call.dx = nullptr;
-    call.bfloat_x = t.x.as<Bfloat>(), call.bfloat_out = t.rounded.as<Bfloat>(), call.bfloat_dout = g.dout.as<Bfloat>();
+    call.x = call.out = call.saved = call.dout = nullptr, call.grads = call.dx = nullptr;
+    call.bfloat_x = t.x.as<Bfloat>(), call.bfloat_out = t.out.as<Bfloat>(), call.bfloat_saved = t.saved.as<Bfloat>();
+    call.bfloat_dout = g.dout.as<Bfloat>();
     call.bfloat_grads = g.grads.as<Bfloat>(), call.bfloat_dx = g.dx.as<Bfloat>();
   }
   backward<T>(p.shape(), call);
@@ -110,7 +111,7 @@ inline void describe_training(nanobind::module_& m) {
   describe(m, "Tensors",
            Field{"x", &Tensors::x}, Field{"w_ih", &Tensors::w_ih}, Field{"w_hh", &Tensors::w_hh},
            Field{"b_ih", &Tensors::b_ih}, Field{"b_hh", &Tensors::b_hh}, Field{"h0", &Tensors::h0},
-           Field{"c0", &Tensors::c0}, Field{"out", &Tensors::out}, Field{"rounded", &Tensors::rounded}, Field{"cells", &Tensors::cells},
+           Field{"c0", &Tensors::c0}, Field{"out", &Tensors::out}, Field{"cells", &Tensors::cells},
            Field{"saved", &Tensors::saved}, Field{"hn", &Tensors::hn}, Field{"cn", &Tensors::cn});
   describe(m, "Gradients",
            Field{"dout", &Gradients::dout}, Field{"dcells", &Gradients::dcells}, Field{"dhn", &Gradients::dhn},
