@@ -83,6 +83,16 @@ def _no_bfloat16(dtype: torch.dtype) -> str:
     return ""
 
 
+_ENGINES = {"amx": "AMX tiles", "avx512bf16": "AVX512-BF16"}
+
+
+def products() -> str:
+    """Return what a path's reason says of products in bfloat16, where autocast asks for them."""
+    if torch.compiler.is_compiling() or not torch.is_autocast_enabled("cpu"):
+        return ""
+    return f"; products in bfloat16 by {_ENGINES[kernels.isa()]}, as autocast asks"
+
+
 def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:
     """Return output and last state; all is checked already, and what rows begin with is zeros."""
     output, last, _ = _walk(arguments, every=False)
@@ -140,8 +150,8 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
     cuts = None if where is None else _cuts(x, where, reverse)
     problem = kernels.Problem(
         wide=dtype == torch.float64, reverse=reverse, bfloat=bfloat, cell=number,
-        threads=torch.get_num_threads(), batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
-        resets=cuts,
+        threads=torch.get_num_threads(), batch=batch, steps=steps, features=values.shape[-1],
+        hidden=hidden, lengths=lengths, resets=cuts,
     )  # fmt: skip
     call = _Call(
         cell, number, problem, bfloat, batch, hidden, lengths, cuts, reverse, where, every and lstm

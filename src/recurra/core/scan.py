@@ -69,7 +69,9 @@ def choose(
     if wish != "torch" and not why:
         why = "" if wish else _better_by_torch(cell, x, weights, every_state)
         if not why:
-            return NATIVE if plain is cell else FOLDED
+            path = NATIVE if plain is cell else FOLDED
+            how = native_path.products()
+            return path._replace(reason=path.reason + how) if how else path
     if wish == "native":
         why += ", though RECURRA_PATH asks for native"
     also = f"; {why}" if why else ""
