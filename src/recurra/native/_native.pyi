@@ -17,6 +17,7 @@ class Problem:
         wide: bool,
         reverse: bool,
         bfloat: bool,
+        time_first: bool,
         cell: int,
         threads: int,
         batch: int,

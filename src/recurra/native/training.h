@@ -36,12 +36,13 @@ namespace recurra {
 // BackwardCall in scan.h give them. Three structs: a call by many keywords takes the square of their number.
 // `bfloat`: products in bfloat16, which x, out, saved, dout, dx and grads then are.
 struct Problem {
-  bool wide, reverse, bfloat;
+  bool wide, reverse, bfloat, time_first;
   int cell, threads;
   std::int64_t batch, steps, features, hidden;
   Pointer lengths, resets;
   Shape shape() const {
-    return {cell, lengths.at ? kRagged : kBatchFirst, batch, steps, features, hidden, lengths.as<const std::int64_t>(),
+    const int kind = lengths.at ? kRagged : time_first ? kTimeFirst : kBatchFirst;
+    return {cell, kind, batch, steps, features, hidden, lengths.as<const std::int64_t>(),
             resets.as<const std::uint8_t>(), reverse, threads};
   }
 };
@@ -104,7 +105,8 @@ void describe(nanobind::module_& m, const char* name, Field<Struct, Types>... fi
 
 inline void describe_training(nanobind::module_& m) {
   describe(m, "Problem",
-           Field{"wide", &Problem::wide}, Field{"reverse", &Problem::reverse}, Field{"bfloat", &Problem::bfloat}, Field{"cell", &Problem::cell},
+           Field{"wide", &Problem::wide}, Field{"reverse", &Problem::reverse},
+           Field{"bfloat", &Problem::bfloat}, Field{"time_first", &Problem::time_first}, Field{"cell", &Problem::cell},
            Field{"threads", &Problem::threads}, Field{"batch", &Problem::batch}, Field{"steps", &Problem::steps},
            Field{"features", &Problem::features}, Field{"hidden", &Problem::hidden}, Field{"lengths", &Problem::lengths},
            Field{"resets", &Problem::resets});
