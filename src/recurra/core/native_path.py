@@ -18,6 +18,7 @@ from recurra.core import operators, torch_path
 from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.loop import loop
+from recurra.core.product import no_bfloat16
 from recurra.core.ragged import Ragged
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.native.binding import CELLS, absent, kernels
@@ -63,7 +64,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
         # Autocast makes of an input what products are to be in.
         if tensor.dtype != dtype and not (mixed and tensor is values):
             return f"the native kernels take no {tensor.dtype} beside {dtype}"
-    if mixed and (why := _no_bfloat16(dtype)):
+    if mixed and (why := no_bfloat16(dtype)):
         return why
     if dtype not in (torch.float32, torch.float64):
         return f"the native kernels have no {dtype}"
@@ -72,26 +73,6 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     if _transformed():
         return "a transform (torch.func, forward-mode or fake tensors) needs torch's operations"
     return ""
-
-
-def _no_bfloat16(dtype: torch.dtype) -> str:
-    """Return why an autocast region's products are not the kernels', or an empty string."""
-    if not kernels.bfloat():
-        return f"the native kernels have no bfloat16 products on {kernels.isa()}"
-    kind = torch.get_autocast_dtype("cpu")
-    if dtype != torch.float32 or kind != torch.bfloat16:
-        return f"the native kernels have no {kind} products of {dtype} weights"
-    return ""
-
-
-_ENGINES = {"amx": "AMX tiles", "avx512bf16": "AVX512-BF16"}
-
-
-def products() -> str:
-    """Return what a path's reason says of products in bfloat16, where autocast asks for them."""
-    if torch.compiler.is_compiling() or not torch.is_autocast_enabled("cpu"):
-        return ""
-    return f"; products in bfloat16 by {_ENGINES[kernels.isa()]}, as autocast asks"
 
 
 def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from recurra.core import native_path, projection, torch_path
+from recurra.core import native_path, product, projection, torch_path
 from recurra.core.arguments import Path, ScanArguments, Scanned, Traced, first_state
 from recurra.core.cells import LSTM, Cell, Weights
 from recurra.core.loop import loop
@@ -70,7 +70,7 @@ def choose(
         why = "" if wish else _better_by_torch(cell, x, weights, every_state)
         if not why:
             path = NATIVE if plain is cell else FOLDED
-            how = native_path.products()
+            how = product.described()
             return path._replace(reason=path.reason + how) if how else path
     if wish == "native":
         why += ", though RECURRA_PATH asks for native"
