@@ -55,7 +55,7 @@ OPTIONS: Final[dict[str, float | bool]] = {
 }
 """What a training step of two layers LSTM(256) over 32 rows of 128 steps is timed with."""
 
-KINDS: Final = ("train", "infer", "ragged", "option", "stream")
+KINDS: Final = ("train", "bfloat16", "infer", "ragged", "option", "stream")
 CELLS: Final = ("GRU", "RNN", "LSTM")
 GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
 ROWS: Final = 32
@@ -72,6 +72,7 @@ class Case:
         ours: a step.
         peers: theirs, by name.
         what: whose step ours is.
+        dtype: what its products are in.
     """
 
     kind: str
@@ -84,6 +85,7 @@ class Case:
     ours: Step
     peers: dict[str, Step]
     what: str = "recurra.nn"
+    dtype: str = "float32"
 
 
 def run(options: BenchOptions) -> None:
@@ -98,7 +100,7 @@ def run(options: BenchOptions) -> None:
     rate = product_rate()
     print(f"torch's float32 product of 1024 x 1024 by 1024 x 1024: {rate:.0f} GFLOP/s")
     print(
-        f"{'kind':<7}{'cell':<5}{'batch':>6}{'steps':>6}{'input':>6}{'hidden':>7}  "
+        f"{'kind':<9}{'cell':<5}{'batch':>6}{'steps':>6}{'input':>6}{'hidden':>7}  "
         f"{'ours':<15}{'peer':<14}"
         f"{'ours ms':>9} {'(quartiles)':<17}{'peer ms':>10} {'(quartiles)':<17}"
         f"{'ratio':>6}{'GFLOP/s':>9}{'of rate':>8}"
@@ -139,7 +141,7 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
     for name in case.peers:
         theirs = spread[name]
         print(
-            f"{case.kind:<7}{case.cell:<5}{case.batch:>6}{case.steps:>6}{case.features:>6}"
+            f"{case.kind:<9}{case.cell:<5}{case.batch:>6}{case.steps:>6}{case.features:>6}"
             f"{case.hidden:>7}  {case.what:<15}{name:<14}{ours[1]:>9.3f} {_span(ours):<17}"
             f"{theirs[1]:>10.3f} {_span(theirs):<17}{theirs[1] / ours[1]:>6.2f}{speed:>9.1f}"
             f"{speed / rate:>8.2f}",
@@ -153,7 +155,7 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
                 "steps": case.steps,
                 "input": case.features,
                 "hidden": case.hidden,
-                "dtype": "float32",
+                "dtype": case.dtype,
                 "ours": case.what,
                 "peer": name,
                 "ours_ms": ours[1],
@@ -181,7 +183,7 @@ def _made(kind: str, cell: str) -> Iterator[tuple[str, Callable[[], Case]]]:
             words = f"ragged {cell} mean-{mean} full-{full} {hidden}"
             yield words, _later(_ragged, cell, mean, full, hidden)
     else:
-        make = _train if kind == "train" else _infer
+        make = {"train": _train, "bfloat16": _train_in_bfloat16, "infer": _infer}[kind]
         for group, shapes in TRAIN.items():
             for shape in shapes:
                 words = f"{kind} {cell} {' '.join(map(str, shape))} {group}"
@@ -241,6 +243,22 @@ def _train(cell: str, batch: int, steps: int, features: int, hidden: int) -> Cas
             "torch.nn": _step(theirs, x, lambda: theirs(x)[0]),
             "torch.nn bf16": _step(theirs, x, lambda: theirs(x)[0], half=True),
         },
+    )  # fmt: skip
+
+
+def _train_in_bfloat16(cell: str, batch: int, steps: int, features: int, hidden: int) -> Case:
+    """Both under autocast; "ours" as a peer is the same layer in float32."""
+    ours, theirs = _pair(cell, features, hidden)
+    x = torch.randn(batch, steps, features, requires_grad=True)
+    return Case(
+        "bfloat16", cell, batch, steps, features, hidden,
+        _operations(cell, batch * steps, features, hidden, trained=True),
+        _step(ours, x, lambda: ours(x)[0], half=True),
+        {
+            "torch.nn bf16": _step(theirs, x, lambda: theirs(x)[0], half=True),
+            "ours, float32": _step(ours, x, lambda: ours(x)[0]),
+        },
+        dtype="bfloat16",
     )  # fmt: skip
 
 

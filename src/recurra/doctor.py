@@ -61,6 +61,8 @@ def _training() -> dict[str, Any]:
     x = torch.zeros(1, 2, 8)
     layers: tuple[RNN | GRU | LSTM, ...] = (RNN(8, 8), GRU(8, 8), LSTM(8, 8))
     paths = {type(layer).__name__: layer.explain(x)[0] for layer in layers}
+    with torch.autocast("cpu", torch.bfloat16):
+        paths["bfloat16"] = layers[-1].explain(x)[0]
     return {
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),

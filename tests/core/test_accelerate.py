@@ -216,7 +216,9 @@ def test_copies_pickles_and_other_precisions(kind: str) -> None:
     assert torch.equal(half(x.bfloat16())[0], copy.deepcopy(theirs).bfloat16()(x.bfloat16())[0])
     single, plain = ours.float(), copy.deepcopy(theirs).float()
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(single(x.float())[0], plain(x.float())[0])
+        # Up to rounding, where the kernels have such products; torch's GRU alone stays in float32.
+        found, expected = single(x.float())[0], plain(x.float())[0]
+    torch.testing.assert_close(found.float(), expected.float(), atol=0.01, rtol=0.02)
 
 
 @built

@@ -16,9 +16,11 @@ from torch import Tensor
 from recurra.core import extension, operators, torch_path
 from recurra.core.arguments import Path, ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
-from recurra.core.kept import known
+from recurra.core.kept import PLAIN, known
 from recurra.core.loop import loop
+from recurra.core.product import no_bfloat16
 from recurra.core.ragged import Ragged
+from recurra.core.resets import cuts_of
 from recurra.core.state import HiddenState, LSTMState, State
 from recurra.native.binding import CELLS, absent, kernels
 from recurra.native.binding import LSTM as WITH_CELL
@@ -39,9 +41,6 @@ NUMBERS: dict[Cell[Any], int] = {
 ONEDNN_FROM = 1024
 """Full batches of an LSTM of so many units and more are oneDNN's (it needs 0.94 of our time)."""
 
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-
 def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     """Return why the kernels cannot run this, or an empty string where they can."""
     values = x.values if isinstance(x, Ragged) else x
@@ -52,18 +51,19 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
         return absent
     if cell not in NUMBERS:
         return f"the native kernels have no {type(cell).__name__}"
-    dtype = values.dtype
+    dtype, mixed = weights.hidden.dtype, torch.is_autocast_enabled("cpu")
     for tensor in (values, *weights):
         if tensor is None:
             continue
-        if type(tensor) not in _PLAIN or tensor.layout != torch.strided:
+        if type(tensor) not in PLAIN or tensor.layout != torch.strided:
             return f"the native kernels take no {type(tensor).__name__} of {tensor.layout}"
         if not tensor.is_cpu:
             return f"the native kernels run on the CPU, not on {tensor.device.type}"
-        if tensor.dtype != dtype:
+        # Autocast makes of an input what products are to be in.
+        if tensor.dtype != dtype and not (mixed and tensor is values):
             return f"the native kernels take no {tensor.dtype} beside {dtype}"
-    if torch.is_autocast_enabled("cpu"):
-        return "the native kernels have no bfloat16 products, which autocast asks for"
+    if mixed and (why := no_bfloat16(dtype)):
+        return why
     if dtype not in (torch.float32, torch.float64):
         return f"the native kernels have no {dtype}"
     if torch._C._get_tracing_state() is not None:
@@ -101,6 +101,7 @@ class Call(NamedTuple):
     cell: Cell[Any]
     number: int
     problem: Problem
+    bfloat: bool
     state: tuple[int, ...]
     hidden: int
     lengths: Tensor | None
@@ -122,36 +123,40 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
     # Time first, seen batch first, is walked as it lies: torch's copy would hang in a forked child.
     turned = lengths is None and not x.is_contiguous() and x.transpose(0, 1).is_contiguous()
     values = values.transpose(0, 1) if turned else values
-    number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
-    lstm = number == WITH_CELL
+    number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, weights.hidden.dtype
+    lstm, bfloat = number == WITH_CELL, torch.is_autocast_enabled("cpu")
+    if bfloat:
+        values = values.to(torch.bfloat16)
     if batch == 0 or steps == 0:
         if first is None:
             first = cell.zero_state(batch, hidden, weights.hidden)
         none = torch_path.nothing(values, weights)
         return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
-    cuts = None if where is None else _cuts(x, where, reverse)
+    cuts = None if where is None else cuts_of(x, where, reverse)
     if cuts is not None and turned:
         cuts = cuts.t().contiguous()
     problem = kernels.Problem(
-        wide=dtype == torch.float64, reverse=reverse, cell=number, threads=torch.get_num_threads(),
-        batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
-        resets=cuts, time_first=turned,
+        wide=dtype == torch.float64, reverse=reverse, bfloat=bfloat, cell=number,
+        threads=torch.get_num_threads(), batch=batch, steps=steps, features=values.shape[-1],
+        hidden=hidden, lengths=lengths, resets=cuts, time_first=turned,
     )  # fmt: skip
     state = (batch, hidden)
     call = Call(
-        cell, number, problem, state, hidden, lengths, cuts, reverse, where, every and lstm, turned
+        cell, number, problem, bfloat, state, hidden, lengths, cuts, reverse, where,
+        every and lstm, turned,
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else dense(t) for t in (values, *weights, h0, c0)])
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in sources):
-        if node is None or lengths is not None or cuts is not None or call.every or turned:
+        odd = lengths is not None or cuts is not None or call.every or turned or bfloat
+        if node is None or odd:
             out, hn, cn, cells = Node.apply(call, *sources)  # type: ignore[no-untyped-call]
         else:
             out, hn, cn = node.layer(number, reverse, *sources)
             cells = None
     else:
-        once = steps == 1 and lengths is None
+        once = steps == 1 and lengths is None and not bfloat
         found = known(number, Weights(*sources[1:5])) if once else None  # type: ignore[arg-type]
         kept = None if found is None else found.packed(trusted=False)
         out, hn, cn, cells, _ = _forward(call, sources, False, kept)
@@ -177,19 +182,6 @@ def _like(x: X, values: Tensor) -> X:
     return x.beside(values) if isinstance(x, Ragged) else values
 
 
-def _cuts(x: Tensor | Ragged, resets: Tensor, reverse: bool) -> Tensor:
-    """Return resets (B, T) as the kernels want them: the state read at a step marked is zero."""
-    if reverse:
-        # What is cut before step t is, backwards, what step t - 1 reads. A row's last step reads
-        # the first state, which no cut touches.
-        shifted = torch.zeros_like(resets)
-        shifted[:, :-1] = resets[:, 1:]
-        if isinstance(x, Ragged):
-            shifted &= torch.arange(resets.shape[1]) < x.lengths[:, None] - 1
-        resets = shifted
-    return resets[x.mask().cpu()] if isinstance(x, Ragged) else resets.contiguous()
-
-
 _Sources = tuple[Tensor | None, ...]
 """x, weights.input, .hidden, .input_bias, .hidden_bias, first hidden, first cell."""
 
@@ -202,12 +194,14 @@ def _forward(
 ) -> _Results:
     x, w_ih, w_hh, b_ih, b_hh, h0, c0 = sources
     assert x is not None
-    lstm, hidden, new = call.number == WITH_CELL, call.hidden, x.new_empty
+    assert w_hh is not None
+    # States are of the weights' type, outputs of the products'.
+    lstm, hidden, new = call.number == WITH_CELL, call.hidden, w_hh.new_empty
     shape, state = x.shape[:-1], call.state
-    out, hn = new((*shape, hidden)), new(state)
+    out, hn = x.new_empty((*shape, hidden)), new(state)
     cn = new(state) if lstm else None
     cells = new((*shape, hidden)) if lstm and (save or call.every) else None
-    saved = new((*shape, 4 * hidden)) if save and call.number >= 2 else None
+    saved = x.new_empty((*shape, 4 * hidden)) if save and call.number >= 2 else None
     tensors = kernels.Tensors(
         x=x, w_ih=w_ih, w_hh=w_hh, b_ih=b_ih, b_hh=b_hh, h0=h0, c0=c0,
         out=out, cells=cells, saved=saved, hn=hn, cn=cn,
@@ -294,9 +288,11 @@ def _by_loop(
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
             first = first.map(lambda leaf: leaf.flatten(0, -2))
-        rows: Any = x.transpose(0, 1) if call.turned else x
+        rows: Any = x.float() if call.bfloat else x
         if call.lengths is not None:
-            rows = Ragged(x, call.lengths)
+            rows = Ragged(rows, call.lengths)
+        elif call.turned:
+            rows = rows.transpose(0, 1)
         weights = Weights(w_ih, w_hh, b_ih, b_hh)
         traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
@@ -335,10 +331,12 @@ def problem_of(
     """Return what is asked for rows of one length x (B, T, F), with states of this shape."""
     batch, steps, features = x.shape
     problem = kernels.Problem(
-        wide=x.dtype == torch.float64, reverse=reverse, cell=number, time_first=False,
+        wide=x.dtype == torch.float64, reverse=reverse, bfloat=False, cell=number, time_first=False,
         threads=torch.get_num_threads(), batch=batch, steps=steps, features=features, hidden=hidden,
     )  # fmt: skip
-    return Call(cell, number, problem, state, hidden, None, None, reverse, None, False, False)
+    return Call(
+        cell, number, problem, False, state, hidden, None, None, reverse, None, False, False
+    )  # fmt: skip
 
 
 def again(

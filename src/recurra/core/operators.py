@@ -152,7 +152,7 @@ def _dense(*tensors: Any) -> list[Any]:
 
 def _problem(x: Tensor, w_hh: Tensor, cell: int, reverse: bool) -> Problem:
     return kernels.Problem(
-        wide=x.dtype == torch.float64, reverse=reverse, time_first=False, cell=cell,
+        wide=x.dtype == torch.float64, reverse=reverse, bfloat=False, time_first=False, cell=cell,
         threads=torch.get_num_threads(), batch=x.shape[0], steps=x.shape[1], features=x.shape[2],
         hidden=w_hh.shape[1],
     )  # fmt: skip

@@ -42,14 +42,16 @@ def walk(
     assert type(cell) is Projected
     weight_hr = cell.weight
     first = None if arguments.state is None else first_state(arguments)
-    wide = weights._replace(hidden=weights.hidden @ weight_hr)
+    # Under autocast products are bfloat16, weights and states are not.
+    dtype = weights.hidden.dtype
+    wide = weights._replace(hidden=(weights.hidden @ weight_hr).to(dtype))
     begun = None
     if first is not None:
         begun = LSTMState(torch.zeros_like(first.cell), first.cell)
         x = _with_first(x, first.hidden, reverse, arguments.resets)
         wide = wide._replace(input=torch.cat([weights.input, weights.hidden], 1))
     output, last, every = plain(ScanArguments(LSTM, x, wide, begun, reverse, arguments.resets))
-    hidden = linear(last.hidden, weight_hr)
+    hidden = linear(last.hidden, weight_hr).to(dtype)
     if first is not None:
         hidden = torch.where(_steps(x).to(hidden.device)[:, None] > 0, hidden, first.hidden)
     shown = None if every is None else LSTMState(linear(every.hidden, weight_hr), every.cell)

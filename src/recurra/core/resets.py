@@ -93,3 +93,16 @@ def in_pieces(
         states = states.map(lambda leaf: rows.beside(leaf[inside]).padded())
     last = pieces.leave(lasts, reverse)
     return whole if isinstance(x, Ragged) else whole.padded(), last, states
+
+
+def cuts_of(x: Tensor | Ragged, resets: Tensor, reverse: bool) -> Tensor:
+    """Return resets (B, T) as the kernels want them: the state read at a step marked is zero."""
+    if reverse:
+        # What is cut before step t is, backwards, what step t - 1 reads. A row's last step reads
+        # the first state, which no cut touches.
+        shifted = torch.zeros_like(resets)
+        shifted[:, :-1] = resets[:, 1:]
+        if isinstance(x, Ragged):
+            shifted &= torch.arange(resets.shape[1]) < x.lengths[:, None] - 1
+        resets = shifted
+    return resets[x.mask().cpu()] if isinstance(x, Ragged) else resets.contiguous()

@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
-from recurra.core import native_path, projection, torch_path
+from recurra.core import native_path, product, projection, torch_path
 from recurra.core.arguments import Path, ScanArguments, Scanned, Traced, first_state
 from recurra.core.cells import LSTM, Cell, Weights
 from recurra.core.loop import loop
@@ -68,7 +69,9 @@ def choose(
     if wish != "torch" and not why:
         why = "" if wish else _better_by_torch(cell, x, weights, every_state)
         if not why:
-            return NATIVE if plain is cell else FOLDED
+            path = NATIVE if plain is cell else FOLDED
+            how = product.described()
+            return path._replace(reason=path.reason + how) if how else path
     if wish == "native":
         why += ", though RECURRA_PATH asks for native"
     also = f"; {why}" if why else ""
@@ -103,6 +106,7 @@ def _better_by_torch(
         and cell == LSTM
         and isinstance(x, Tensor)
         and x.shape[1] >= FEW_STEPS
+        and not torch.is_autocast_enabled("cpu")
         and torch_path.engine(cell, weights.input) == "oneDNN"
     ):
         return f"faster than the native kernels from {native_path.ONEDNN_FROM} units on"

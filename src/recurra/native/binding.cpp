@@ -388,6 +388,7 @@ NB_MODULE(_native, m) {
   const auto none = nb::arg().none();
   m.def("curve", &py_curve);
   m.def("isa", [] { return std::string(isa().name); });
+  m.def("bfloat", [] { return isa().bfloat != nullptr; });
   m.def("isas", [] {
     std::vector<std::string> names;
     for (const char* n : isas()) names.emplace_back(n);

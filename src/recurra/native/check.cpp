@@ -69,6 +69,42 @@ template <class T> void once() {
   backward<T>(s, g);
 }
 
+// The same with products in bfloat16, where this set has them.
+void narrow_once() {
+  if (!isa().bfloat) return;
+  const int cell = between(0, 3), batch = between(1, 40), most = between(1, 9), threads = between(1, 4);
+  const std::int64_t F = between(1, 70), H = between(1, 90), G = gates(cell) * H;
+  std::vector<std::int64_t> lengths(batch);
+  std::int64_t N = 0;
+  for (auto& l : lengths) N += l = between(0, most);
+  std::vector<std::uint8_t> resets(N);
+  for (auto& r : resets) r = between(0, 4) == 0;
+  const Shape s{cell, kRagged, batch, N, F, H, lengths.data(), between(0, 1) ? resets.data() : nullptr, between(0, 1) == 1, threads};
+  const auto halves = [](std::size_t n) {
+    std::vector<Bfloat> v(n);
+    for (Bfloat& x : v) x.bits = static_cast<std::uint16_t>(0x3E00 + random_bits() % 0x180 + (random_bits() % 2 << 15));
+    return v;
+  };
+  const bool lstm = cell == kLstm, trained = between(0, 3) > 0;
+  auto x = halves(N * F), out = halves(N * H), saved = halves(N * saved_width(cell) * H), dout = halves(N * H), dx = halves(N * F);
+  auto wi = numbers<float>(G * F), wh = numbers<float>(G * H), b = numbers<float>(G), h0 = numbers<float>(batch * H), c0 = h0, hn = h0, cn = h0;
+  auto cells = numbers<float>(lstm ? N * H : 0);
+  ForwardCall<float> f{};
+  f.bfloat_x = x.data(), f.bfloat_out = out.data(), f.bfloat_saved = trained && saved_width(cell) ? saved.data() : nullptr;
+  f.w_ih = wi.data(), f.w_hh = wh.data(), f.b_ih = f.b_hh = between(0, 1) ? b.data() : nullptr;
+  f.h0 = h0.data(), f.c0 = c0.data(), f.cells = lstm && trained ? cells.data() : nullptr, f.hn = hn.data(), f.cn = cn.data();
+  forward<float>(s, f);
+  if (!trained) return;
+  std::vector<float> dwi(G * F), dwh(G * H), db1(G), db2(G), dh0(batch * H), dc0(batch * H);
+  BackwardCall<float> g{};
+  g.w_ih = wi.data(), g.w_hh = wh.data(), g.h0 = h0.data(), g.c0 = c0.data(), g.cells = f.cells;
+  g.bfloat_x = x.data(), g.bfloat_out = out.data(), g.bfloat_saved = saved.data(), g.bfloat_dout = between(0, 1) ? dout.data() : nullptr;
+  g.dhn = hn.data(), g.dcn = cn.data(), g.bfloat_dx = between(0, 1) ? dx.data() : nullptr;
+  g.dw_ih = dwi.data(), g.dw_hh = between(0, 1) ? dwh.data() : nullptr, g.db_ih = db1.data(), g.db_hh = db2.data();
+  g.dh0 = dh0.data(), g.dc0 = dc0.data();
+  backward<float>(s, g);
+}
+
 std::vector<std::int64_t> row_numbers(std::int64_t n, std::int64_t below) {
   std::vector<std::int64_t> rows(n);
   for (auto& r : rows) r = between(0, static_cast<int>(below) - 1);
@@ -216,6 +252,7 @@ int main(int argc, char** argv) {
     if (!use_isa(name)) return 1;
     for (int i = 0; i < rounds; ++i) {
       i % 2 ? once<float>() : once<double>();
+      narrow_once();
       i % 2 ? gathered<float>() : gathered<double>();
       products();
       attention();

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cpu.h"
 #include "scan.h"
 
 namespace recurra {
@@ -11,34 +12,53 @@ namespace recurra {
 const Isa* const isa_avx2 = nullptr;
 const Isa* const isa_avx512 = nullptr;
 #endif
-
-std::vector<const char*> isas() {
-  std::vector<const char*> names;
-#if defined(RECURRA_HAVE_X86)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
-    names.push_back("avx512");
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.push_back("avx2");
+#if !defined(RECURRA_HAVE_BFLOAT)
+const BfloatKernels* const bfloat_amx = nullptr;
+const BfloatKernels* const bfloat_dots = nullptr;
 #endif
-  names.push_back("plain");
-  return names;
-}
 
 namespace {
 
 std::atomic<const Isa*> chosen{nullptr};
 
+// AVX-512's kernels, and beside them products in bfloat16.
+Isa beside_avx512(const char* name, const BfloatKernels* bfloat) {
+  Isa isa = isa_avx512 ? *isa_avx512 : *isa_plain;
+  isa.name = name, isa.bfloat = bfloat;
+  return isa;
+}
+
+// All that can run here, the best one first.
+const std::vector<const Isa*>& here() {
+  static const Isa amx = beside_avx512("amx", bfloat_amx), dots = beside_avx512("avx512bf16", bfloat_dots);
+  static const std::vector<const Isa*> found = [] {
+    std::vector<const Isa*> all;
+    if (isa_avx512 && cpu::has_avx512()) {
+      const bool bfloat = bfloat_dots && cpu::has_avx512bf16();
+      if (bfloat && cpu::may_use_amx()) all.push_back(&amx);
+      if (bfloat) all.push_back(&dots);
+      all.push_back(isa_avx512);
+    }
+    if (isa_avx2 && cpu::has_avx2()) all.push_back(isa_avx2);
+    all.push_back(isa_plain);
+    return all;
+  }();
+  return found;
+}
+
 const Isa* find(const char* name) {
-  for (const char* here : isas()) {
-    if (std::strcmp(here, name) != 0) continue;
-    for (const Isa* isa : {isa_avx512, isa_avx2, isa_plain})
-      if (isa && std::strcmp(isa->name, name) == 0) return isa;
-  }
+  for (const Isa* isa : here())
+    if (std::strcmp(isa->name, name) == 0) return isa;
   return nullptr;
 }
 
 }  // namespace
+
+std::vector<const char*> isas() {
+  std::vector<const char*> names;
+  for (const Isa* isa : here()) names.push_back(isa->name);
+  return names;
+}
 
 bool use_isa(const char* name) {
   const Isa* found = find(name);
@@ -51,7 +71,7 @@ const Isa& isa() {
   // A name that cannot run here is refused where the module is loaded (binding.cpp).
   const char* forced = std::getenv("RECURRA_ISA");
   const Isa* best = forced && *forced ? find(forced) : nullptr;
-  if (!best) best = find(isas().front());
+  if (!best) best = here().front();
   chosen.store(best, std::memory_order_release);
   return *best;
 }

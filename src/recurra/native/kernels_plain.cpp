@@ -4,7 +4,7 @@
 
 namespace recurra {
 namespace {
-const Isa kIsa = {"plain", &kKernels<float>, &kKernels<double>, &kInference};
+const Isa kIsa = {"plain", &kKernels<float>, &kKernels<double>, &kInference, nullptr};
 }
 const Isa* const isa_plain = &kIsa;
 }  // namespace recurra

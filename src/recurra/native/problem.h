@@ -13,12 +13,17 @@ enum Cell : int { kRnnTanh = 0, kRnnRelu = 1, kGru = 2, kLstm = 3 };
 // Gates of a cell; floats saved for backward and gradients kept for each unit and step.
 // GRU keeps four gradients: (n times r, r, z, n). The first three meet the state, the last three the input.
 inline int gates(int cell) { return cell == kLstm ? 4 : cell == kGru ? 3 : 1; }
-inline int saved_width(int cell) { return cell >= kGru ? 4 : 0; }
+constexpr int saved_width(int cell) { return cell >= kGru ? 4 : 0; }
 inline int grads_width(int cell) { return cell >= kGru ? 4 : 1; }
 
 // Two weights kept as bfloat16: those of row k in the lower bits, of row k + 1 in the upper.
 struct Pair {
   std::uint32_t bits;
+};
+
+// A number kept as bfloat16.
+struct Bfloat {
+  std::uint16_t bits;
 };
 
 // A packed matrix (see product.h), of T or of Pair.
@@ -56,6 +61,9 @@ template <class T> struct Forward {
   T* cells;              // (N, H) or null
   T* saved;              // (N, saved_width * H) or null
   T *hn, *cn;            // (B, H)
+  // With products in bfloat16, in place of x, out and saved; the matrices are as bfloat.h packs them.
+  const Bfloat* bfloat_x;
+  Bfloat *bfloat_out, *bfloat_saved;
 };
 
 template <class T> struct Backward {
@@ -69,10 +77,13 @@ template <class T> struct Backward {
   T* grads;                            // (N, grads_width * H)
   T* dx;                               // (N, F) or null
   T *dh0, *dc0;                        // (B, H) or null
+  // With products in bfloat16, in place of out, saved, dout, grads and dx.
+  const Bfloat *bfloat_out, *bfloat_saved, *bfloat_dout;
+  Bfloat *bfloat_grads, *bfloat_dx;
 };
 
 // One task of the weight gradients: c = sum over rows i of a[i]^T b[i]; see outer.h.
-template <class T> struct Outer {
+template <class T, class Sum = T> struct Outer {
   long rows;
   const T* const* a;
   int a_column, m;
@@ -80,8 +91,8 @@ template <class T> struct Outer {
   // Null, or n2 columns to the right of b's, and a column of ones to their right; n counts them all.
   const T* const* second;
   int n, n2;
-  T* c;
-  T* sums;  // column sums of a, or null
+  Sum* c;
+  Sum* sums;  // column sums of a, or null
 };
 
 // Logits of a vocabulary, and what is wanted of them, without keeping them.
@@ -146,16 +157,33 @@ struct Inference {
   void (*attend)(const Attention&, std::int64_t row, void* room);
 };
 
+// Training in single precision, but for its products.
+struct BfloatKernels {
+  std::size_t (*packed_size)(int depth, int n);
+  // Row k of the packed matrix is row (k + first) % depth of the source's; one of the strides is 1.
+  void (*pack)(const float* source, std::ptrdiff_t k_stride, std::ptrdiff_t n_stride, int first, int depth, int n,
+               Pair* packed);
+  void (*narrow)(long n, const float* from, Bfloat* to);
+  std::size_t (*forward_room)(const Forward<float>&, int cell, int count);
+  void (*forward)(const Forward<float>&, int cell, int first, int step, int count, void* room);
+  std::size_t (*backward_room)(const Backward<float>&, int cell, int count);
+  void (*backward)(const Backward<float>&, int cell, int first, int step, int count, void* room);
+  std::size_t (*outer_room)(int m, int n);
+  void (*outer)(const Outer<Bfloat, float>&, void* room);
+};
+
 struct Isa {
   const char* name;
   const Kernels<float>* single;
   const Kernels<double>* wide;
   const Inference* inference;
+  const BfloatKernels* bfloat;  // null where it has no products in bfloat16
 };
 
 // Null where the compiler could not build it.
 extern const Isa* const isa_plain;
 extern const Isa* const isa_avx2;
 extern const Isa* const isa_avx512;
+extern const BfloatKernels *const bfloat_amx, *const bfloat_dots;
 
 }  // namespace recurra

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
+#include <type_traits>
 
 #include "pool.h"
 #include "scratch.h"
@@ -91,11 +92,11 @@ struct Parts {
   }
 };
 
-template <class T> Parts share(const Rows& r, const Shape& s, int threads) {
+template <class T> Parts share(const Rows& r, const Shape& s, int threads, bool bfloat) {
   const std::int64_t weights = s.hidden * s.hidden * gates(s.cell) * static_cast<std::int64_t>(sizeof(T));
   // Small weights stay in the first caches whatever we do; the rows should, too. Large ones are read once a
-  // step and part, so parts are large.
-  const int most = weights <= 256 << 10 ? 24 : 96;
+  // step and part, so parts are large; and so are those that tiles work on.
+  const int most = weights <= 256 << 10 && !bfloat ? 24 : 96;
   int parts = std::max<int>(threads, static_cast<int>((s.batch + most - 1) / most));
   parts = (parts + threads - 1) / threads * threads;
   return {std::max(1, std::min<int>(parts, r.layout.batch)), r.layout.batch, !r.even};
@@ -148,6 +149,13 @@ template <class T> void check_rows(const Shape& s, const ForwardCall<T>& c, cons
   }
 }
 
+// A kernel as it is, or with products in bfloat16, which only single precision has.
+template <class F, class G> F which(F plain, const BfloatKernels* bfloat, G BfloatKernels::* there) {
+  if constexpr (std::is_same_v<F, G>)
+    if (bfloat) return bfloat->*there;
+  return plain;
+}
+
 double cost(const Shape& s, const Rows& r, bool projects) {
   const double width = static_cast<double>(s.hidden) * gates(s.cell);
   const double products = 2.0 * width * (s.hidden + (projects ? s.features : 0)) / 60.0;
@@ -165,6 +173,8 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
   clear_padding(r, s, c.out, H, c.out_stride);
   clear_padding(r, s, c.cells, H, H);
   if (s.batch == 0) return;
+  const BfloatKernels* bfloat = c.bfloat_out && !c.prepared ? isa().bfloat : nullptr;
+  clear_padding(r, s, c.bfloat_out, H, H);
 
   Forward<T> f{};
   f.layout = r.layout;
@@ -179,6 +189,16 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
     f.weights = c.prepared->weights;
     f.input_bias = c.prepared->input_bias;
     f.hidden_bias = c.prepared->hidden_bias;
+  } else if (bfloat) {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      Pair* weights = scratch.take<Pair>(bfloat->packed_size(H, wide));
+      Pair* input = scratch.take<Pair>(bfloat->packed_size(F, wide));
+      bfloat->pack(c.w_hh, 1, H, 0, H, wide, weights);
+      bfloat->pack(c.w_ih, 1, F, 0, F, wide, input);
+      f.weights = weights, f.input = input;
+      f.input_bias = c.b_ih, f.hidden_bias = c.b_hh;
+      f.bfloat_x = c.bfloat_x, f.bfloat_out = c.bfloat_out, f.bfloat_saved = c.bfloat_saved;
+    }
   } else {
     T* weights = scratch.take<T>(k.packed_size(H, wide));
     k.pack(c.w_hh, 1, H, 0, H, H, wide, weights);
@@ -196,16 +216,19 @@ template <class T> void forward(const Shape& s, const ForwardCall<T>& c) {
   f.cells = c.cells, f.saved = c.saved, f.hn = c.hn, f.cn = c.cn;
 
   const int threads = worth(cost(s, r, c.x != nullptr), s.threads);
-  over(share<T>(r, s, threads), threads, [&](int rows) { return k.forward_room(f, s.cell, rows); },
-       [&](int first, int step, int rows, char* room) { k.forward(f, s.cell, first, step, rows, room); });
+  const auto room_of = which(k.forward_room, bfloat, &BfloatKernels::forward_room);
+  const auto run = which(k.forward, bfloat, &BfloatKernels::forward);
+  over(share<T>(r, s, threads, bfloat), threads, [&](int rows) { return room_of(f, s.cell, rows); },
+       [&](int first, int step, int rows, char* room) { run(f, s.cell, first, step, rows, room); });
 }
 
 // The rows of the three matrices that the weight gradients are products of, in the order they are stored.
-template <class T> struct Pairs {
+template <class T> struct Factors {
   const T **grads, **x, **h;
   std::int64_t count = 0;
 
-  Pairs(const Shape& s, const BackwardCall<T>& c, const Rows& r) {
+  // grads_, x_ or null, h0 or null, and out are rows of numbers, those of out `out_stride` apart.
+  Factors(const Shape& s, const Rows& r, const T* grads_, const T* x_, const T* h0, const T* out, std::ptrdiff_t out_stride) {
     const Layout& l = r.layout;
     const std::int64_t width = grads_width(s.cell) * s.hidden, H = s.hidden;
     grads = scratch.take<const T*>(r.total);
@@ -215,13 +238,13 @@ template <class T> struct Pairs {
     std::memset(static_cast<void*>(zero), 0, sizeof(T) * H);
     for (int i = 0; i < l.batch; ++i) {
       const std::int64_t b = l.order[i], row = l.row_offset[b], steps = l.length[i];
-      const T* before = c.h0 ? c.h0 + b * H : zero;
+      const T* before = h0 ? h0 + b * H : zero;
       for (std::int64_t t = 0; t < steps; ++t) {
         const std::int64_t at = row + l.step_offset[l.reverse ? steps - 1 - t : t];
-        grads[count] = c.grads + at * width;
-        x[count] = c.x ? c.x + at * s.features : nullptr;
+        grads[count] = grads_ + at * width;
+        x[count] = x_ ? x_ + at * s.features : nullptr;
         h[count++] = l.resets && l.resets[at] ? zero : before;
-        before = c.out + at * c.out_stride;
+        before = out + at * out_stride;
       }
     }
   }
@@ -229,7 +252,7 @@ template <class T> struct Pairs {
 
 // Narrow layers: both gradients and the biases' in one product, of [x, h, 1].
 template <class T>
-void narrow_gradients(const Shape& s, const BackwardCall<T>& c, const Pairs<T>& p, const Kernels<T>& k) {
+void narrow_gradients(const Shape& s, const BackwardCall<T>& c, const Factors<T>& p, const Kernels<T>& k) {
   const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), n = F + H + 1;
   const int m = grads_width(s.cell) * H, wide = gates(s.cell) * H;
   T* both = scratch.take<T>(static_cast<std::size_t>(m) * n);
@@ -249,20 +272,17 @@ void narrow_gradients(const Shape& s, const BackwardCall<T>& c, const Pairs<T>& 
   }
 }
 
-template <class T>
-void weight_gradients(const Shape& s, const BackwardCall<T>& c, const Rows& r, const Kernels<T>& k, int threads) {
+// Shares the columns of both gradients out over threads, in pieces of up to `most` and no less than `grain`:
+// run(of x, first column of the rows of gradients, how many, where they go, where their sums go, room).
+template <class T, class Run>
+void by_columns(const Shape& s, const BackwardCall<T>& c, int threads, int most, std::size_t room, Run run) {
   const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), wide = gates(s.cell) * H;
-  const Pairs<T> p(s, c, r);
-  const auto vectors = [&](int n) { return (n + k.lanes - 1) / k.lanes; };
-  if (c.x && F + H + 1 <= k.panel &&
-      grads_width(s.cell) * vectors(F + H + 1) <= gates(s.cell) * (vectors(F) + vectors(H)))
-    return narrow_gradients(s, c, p, k);
   struct Task {
     bool input;
     int column, row, count;
   };
   std::vector<Task> tasks;
-  const int most = 192, grain = 48;
+  const int grain = 48;
   int piece = most;
   if (threads > 1) piece = std::min(most, std::max(grain, (wide / threads + grain - 1) / grain * grain));
   const auto add = [&](bool input, int column, int row, int count) {
@@ -273,18 +293,40 @@ void weight_gradients(const Shape& s, const BackwardCall<T>& c, const Rows& r, c
     if (s.cell != kGru) add(false, 0, 0, wide);
   }
   if (c.dw_ih || c.db_ih) add(true, s.cell == kGru ? H : 0, 0, wide);
-  const std::size_t room = (k.outer_room() + 63) / 64 * 64;
-  char* rooms = scratch.take<char>(room * threads);
+  const std::size_t apart = (room + 63) / 64 * 64;
+  char* rooms = scratch.take<char>(apart * threads);
   auto work = [&](int i, int worker) {
     const Task& t = tasks[i];
     T* dw = t.input ? c.dw_ih : c.dw_hh;
     T* db = t.input ? c.db_ih : c.db_hh;
-    const int columns = t.input ? F : H;
-    k.outer({static_cast<long>(p.count), p.grads, t.column, t.count, t.input ? p.x : p.h, nullptr, dw ? columns : 0, 0,
-             dw ? dw + static_cast<std::ptrdiff_t>(t.row) * columns : nullptr, db ? db + t.row : nullptr},
-            rooms + room * worker);
+    run(t.input, t.column, t.count, dw ? dw + static_cast<std::ptrdiff_t>(t.row) * (t.input ? F : H) : nullptr,
+        db ? db + t.row : nullptr, rooms + apart * worker);
   };
   each(static_cast<int>(tasks.size()), threads, work);
+}
+
+template <class T>
+void weight_gradients(const Shape& s, const BackwardCall<T>& c, const Rows& r, const Kernels<T>& k, int threads) {
+  const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features);
+  const Factors<T> p(s, r, c.grads, c.x, c.h0, c.out, c.out_stride);
+  const auto vectors = [&](int n) { return (n + k.lanes - 1) / k.lanes; };
+  if (c.x && F + H + 1 <= k.panel &&
+      grads_width(s.cell) * vectors(F + H + 1) <= gates(s.cell) * (vectors(F) + vectors(H)))
+    return narrow_gradients(s, c, p, k);
+  by_columns(s, c, threads, 192, k.outer_room(), [&](bool input, int column, int count, T* dw, T* db, void* room) {
+    k.outer({static_cast<long>(p.count), p.grads, column, count, input ? p.x : p.h, nullptr, dw ? input ? F : H : 0, 0, dw, db}, room);
+  });
+}
+
+void bfloat_weight_gradients(const Shape& s, const BackwardCall<float>& c, const Rows& r, const BfloatKernels& k, int threads) {
+  const int H = static_cast<int>(s.hidden), F = static_cast<int>(s.features), most = 512;
+  Bfloat* h0 = c.h0 ? scratch.take<Bfloat>(s.batch * H) : nullptr;
+  if (h0) k.narrow(s.batch * H, c.h0, h0);
+  const Factors<Bfloat> p(s, r, c.bfloat_grads, c.bfloat_x, h0, c.bfloat_out, H);
+  const std::size_t room = k.outer_room(std::min(most, gates(s.cell) * H), std::max(F, H));
+  by_columns(s, c, threads, most, room, [&](bool input, int column, int count, float* dw, float* db, void* at) {
+    k.outer({static_cast<long>(p.count), p.grads, column, count, input ? p.x : p.h, nullptr, dw ? input ? F : H : 0, 0, dw, db}, at);
+  });
 }
 
 template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
@@ -295,11 +337,15 @@ template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
   const Rows r = lay_out(s);
   const Layout& l = r.layout;
   const std::int64_t width = grads_width(s.cell) * s.hidden;
+  const BfloatKernels* bfloat = c.bfloat_out ? isa().bfloat : nullptr;
   clear_padding(r, s, c.dx, F, F);
+  clear_padding(r, s, c.bfloat_dx, F, F);
   if (c.grads) {
     clear_padding(r, s, c.grads, width, width);
-  } else {
+  } else if (!bfloat) {
     c.grads = scratch.take<T>(r.stored * width);
+  } else if (!c.bfloat_grads) {
+    c.bfloat_grads = scratch.take<Bfloat>(r.stored * width);
   }
 
   Backward<T> f{};
@@ -307,14 +353,30 @@ template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
   f.features = F;
   f.hidden = H;
   // GRU's gradients are kept in the order n, r, z for the state, and r, z, n (one place on) for the input.
-  T* weights = scratch.take<T>(k.packed_size(wide, H));
-  if (s.cell == kGru) {
-    k.pack(c.w_hh + std::ptrdiff_t{2} * H * H, H, 1, 0, H, wide, H, weights);
-    k.pack(c.w_hh, H, 1, H, 2 * H, wide, H, weights);
-  } else {
-    k.pack(c.w_hh, H, 1, 0, wide, wide, H, weights);
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (bfloat) {
+      Pair* weights = scratch.take<Pair>(bfloat->packed_size(wide, H));
+      bfloat->pack(c.w_hh, H, 1, s.cell == kGru ? 2 * H : 0, wide, H, weights);
+      f.weights = weights;
+      if (c.bfloat_dx) {
+        Pair* input = scratch.take<Pair>(bfloat->packed_size(wide, F));
+        bfloat->pack(c.w_ih, F, 1, 0, wide, F, input);
+        f.input = input;
+      }
+      f.bfloat_out = c.bfloat_out, f.bfloat_saved = c.bfloat_saved;
+      f.bfloat_dout = c.bfloat_dout, f.bfloat_grads = c.bfloat_grads, f.bfloat_dx = c.bfloat_dx;
+    }
   }
-  f.weights = weights;
+  if (!bfloat) {
+    T* weights = scratch.take<T>(k.packed_size(wide, H));
+    if (s.cell == kGru) {
+      k.pack(c.w_hh + std::ptrdiff_t{2} * H * H, H, 1, 0, H, wide, H, weights);
+      k.pack(c.w_hh, H, 1, H, 2 * H, wide, H, weights);
+    } else {
+      k.pack(c.w_hh, H, 1, 0, wide, wide, H, weights);
+    }
+    f.weights = weights;
+  }
   if (c.dx) {
     T* input = scratch.take<T>(k.packed_size(wide, F));
     k.pack(c.w_ih, F, 1, 0, wide, wide, F, input);
@@ -328,11 +390,15 @@ template <class T> void backward(const Shape& s, const BackwardCall<T>& call) {
   const double price = cost(s, r, c.dx != nullptr);
   const int threads = worth(price, s.threads);
   if (s.batch > 0) {
-    over(share<T>(r, s, threads), threads, [&](int rows) { return k.backward_room(f, s.cell, rows); },
-         [&](int first, int step, int rows, char* room) { k.backward(f, s.cell, first, step, rows, room); });
+    const auto room_of = which(k.backward_room, bfloat, &BfloatKernels::backward_room);
+    const auto run = which(k.backward, bfloat, &BfloatKernels::backward);
+    over(share<T>(r, s, threads, bfloat), threads, [&](int rows) { return room_of(f, s.cell, rows); },
+         [&](int first, int step, int rows, char* room) { run(f, s.cell, first, step, rows, room); });
   }
   if (!c.dw_ih && !c.dw_hh && !c.db_ih && !c.db_hh) return;
-
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (bfloat) return bfloat_weight_gradients(s, c, r, *bfloat, threads);
+  }
   weight_gradients(s, c, r, k, threads);
 }
 

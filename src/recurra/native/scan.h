@@ -65,6 +65,9 @@ template <class T> struct ForwardCall {
   // One step in place: the states of row b are row rows[b], of `streams`, in h0, c0, out, hn and cn.
   const std::int64_t* rows;
   std::int64_t streams;
+  // Products are in bfloat16, by the instruction set in use, where these take the place of x, out and saved.
+  const Bfloat* bfloat_x;
+  Bfloat *bfloat_out, *bfloat_saved;
 };
 // Throws std::invalid_argument for lengths and row numbers that do not fit.
 template <class T> void forward(const Shape& shape, const ForwardCall<T>& call);
@@ -75,6 +78,9 @@ template <class T> struct BackwardCall {
   std::int64_t out_stride;
   const T *cells, *saved, *dout, *dcells, *dhn, *dcn;
   T *grads, *dx, *dw_ih, *dw_hh, *db_ih, *db_hh, *dh0, *dc0;
+  // With products in bfloat16, in place of x, out, saved, dout, grads and dx.
+  const Bfloat *bfloat_x, *bfloat_out, *bfloat_saved, *bfloat_dout;
+  Bfloat *bfloat_grads, *bfloat_dx;
 };
 template <class T> void backward(const Shape& shape, const BackwardCall<T>& call);
 

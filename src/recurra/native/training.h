@@ -34,8 +34,9 @@ namespace recurra {
 
 // Training's calls: what is walked, once for both directions, and tensors by the names that ForwardCall and
 // BackwardCall in scan.h give them. Three structs: a call by many keywords takes the square of their number.
+// `bfloat`: products in bfloat16, which x, out, saved, dout, dx and grads then are.
 struct Problem {
-  bool wide, reverse, time_first;
+  bool wide, reverse, bfloat, time_first;
   int cell, threads;
   std::int64_t batch, steps, features, hidden;
   Pointer lengths, resets;
@@ -60,6 +61,10 @@ template <class T> void forward_of(const Problem& p, const Tensors& t, const Pre
   call.h0 = t.h0.as<T>(), call.c0 = t.c0.as<T>();
   call.out = t.out.as<T>(), call.out_stride = p.hidden, call.cells = t.cells.as<T>(), call.saved = t.saved.as<T>();
   call.hn = t.hn.as<T>(), call.cn = t.cn.as<T>(), call.prepared = prepared;
+  if (p.bfloat) {
+    call.x = nullptr, call.out = call.saved = nullptr;
+    call.bfloat_x = t.x.as<Bfloat>(), call.bfloat_out = t.out.as<Bfloat>(), call.bfloat_saved = t.saved.as<Bfloat>();
+  }
   forward<T>(p.shape(), call);
 }
 
@@ -70,6 +75,12 @@ template <class T> void backward_of(const Problem& p, const Tensors& t, const Gr
   call.dout = g.dout.as<T>(), call.dcells = g.dcells.as<T>(), call.dhn = g.dhn.as<T>(), call.dcn = g.dcn.as<T>();
   call.grads = g.grads.as<T>(), call.dx = g.dx.as<T>(), call.dw_ih = g.dw_ih.as<T>(), call.dw_hh = g.dw_hh.as<T>();
   call.db_ih = g.db_ih.as<T>(), call.db_hh = g.db_hh.as<T>(), call.dh0 = g.dh0.as<T>(), call.dc0 = g.dc0.as<T>();
+  if (p.bfloat) {
+    call.x = call.out = call.saved = call.dout = nullptr, call.grads = call.dx = nullptr;
+    call.bfloat_x = t.x.as<Bfloat>(), call.bfloat_out = t.out.as<Bfloat>(), call.bfloat_saved = t.saved.as<Bfloat>();
+    call.bfloat_dout = g.dout.as<Bfloat>();
+    call.bfloat_grads = g.grads.as<Bfloat>(), call.bfloat_dx = g.dx.as<Bfloat>();
+  }
   backward<T>(p.shape(), call);
 }
 
@@ -95,7 +106,7 @@ void describe(nanobind::module_& m, const char* name, Field<Struct, Types>... fi
 inline void describe_training(nanobind::module_& m) {
   describe(m, "Problem",
            Field{"wide", &Problem::wide}, Field{"reverse", &Problem::reverse},
-           Field{"time_first", &Problem::time_first}, Field{"cell", &Problem::cell},
+           Field{"bfloat", &Problem::bfloat}, Field{"time_first", &Problem::time_first}, Field{"cell", &Problem::cell},
            Field{"threads", &Problem::threads}, Field{"batch", &Problem::batch}, Field{"steps", &Problem::steps},
            Field{"features", &Problem::features}, Field{"hidden", &Problem::hidden}, Field{"lengths", &Problem::lengths},
            Field{"resets", &Problem::resets});

@@ -81,8 +81,8 @@ class _Native(VectorJacobian):
         gradients = [None if each is None else next(pieces) for each in weights]
         self.kept = (x, weights, out, cells, cell, saved)  # whose numbers the kernels go to
         self.problem = kernels.Problem(
-            wide=x.dtype == torch.float64, reverse=False, time_first=False, cell=number,
-            batch=batch, steps=steps, features=features, hidden=hidden,
+            wide=x.dtype == torch.float64, reverse=False, bfloat=False, time_first=False,
+            cell=number, batch=batch, steps=steps, features=features, hidden=hidden,
             threads=torch.get_num_threads(),
         )  # fmt: skip
         self.tensors = kernels.Tensors(

@@ -1,0 +1,9 @@
+#include "vec_avx512.h"
+
+#include "bfloat_amx.h"
+
+#include "bfloat.inc"
+
+namespace recurra {
+const BfloatKernels* const bfloat_amx = &kBfloat;
+}  // namespace recurra
