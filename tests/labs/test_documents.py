@@ -117,12 +117,17 @@ def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:
     from matplotlib import pyplot
 
     pyplot.switch_backend("svg")
+    mine = pyplot.figure()
     threads = torch.get_num_threads()
     text = TEXT.replace("size = 3", "import torch\n\nsize = 3\ntorch.set_num_threads(3)")
     before = dict(matplotlib.rcParams)
     run(written(tmp_path, text), Kept(), {})
     assert dict(matplotlib.rcParams) == before
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == [mine.number]
+    with pytest.raises(ZeroDivisionError):
+        run(written(tmp_path, TEXT.replace("plt.plot([1, size])", "plt.plot([1 / 0])")), Kept(), {})
+    assert pyplot.get_fignums() == [mine.number]
+    pyplot.close(mine)
     assert torch.get_num_threads() == threads
 
 
@@ -184,13 +189,14 @@ def test_the_language_is_the_users(environment: dict[str, str], language: str) -
 
 
 def test_a_lab_on_the_command_line(call: Recurra, tmp_path: Path) -> None:
-    done = call("lab", "hihello", "--lang", "ko", "--out", str(tmp_path), "--html", str(tmp_path / "a" / "b.html"))
+    html = tmp_path / "deep" / "hihello.html"
+    done = call("lab", "hihello", "--lang", "ko", "--out", str(tmp_path), "--html", str(html))
     assert done.code == 0
     for text in ("출력층", "6 of 6 'ihello'", "floor 0.433", "cross entropy", "이어서 해 보기"):
         assert text in done.out
     assert "assert" not in done.out
     assert (tmp_path / "hihello-1.png").exists()
-    assert (tmp_path / "a" / "b.html").read_text("utf-8").count("<svg") == 1
+    assert html.read_text("utf-8").count("<svg") == 1
 
 
 def test_the_list_has_every_lab_its_question_and_what_it_takes(call: Recurra) -> None:

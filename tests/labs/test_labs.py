@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from markdown_it import MarkdownIt
 
 from recurra import labs
 from recurra.errors import OptionError
@@ -67,6 +68,8 @@ def test_both_languages_have_the_same_code_and_pictures_in_words(name: str) -> N
         assert document.title.endswith("?")
         assert all(len(part.alt) > 10 for part in document.parts if part.kind == "picture")
         assert max(len(line) for line in document.code.splitlines()) <= 78
+        prose = "".join(p.text for p in document.parts if p.kind == "prose")
+        assert "**" not in MarkdownIt().enable("table").render(prose), "bold that does not close"
     hangul = [any("가" <= c <= "힣" for c in document.title) for document in (one, other)]
     assert hangul == [False, True]
 
@@ -133,7 +136,7 @@ def test_settings_that_cannot_work_are_refused_at_once() -> None:
     lab = labs.find("argmax")
     with pytest.raises(OptionError, match="its own"):
         lab.run(Kept(), data=Path("mine.txt"))
-    with pytest.raises(OptionError, match="--seed -1"):
+    with pytest.raises(OptionError, match="seed=-1"):
         lab.run(Kept(), seed=-1)
     with pytest.raises(OptionError, match="no setting called seed"):
         lab.run(Kept(), seed=1)

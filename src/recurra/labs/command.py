@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -30,11 +31,13 @@ def language_of(environment: Mapping[str, str]) -> str:
     """The language of the user's locale, English where there is no document in it."""
     said = [environment.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
     locale = next(filter(None, said), "")
-    wanted = (
-        environment.get("LANGUAGE", "").split(":")[0]
-        if locale not in ("", "C", "C.UTF-8", "POSIX")
-        else ""
-    )
+    if sys.platform == "win32" and not locale:
+        import ctypes
+
+        korean = ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == 0x12
+        return "ko" if korean else "en"
+    plain = locale.split(".")[0] in ("", "C", "POSIX")
+    wanted = "" if plain else environment.get("LANGUAGE", "").split(":")[0]
     found = (wanted or locale)[:2].lower()
     return found if found in LANGUAGES else "en"
 
@@ -151,7 +154,7 @@ def _list(console: Console, language: str) -> None:
         )
         for lab in labs.all_labs()
     ]
-    console.print(table("lab | question | takes | needs, takes", rows))
+    console.print(table("lab | question | time | needs, may take", rows))
     console.print("Run one: recurra lab NAME; all of them: recurra lab --all", markup=False)
 
 

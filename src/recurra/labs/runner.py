@@ -81,7 +81,7 @@ def run(
     names: dict[str, Any] = {"__name__": "lab"}
     done: list[list[Output]] = []
     stdout = sys.stdout
-    with _as_found():
+    with _as_found() as drawn:
         for part in document.parts:
             outputs: list[Output] = []
             done.append(outputs)
@@ -105,7 +105,7 @@ def run(
                     lines.close()
             if part.kind == "settings":
                 _change(names, changes, document.path)
-            for figure in _figures():
+            for figure in _figures(drawn):
                 told(_picture(figure, part.alt))
     return done
 
@@ -158,16 +158,16 @@ class _Lines(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _as_found() -> Iterator[None]:
+def _as_found() -> Iterator[Callable[[], list[int]]]:
     """Threads, random numbers and matplotlib as they were before, once the blocks have run."""
     import torch
 
     from recurra.training.loop import chance_put_back
 
     threads = torch.get_num_threads()
-    with chance_put_back(), _drawn_unseen():
+    with chance_put_back(), _drawn_unseen() as drawn:
         try:
-            yield
+            yield drawn
         finally:
             torch.set_num_threads(threads)
 
@@ -177,35 +177,42 @@ def _draws() -> bool:
 
 
 @contextlib.contextmanager
-def _drawn_unseen() -> Iterator[None]:
-    """Pictures for files, in no window; a caller's settings and figures stay."""
+def _drawn_unseen() -> Iterator[Callable[[], list[int]]]:
+    """Pictures for files, in no window; a caller's settings and figures stay.
+
+    What is given says the numbers of the figures that were drawn since.
+    """
     if not _draws():
-        yield
+        yield list
         return
     import matplotlib
     from matplotlib import pyplot
 
-    before = matplotlib.rcParams._get_backend_or_none()
+    before, open_ = matplotlib.rcParams._get_backend_or_none(), set(pyplot.get_fignums())
     with matplotlib.rc_context():
         pyplot.switch_backend("agg")
         matplotlib.rcParams.update(
             {"figure.figsize": (6.4, 3.6), "figure.constrained_layout.use": True, "axes.grid": True}
             | {"grid.alpha": 0.3, "legend.frameon": False}
         )
-        yield
+        try:
+            yield lambda: [k for k in pyplot.get_fignums() if k not in open_]
+        finally:
+            for number in pyplot.get_fignums():
+                if number not in open_:
+                    pyplot.close(number)
     if before is not None and before != "agg":
         pyplot.switch_backend(before)
 
 
-def _figures() -> list[Figure]:
-    """Those that a block drew with pyplot; they are closed."""
-    if not _draws():
-        return []
-    from matplotlib import pyplot
+def _figures(drawn: Callable[[], list[int]]) -> Iterator[Figure]:
+    """Those that a block drew with pyplot; each is closed."""
+    for number in drawn():
+        from matplotlib import pyplot
 
-    figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
-    pyplot.close("all")
-    return figures
+        figure = pyplot.figure(number)
+        yield figure
+        pyplot.close(figure)
 
 
 def _picture(figure: Figure, alt: str) -> Picture:
