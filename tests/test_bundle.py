@@ -706,3 +706,14 @@ def test_a_configuration_written_again_is_of_the_same_run(tmp_path: Path) -> Non
     # Copies are of it too.
     run.copy_to(Run.create(tmp_path / "copy"))
     Run.open(tmp_path / "copy").read_arrays(WEIGHTS)
+
+
+def test_a_folder_in_which_the_first_write_was_cut_off_is_trained_into(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    place.mkdir()
+    (place / f".{CONFIG}.0123abcd.aside").write_text("{")
+    Run.create(place)
+    assert list(place.iterdir()) == []
+    (place / ".other").write_text("mine")
+    with pytest.raises(BundleError, match="exists already"):
+        Run.create(place)

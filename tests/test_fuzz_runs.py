@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from fuzz import options
-from recurra.bundle import CONFIG, seal
+from recurra.bundle import CONFIG, disk, seal
 
 runs = pytest.importorskip("fuzz.runs", reason="a system that forks")
+kills = pytest.importorskip("fuzz.kills", reason="a system that forks")
+children = pytest.importorskip("fuzz.children", reason="a system that forks")
 
 
 def test_changes_are_sealed_and_follow_from_the_number(tmp_path: Path) -> None:
@@ -42,6 +44,45 @@ def test_changes_are_sealed_and_follow_from_the_number(tmp_path: Path) -> None:
 def test_some_changed_runs_are_used_or_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fuzz", "--only", "runs", "--cases", "50"],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_changes_files_is_counted_and_ends_a_process_there(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def ended(fatal: int | None) -> int:
+        def write() -> int:
+            with kills._counted(place, fatal) as counted:
+                disk.write(place / "file", [b"whole"])
+                disk.append(place / "lines", b"line")
+            (tmp_path / "count").write_text(str(counted()))
+            return 0
+
+        code: int = children.begin(write, tmp_path / "said", memory=None).wait(60).code
+        return code
+
+    assert ended(None) == 0
+    operations = int((tmp_path / "count").read_text())
+    assert operations == 9  # folder, open, write, flush, rename, flush; open, write, flush
+    seen = set()
+    for fatal in range(operations):
+        shutil.rmtree(place)
+        place.mkdir()
+        assert ended(fatal) == -9
+        seen.add(tuple(sorted((e.name[-5:], e.stat().st_size) for e in place.iterdir())))
+    assert len(seen) > 4  # among them a file half-written
+
+
+@pytest.mark.long
+def test_some_kills_change_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fuzz", "--only", "kills", "--cases", "22"],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,

@@ -83,6 +83,57 @@ def test_what_is_no_regular_file_is_refused(
     assert caught.value.expected
 
 
+def cached(run: Path, cache: Path) -> Path:
+    """A run as Hugging Face's cache keeps it: every file a link into blobs."""
+    snapshot, blobs = cache / "models--a--b" / "snapshots" / "0f", cache / "models--a--b" / "blobs"
+    blobs.mkdir(parents=True)
+    for number, file in enumerate(sorted(each for each in run.rglob("*") if each.is_file())):
+        shutil.copy(file, blobs / str(number))
+        link = snapshot / file.relative_to(run)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        up = "../" * (len(link.relative_to(snapshot).parts) + 1)
+        link.symlink_to(f"{up}blobs/{number}")
+    return snapshot
+
+
+@pytest.mark.parametrize("task", RUNS)
+def test_a_run_in_a_cache_of_links_is_read_and_copied(tmp_path: Path, task: str) -> None:
+    run = copied(task, tmp_path)
+    model: Any = recurra.load(cached(run, tmp_path / "cache"))
+    assert model.report == recurra.load(run).report
+    model.save(tmp_path / "saved")
+    saved = {each.name for each in (tmp_path / "saved").iterdir()}
+    assert saved == {each.name for each in run.iterdir() if each.name != "checkpoint"}
+    assert not any(each.is_symlink() for each in (tmp_path / "saved").rglob("*"))
+
+
+def test_in_a_cache_nothing_is_written_through_a_link(run: Path, tmp_path: Path) -> None:
+    snapshot = cached(run, tmp_path / "cache")
+    blobs = tmp_path / "cache" / "models--a--b" / "blobs"
+    before = {each.name: each.read_bytes() for each in blobs.iterdir()}
+    Run(snapshot).write_text("README.md", "new")
+    with pytest.raises(BundleError):
+        Run(snapshot).append_history({"step": 1})
+    assert {each.name: each.read_bytes() for each in blobs.iterdir()} == before
+
+
+@pytest.mark.parametrize("odd", [linked, endless, piped, monstrous])
+def test_in_a_cache_too_only_its_own_regular_files_are_read(
+    run: Path, tmp_path: Path, odd: Callable[[Path], None]
+) -> None:
+    snapshot = cached(run, tmp_path / "cache")
+    weights = snapshot / WEIGHTS
+    try:
+        odd(weights if odd in (linked, endless) else weights.resolve())
+    except OSError:
+        pytest.skip("this disk holds no such file")
+    if odd is linked:
+        # Out of the snapshot, and not into blobs.
+        assert "blobs" not in str(weights.readlink())
+    with pytest.raises(BundleError):
+        recurra.load(snapshot)
+
+
 def test_a_run_behind_a_link_is_read(run: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").symlink_to(run)
     assert recurra.load(tmp_path / "mine").report
@@ -151,6 +202,44 @@ def test_sizes_are_compared_before_anything_is_made(tmp_path: Path, task: str, w
     path, name = copied(task, tmp_path), what.split(" ")[0]
     resealed(path, lambda v: v["inference"]["architecture"].update({name: SIZES[what]}))
     with pytest.raises(BundleError) as caught:
+        recurra.load(path)
+    assert str(path) in str(caught.value)
+
+
+WEIGHTLESS: Any = [
+    ("captions", ("architecture", "pools"), [[2, 2], [2, 2]]),
+    ("captions", ("architecture", "pools"), [[2, 2], [2, 2], [2**20, 1]]),
+    ("captions", ("architecture", "pools"), [[2, 2], [2, 2], [0, 1]]),
+    ("captions", ("architecture", "pools"), [[2, 2], [2, 2], [2]]),
+    ("captions", ("architecture", "form", "height"), 10**6),
+    ("captions", ("architecture", "form", "height"), 64),
+    ("captions", ("architecture", "form", "longest"), 10**6),
+    ("captions", ("longest",), 10**9),
+    ("captions", ("metric",), 1e308),
+    ("series", ("architecture", "context"), 10**6),
+    ("series", ("architecture", "horizon"), 10**6),
+    ("series", ("architecture", "horizon"), 0),
+    ("series", ("architecture", "period"), 10**7),
+    ("pairs", ("limits", "slope"), 1e308),
+    ("pairs", ("limits", "extra"), -1),
+]
+
+
+@pytest.mark.parametrize(("task", "where", "value"), WEIGHTLESS)
+def test_sizes_that_no_weight_has_are_bounded(
+    tmp_path: Path, task: str, where: tuple[str, ...], value: Any
+) -> None:
+    path = copied(task, tmp_path)
+
+    def change(config: Any) -> None:
+        inner = config["inference"]
+        for name in where[:-1]:
+            inner = inner[name]
+        assert where[-1] in inner
+        inner[where[-1]] = value
+
+    resealed(path, change)
+    with pytest.raises(BundleError, match="damaged") as caught:
         recurra.load(path)
     assert str(path) in str(caught.value)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.data.batches import Batches, Rows
+from recurra.errors import BundleError
 
 counts = st.integers(1, 400)
 sizes = st.integers(1, 40)
@@ -97,3 +98,10 @@ def test_fewer_rows_than_a_batch_are_one_batch(count: int) -> None:
     made = batches(count, 8)
     assert made.count == 1
     assert sorted(made.read(5, 0).tolist()) == sorted(made.rows.tolist())
+
+
+def test_a_batch_that_there_is_not_is_refused() -> None:
+    batches = Batches(np.arange(10), np.ones(10, np.int64), size=4, seed=0)
+    for number in (-1, batches.count, 10**6):
+        with pytest.raises(BundleError, match="of a pass of 2"):
+            batches.read(0, number)

@@ -198,20 +198,22 @@ def case(number: int, folder: Path, kinds: Mapping[str, Valid]) -> str | None:
     first = next(iter(chosen.files))
     for file, content in chosen.files.items():
         (folder / file).write_bytes(mutated(content, draw) if file == first else content)
-    given = [str(folder / file) for file in chosen.given or [first]]
+    wrong = fault(lambda: read(chosen, folder))
+    return wrong and f"{number} {name}: {wrong}"
+
+
+def read(chosen: Valid, folder: Path) -> str | None:
+    """Read what lies in a folder as a training would; what is wrong with its message, or None."""
+    given = [str(folder / file) for file in chosen.given or [next(iter(chosen.files))]]
 
     def read_only(model: Any, training: Any, how: Any, **_: Any) -> None:
         training.read(model.options, how, None)
 
-    def read() -> str | None:
-        model: Any = TASKS[chosen.task].model_class(**chosen.options)
-        with mock.patch.object(trainer, "fit", read_only):
-            try:
-                model.fit(given)
-            except RecurraError as error:
-                if not error.got.strip() or len(str(error)) > 5000:
-                    return f"a message of {len(str(error)):,} characters"
-        return None
-
-    wrong = fault(read)
-    return wrong and f"{number} {name}: {wrong}"
+    model: Any = TASKS[chosen.task].model_class(**chosen.options)
+    with mock.patch.object(trainer, "fit", read_only):
+        try:
+            model.fit(given)
+        except RecurraError as error:
+            if not error.got.strip() or len(str(error)) > 5000:
+                return f"a message of {len(str(error)):,} characters"
+    return None

@@ -7,23 +7,15 @@ a gigabyte at most, and nothing is written outside of its folder. For systems th
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
-import os
 import random
-import resource
 import shutil
-import signal
-import sys
-import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
-from fuzz import options
+from fuzz import children, options
 from recurra.bundle import CONFIG, seal
 
 SECONDS: Final = 10
@@ -31,8 +23,6 @@ SECONDS: Final = 10
 
 PATIENCE: Final = 60
 """Of the clock: whoever waits for a pipe needs no processor."""
-
-BYTES: Final = 1 << 30
 
 DATA: Final = {
     "text": ("--length", "20", "--seed", "1"),
@@ -54,7 +44,7 @@ VALUES: Final[tuple[Any, ...]] = (
 
 def campaign(numbers: Iterable[int], folder: Path) -> int:
     """Run cases and print what is wrong; how many there are of that."""
-    _load_all()
+    children.load_all()
     prepare(folder)
     faults = 0
     for number in numbers:
@@ -62,17 +52,6 @@ def campaign(numbers: Iterable[int], folder: Path) -> int:
             faults += 1
             print(f"runs {wrong}\n", flush=True)
     return faults
-
-
-def _load_all() -> None:
-    """Import what a child needs, so that each does not take seconds for it."""
-    from recurra.tasks import TASKS
-
-    for task in TASKS.values():
-        for part in ("estimator", "trainer", "certify", "show", "command"):
-            task.part(part)
-    for name in ("matplotlib.figure", "rich.console", "jinja2", "sklearn", "polars"):
-        importlib.import_module(name)
 
 
 def prepare(folder: Path) -> None:
@@ -87,8 +66,8 @@ def prepare(folder: Path) -> None:
     # In children too: the threads of polars and torch do not live on in a child.
     first: list[Callable[[], int]] = [data, *begun]
     for each in first:
-        code, _, said = _child(each, folder, 300)
-        assert code == 0, said
+        ended = children.begin(each, folder.parent / "said").wait(300)
+        assert ended.code == 0, ended.said
 
 
 def _begin(task: str, out: Path) -> int:
@@ -120,11 +99,14 @@ def case(number: int, folder: Path) -> str | None:
     name = draw.choice([CONFIG] * len(names) + names)
     what = changed(run / name, draw)
     words = _words(task, act, run, folder)
-    code, seconds, said = _child(lambda: _called(words, place), place, PATIENCE, SECONDS)
+    ended = children.begin(
+        lambda: children.called(words, place), folder / "said", processor=SECONDS
+    ).wait(PATIENCE)
+    code, said = ended.code, ended.said
     left = sorted(each.name for each in place.iterdir() if each.name != "run")
     wrong = ""
     if code not in (0, 1, 2):
-        wrong = f"ended by {signal.Signals(-code).name if code < 0 else code} after {seconds:.1f} s"
+        wrong = ended.how
     elif "internal error" in said or "Traceback" in said:
         wrong = "no clear error"
     elif code and act != "certify" and "recurra: " not in said and "Usage" not in said:
@@ -198,49 +180,3 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             # Of long lists some: all else would hardly ever be drawn.
             inner = list(_places(each))
             yield from inner if len(inner) < 60 else inner[:: len(inner) // 60]
-
-
-def _called(words: list[str], place: Path) -> int:
-    from recurra.cli import main
-
-    os.chdir(place)
-    with mock.patch.object(sys, "stdin", open(os.devnull, encoding="utf-8")):
-        return main(words)
-
-
-def _child(
-    what: Callable[[], int], folder: Path, seconds: float, processor: int = 300
-) -> tuple[int, float, str]:
-    """A call in a child of this process: its exit code, how long it took, what it said."""
-    said = folder.parent / "said"
-    sys.stdout.flush()
-    began = time.perf_counter()
-    child = os.fork()
-    if not child:
-        code = 70
-        try:
-            out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.dup2(out, 1)
-            os.dup2(out, 2)
-            held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-            resource.setrlimit(resource.RLIMIT_AS, (held + BYTES, held + BYTES))
-            resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 1))
-            code = what()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        late = time.perf_counter() - began > seconds
-        if ended:
-            break
-        if late:
-            os.kill(child, signal.SIGKILL)
-        time.sleep(0.005)
-    return (
-        os.waitstatus_to_exitcode(status),
-        time.perf_counter() - began,
-        said.read_text("utf-8", "replace"),
-    )

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from recurra import native
-from recurra.bundle import Run
+from recurra.bundle import WEIGHTS, Run
 from recurra.data.streams import Ids
+from recurra.errors import BundleError
 from recurra.runtime.certificate import (
     CERTIFICATE,
     TOLERANCE,
@@ -266,3 +267,14 @@ def test_it_is_made_again(own_run: Any, weights: str) -> None:
     found = TextModel.load(own_run, weights=weights).certify()
     assert [check.held for check in found.checks] == [None]
     assert "gone.txt" in found.checks[0].note
+
+
+def test_weights_that_were_replaced_meanwhile_are_noticed(own_run: Any) -> None:
+    model, run = TextModel.load(own_run), Run(own_run)
+    arrays, facts = run.read_arrays(WEIGHTS)
+    name = sorted(arrays)[0]
+    run.write_arrays(WEIGHTS, arrays | {name: arrays[name] + 1}, facts)
+    with pytest.raises(BundleError, match="other weights") as caught:
+        model.certify()
+    assert "load it again" in caught.value.fix
+    assert TextModel.load(own_run).certify().held

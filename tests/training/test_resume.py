@@ -14,9 +14,14 @@ from typing import Any
 
 import pytest
 
+import recurra
+from damage import FEW, fit
 from recurra.bundle import CHECKPOINT, HISTORY, REPORT, WEIGHTS, Run
 from recurra.cli import main
+from recurra.errors import BundleError
+from recurra.tasks import trainer
 from small import small_text
+from toy_labels import numbers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 
@@ -60,7 +65,7 @@ def same(run: Run, whole: Run) -> None:
     assert weights(run) == weights(whole)
     mine, theirs = run.read_json(REPORT), whole.read_json(REPORT)
     assert mine["model"] == theirs["model"]
-    assert mine["free_running"] == theirs["free_running"]
+    assert mine.get("free_running") == theirs.get("free_running")
     assert mine["training"]["best_step"] == theirs["training"]["best_step"]
     # Nothing half-written stays.
     assert sorted(p.name for p in run.path.rglob("*")) == sorted(
@@ -165,6 +170,39 @@ def test_ctrl_c_ends_with_130_and_can_be_resumed(tmp_path: Path, corpus: Path, w
     assert log.count(f"what was learnt is kept\n  to do: recurra resume {run}\n") == 1
     assert "Traceback" not in log
     same(Run.open(run), whole)
+
+
+class Killed(BaseException):
+    """As far as this process is concerned."""
+
+
+@pytest.mark.parametrize("where", ["_certified", "_finish"])
+def test_killed_between_the_report_and_the_end_it_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    whole, run, old = (Run(tmp_path / name) for name in ("whole", "run", "old"))
+    fit("labels", 0, whole.path)
+    fit("labels", 1, old.path)
+    old.path.rename(run.path)
+
+    def end(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, where, end)
+        X, y = numbers(60, 0)
+        with pytest.raises(Killed):
+            recurra.LabelModel(hidden=8, batch=8, seed=0, **FEW).fit(
+                X, y, out=run.path, overwrite=True
+            )
+    assert run.has(REPORT)
+    assert run.has(CHECKPOINT)
+    recurra.resume(run.path)
+    same(run, whole)
+    assert not run.has(CHECKPOINT)
+    assert run.replaced == []
+    with pytest.raises(BundleError, match="is finished"):
+        recurra.resume(run.path)
 
 
 @pytest.mark.long

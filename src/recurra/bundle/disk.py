@@ -28,14 +28,20 @@ def encoded(text: str) -> bytes:
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode("utf-8")
 
 
+def is_aside(path: Path) -> bool:
+    """Whether a process was killed while it wrote this file."""
+    return path.name.startswith(".") and path.name.endswith(ASIDE)
+
+
 def read(target: Path, folder: Path) -> bytes:
     """The content of a regular file in a folder: a device has no end, a pipe may wait for ever.
 
     Raises:
-        BundleError: it is a link, something else than a file, or larger than the memory.
+        BundleError: it is a link, but for those of a cache (`own`), something else than a file, or
+            larger than the memory.
         OSError: the system refuses it.
     """
-    check_own(target, folder)
+    target = own(target, folder)
     # Not waiting for whoever writes into a pipe; no link that was made since the check.
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with open(os.open(target, os.O_RDONLY | getattr(os, "O_BINARY", 0) | flags), "rb") as file:
@@ -49,15 +55,27 @@ def read(target: Path, folder: Path) -> bytes:
         return file.read()
 
 
-def check_own(target: Path, folder: Path) -> None:
-    """Refuse a file that is a link, or that a link puts outside of a folder.
+def own(target: Path, folder: Path) -> Path:
+    """Where a file of a folder lies: there, and nowhere that a link leads to.
+
+    But Hugging Face's cache keeps the files of snapshots/NAME as links into the folder blobs beside
+    snapshots, which holds files of the same origin and nothing else.
 
     Raises:
-        BundleError: it is.
+        BundleError: it is another link, or a link puts it outside of the folder.
     """
     check_within(target, folder)
-    if target.is_symlink():
-        raise _odd(target, "a link")
+    if not target.is_symlink():
+        return target
+    with contextlib.suppress(OSError, RuntimeError):  # links in a circle
+        blob = target.resolve()
+        if blob.parent in (each.parent / "blobs" for each in _snapshots(folder)):
+            return blob
+    raise _odd(target, "a link")
+
+
+def _snapshots(folder: Path) -> Iterator[Path]:
+    return (each for each in folder.resolve().parents if each.name == "snapshots")
 
 
 def check_within(target: Path, folder: Path) -> None:

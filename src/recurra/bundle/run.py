@@ -63,7 +63,7 @@ class Run:
         run = cls(path)
         with disk.errors(run.path):
             is_file = run.path.exists() and not run.path.is_dir()
-            held = run.path.is_dir() and any(run.path.iterdir())
+            held = run.path.is_dir() and not all(map(disk.is_aside, run.path.iterdir()))
             place, before = run.path.resolve(), run.replaced
         if is_file:
             raise BundleError(
@@ -105,6 +105,7 @@ class Run:
                 run._empty()  # nothing was learnt
             try:
                 place.mkdir(parents=True, exist_ok=True)
+                run.sweep()
             except BaseException:
                 run.remove()
                 raise

@@ -40,6 +40,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+LONGEST: Final = 2048
+"""Pixels of a side of what a network reads, at most."""
+
 _SAMPLE: Final = 2_000
 """Pictures that a form's mean and deviation are taken from, at most."""
 
@@ -107,7 +110,7 @@ class PictureForm:
     channels: Literal[1, 3]
     height: int
     width: int | None
-    longest: int = 2048
+    longest: int = LONGEST
     mean: float = 0.0
     deviation: float = 1.0
 
@@ -116,16 +119,18 @@ class PictureForm:
         numbers = (self.mean, self.deviation)
         right = (
             self.channels in (1, 3)
-            and all(type(each) is int and each > 0 for each in sizes)
+            and all(type(each) is int and 0 < each <= LONGEST for each in sizes)
             and all(isinstance(each, int | float) and math.isfinite(each) for each in numbers)
             and self.deviation > 0
         )
         if not right:
-            raise BundleError(f"no form of pictures: {self}", expected="sizes from 1 on")
+            raise BundleError(
+                f"no form of pictures: {self}", expected=f"sizes from 1 to {LONGEST:,}"
+            )
 
     @classmethod
     def learn(
-        cls, pictures: Sequence[Pixels], *, height: int, width: int | None, longest: int = 2048
+        cls, pictures: Sequence[Pixels], *, height: int, width: int | None, longest: int = LONGEST
     ) -> PictureForm:
         """The form of training pictures: in colour where one is, mean and deviation their own."""
         colour = any(each.shape[2] == 3 for each in pictures)

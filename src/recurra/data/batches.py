@@ -6,6 +6,8 @@ from typing import Any, final
 
 import numpy as np
 
+from recurra.errors import BundleError
+
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 TOGETHER = 16
@@ -39,7 +41,17 @@ class Batches:
         self._epoch, self._order = -1, rows
 
     def read(self, epoch: int, number: int) -> Rows:
-        """The rows (size,) of a batch, number 0 .. count - 1, in order of length."""
+        """The rows (size,) of a batch, number 0 .. count - 1, in order of length.
+
+        Raises:
+            BundleError: a checkpoint stands at a batch that there is not.
+        """
+        if not 0 <= number < self.count:
+            raise BundleError(
+                f"batch {number} of a pass of {self.count}",
+                expected="the batches that the training was begun with",
+                fix="restore the run from a copy, or train again",
+            )
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._shuffled(epoch)
         found: Rows = self._order[number]

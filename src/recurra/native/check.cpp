@@ -5,8 +5,10 @@
 #include <memory>
 #include <random>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
+#include "pool.h"
 #include "stack.h"
 
 using namespace recurra;
@@ -169,6 +171,43 @@ void writing() {
   stack.write(3, uniform.data(), excluded.data(), 1, 0.8, tokens.data(), between(1, 4));
 }
 
+// Jobs of many small tasks from several callers at once, one of whom has the pool and the others none of it.
+void jobs() {
+  const int callers = between(1, 3), threads = between(2, 5), tasks = between(1, 40);
+  std::vector<std::thread> others;
+  auto one = [&](int seed) {
+    std::vector<int> done(tasks), workers(threads);
+    auto work = [&](int task, int worker) { done[task] += seed + task, ++workers[worker]; };
+    for (int round = 0; round < 20; ++round) each(tasks, threads, work);
+    int sum = 0;
+    for (const int w : workers) sum += w;
+    if (sum != 20 * tasks) std::abort();
+    for (int task = 0; task < tasks; ++task)
+      if (done[task] != 20 * (seed + task)) std::abort();
+  };
+  for (int c = 1; c < callers; ++c) others.emplace_back(one, c);
+  one(0);
+  for (auto& each : others) each.join();
+}
+
+// Large enough to be worth several threads, from two callers at once: the same as alone.
+void together() {
+  const int K = between(200, 400), O = between(1000, 2000), V = between(100, 200);
+  auto w = numbers<float>(std::size_t(O) * K), x = numbers<float>(std::size_t(V) * K);
+  const Linear l(w.data(), nullptr, O, K, between(0, 1));
+  std::vector<std::int64_t> rows(V);
+  for (int i = 0; i < V; ++i) rows[i] = i;
+  std::vector<float> alone(std::size_t(V) * O), first(alone), second(alone);
+  auto run = [&](std::vector<float>& out, int threads) {
+    multiply<float>(*l.isa, {x.data(), rows.data(), V}, K, l.weights, O, l.bias, out.data(), threads);
+  };
+  run(alone, 1);
+  std::thread other([&] { run(second, 4); });
+  run(first, 4);
+  other.join();
+  if (first != alone || second != alone) std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -181,6 +220,8 @@ int main(int argc, char** argv) {
       products();
       attention();
       writing();
+      jobs();
+      if (i % 10 == 0) together();
     }
     std::printf("%s: %d calls each way, and of inference\n", name, rounds);
   }

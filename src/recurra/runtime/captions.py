@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import ceil, prod
 from typing import Any, Final, final
 
 import numpy as np
 
+from recurra.codecs.pictures import PictureForm
 from recurra.codecs.tokenizer import BEGIN
 from recurra.errors import OptionError
 from recurra.runtime.convolution import PictureEncoder, Sizes
@@ -28,6 +30,9 @@ grid: a decoder looks at a grid of places. columns: a recurrent layer reads the 
 from both ends, and a decoder looks at these. ctc: the same columns, each of which says a piece or
 nothing (connectionist temporal classification, Graves et al. 2006).
 """
+
+MOST_POOLED: Final = 8
+"""Rows or columns that one stage makes one of, at most."""
 
 BLANK: Final = BEGIN
 """What a column says of ctc's that says nothing: an id that no text contains."""
@@ -72,6 +77,23 @@ class Architecture:
         if self.reading != "grid" and self.hidden % 2:
             raise OptionError(
                 f"--hidden {self.hidden}", expected="an even number: a half for each direction"
+            )
+        # Neither pools nor pictures have weights; grids do.
+        pools = self.pools
+        if len(pools) != len(self.stages) or not all(
+            len(each) == 2 and all(1 <= by <= MOST_POOLED for by in each) for each in pools
+        ):
+            raise OptionError(
+                f"pools {pools}",
+                expected=f"rows and columns of each stage, from 1 to {MOST_POOLED}",
+            )
+        form = PictureForm.from_json(self.form)
+        down, across = (prod(each) for each in zip(*pools, strict=True))
+        grid = (ceil(form.height / down), ceil((form.width or 0) / across))
+        if grid != (self.rows, self.columns):
+            raise OptionError(
+                f"a grid of {self.rows} x {self.columns}",
+                expected=f"{grid[0]} x {grid[1]}, as pictures and pools make it",
             )
 
     @property

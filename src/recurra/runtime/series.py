@@ -16,6 +16,7 @@ from recurra.runtime.distributions import Distribution, scaled
 from recurra.runtime.network import Network
 from recurra.runtime.quantiles import LEVELS, path_quantiles
 from recurra.runtime.segments import Segments
+from recurra.runtime.sizes import SEASON, STEPS
 from recurra.runtime.state import Array, State
 from recurra.runtime.weights import Weights
 from recurra.runtime.windows import Beside, Windows
@@ -69,6 +70,10 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise OptionError(f"--model {self.kind}", expected=f"one of {', '.join(KINDS)}")
+        for name, most in (("context", STEPS), ("horizon", STEPS), ("period", SEASON)):
+            # What reads step by step has no weights of these sizes.
+            if not 1 <= getattr(self, name) <= most:
+                raise OptionError(f"{name} {getattr(self, name)}", expected=f"from 1 to {most:,}")
 
     def to_json(self) -> dict[str, Any]:
         """The sizes as plain values."""

@@ -14,6 +14,12 @@ S = TypeVar("S")
 MOST: Final = 2**31 - 1
 """What no size reaches."""
 
+STEPS: Final = 100_000
+"""Steps of a series that are read or forecast at once, at most."""
+
+SEASON: Final = 1_000_000
+"""Steps of a season, at most."""
+
 
 def sizes_of(kind: type[S], value: object) -> S:
     """The sizes that plain values stand for.

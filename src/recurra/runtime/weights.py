@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import final
 
@@ -10,6 +11,16 @@ import numpy as np
 from recurra.errors import BundleError, OptionError
 from recurra.native.fit import Kept
 from recurra.runtime.state import Array
+
+
+def fingerprint(arrays: Mapping[str, Array]) -> int:
+    """A number that tells weights from others of the same training."""
+    found = 0
+    for name in sorted(arrays):
+        found = zlib.crc32(
+            np.ascontiguousarray(arrays[name]).data, zlib.crc32(name.encode(), found)
+        )
+    return found
 
 
 @final

@@ -11,11 +11,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from recurra.bundle import CONFIG, REPORT, WEIGHTS, Arrays, Run
+from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, NotFittedError, OptionError, not_fitted
 from recurra.names import guessed, meant
 from recurra.runtime.sizes import sizes_of
 from recurra.runtime.threads import available
+from recurra.runtime.weights import fingerprint
 from recurra.tasks.task import Task, check_torch
 from recurra.training.budget import TrainingOptions, described
 
@@ -46,6 +47,7 @@ class Model(ABC, Generic[Options, Net]):
     _run: Run | None = None
     _network: Net | None = None
     _weights: str = "float32"
+    _fingerprint: int | None = None
 
     def __init_subclass__(cls) -> None:
         # What help and editors show of the constructor.
@@ -93,8 +95,6 @@ class Model(ABC, Generic[Options, Net]):
             shown.append(f"<pre>{escape(self.task.summary(self.report))}</pre>")
         return "\n".join(shown)
 
-    # -- what a task says --------------------------------------------------------------------
-
     @classmethod
     def built(cls, run: Run, file: str, arrays: Arrays, weights: str = "float32") -> Net:
         """The network in use, of a run's configuration and the weights in one of its files.
@@ -125,8 +125,6 @@ class Model(ABC, Generic[Options, Net]):
             BundleError: something is missing or damaged, or does not fit.
         """
 
-    # -- training ----------------------------------------------------------------------------
-
     def _training(self) -> Any:
         """How models of this task are trained: a `recurra.tasks.training.Training`.
 
@@ -141,9 +139,10 @@ class Model(ABC, Generic[Options, Net]):
 
         Raises:
             MissingExtra: torch is not installed.
+            BundleError: the run holds other weights by now.
         """
         check_torch("this needs")
-        return self.task.part("trainer").TRAINING.load(self.run)
+        return self.task.part("trainer").TRAINING.load(self.run, self._fingerprint)
 
     def _fit(
         self,
@@ -187,7 +186,10 @@ class Model(ABC, Generic[Options, Net]):
             MissingExtra: what training needs is not installed.
         """
         run = cls._opened(path)
-        if run.has(REPORT):
+        if run.has(REPORT) and not run.has(CHECKPOINT):
+            import shutil
+
+            shutil.rmtree((run.path / CHECKPOINT).parent, ignore_errors=True)  # left by a kill
             raise BundleError(
                 f"{run.path}: this training is finished; there is nothing to resume",
                 fix=f"read its report: recurra evaluate {run.path}",
@@ -199,8 +201,6 @@ class Model(ABC, Generic[Options, Net]):
 
         trainer.resume(model, training, run, model._listener(callbacks, progress))
         return model
-
-    # -- use ---------------------------------------------------------------------------------
 
     @classmethod
     @guessed
@@ -255,7 +255,7 @@ class Model(ABC, Generic[Options, Net]):
         """
         arrays, _ = run.read_arrays(WEIGHTS)
         self._network = self.built(run, WEIGHTS, arrays, weights)
-        self._run, self._weights = run, weights
+        self._run, self._weights, self._fingerprint = run, weights, fingerprint(arrays)
         self.load_parts(run)
 
     @guessed
@@ -334,8 +334,6 @@ class Model(ABC, Generic[Options, Net]):
         self.run.write_json(CERTIFICATE, found.to_json())
         return found
 
-    # -- copies ------------------------------------------------------------------------------
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         """A copy, through pickle, joblib or `copy`: of the options, and of the run's files."""
         del protocol
@@ -350,8 +348,6 @@ class Model(ABC, Generic[Options, Net]):
         path = Path(tempfile.mkdtemp(prefix="recurra-"))
         weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
         return path
-
-    # -- as scikit-learn's estimators ---------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """The options, by name; `deep` changes nothing, as no option is an estimator."""

@@ -265,22 +265,33 @@ def _trained(
     facts = session.facts(progress, epochs, settings, run.history())
     processes.first(lambda: training.judge(model, best, data, facts))
     certificate = processes.first(lambda: _certified(model, data))
-    # Its plan is done: there is nothing to go on with.
-    shutil.rmtree(run.path / Path(CHECKPOINT).parent, ignore_errors=True)
+    if progress.reason != "diverged":
+        # Not sooner: what overwrote a good run by a slip may come to nothing.
+        processes.first(run.settle)
+    processes.first(lambda: _finish(run))
     if progress.reason == "diverged":
         raise TrainingError(
             f"{run.path}: the loss exploded after step {progress.step}",
             expected="a loss that falls",
             fix=f"the weights of step {progress.best_step} are kept; train again with a lower --lr",
         )
-    # Not sooner: what overwrote a good run by a slip may come to nothing.
-    processes.first(run.settle)
     if not certificate.held:
         raise TrainingError(
             f"{run.path}: {certificate.sentence()}",
             expected="the same figures whatever way a model is used",
             fix=f"the run is kept; please report what is in {run.path / CERTIFICATE}",
         )
+
+
+def _finish(run: Run) -> None:
+    """Remove what only going on needs; its plan is done."""
+    state = run.path / CHECKPOINT
+    with contextlib.suppress(OSError):
+        # The checkpoint last: as long as it is there, a killed process can be gone on with.
+        for each in state.parent.iterdir():
+            if each != state:
+                each.unlink()
+    shutil.rmtree(state.parent, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from recurra.bundle import CONFIG, WEIGHTS, Run
 from recurra.errors import BundleError
 from recurra.networks.network import Network
 from recurra.runtime.sizes import sizes_of
+from recurra.runtime.weights import fingerprint
 from recurra.tasks.input import TrainingData
 from recurra.tasks.model_plan import ModelPlan
 from recurra.training.budget import TrainingOptions
@@ -87,13 +88,23 @@ class Training(Generic[Options, Data, Net]):
         """The network of an architecture's sizes."""
         return self.network(sizes_of(self.architecture, sizes))
 
-    def load(self, run: Run) -> Net:
+    def load(self, run: Run, known: int | None = None) -> Net:
         """The network that a run holds the weights of, as torch has it, in evaluation mode.
 
+        Args:
+            known: the fingerprint of the weights that whoever asks has already.
+
         Raises:
-            BundleError: the weights do not fit, or are damaged.
+            BundleError: the weights do not fit, are damaged, or are others than these.
         """
         arrays, _ = run.read_arrays(WEIGHTS)
+        if known is not None and fingerprint(arrays) != known:
+            # Its training goes on, or it was trained again.
+            raise BundleError(
+                f"{run.path / WEIGHTS}: other weights than this model was loaded with",
+                expected="a run that is as it was",
+                fix="load it again, best when its training has ended",
+            )
         try:
             with run.intact(CONFIG), seeded(0, 0):  # the weights that it draws are replaced at once
                 network = self.build(run.config()["inference"]["architecture"])

@@ -17,6 +17,9 @@ from recurra.search.ctc import alignment, ctc_beam
 from recurra.search.decoding import Looking, SearchOptions, chances, write
 from recurra.search.hypotheses import Hypothesis
 
+LONGEST: Final = 10_000
+"""Pieces of a caption, at most."""
+
 _PICTURES: Final = 128
 _PIXELS: Final = 1 << 21
 """Pictures that are read together, and their pixels, padding counted."""

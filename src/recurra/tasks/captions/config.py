@@ -22,7 +22,7 @@ from recurra.runtime.captions import Architecture
 from recurra.runtime.captions import CaptionNetwork as InUse
 from recurra.search.ctc import frames_needed
 from recurra.search.decoding import SearchOptions
-from recurra.tasks.captions.caption import caption
+from recurra.tasks.captions.caption import LONGEST, caption
 from recurra.tasks.captions.options import CaptionOptions
 from recurra.tasks.captions.splits import CaptionData
 from recurra.tasks.captions.training_task import Captions, CaptionTrainingTask
@@ -114,7 +114,7 @@ class EncodedDataset(Encoded[CaptionData]):
     def longest(self) -> int:
         """The most pieces of a caption: half as many again as any that trains, and some."""
         most = max(len(self.ids[row]) - 1 for row in self.texts_of(self.data.learn).tolist())
-        return int(1.5 * most) + 10
+        return min(int(1.5 * most) + 10, LONGEST)
 
     def captions(self, architecture: Architecture) -> Captions:
         """What the network of an architecture trains on."""

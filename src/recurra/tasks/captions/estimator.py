@@ -11,11 +11,11 @@ from recurra.codecs import pictures, tokenizer
 from recurra.codecs.pictures import PictureForm, Pixels
 from recurra.codecs.tokenizer import Tokenizer
 from recurra.errors import BundleError, DataError, OptionError
-from recurra.judge.captions import Metric, score
+from recurra.judge.captions import NAMES, Metric, score
 from recurra.runtime.captions import Architecture, CaptionNetwork
 from recurra.search.decoding import SearchOptions
 from recurra.tasks.captions import data, evaluate, report
-from recurra.tasks.captions.caption import Caption, caption
+from recurra.tasks.captions.caption import LONGEST, Caption, caption
 from recurra.tasks.captions.evaluate import Judged
 from recurra.tasks.captions.options import CaptionOptions
 from recurra.tasks.captions.splits import Captioned
@@ -80,6 +80,8 @@ class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
             self.form = PictureForm.from_json(inference["architecture"]["form"])
             self.longest = int(inference["longest"])
             self._metric: Metric = inference["metric"]
+            if not 1 <= self.longest <= LONGEST or self._metric not in NAMES:
+                raise ValueError(f"captions of {self.longest} pieces by {self._metric}")
             size, kind = int(inference["architecture"]["targets"]), str(inference["tokens"])
         with run.intact(PIECES):
             self._targets = tokenizer.from_json(run.read_json(PIECES)["targets"], flowing=False)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import BEGIN, END, UNKNOWN, Tokenizer
+from recurra.errors import BundleError
 from recurra.runtime.ensemble import ATTENTION
 from recurra.search.decoding import Decoding, Looking, SearchOptions, chances, write
 from recurra.search.hypotheses import Hypothesis
@@ -30,6 +31,9 @@ _CELLS: Final = 2**25
 
 MAPPED: Final = 2_000
 """Pieces of a source beyond which no map of attention is told: nobody could look at it."""
+
+_MOST: Final = 1_000
+"""Pieces of a translation for each of its source, and beyond them, at most."""
 
 
 class Translator(Protocol):
@@ -56,11 +60,16 @@ class Limits:
     slope: float
     extra: float
 
+    def __post_init__(self) -> None:
+        for each in (self.slope, self.extra):
+            if not 0 <= each <= _MOST:
+                raise BundleError(f"limits of {each:g}", expected=f"from 0 to {_MOST:,}")
+
     @classmethod
     def learnt(cls, sources: Numbers, targets: Numbers) -> Limits:
         """From the pieces of sources and their targets, (N,) each."""
         share = float(np.quantile(targets / np.maximum(sources, 1), 0.99))
-        return cls(1.5 * max(1.0, share), 10.0)
+        return cls(min(1.5 * max(1.0, share), _MOST), 10.0)
 
     def __call__(self, sources: Numbers) -> Numbers:
         """The most pieces for sources of so many (n,)."""

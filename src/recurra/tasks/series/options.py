@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from recurra.runtime.sizes import SEASON, STEPS
 from recurra.training.budget import TrainingOptions, option
 
 EXOGENOUS: Final = ("futr_exog", "hist_exog", "stat_exog")
@@ -19,7 +20,7 @@ class SeriesOptions(TrainingOptions):
         None, "Column to forecast; several of a wide table joined by commas, or all."
     )
     horizon: int | None = option(
-        None, "Steps to forecast; default: a season, or 10.", least=1, most=100_000
+        None, "Steps to forecast; default: a season, or 10.", least=1, most=STEPS
     )
     time: str | None = option(
         None,
@@ -49,7 +50,7 @@ class SeriesOptions(TrainingOptions):
         None, "h, 15min, D, B, W, M, Q, Y ...; default: what most rows say."
     )
     season: int | None = option(
-        None, "Steps of a season, 1 for none; default: what is usual.", least=1, most=1_000_000
+        None, "Steps of a season, 1 for none; default: what is usual.", least=1, most=SEASON
     )
     test: str | None = option(
         None, "Steps, share or file that reports; default: the last tenth of each series."
@@ -62,7 +63,7 @@ class SeriesOptions(TrainingOptions):
         "What reads the past; default: what is better on the selection part.",
         choices=("segments", "autoregressive"),
     )
-    context: int | None = option(None, "Steps read before a forecast.", least=1, most=100_000)
+    context: int | None = option(None, "Steps read before a forecast.", least=1, most=STEPS)
     hidden: int | None = option(None, "Units of the recurrent layers.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers, step by step.", least=1, most=64)
     dropout: float | None = option(None, "Share dropped around the layers.", least=0, below=1)

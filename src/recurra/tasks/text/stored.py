@@ -46,9 +46,9 @@ def source_again(run: Run, facts: dict[str, Any]) -> Text:
         name, digest, count = str(facts["name"]), str(facts["sha256"]), int(facts["characters"])
         files, starts = list(map(Path, facts["files"])), tuple(map(int, facts.get("starts", (0,))))
     if run.has(INPUT):
-        disk.check_own(run.path / INPUT, run.path)
-        if (run.path / INPUT).stat().st_size > IN_MEMORY:
-            source: Text = open_text([run.path / INPUT])
+        copy = disk.own(run.path / INPUT, run.path)
+        if copy.stat().st_size > IN_MEMORY:
+            source: Text = open_text([copy])
             source = replace(source, name=name, files=(), starts=starts)
         else:
             source = TextSource(run.read_text(INPUT), name, starts=starts)

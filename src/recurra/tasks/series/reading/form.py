@@ -58,24 +58,32 @@ class Form:
             BundleError: it is none.
         """
         try:
-            columns = value["columns"]
-            for kind in ("target", *EXOGENOUS):
-                if not all(isinstance(each, str) for each in columns[kind]):
-                    raise TypeError
-            if not columns["target"]:
-                raise TypeError
-            for kind in ("time", "id", "zone"):
-                if not isinstance(columns[kind], str | None):
-                    raise TypeError
             return cls(
                 Frequency.from_json(value["frequency"]),
-                columns,
+                checked_columns(value["columns"]),
                 Covariates.from_json(value["covariates"]),
             )
         except (KeyError, TypeError) as error:
             raise BundleError(
                 "the form of the data is damaged", expected='"frequency", "columns", "covariates"'
             ) from error
+
+
+def checked_columns(columns: dict[str, Any]) -> dict[str, Any]:
+    """Which columns a table had for what, as a run has written it.
+
+    Raises:
+        TypeError, KeyError: not as a run would.
+    """
+    for kind in ("target", *EXOGENOUS):
+        if not all(isinstance(each, str) for each in columns[kind]):
+            raise TypeError(f"{kind}: {columns[kind]}")
+    if not columns["target"]:
+        raise TypeError("no target")
+    for kind in ("time", "id", "zone"):
+        if not isinstance(columns[kind], str | None):
+            raise TypeError(f"{kind}: {columns[kind]}")
+    return dict(columns)
 
 
 def more(given: Any, form: Form) -> Panel:

@@ -8,6 +8,7 @@ from recurra.bundle import Run
 from recurra.codecs.frequency import Frequency
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.reading.covariates import Covariates
+from recurra.tasks.series.reading.form import checked_columns
 from recurra.tasks.series.scale import Scale
 
 INPUT: Final = "checkpoint/input.safetensors"
@@ -54,6 +55,6 @@ def read(run: Run, facts: dict[str, Any]) -> SeriesData:
             Scale(arrays["centre"], arrays["spread"], stored["log"]),
             Covariates.from_json(stored["covariates"]),
             facts["found"],
-            dict(facts["columns"].items()),
+            checked_columns(facts["columns"]),
             facts["origin"],
         )
