@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from commands import Recurra
+from kept import Kept
 from recurra import labs
 from recurra.errors import OptionError
 from recurra.labs import command
@@ -19,7 +20,6 @@ from recurra.labs.notebook import notebook
 from recurra.labs.page import page
 from recurra.labs.runner import MOST, Picture, Printed, Shown, run
 from recurra.labs.show import blue, marked, red, table
-from tests.labs.test_labs import Kept
 
 TEXT = """# Is it so?
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from markdown_it import MarkdownIt
 
+from kept import Kept
 from recurra import labs
 from recurra.errors import OptionError
-from recurra.labs.document import LANGUAGES, Part
-from recurra.labs.runner import Output, Picture, Printed, Shown, run
+from recurra.labs.document import LANGUAGES
+from recurra.labs.runner import Picture, Printed, Shown, run
 from recurra.labs.show import Table
 
 NAMES = [lab.name for lab in labs.all_labs()]
@@ -35,24 +36,6 @@ SHORT: dict[str, dict[str, Any]] = {
     },
 }
 """Settings with which a lab concludes nothing, in a few seconds."""
-
-
-class Kept:
-    """Keeps what came out, in order."""
-
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
-        self.outputs: list[Output] = []
-
-    def begin(self, part: Part) -> None:
-        self.parts.append(part)
-
-    def tell(self, output: Output) -> None:
-        self.outputs.append(output)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(each.text for each in self.outputs if isinstance(each, Printed))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -87,35 +87,35 @@ def run(
             done.append(outputs)
             view.begin(part)
 
-            def told(output: Output, outputs: list[Output] = outputs) -> None:
+            def tell(output: Output, outputs: list[Output] = outputs) -> None:
                 outputs.append(output)
                 with contextlib.redirect_stdout(stdout):
                     view.tell(output)
 
             if part.kind == "prose" or (part.kind == "picture" and not _draws()):
                 continue
-            with contextlib.redirect_stdout(_Lines(told)) as lines:
+            with contextlib.redirect_stdout(_Lines(tell)) as lines:
                 try:
-                    _execute(part, document.path, names, told)
+                    _execute(part, document.path, names, tell)
                 except AssertionError as error:
                     if strict or part.kind != "check":
                         raise
-                    told(Printed(f"not so this time: {_source(error)}"))
+                    tell(Printed(f"not so this time: {_source(error)}"))
                 finally:
                     lines.close()
             if part.kind == "settings":
                 _change(names, changes, document.path)
             for figure in _figures(drawn):
-                told(_picture(figure, part.alt))
+                tell(_picture(figure, part.alt))
     return done
 
 
-def _execute(part: Part, path: Path, names: dict[str, Any], told: Callable[[Output], None]) -> None:
+def _execute(part: Part, path: Path, names: dict[str, Any], tell: Callable[[Output], None]) -> None:
     statements, last = part.compiled(path)
     exec(statements, names)
     value = None if last is None else eval(last, names)
     if value is not None and part.kind != "picture":
-        told(Shown(value))
+        tell(Shown(value))
 
 
 def _change(names: dict[str, Any], changes: Mapping[str, object], path: Path) -> None:
@@ -136,8 +136,8 @@ def _source(error: AssertionError) -> str:
 class _Lines(io.TextIOBase):
     """What is printed, line by line as each is whole; the last may have no end."""
 
-    def __init__(self, told: Callable[[Output], None]) -> None:
-        self.told, self.held, self.count = told, "", 0
+    def __init__(self, tell: Callable[[Output], None]) -> None:
+        self.tell, self.held, self.count = tell, "", 0
 
     def write(self, text: str) -> int:
         """Tell the lines that are whole."""
@@ -145,7 +145,7 @@ class _Lines(io.TextIOBase):
         for line in whole:
             self.count += 1
             if self.count <= MOST:
-                self.told(Printed(line))
+                self.tell(Printed(line))
         return len(text)
 
     def close(self) -> None:
@@ -153,7 +153,7 @@ class _Lines(io.TextIOBase):
         if self.held:
             self.write("\n")
         if self.count > MOST:
-            self.told(Printed(f"... {self.count - MOST} lines more"))
+            self.tell(Printed(f"... {self.count - MOST} lines more"))
         super().close()
 
 
