@@ -43,11 +43,10 @@ class Part:
         """
         tree = ast.parse("\n" * self.line + self.text, str(path))
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        value = ast.Expression(last.value) if isinstance(last, ast.Expr) else None
-        return (
-            compile(tree, str(path), "exec"),
-            value and compile(value, str(path), "eval"),
-        )
+        statements = compile(tree, str(path), "exec")
+        if not isinstance(last, ast.Expr):
+            return statements, None
+        return statements, compile(ast.Expression(last.value), str(path), "eval")
 
 
 @final

@@ -18,6 +18,8 @@ PAIRS: Final = (
     ("seoul is a city beside wide rivers.", "서울은 넓은 강가의 도시이다."),
     ("seoul is quite easy to love.", "서울은 사랑하기 꽤 쉽다."),
 )
+HIDDEN: Final = 16
+"""Units of the encoder and of the decoder."""
 END, FIRST = 1, 2
 """A number that no word has (as `BEGIN`), and the first that one has."""
 
