@@ -137,7 +137,7 @@ class _Lines(io.TextIOBase):
     """What is printed, line by line as each is whole; the last may have no end."""
 
     def __init__(self, tell: Callable[[Output], None]) -> None:
-        self.tell, self.held, self.count = tell, "", 0
+        self.heard, self.held, self.count = tell, "", 0
 
     def write(self, text: str) -> int:
         """Tell the lines that are whole."""
@@ -145,7 +145,7 @@ class _Lines(io.TextIOBase):
         for line in whole:
             self.count += 1
             if self.count <= MOST:
-                self.tell(Printed(line))
+                self.heard(Printed(line))
         return len(text)
 
     def close(self) -> None:
@@ -153,7 +153,7 @@ class _Lines(io.TextIOBase):
         if self.held:
             self.write("\n")
         if self.count > MOST:
-            self.tell(Printed(f"... {self.count - MOST} lines more"))
+            self.heard(Printed(f"... {self.count - MOST} lines more"))
         super().close()
 
 
@@ -188,10 +188,11 @@ def _drawn_unseen() -> Iterator[Callable[[], list[int]]]:
     import matplotlib
     from matplotlib import pyplot
 
-    before, open_ = matplotlib.rcParams._get_backend_or_none(), set(pyplot.get_fignums())
+    chosen: Any = matplotlib.rcParams  # whose own way to ask chooses a backend
+    before, open_ = chosen._get_backend_or_none(), set(pyplot.get_fignums())
     with matplotlib.rc_context():
         pyplot.switch_backend("agg")
-        matplotlib.rcParams.update(
+        chosen.update(
             {"figure.figsize": (6.4, 3.6), "figure.constrained_layout.use": True, "axes.grid": True}
             | {"grid.alpha": 0.3, "legend.frameon": False}
         )
