@@ -92,28 +92,28 @@ _LABS: Final = (
     Lab("argmax", 1),
     Lab("hihello", 4),
     Lab("charseq", 3),
-    Lab("long-sequence", 12, quick={"seeds": 2}),
+    Lab("long-sequence", 16, quick={"seeds": 2}),
     Lab("stock", 8, data="daily prices", quick={"seeds": 2}),
-    Lab("translate", 24, quick={"seeds": 2}),
-    Lab("attention", 65, quick={"shortest": 5, "longest": 10, "steps": 130}),
+    Lab("translate", 25, quick={"seeds": 2}),
+    Lab("attention", 70, quick={"shortest": 5, "longest": 10, "steps": 130}),
     Lab("vanishing", 5, quick={"seeds": 3}),
     Lab("packed", 2),
     Lab("memory-rnn", 3),
-    Lab("memory-lstm", 8, quick={"lengths": (32, 64)}),
+    Lab("memory-lstm", 5, quick={"lengths": (32, 64)}),
     Lab(
         "chatbot",
-        60,
+        13,
         task="pairs",
         data="questions and answers",
         quick={"steps": 250},
     ),
-    Lab("caption", 50, quick={"pictures": 6000, "steps": 280, "later": 40, "tested": 200}),
+    Lab("caption", 60, quick={"pictures": 6000, "steps": 280, "later": 40, "tested": 200}),
     Lab(
-        "sentiment", 30, task="labels", data="texts and labels", quick={"count": 800, "steps": 150}
+        "sentiment", 13, task="labels", data="texts and labels", quick={"count": 800, "steps": 150}
     ),
     Lab(
         "shakespeare",
-        110,
+        120,
         data="a text",
         quick={
             "chunks": 200,
