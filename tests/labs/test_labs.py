@@ -1,47 +1,108 @@
-"""Finding, listing and running labs, and what they print through."""
+"""Every lab: runs in both languages by the same code, and what its prose says is so."""
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from matplotlib.axes import Axes
-from rich.console import Console
+from markdown_it import MarkdownIt
 
+from kept import Kept
 from recurra import labs
 from recurra.errors import OptionError
-from recurra.labs import Lab, LabContext
+from recurra.labs.document import LANGUAGES
+from recurra.labs.runner import Picture, Printed, Shown, run
+from recurra.labs.show import Table
+
+NAMES = [lab.name for lab in labs.all_labs()]
+
+SHORT: dict[str, dict[str, Any]] = {
+    "long-sequence": {"seeds": 1},
+    "stock": {"seeds": 1, "steps": 5},
+    "translate": {"seeds": 1, "steps": 1000},
+    "attention": {"shortest": 3, "longest": 5, "steps": 2},
+    "vanishing": {"seeds": 1},
+    "memory-lstm": {"lengths": (8,), "most": 5},
+    "chatbot": {"count": 150, "steps": 2},
+    "caption": {"pictures": 100, "steps": 3, "later": 2, "tested": 40},
+    "sentiment": {"count": 100, "steps": 2},
+    "shakespeare": {
+        "chunks": 4,
+        "every": 2,
+        "most": 5_000,
+        "ours": {"steps": 2, "hidden": 8, "layers": 1, "embedding": 8},
+    },
+}
+"""Settings with which a lab concludes nothing, in a few seconds."""
 
 
-def context(**settings: object) -> LabContext:
-    console = Console(file=io.StringIO(), width=80)
-    return LabContext(console, **settings)  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", NAMES)
+def test_both_languages_have_the_same_code_and_pictures_in_words(name: str) -> None:
+    one, other = (labs.find(name).document(language) for language in LANGUAGES)
+    assert [(p.kind, p.text) for p in one.parts if p.kind != "prose"] == [
+        (p.kind, p.text) for p in other.parts if p.kind != "prose"
+    ]
+    for document in (one, other):
+        kinds = [part.kind for part in document.parts if part.kind != "prose"]
+        assert kinds[0] == "settings"
+        assert kinds[-1] == "check"
+        assert document.title.endswith("?")
+        assert all(len(part.alt) > 10 for part in document.parts if part.kind == "picture")
+        assert max(len(line) for line in document.code.splitlines()) <= 78
+        prose = "".join(p.text for p in document.parts if p.kind == "prose")
+        assert "**" not in MarkdownIt().enable("table").render(prose), "bold that does not close"
+    hangul = [any("가" <= c <= "힣" for c in document.title) for document in (one, other)]
+    assert hangul == [False, True]
 
 
-def printed(where: LabContext) -> str:
-    assert isinstance(where.console.file, io.StringIO)
-    return where.console.file.getvalue()
-
-
-def test_listing_and_finding_labs_loads_no_torch() -> None:
-    code = (
-        "import sys; from recurra import labs; labs.all_labs(); labs.find('basics');"
-        "sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lab_runs_with_settings_of_its_own(name: str) -> None:
+    """Its quick settings and these are names of the document; nothing it says is held to them."""
+    lab, view = labs.find(name), Kept()
+    before = torch.get_rng_state()
+    done = run(
+        lab.document(), view, dict(lab.quick) | SHORT.get(name, {}), strict=name not in SHORT
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert torch.equal(torch.get_rng_state(), before)
+    assert [each for part in done for each in part] == view.outputs
+    pictures = [each for each in view.outputs if isinstance(each, Picture)]
+    assert len(pictures) == sum(part.kind == "picture" for part in view.parts)
+    for each in view.outputs:
+        if isinstance(each, Printed):
+            assert "\n" not in each.text
+        if isinstance(each, Shown) and isinstance(each.value, Table):
+            assert all(len(row) == len(each.value.columns) for row in each.value.rows)
 
 
-def test_every_lab_has_its_script_and_every_name_once() -> None:
-    names = [lab.name for lab in labs.all_labs()]
-    assert len(set(names)) == len(names)
-    for lab in labs.all_labs():
-        assert callable(import_module(f"recurra.labs.{lab.name.replace('-', '_')}").run)
-        assert labs.find(lab.name) is lab
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("quick", [True, False])
+def test_what_a_lab_says_is_so(name: str, quick: bool) -> None:
+    labs.find(name).run(Kept(), quick=quick)
+
+
+def test_stock_on_the_real_file(data_folder: Path) -> None:
+    file = data_folder / "stock-google" / "data-02-stock_daily.csv"
+    if not file.exists():
+        pytest.skip(f"no {file}")
+    lab, view = labs.find("stock"), Kept()
+    lab.run(view, quick=True, data=file)
+    for text in (
+        "newest first",
+        "first target: 0.16053716",
+        "read off:  668.26 to 835.67 dollars",
+        "the truth: 668.26 to 835.67 dollars",
+    ):
+        assert text in view.text
+    tables = [each.value for each in view.outputs if isinstance(each, Shown)]
+    assert isinstance(tables[-1], Table)
+    figures = {row[0]: row[1:] for row in tables[-1].rows}
+    assert figures["tomorrow = today"][0] == "7.97"
+    assert 7.85 < float(figures["own range"][0]) < 8.25
+    assert 8.5 < float(figures["range of training"][0]) < 10.5
+    assert "not so" not in view.text
 
 
 @pytest.mark.parametrize(
@@ -54,96 +115,11 @@ def test_an_unknown_name_is_answered_with_the_names_and_the_nearest(name: str, n
     assert caught.value.fix == (f"did you mean {near}?" if near else "")
 
 
-def test_a_file_is_asked_for_where_it_is_needed_and_refused_where_not(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="without a file"):
-        Lab("prices", "needs one", "must").run(context())
-    with pytest.raises(OptionError, match="no file"):
-        labs.find("argmax").run(context(path=tmp_path / "text.txt"))
-
-
-def test_all_names_the_labs_skipped_for_want_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    some = (labs.find("argmax"), Lab("prices", "needs a file", "must"), labs.find("basics"))
-    monkeypatch.setattr(labs, "_LABS", some)
-    where = context(path=Path("left out"), quick=True)
-    done = labs.run_all(where)
-    assert list(done.results) == ["argmax", "basics"]
-    assert done.skipped == ("prices",)
-    assert "Skipped for want of a file: prices." in printed(where)
-
-
-def test_a_lab_leaves_the_callers_random_numbers_alone() -> None:
-    before = torch.get_rng_state()
-    labs.find("basics").run(context(seed=3))
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_a_lab_gives_the_same_for_the_same_seed_and_another_for_another() -> None:
-    first, again, other = (labs.find("basics").run(context(seed=seed)) for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
-
-
-@pytest.mark.parametrize("settings", [{"seed": -1}, {"out": Path(__file__)}])
-def test_settings_that_cannot_work_are_refused_at_once(settings: dict[str, object]) -> None:
-    with pytest.raises(OptionError):
-        context(**settings)
-
-
-def test_text_is_printed_as_it_is() -> None:
-    where = context()
-    where.say("[bold]not markup[/bold] 12")
-    where.table(("[red]", "n"), [("[x]", 1.5), ("y", 10)])
-    where.spelled("[label]", "ab]", "abc")
-    where.answer("[why]?", "[because]")
-    out = printed(where)
-    for text in ("[bold]not markup[/bold] 12", "[red]", "[x]", "[label]  2 of 3  'ab]'", "[why]?"):
-        assert text in out
-
-
-def test_columns_of_figures_are_aligned_to_the_right() -> None:
-    where = context()
-    where.table(("name", "count"), [("a", "7"), ("b", "-0.5 %")])
-    lines = [line.rstrip() for line in printed(where).splitlines() if line.strip()]
-    assert lines[-2].endswith("     7")
-    assert lines[-1].endswith("-0.5 %")
-
-
-def test_what_was_spelled_wrong_is_red() -> None:
-    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
-    where = LabContext(console)
-    where.spelled("says", "hallo", "hello")
-    assert "\x1b[1;31ma\x1b[0m" in printed(where)
-
-
-def test_pictures_and_pages_are_saved_only_where_a_folder_is_given(tmp_path: Path) -> None:
-    def draw(axes: Axes) -> None:
-        axes.set_title("t")
-
-    nowhere = context()
-    nowhere.picture("p", draw)
-    nowhere.page("p", "<p>")
-    assert printed(nowhere) == ""
-    out = tmp_path / "deep" / "er"
-    where = context(out=out)
-    where.picture("p", draw)
-    where.page("p", "<p>")
-    assert (out / "p.png").read_bytes().startswith(b"\x89PNG")
-    assert (out / "p.html").read_text(encoding="utf-8") == "<p>"
-
-
-def test_without_matplotlib_a_picture_is_left_out_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    where = context(out=tmp_path)
-    where.picture("p", lambda axes: None)
-    assert printed(where) == (
-        "no picture p.png: matplotlib is missing: pip install 'recurra[show]'\n"
-    )
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OptionError, match=r"p\.html cannot be written"):
-        context(out=tmp_path / "file" / "below").page("p", "<p>")
+def test_settings_that_cannot_work_are_refused_at_once() -> None:
+    lab = labs.find("argmax")
+    with pytest.raises(OptionError, match="its own"):
+        lab.run(Kept(), data=Path("mine.txt"))
+    with pytest.raises(OptionError, match="seed=-1"):
+        lab.run(Kept(), seed=-1)
+    with pytest.raises(OptionError, match="no setting called seed"):
+        lab.run(Kept(), seed=1)

@@ -14,20 +14,41 @@ from recurra.console.commands import Argument, Command
 
 @click.command(cls=Command)
 @click.argument("name", cls=Argument, required=False, help="Which; without one they are listed.")
-@click.argument(
-    "path", cls=Argument, type=Path, required=False, help="A file, where the lab takes one."
-)
 @click.option("--all", "run_all", is_flag=True, help="Run every lab.")
 @click.option("--quick/--no-quick", default=False, help="A shorter form of the long ones.")
+@click.option(
+    "--lang", type=click.Choice(("en", "ko")), help="By default the locale's, or English."
+)
+@click.option("--data", type=Path, help="Your own data, where the lab takes some.")
 @click.option("--seed", default=0, help="Everything random follows from it.")
-@click.option("--out", type=Path, help="A folder for pictures and pages.")
+@click.option("--out", type=Path, help="A folder for pictures.")
+@click.option("--notebook", type=Path, help="Write the lab as a notebook, not run, to FILE.ipynb.")
+@click.option("--html", type=Path, help="Write the lab and what came out of it to FILE.html.")
 def lab(
-    name: str | None, path: Path | None, run_all: bool, quick: bool, seed: int, out: Path | None
+    name: str | None,
+    run_all: bool,
+    quick: bool,
+    lang: str | None,
+    data: Path | None,
+    seed: int,
+    out: Path | None,
+    notebook: Path | None,
+    html: Path | None,
 ) -> None:
-    """Run a lab of the course: short, with an answer at the end."""
+    """Run a lab of the course: a question, code to read and change, and the answer."""
     from recurra.labs import command
 
-    command.run(name, path, run_all=run_all, quick=quick, seed=seed, out=out)
+    command.run(
+        name,
+        run_all=run_all,
+        quick=quick,
+        seed=seed,
+        language=lang,
+        data=data,
+        out=out,
+        as_notebook=notebook,
+        as_html=html,
+    )
 
 
 @click.command(cls=Command)

@@ -41,6 +41,7 @@ NUMBERS: dict[Cell[Any], int] = {
 ONEDNN_FROM = 1024
 """Full batches of an LSTM of so many units and more are oneDNN's (it needs 0.94 of our time)."""
 
+
 def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     """Return why the kernels cannot run this, or an empty string where they can."""
     values = x.values if isinstance(x, Ragged) else x

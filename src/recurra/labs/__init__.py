@@ -1,93 +1,128 @@
-"""The course labs: one short script each, which shows something, asks a question and answers it.
+"""The course labs: documents that run, each with a question and its answer, in two languages.
 
 Nothing here loads torch; a lab does, when it runs.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any, Final, Literal, final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, final
 
-from recurra.errors import OptionError, did_you_mean
-from recurra.labs.context import LabContext
+from recurra.errors import MissingExtra, OptionError, did_you_mean
+from recurra.labs.document import Document
+from recurra.labs.runner import Output, View, run
+from recurra.tasks import TASKS
+from recurra.tasks.task import INSTALL
 
-__all__ = ["AllRun", "Lab", "LabContext", "all_labs", "find", "run_all"]
+__all__ = ["Lab", "all_labs", "find"]
+
+DOCUMENTS: Final = Path(__file__).parent / "documents"
 
 
 @final
 @dataclass(frozen=True)
 class Lab:
-    """A lab: its name, what it shows, and whether it reads a file: never, if given one, or always.
+    """A lab: its documents are those of its name in `documents/`.
 
-    Its script is the module of its name in this folder, with a function `run(context)`.
+    Args:
+        seconds: of one core that it takes, as measured beside other work.
+        task: the one whose packages it needs beside torch.
+        data: what `--data` may be; nothing where it has its own alone.
+        quick: its settings where there is little time.
     """
 
     name: str
-    question: str
-    file: Literal["none", "may", "must"] = "none"
+    seconds: int
+    task: str = ""
+    data: str = ""
+    quick: Mapping[str, object] = field(default_factory=dict)
 
-    @property
-    def needs_file(self) -> bool:
-        """Whether it cannot run without a path."""
-        return self.file == "must"
+    def document(self, language: str = "en") -> Document:
+        """The lab in a language: en or ko."""
+        end = "" if language == "en" else f".{language}"
+        return Document.read(DOCUMENTS / f"{self.name}{end}.md")
 
-    def run(self, context: LabContext) -> Any:
-        """Run the lab, print through the context, and return its result, a frozen dataclass.
+    def missing(self) -> list[str]:
+        """Packages that it needs and that are not installed."""
+        packages = ("torch", *(TASKS[self.task].packages if self.task else ()))
+        return [name for name in dict.fromkeys(packages) if find_spec(name) is None]
 
-        The random numbers of the caller stay as they were.
+    def changes(self, *, quick: bool, seed: int, data: Path | None) -> dict[str, object]:
+        """The settings that are not as the document has them.
 
         Raises:
-            OptionError: a path is missing, or given to a lab that reads none.
-            DataError: the file cannot be used.
+            OptionError: data for a lab that has its own, or a seed below 0.
         """
-        if self.needs_file and context.path is None:
-            raise OptionError(
-                f"lab {self.name} without a file", expected=f"recurra lab {self.name} PATH"
-            )
-        if self.file == "none" and context.path is not None:
-            raise OptionError(
-                f"lab {self.name} with the file {context.path}", expected="no file: it has its own"
-            )
-        context.heading(self.name, self.question)
-        script = import_module(f"recurra.labs.{self.name.replace('-', '_')}")
-        from recurra.training.loop import chance_put_back
+        if data is not None and not self.data:
+            raise OptionError(f"lab {self.name} with --data {data}", expected="its own data alone")
+        if seed < 0:
+            raise OptionError(f"--seed {seed}", expected="0 or more")
+        found = dict(self.quick) if quick else {}
+        return found | ({"seed": seed} if seed else {}) | ({"data": str(data)} if data else {})
 
-        begun = time.perf_counter()
-        with chance_put_back():
-            result = script.run(context)
-        context.aside(f"{time.perf_counter() - begun:.1f} s")
-        return result
+    def run(
+        self,
+        view: View,
+        *,
+        language: str = "en",
+        quick: bool = False,
+        seed: int = 0,
+        data: Path | None = None,
+    ) -> list[list[Output]]:
+        """Run the lab; see `recurra.labs.runner.run`.
+
+        Raises:
+            MissingExtra: what it needs is not installed.
+            OptionError: what it is told to do it cannot.
+        """
+        if lacking := self.missing():
+            raise MissingExtra(
+                f"lab {self.name} needs what is not installed here: {', '.join(lacking)}",
+                fix=INSTALL,
+            )
+        changes = self.changes(quick=quick, seed=seed, data=data)
+        return run(self.document(language), view, changes, strict=not (seed or data))
 
 
 _LABS: Final = (
-    Lab("basics", "what a recurrent layer computes, by hand, and the shapes it takes and gives"),
-    Lab("argmax", "from scores (batch, time, vocabulary) to text, and how many windows a text has"),
-    Lab("hihello", "the smallest text model: 'hihell' in, 'ihello' out, with and without a head"),
-    Lab("charseq", "a phrase letter by letter, one-hot or by number, fed the truth or itself"),
-    Lab("long-sequence", "a long sentence from windows of 10, then with the state handed on"),
-    Lab("stock", "seven days -> the next close; what scaling by the test part gives away", "may"),
-    Lab("translate", "four sentences to Korean; what the decoder is fed while it learns"),
-    Lab("attention", "five ways to look back, and strings reversed with and without them"),
-    Lab("vanishing", "how far back a gradient reaches in RNN, GRU and LSTM; tanh against ReLU"),
-    Lab("packed", "sentences of unequal length in one batch, without a padded step"),
-    Lab("memory-rnn", "a cell written out, and a sentence it recites from a start symbol"),
-    Lab("memory-lstm", "a longer sentence, alone and in a batch; how much RNN, GRU and LSTM hold"),
-    Lab("chatbot", "questions and answers; which words of a question go into the reply", "may"),
-    Lab("caption", "a picture -> a sentence: seen once, at every step, or looked at; and black"),
-    Lab("sentiment", "a sentence -> its mood, against counting words", "may"),
-    Lab("shakespeare", "RNN, GRU and LSTM learn to write like a text, side by side", "may"),
+    Lab("basics", 2),
+    Lab("argmax", 1),
+    Lab("hihello", 4),
+    Lab("charseq", 3),
+    Lab("long-sequence", 16, quick={"seeds": 2}),
+    Lab("stock", 8, data="daily prices", quick={"seeds": 2}),
+    Lab("translate", 25, quick={"seeds": 2}),
+    Lab("attention", 70, quick={"shortest": 5, "longest": 10, "steps": 130}),
+    Lab("vanishing", 5, quick={"seeds": 3}),
+    Lab("packed", 2),
+    Lab("memory-rnn", 3),
+    Lab("memory-lstm", 5, quick={"lengths": (32, 64)}),
+    Lab(
+        "chatbot",
+        13,
+        task="pairs",
+        data="questions and answers",
+        quick={"steps": 250},
+    ),
+    Lab("caption", 60, quick={"pictures": 6000, "steps": 280, "later": 40, "tested": 200}),
+    Lab(
+        "sentiment", 13, task="labels", data="texts and labels", quick={"count": 800, "steps": 150}
+    ),
+    Lab(
+        "shakespeare",
+        120,
+        data="a text",
+        quick={
+            "chunks": 200,
+            "every": 50,
+            "most": 40_000,
+            "ours": {"steps": 150, "hidden": 100, "layers": 1},
+        },
+    ),
 )
-
-
-@final
-@dataclass(frozen=True)
-class AllRun:
-    """The result of each lab that `run_all` ran, and the labs skipped for want of a file."""
-
-    results: dict[str, Any]
-    skipped: tuple[str, ...]
 
 
 def all_labs() -> tuple[Lab, ...]:
@@ -109,16 +144,3 @@ def find(name: str) -> Lab:
         expected=f"one of {', '.join(names)}",
         fix=did_you_mean(name.lower().replace("_", "-"), names, 0.5),
     )
-
-
-def run_all(context: LabContext) -> AllRun:
-    """Run every lab that needs no file, and name those that were skipped for want of one.
-
-    A path in the context is given to no lab: each would want another.
-    """
-    context = replace(context, path=None)
-    skipped = tuple(lab.name for lab in _LABS if lab.needs_file)
-    results = {lab.name: lab.run(context) for lab in _LABS if not lab.needs_file}
-    if skipped:
-        context.say(f"Skipped for want of a file: {', '.join(skipped)}.")
-    return AllRun(results, skipped)

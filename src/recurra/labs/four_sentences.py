@@ -1,4 +1,4 @@
-"""The four sentences of lab translate, their words as numbers, and how they are learnt."""
+"""The four sentences of lab translate, their words as numbers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,10 @@ PAIRS: Final = (
     ("seoul is a city beside wide rivers.", "서울은 넓은 강가의 도시이다."),
     ("seoul is quite easy to love.", "서울은 사랑하기 꽤 쉽다."),
 )
+HIDDEN: Final = 16
+"""Units of the encoder and of the decoder."""
 END, FIRST = 1, 2
 """A number that no word has (as `BEGIN`), and the first that one has."""
-HIDDEN, RATE, STEPS, EVERY = 16, 0.01, 5000, 1000
-MOST = 12
-"""Words after which a translation is cut off."""
-BATCHED_RATE, GOAL, BATCHES = 0.05, 0.0125, 500
-SHARES: Final = (0.0, 0.5, 1.0)
-"""Of a decoder's own words among those that it is fed to learn."""
-FED_RATE, FED, SEEDS = 0.02, 150, 7
-CURVE, EARLY = 60, 10
-"""Batches after each of which words are counted; that whose counts are told."""
 
 
 @final
