@@ -18,6 +18,7 @@ BENCHES: Final = {
     "text": "the loss on the test part of a text after --minutes, over --repeats seeds",
     "labels": "labels after --minutes, training steps against torch.nn, lines a second",
     "series": "forecasts after --minutes at most, lab stock against torch, many series",
+    "short": "answers on twelve short series, after --minutes each, beside single methods",
     "captions": "captions after --minutes of scenes, strips, ShapeWorld; steps against torch.nn",
     "pairs": "translations after --minutes at most, lab translate and a network against torch.nn",
     "layers": "steps of recurrent layers against torch.nn and ONNX Runtime",
