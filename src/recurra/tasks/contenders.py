@@ -47,8 +47,10 @@ def estimated(name: str, key: str, shown: Callable[[float | None], str], scale: 
 
 
 def contenders(report: dict[str, Any]) -> list[tuple[str, Figures]]:
-    """Who is compared, and the figures of each."""
+    """Who is compared, and the figures of each; the network apart from what is answered with."""
     rows = [("this model", report["model"])]
+    if answer := report.get("answer"):
+        rows = [("the answer", answer), ("the network", report["model"])]
     return rows + [(each["name"], each) for each in report["baselines"]]
 
 

@@ -91,11 +91,8 @@ def verdicts(report: dict[str, Any]) -> list[str]:
         for each in report["baselines"]
         if each.get("less")
     ]
-    if mean := report.get("averaged"):
-        gain, metric = mean["advantage"]["estimate"], report["metric"]
-        side = "lower" if gain >= 0 else "higher"
-        worth = f"{NAMES[metric]} {figure(mean[metric])}, {figure(abs(gain))} {side} than"
-        lines.append(shared.averaged(mean, worth, figure))
+    if answer := report.get("answer"):
+        lines.append(answer["sentence"])
     if found := report.get("better_on"):
         lines.append(
             f"Its error is the smaller one on {found['series']:,} of {found['of']:,} series."
