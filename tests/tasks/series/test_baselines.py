@@ -15,8 +15,7 @@ from forecast_toys import HOURLY, MONTHLY, choosing, cut, panel_of, seasonal, wi
 from recurra.errors import DataError
 from recurra.judge import forecasts as metrics
 from recurra.judge.forecasts import Sums
-from recurra.tasks.series.baselines import classical, lags, naive2, smoothing
-from recurra.tasks.series.baselines import measured
+from recurra.tasks.series.baselines import lags, measured, naive2, smoothing
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.baselines.naive2 import decomposed, is_seasonal
 from recurra.tasks.series.baselines.past import Past
@@ -43,11 +42,6 @@ def series_baselines(
     """Those of recurra's own."""
     own = choosing(data, held)
     return measured.series_baselines(data, own, test, seconds=seconds)[0]
-
-
-@pytest.fixture(autouse=True)
-def nothing_of_statsforecast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classical, "installed", lambda: False)
 
 
 def named(data: SeriesData, stride: int = 1) -> dict[str, Baseline]:

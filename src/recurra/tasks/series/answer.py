@@ -41,12 +41,12 @@ MEAN: Final = "mean of network and baseline"
 
 ORDER: Final = (
     classical.COMBINED,
+    SMOOTHING,
     NAIVE,
     SEASONAL,
     DRIFT,
     SEASONAL_DRIFT,
     NAIVE2,
-    SMOOTHING,
     RIDGE,
     "AutoTheta",
     "AutoETS",
@@ -54,8 +54,8 @@ ORDER: Final = (
     "AutoARIMA",
     "MSTL",
 )
-"""Baselines in the order in which noise is left to decide: first what no single form is chosen for,
-then from the simplest on. The network comes after them all, and the mean of two is the last."""
+"""Baselines in the order in which they stand where noise is all that tells them apart: first what
+suits most short series, then from the simplest on; then the network, and the mean of two."""
 
 WEIGHTS: Final = tuple(tenths / 10 for tenths in range(1, 10))
 """What the network may weigh in the mean of two."""
@@ -162,7 +162,9 @@ class Answer:
             point = smoothing.resumed(past, ends, weights)(windows, horizon)
         else:
             point = closed(name, past, windows, horizon)
-        return point[..., None] + self.moves
+        # The median is the point itself, and no end lies on its wrong side.
+        moves = self.moves * (np.sign(self.moves) == np.sign(np.array(LEVELS) - 0.5))
+        return point[..., None] + moves
 
     def write(self, run: Run) -> None:
         """Keep it in a run."""
@@ -260,8 +262,8 @@ def chosen(
         return None
     groups = choosing.groups(data.horizon)[free]
     every = {name: each[free] for name, each in every.items()}
-    best = choose({each.name: every[each.name] for each in listed}, groups=groups).name
-    other = next(each for each in listed if each.name == best)
+    best = choose({each.name: every[each.name] for each in listed}, groups=groups)
+    other = next(each for each in listed if each.name == best.name)
     theirs = other.forecasts(data.scale, windows, held=True).quantiles
     theirs = data.scale.scale(theirs, windows.series).astype(np.float64)
 
@@ -281,13 +283,15 @@ def chosen(
     nothing = np.zeros((data.horizon, len(LEVELS)))
     widths = Widths.none(data.horizon)
     if weight == 1:
-        return Answer(1.0, "", widths, nothing, np.zeros((0, 0)), best, found, int(free.sum()))
+        return Answer(1.0, "", widths, nothing, np.zeros((0, 0)), best.name, found, int(free.sum()))
     said = weight * np.nan_to_num(network[free]) + (1 - weight) * theirs[free]
     came = data.scale.scale(true.actuals[free], windows.series[free])
     some = windows.rows(np.flatnonzero(free))
     widths = calibrate(said.astype(np.float32), came, some.origins, some.series)
     learnt = np.zeros((0, 0)) if other.learnt is None else other.learnt
-    return Answer(weight, other.name, widths, other.moves, learnt, best, found, int(free.sum()))
+    return Answer(
+        weight, other.name, widths, other.moves, learnt, best.name, found, int(free.sum())
+    )
 
 
 def _error(value: float | None) -> float:
