@@ -167,7 +167,9 @@ def run(options: BenchOptions) -> None:
 
 def _line(row: dict[str, Any]) -> str:
     errors = ", ".join(f"{name} {error:.2f}" for name, error in row["mase"].items())
-    return f"{row['series']:<13} {row['steps']:>3} {errors}; {row['chosen']}; {row['seconds']:.0f} s"
+    return (
+        f"{row['series']:<13} {row['steps']:>3} {errors}; {row['chosen']}; {row['seconds']:.0f} s"
+    )
 
 
 def _measured(name: str, values: Floats, out: Path, minutes: float) -> dict[str, Any]:

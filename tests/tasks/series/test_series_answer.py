@@ -211,7 +211,7 @@ def test_a_model_answers_with_what_won(tmp_path: Path) -> None:
 
 def test_the_network_alone_when_asked(tmp_path: Path) -> None:
     model = SeriesModel(answer="network", model="segments", **LESS).fit(frame(1))
-    assert model.report["answer"] is None
+    assert "answer" not in model.report
     assert not model.run.has(ANSWER)
     assert len(model.predict()) == 4
     with pytest.raises(OptionError, match="answer"):

@@ -52,12 +52,9 @@ def judge(
     names = [each.name for each in baselines]
     if answered is not None and answered[0].against in names:
         best = closest = names.index(answered[0].against)
-    return {
+    found: dict[str, Any] = {
         "metric": metric,
         "model": truth.figures(test, naive2),
-        "answer": None
-        if answered is None
-        else answered[0].facts() | truth.figures(answered[1], naive2),
         "baselines": [
             {"name": each.name, "note": each.note, "less": each.less} | truth.figures(said, naive2)
             for each, said in zip(baselines, others, strict=True)
@@ -66,9 +63,13 @@ def judge(
         "interval_verdict": _against(
             truth, truth.interval_metric, test, baselines, others, closest
         ),
+        "averaged": None,  # which runs have from before answers were chosen
         "better_on": None if best is None else _better_on(truth, test, others[best]),
         "wrong": _wrong(data, truth, test, None if best is None else others[best]),
     }
+    if answered is not None:
+        found["answer"] = answered[0].facts() | truth.figures(answered[1], naive2)
+    return found
 
 
 def _naive2(
