@@ -76,7 +76,7 @@ def summary(found: dict[str, Any]) -> str:
         lines += [
             ("torch", f"{training['threads']} threads, {training['instructions']}"),
             ("products", training["bfloat16"]),
-            ("cuda", training["cuda"] or "none"),
+            ("cuda", f"{training['cuda'] or 'none'}; no GPU has run this version yet"),
         ]
         lines += [
             (f"{name} runs on", f"{path['name']}: {path['reason']}")

@@ -22,6 +22,19 @@ def test_a_share_is_dropped_and_the_mean_is_kept(share: float, dtype: torch.dtyp
     assert float(both) == pytest.approx(share**2, abs=0.003)
 
 
+@pytest.mark.parametrize("share", [2e-5, 0.276, 0.731, 1 - 2e-5])
+def test_what_is_kept_grows_as_in_torch(share: float) -> None:
+    """Torch's own test of its layers asks for it to the 5th digit; and shares near 0 and 1 hold."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        found = dropout(torch.ones(2000, 1000, dtype=torch.float64), share)
+    kept = found[found != 0]
+    torch.testing.assert_close(kept, torch.full_like(kept, 1 / (1 - share)), rtol=1e-12, atol=0)
+    counted = len(kept) / found.numel()
+    spread = 5 * (share * (1 - share) / found.numel()) ** 0.5
+    assert counted == pytest.approx(1 - share, abs=spread + 1e-5 * (0.001 < share < 0.999))
+
+
 def test_nothing_and_everything() -> None:
     x = torch.randn(3, 5)
     assert dropout(x, 0.0) is x

@@ -292,7 +292,7 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(OptionError, match="lengths beside a Ragged"):
         layer(rows, lengths=[5, 1])
     with pytest.raises(OptionError, match=r"(?s)first state of type tuple.*LSTMState"):
-        layer(x, (torch.zeros(2, 2, 4), torch.zeros(2, 2, 4)))
+        layer(x, (torch.zeros(2, 2, 4),))
     with pytest.raises(OptionError, match=r"(?s)\(2, 1, 4\).*\(B, L\*D, H\) = \(2, 2, 4\)"):
         layer(x, recurra.nn.LSTM(3, 4).zero_state(2))
     with pytest.raises(OptionError, match="resets"):

@@ -118,8 +118,6 @@ def test_shares_are_from_nothing_to_all(name: str, share: float) -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(OptionError, match=r"(?s)locked_dropout=0\.2.*one mask between layers"):
         GRU(3, 4, 2, dropout=0.1, locked_dropout=0.2)
-    with pytest.raises(OptionError, match=r"(?s)batch_first=True.*batch first always"):
-        GRU(3, 4, batch_first=True)  # type: ignore[call-arg]
     with pytest.raises(OptionError, match=r"(?s)zone_out.*did you mean zoneout"):
         LSTM(3, 4, zone_out=0.1)  # type: ignore[call-arg]
     with pytest.raises(OptionError, match=r"(?s)proj_size=2.*bias"):

@@ -390,7 +390,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
 
 def test_what_the_kernels_are_told_has_names() -> None:
     sizes: dict[str, Any] = {
-        "wide": False, "reverse": False, "cell": 2, "threads": 1,
+        "wide": False, "reverse": False, "time_first": False, "cell": 2, "threads": 1,
         "batch": 1, "steps": 2, "features": 3, "hidden": 4,
     }  # fmt: skip
     kernels.Problem(**sizes)

@@ -3,6 +3,7 @@
 A module is swapped by giving it a class derived from its own. It stays the same object: parameters,
 state_dict keys, hooks, ties, the optimiser's references and `isinstance` all hold. Where the
 kernels cannot help (autocast, a compiler, a transform, odd arguments) torch's forward runs.
+torch.jit.script compiles torch's own layers, and torch.fx has swapped ones as leaves.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from torch.nn.utils.rnn import PackedSequence
 from recurra.core import cells
 from recurra.core.arguments import Scanned
 from recurra.core.cells import Cell, Weights
+from recurra.core.conversion import stood_in, unpacked
 from recurra.core.dropout import drop
 from recurra.core.projection import SAVED
-from recurra.core.ragged import Ragged, inverse, take, unpacking
+from recurra.core.ragged import Ragged
 from recurra.core.scan import choose, scan
 from recurra.core.stacked import forward
 from recurra.core.variants import Projected
@@ -52,8 +54,14 @@ class Accelerated:
     left: Mapping[str, str]
 
 
+CELLS_TO = 256
+"""Units up to which cells called step by step are faster on our kernels (see docs/tried.md)."""
+
+
 def accelerate(model: nn.Module) -> Accelerated:
     """Swap every torch.nn.RNN, GRU and LSTM inside a model for one on our kernels, in place.
+
+    GRUCell and LSTMCell too. All that is recurrent and stays as it is is listed with the reason.
 
     Weights, state_dict keys and the way they are called stay torch.nn's: batch_first or not,
     states (L*D, B, H), PackedSequence in and out. A model saved whole (not as a state_dict) needs
@@ -65,20 +73,33 @@ def accelerate(model: nn.Module) -> Accelerated:
     swapped: list[str] = []
     left: dict[str, str] = {}
     for name, module in model.named_modules():
+        kind = getattr(module, "original_name", type(module).__name__)
         if isinstance(module, torch.jit.ScriptModule):
-            if getattr(module, "original_name", "") in ("RNN", "GRU", "LSTM"):
+            if kind in _NAMES:
                 left[name] = "it is scripted: swap before torch.jit.script"
-        elif isinstance(module, nn.RNNBase):
+        elif type(module).__module__.startswith("torch.ao.nn.") and kind in _NAMES:
+            left[name] = "it is quantized"
+        elif isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
             why = _refusal(module)
             if why:
                 left[name] = why
             else:
-                module.__class__ = _SWAPS[type(module)]
+                module.__class__ = _SWAPS[type(module)]  # type: ignore[assignment]
                 swapped.append(name)
     return Accelerated(tuple(swapped), MappingProxyType(left))
 
 
-class SwappedRNN(nn.RNN):
+class _AsTorchs(type):
+    """Equal to the class it derives from, for those who look classes up: quantize_dynamic does."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is cls.__bases__[0]
+
+    def __hash__(cls) -> int:
+        return hash(cls.__bases__[0])
+
+
+class SwappedRNN(nn.RNN, metaclass=_AsTorchs):
     """torch.nn.RNN on the native kernels; made by `accelerate`."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -86,8 +107,11 @@ class SwappedRNN(nn.RNN):
         found = _run(self, input, hx)
         return super().forward(input, hx) if found is None else found
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        return _torchs(self)
 
-class SwappedGRU(nn.GRU):
+
+class SwappedGRU(nn.GRU, metaclass=_AsTorchs):
     """torch.nn.GRU on the native kernels; made by `accelerate`."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -95,8 +119,11 @@ class SwappedGRU(nn.GRU):
         found = _run(self, input, hx)
         return super().forward(input, hx) if found is None else found
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        return _torchs(self)
 
-class SwappedLSTM(nn.LSTM):
+
+class SwappedLSTM(nn.LSTM, metaclass=_AsTorchs):
     """torch.nn.LSTM on the native kernels; made by `accelerate`."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -104,21 +131,68 @@ class SwappedLSTM(nn.LSTM):
         found = _run(self, input, hx)
         return super().forward(input, hx) if found is None else found
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        return _torchs(self)
 
-_SWAPS: Mapping[type[nn.RNNBase], type[nn.RNNBase]] = MappingProxyType(
-    {nn.RNN: SwappedRNN, nn.GRU: SwappedGRU, nn.LSTM: SwappedLSTM}
+
+class SwappedGRUCell(nn.GRUCell, metaclass=_AsTorchs):
+    """torch.nn.GRUCell on the native kernels; made by `accelerate`."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """Run as torch.nn.GRUCell does."""
+        found = _step(self, cells.GRU, input, hx)
+        return super().forward(input, hx) if found is None else found
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        return _torchs(self)
+
+
+class SwappedLSTMCell(nn.LSTMCell, metaclass=_AsTorchs):
+    """torch.nn.LSTMCell on the native kernels; made by `accelerate`."""
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """Run as torch.nn.LSTMCell does."""
+        found = _step(self, cells.LSTM, input, hx)
+        return super().forward(input, hx) if found is None else found
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        return _torchs(self)
+
+
+_SWAPS: Mapping[type[nn.Module], type[nn.Module]] = MappingProxyType(
+    {
+        nn.RNN: SwappedRNN,
+        nn.GRU: SwappedGRU,
+        nn.LSTM: SwappedLSTM,
+        nn.GRUCell: SwappedGRUCell,
+        nn.LSTMCell: SwappedLSTMCell,
+    }
 )
 
+_NAMES = ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell")
 
-def _refusal(module: nn.RNNBase) -> str:
+
+def _torchs(module: nn.Module) -> nn.Module:
+    """Return torch's own module of the same tensors, which is what torch.jit.script compiles."""
+    found: nn.Module = object.__new__(type(module).__bases__[0])
+    vars(found).update(vars(module))
+    return found
+
+
+def _refusal(module: nn.RNNBase | nn.RNNCellBase) -> str:
     """Return why a module is left as it is, or an empty string."""
     if absent:
         return absent
-    if type(module) in _SWAPS.values():
+    if isinstance(type(module), _AsTorchs):
         return "it is swapped already"
+    if type(module) is nn.RNNCell:
+        return "torch's is as fast: one step of it is two products and a tanh"
     if type(module) not in _SWAPS:
         return f"{type(module).__name__} is not torch.nn's own class, and may do more"
-    if module.proj_size and module.hidden_size - module.proj_size > SAVED:
+    if isinstance(module, nn.RNNCellBase) and module.hidden_size > CELLS_TO:
+        return f"torch is faster, step by step, from {CELLS_TO} units on"
+    narrow = isinstance(module, nn.RNNBase) and module.proj_size
+    if narrow and module.hidden_size - narrow > SAVED:
         return f"torch is faster where a projection saves more than {SAVED} units"
     for parameter in module.parameters():
         if parameter.device.type != "cpu":
@@ -128,7 +202,32 @@ def _refusal(module: nn.RNNBase) -> str:
     return ""
 
 
-def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
+def _step(module: nn.RNNCellBase, cell: Cell[Any], given: Any, hx: Any) -> Any:
+    """Return what a cell's forward gives, or None where torch has to run or to complain."""
+    if torch.compiler.is_compiling():
+        return None
+    if not isinstance(given, Tensor) or given.dim() not in (1, 2) or not given.numel():
+        return stood_in(module, given, (given, hx), {})
+    alone = given.dim() == 1
+    x = given[None, None] if alone else given[:, None]
+    weights = Weights(module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
+    leaves = [] if hx is None else list(hx) if isinstance(hx, (tuple, list)) else [hx]
+    wanted = (*given.shape[:-1], module.hidden_size)
+    pair = cell == cells.LSTM
+    if hx is not None and (len(leaves) != 1 + pair or isinstance(hx, Tensor) == pair):
+        return None
+    if any(not isinstance(leaf, Tensor) or leaf.shape != wanted for leaf in leaves):
+        return None
+    if any(leaf.dtype != given.dtype for leaf in (*leaves, weights.hidden)):
+        return None
+    if given.shape[-1] != module.input_size or choose(cell, x, weights).name != "native":
+        return None
+    first = cell.state_type(*(leaf[None] if alone else leaf for leaf in leaves)) if leaves else None
+    found = [leaf[0] if alone else leaf for leaf in scan(cell, x, weights, first).state.leaves()]
+    return tuple(found) if len(found) > 1 else found[0]
+
+
+def _run(module: nn.RNNBase, given: Any, hx: Any) -> Any:
     """Return what the module's forward gives, or None where torch has to run or to complain."""
     if torch.compiler.is_compiling():
         return None
@@ -136,17 +235,18 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
     values = given.data if packed is not None else given
     dims = (2,) if packed is not None else (2, 3)
     if not isinstance(values, Tensor) or values.dim() not in dims or not values.numel():
-        return None
+        return stood_in(module, given, (given, hx), {})
     if values.shape[-1] != module.input_size:
         return None
     alone = packed is None and values.dim() == 2
-    back = None
+    pack = None
     x: Tensor | Ragged
     if packed is not None:
-        lengths, where = unpacking(packed)
-        x, back = Ragged(take(packed.data, where), lengths), inverse(where)
+        x, pack = unpacked(packed)
     else:
         x = values[None] if alone else values if module.batch_first else values.transpose(0, 1)
+        if module.batch_first and torch.is_grad_enabled():
+            x = x.clone()  # as torch: whoever adds the output to the input in place may do so
     layers = [_layer(module, each) for each in module.all_weights]
     cell, weights = layers[0]
     if values.dtype != weights.hidden.dtype or choose(cell, x, weights).name != "native":
@@ -156,11 +256,8 @@ def _run(module: nn.RNNBase, given: Any, hx: Any) -> tuple[Any, Any] | None:
     if first is None:
         return None
     output, last = _climb(module, x, layers, first)
-    if back is not None and isinstance(output, Ragged) and packed is not None:
-        data = take(output.values, back)
-        top: Any = PackedSequence(
-            data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
-        )
+    if pack is not None:
+        top: Any = pack(output)
     elif alone:
         top, last = output[0], [leaf[:, 0] for leaf in last]
     else:

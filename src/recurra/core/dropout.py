@@ -47,20 +47,22 @@ def chance(device: torch.device) -> torch.Generator | None:
 def dropout(x: Tensor, share: float) -> Tensor:
     """Return x with this share of its numbers dropped, the others grown to make up for them.
 
-    Srivastava et al. 2014. On a CPU the share is rounded to a 65,536th, and the mean is kept.
+    Srivastava et al. 2014. On a CPU the share is rounded to a 65,536th, unless it is near 0 or 1;
+    what is kept grows by 1 / (1 - share), as in torch.
     """
     if not x.is_cpu or torch.compiler.is_compiling():
         return F.dropout(x, share)
+    if share in (0, 1):
+        return x * 0.0 if share else x
+    if min(share, 1 - share) < 1e-3:  # rounding would tell
+        mask = torch.empty_like(x).bernoulli_(1 - share, generator=_GENERATOR.get())
+        return x * (mask / (1 - share))
     dropped = round(share * _GRAIN)
-    if dropped == 0:
-        return x
-    if dropped == _GRAIN:
-        return x * 0.0
     words = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
     words.random_(-(2**63), None, generator=_GENERATOR.get())
     drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
     kept = drawn >= dropped - _GRAIN // 2
-    return x * (kept.to(x.dtype) * (_GRAIN / (_GRAIN - dropped)))
+    return x * (kept.to(x.dtype) * (1 / (1 - share)))
 
 
 def drop(x: X, share: float) -> X:

@@ -11,7 +11,7 @@ import torch
 
 from recurra.core import cells
 from recurra.core.cells import Cell
-from recurra.core.options import Options
+from recurra.core.options import Options, whole
 from recurra.core.recurrent import Recurrent
 from recurra.core.state import HiddenState, LSTMState
 from recurra.errors import OptionError
@@ -105,9 +105,11 @@ class LSTM(Recurrent[LSTMState]):
         dtype: torch.dtype | None = None,
         **options: Unpack[Options],
     ) -> None:
-        if not 0 <= proj_size < max(hidden_size, 1):
-            raise OptionError(f"proj_size={proj_size}", expected="0, or from 1 to hidden_size - 1")
-        self.proj_size = proj_size
+        if proj_size not in range(whole("hidden_size", hidden_size)):
+            raise OptionError(
+                f"proj_size={proj_size!r}", expected="0, or from 1 to hidden_size - 1"
+            )
+        self.proj_size = int(proj_size)
         super().__init__(input_size, hidden_size, num_layers, device=device, dtype=dtype, **options)
 
     @property

@@ -8,12 +8,13 @@ calls of their own. Gradients that are to be differentiated again come from the 
 from __future__ import annotations
 
 import weakref
+from operator import ne
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from recurra.core import torch_path
+from recurra.core import operators, torch_path
 from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.loop import loop
@@ -46,7 +47,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
     values = x.values if isinstance(x, Ragged) else x
     # First, since dynamo cannot look into what follows.
     if torch.compiler.is_compiling():
-        return "torch.compile sees through torch's own operations alone"
+        return operators.refusal(cell, x, weights)
     if absent:
         return absent
     if cell not in NUMBERS:
@@ -74,6 +75,8 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
 
 def walk(arguments: ScanArguments[X, S]) -> tuple[X, S]:
     """Return output and last state; all is checked already, and what rows begin with is zeros."""
+    if torch.compiler.is_compiling():
+        return operators.scan(arguments)
     output, last, _ = _walk(arguments, every=False)
     return output, last
 
@@ -105,6 +108,7 @@ class _Call(NamedTuple):
     reverse: bool
     resets: Tensor | None
     every: bool
+    turned: bool
 
 
 def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | None]:
@@ -115,6 +119,9 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         values, lengths, batch, steps = x.values, x.lengths.contiguous(), x.batch, len(x.values)
     else:
         values, lengths, (batch, steps) = x, None, x.shape[:2]
+    # Time first, seen batch first, is walked as it lies: torch's copy would hang in a forked child.
+    turned = lengths is None and not x.is_contiguous() and x.transpose(0, 1).is_contiguous()
+    values = values.transpose(0, 1) if turned else values
     number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, values.dtype
     lstm = number == WITH_CELL
     if batch == 0 or steps == 0:
@@ -124,13 +131,15 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else _cuts(x, where, reverse)
+    if cuts is not None and turned:
+        cuts = cuts.t().contiguous()
     problem = kernels.Problem(
         wide=dtype == torch.float64, reverse=reverse, cell=number, threads=torch.get_num_threads(),
         batch=batch, steps=steps, features=values.shape[-1], hidden=hidden, lengths=lengths,
-        resets=cuts,
+        resets=cuts, time_first=turned,
     )  # fmt: skip
     call = _Call(
-        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm
+        cell, number, problem, batch, hidden, lengths, cuts, reverse, where, every and lstm, turned
     )  # fmt: skip
     h0, c0 = _leaves(first, dtype)
     sources = tuple([t if t is None else _dense(t) for t in (values, *weights, h0, c0)])
@@ -144,6 +153,8 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.
         left = where[:, 0] if lengths is None else where[:, 0] & (lengths > 0)
         last = last.map(torch.zeros_like).where(left, last)
+    if turned:
+        out, cells = out.transpose(0, 1), None if cells is None else cells.transpose(0, 1)
     return _like(x, out), last, None if cells is None else _like(x, cells)  # type: ignore[return-value]
 
 
@@ -243,17 +254,32 @@ class _Node(torch.autograd.Function):
         out, hn, cn, cells, saved = _forward(call, sources, True)
         ctx.call = call
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*sources, out, cells, saved)
+        # As torch, biases may change before backward, which has no use for them, and so may the
+        # output, which is found anew then. Views count the writes; this one holds no numbers.
+        *needed, ctx.b_ih, ctx.b_hh, h0, c0 = sources
+        ctx.save_for_backward(*needed, h0, c0, out.data, cells, saved)
+        ctx.written = out.view(out.shape)
+        ctx.written.set_()
+        ctx.versions = _versions(ctx.written, ctx.b_ih, ctx.b_hh)
         return out, hn, cn, cells if call.every else None
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor | None) -> Any:
         call: _Call = ctx.call
-        *sources, out, cells, saved = ctx.saved_tensors
+        x, w_ih, w_hh, h0, c0, out, cells, saved = ctx.saved_tensors
+        sources = [x, w_ih, w_hh, ctx.b_ih, ctx.b_hh, h0, c0]
         needs = ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled() or _transformed() or _batched(slopes):
+        again = torch.is_grad_enabled() or _transformed() or _batched(slopes)
+        written, *biased = map(ne, ctx.versions, _versions(ctx.written, ctx.b_ih, ctx.b_hh))
+        if any(biased) and (again or written):
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an "
+                "inplace operation: a bias of a recurrent layer"
+            )
+        if again:
             return None, *_by_loop(call, sources, slopes, needs)
-        x, w_ih, w_hh, _, _, h0, c0 = sources
+        if written:
+            out, *_ = _forward(call, tuple(sources), False)
         # Small ones live in the kernels' own scratch; large ones are torch's to count and to free.
         width = (4 if call.number >= 2 else 1) * call.hidden
         large = out.numel() * width > call.hidden << 21
@@ -295,7 +321,9 @@ def _by_loop(
         first: State | None = None
         if h0 is not None:
             first = HiddenState(h0) if c0 is None else LSTMState(h0, c0)
-        rows: Any = x if call.lengths is None else Ragged(x, call.lengths)
+        rows: Any = x.transpose(0, 1) if call.turned else x
+        if call.lengths is not None:
+            rows = Ragged(x, call.lengths)
         weights = Weights(w_ih, w_hh, b_ih, b_hh)
         traced = loop(ScanArguments(call.cell, rows, weights, first, call.reverse, call.resets))
         output = traced.output.values if isinstance(traced.output, Ragged) else traced.output
@@ -304,6 +332,11 @@ def _by_loop(
             every = traced.states.cell
             results[2] = traced.state.cell
             results[3] = every[rows.mask()] if isinstance(rows, Ragged) else every
+        if call.turned:
+            results = [
+                result if result is None or k in (1, 2) else result.transpose(0, 1)
+                for k, result in enumerate(results)
+            ]
         pairs = [
             (result, slope)
             for result, slope in zip(results, slopes, strict=True)
@@ -320,6 +353,11 @@ def _by_loop(
             )
         )
     return [next(found) if need else None for need in needs]
+
+
+def _versions(*tensors: Tensor | None) -> list[int | None]:
+    """Return how often each was written to, which inference tensors do not count."""
+    return [None if t is None or t.is_inference() else t._version for t in tensors]
 
 
 def _transformed() -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
+
+import numpy as np
 
 from recurra.errors import OptionError, did_you_mean
 
@@ -34,6 +37,7 @@ class Options(TypedDict, total=False):
             are in core/variants.py). Runs on the loop.
         learn_state: the first state is a parameter, h0 and c0 of each layer and direction, where
             none is given and after resets.
+        batch_first: True, which it always is; so that what is written for torch.nn can stay.
     """
 
     bias: bool
@@ -45,6 +49,7 @@ class Options(TypedDict, total=False):
     residual: bool
     layer_norm: bool
     learn_state: bool
+    batch_first: bool
 
 
 DEFAULTS: Mapping[str, bool | float] = MappingProxyType(
@@ -58,6 +63,7 @@ DEFAULTS: Mapping[str, bool | float] = MappingProxyType(
         "residual": False,
         "layer_norm": False,
         "learn_state": False,
+        "batch_first": True,
     }
 )
 
@@ -68,19 +74,30 @@ def complete(**options: Unpack[Options]) -> Options:
     """Return all options, those that are not given with their defaults.
 
     Raises:
-        OptionError: one that is not known, a share outside 0 to 1, or two dropouts between layers.
+        OptionError: one that is not known, not of its kind or outside 0 to 1, two dropouts between
+            layers, or time first.
     """
     for name, value in options.items():
         if name not in DEFAULTS:
             raise OptionError(
                 f"{name}={value}",
-                expected=f"{', '.join(DEFAULTS)}; input is batch first always",
+                expected=", ".join(DEFAULTS),
                 fix=did_you_mean(name, DEFAULTS),
             )
     every: Any = {**DEFAULTS, **options}
-    for name in _SHARES:
-        if not 0 <= every[name] <= 1:
-            raise OptionError(f"{name}={every[name]}", expected="0 to 1")
+    for name, default in DEFAULTS.items():
+        value = every[name]
+        if name in _SHARES:
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 <= value <= 1:
+                raise OptionError(f"{name}={value!r}", expected="0 to 1")
+        elif not isinstance(value, (bool, np.bool_)):
+            raise OptionError(f"{name}={value!r}", expected="True or False")
+        every[name] = type(default)(value)
+    if not every["batch_first"]:
+        raise OptionError(
+            "batch_first=False", expected="batch first, always", fix="call with x.transpose(0, 1)"
+        )
     if every["dropout"] and every["locked_dropout"]:
         raise OptionError(
             f"dropout={every['dropout']} and locked_dropout={every['locked_dropout']}",
@@ -89,6 +106,17 @@ def complete(**options: Unpack[Options]) -> Options:
         )
     known: Options = every
     return known
+
+
+def whole(name: str, value: Any) -> int:
+    """Return a size as an int.
+
+    Raises:
+        OptionError: not a whole number, or below 1.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise OptionError(f"{name}={value!r}", expected="a whole number, 1 or more")
 
 
 def spelled_out(init: Callable[..., None]) -> inspect.Signature:

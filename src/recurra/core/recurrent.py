@@ -10,11 +10,13 @@ from typing import Any, ClassVar, Generic, TypeVar, Unpack, overload
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from torch.nn.utils.rnn import PackedSequence
 
 from recurra.core.arguments import Path, ScanArguments, Scanned, Traced
 from recurra.core.cells import Cell, Weights
+from recurra.core.conversion import as_input, as_state, plain, stood_in, unpacked
 from recurra.core.dropout import drop, drop_locked, dropout
-from recurra.core.options import DEFAULTS, Options, complete, spelled_out
+from recurra.core.options import DEFAULTS, Options, complete, spelled_out, whole
 from recurra.core.parameters import Parts, Shapes, assemble, reset, shapes
 from recurra.core.ragged import Ragged, check_lengths
 from recurra.core.scan import choose, walk, walk_states
@@ -51,6 +53,8 @@ class Recurrent(nn.Module, ABC, Generic[S]):
     proj_size: int = 0
     """P, where the hidden state is projected to it; an LSTM's alone."""
 
+    batch_first: bool = True
+
     def __init__(
         self,
         input_size: int,
@@ -62,13 +66,9 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         **options: Unpack[Options],
     ) -> None:
         super().__init__()
-        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        for name, size in sizes.items():
-            if size < 1:
-                raise OptionError(f"{name}={size}", expected="1 or more")
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.input_size = input_size = whole("input_size", input_size)
+        self.hidden_size = whole("hidden_size", hidden_size)
+        self.num_layers = num_layers = whole("num_layers", num_layers)
         # One by one, since some are changed later on: a dropout while a model is trained.
         every = complete(**options)
         self.bias = every["bias"]
@@ -159,38 +159,58 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         resets: Tensor | None = None,
     ) -> tuple[Ragged, S]: ...
 
+    @overload
     def forward(
         self,
-        x: Tensor | Ragged,
+        x: PackedSequence,
         state: S | None = None,
         *,
+        lengths: None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[PackedSequence, S]: ...
+
+    def forward(
+        self,
+        x: Any,
+        state: Any = None,
         lengths: Tensor | Sequence[int] | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Tensor | Ragged, S]:
+    ) -> tuple[Any, S]:
         """Run the layers over whole sequences.
 
         Args:
-            x: (B, T, F), or Ragged with values (N, F).
-            state: first state, leaves (B, L*D, H); where None the learnt one, or zeros.
+            x: (B, T, F), a tensor or NumPy array; Ragged with values (N, F), or a PackedSequence.
+            state: first state, leaves (B, L*D, H), or a tuple of these; where None the learnt one,
+                or zeros.
             lengths: steps of each row of a padded x, (B,), any device, zeros allowed.
             resets: (B, T) bool: true at (b, t) resets row b between steps t - 1 and t: no state is
                 handed on there, and what follows begins as a row does.
 
         Returns:
-            Output (B, T, D*P), zeros after a row's end, or Ragged if x is; last state (B, L*D, H).
+            Output (B, T, D*P), zeros after a row's end, or Ragged or packed if x is; last state
+            (B, L*D, H), which unpacks: `output, (hidden, cell) = lstm(x)`.
 
         Raises:
-            OptionError: shapes that do not fit, or lengths given beside a Ragged.
+            OptionError: kinds or shapes that do not fit, or lengths given beside a Ragged.
         """
-        self._check(x, state, lengths, resets)
-        if isinstance(x, Ragged):
-            return self._forward(x, state, resets)
-        known = self._unequal(x, lengths)
+        if not isinstance(x, (Tensor, Ragged)):
+            call = stood_in(self, x, (x, state), {"lengths": lengths, "resets": resets})
+            if call is not None:
+                return call  # type: ignore[no-any-return]
+            if isinstance(x, PackedSequence):
+                rows, pack = unpacked(x)
+                found: Any = self.forward(rows, state, lengths=lengths, resets=resets)  # type: ignore[arg-type]
+                return pack(found[0]), found[1]
+        x, state = self._given(x, state, lengths, resets)
+        top: Any
+        known = None if isinstance(x, Ragged) else self._unequal(x, lengths)
         if known is None:
-            return self._forward(x, state, resets)
-        rows = Ragged.from_padded(x, known)
-        top, last = self._forward(rows, state, _within(resets, rows))
-        return top.padded(steps=x.shape[1]), last
+            top, last = self._forward(x, state, resets)
+        else:
+            rows = Ragged.from_padded(x, known)
+            top, last = self._forward(rows, state, _within(resets, rows))
+            top = top.padded(steps=x.shape[1])
+        return top, plain(self, last)
 
     @overload
     def trace(
@@ -225,7 +245,7 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         Returns:
             output, state, and states with leaves (B, T, L*D, H), zeros after a row's end.
         """
-        self._check(x, state, lengths, resets)
+        x, state = self._given(x, state, lengths, resets)
         if isinstance(x, Ragged):
             return self._trace(x, state, resets)
         known = self._unequal(x, lengths)
@@ -249,17 +269,26 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         """
         if self.bidirectional:
             raise OptionError("a step of a bidirectional layer", expected="bidirectional=False")
-        if x.dim() != 2:
+        if x.ndim != 2:
             raise OptionError(
                 f"a step of shape {tuple(x.shape)}", expected=f"(B, F) = (B, {self.input_size})"
             )
-        output, last = self.forward(x.unsqueeze(1), state)
+        output, last = self.forward(x[:, None], state)
         return output.squeeze(1), last
 
     def explain(self, x: Tensor | Ragged, *, every_state: bool = False) -> tuple[Path, ...]:
         """Return which path each layer and direction takes for an input like x, (L*D,), and why."""
+        x = as_input(x, self._weight("weight_ih_l0"))
         parts = [self._parts(k) for k in range(self.num_layers * self.directions)]
         return tuple(choose(p.cell, x, p.weights, every_state=every_state) for p in parts)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Refuse torch.jit.script, which compiles source and knows none of our types."""
+        raise OptionError(
+            f"torch.jit.script of {type(self).__name__}",
+            expected="torch.jit.trace, torch.export or torch.compile",
+            fix="or give a torch.nn layer this one's state_dict, and script that",
+        )
 
     def extra_repr(self) -> str:
         """Return the sizes and settings that differ from the default."""
@@ -348,19 +377,19 @@ class Recurrent(nn.Module, ABC, Generic[S]):
         known = check_lengths(lengths, x.shape[0], x.shape[1])
         return None if bool((known == x.shape[1]).all()) else known
 
-    def _check(
-        self,
-        x: Tensor | Ragged,
-        state: S | None,
-        lengths: Tensor | Sequence[int] | None,
-        resets: Tensor | None,
-    ) -> None:
+    def _given(
+        self, x: Any, state: Any, lengths: Tensor | Sequence[int] | None, resets: Tensor | None
+    ) -> tuple[Any, S | None]:
+        """Return input and first state as what is worked on, checked."""
+        weight = self._weight("weight_ih_l0")
+        x, state = as_input(x, weight), as_state(state, self.cell.state_type)
         if isinstance(x, Ragged) and lengths is not None:
             raise OptionError("lengths beside a Ragged", expected="a Ragged has its own")
-        check_input(x, self._weight("weight_ih_l0"), resets)
+        check_input(x, weight, resets)
         between = (self.num_layers * self.directions,)
         cell = self._parts(0).cell if self.proj_size else self.cell
         check_state(cell, state, x, between, self.state_size)
+        return x, state
 
 
 def _within(resets: Tensor | None, rows: Ragged) -> Tensor | None:

@@ -13,10 +13,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar, final
+from typing import Any, Self, TypeVar, final
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from recurra.errors import DataError, OptionError
 
@@ -27,8 +28,27 @@ S = TypeVar("S", bound="State")
 class State(ABC):
     """What a recurrence remembers: named tensors, or other states, each with the batch first.
 
-    Subclasses are frozen dataclasses whose fields are tensors or states, and have a `hidden`.
+    Subclasses are frozen dataclasses whose fields are tensors or states, and have a `hidden`. Torch
+    looks into them (torch.export, vmap, compile), and they unpack in the order of their fields:
+    `output, (hidden, cell) = lstm(x)`.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        pytree.register_pytree_node(
+            cls,
+            lambda state: (list(vars(state).values()), None),
+            lambda values, _: cls(*values),
+            serialized_type_name=f"{cls.__module__}.{cls.__qualname__}",
+            flatten_with_keys_fn=lambda state: (
+                [(pytree.GetAttrKey(name), value) for name, value in vars(state).items()],
+                None,
+            ),
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the fields: the hidden state, and an LSTM's cell state."""
+        return iter(vars(self).values())
 
     @property
     @abstractmethod

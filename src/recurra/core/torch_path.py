@@ -193,7 +193,9 @@ def _call(
     parameters = [weights.input, weights.hidden, *biases, *after]
     state = hidden if len(hidden) > 1 else hidden[0]
     # cuDNN asks for "training" where a gradient will be wanted; there is no dropout here.
-    train = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *hidden, *parameters))
+    # What torch.jit records is run again without gradients, to be compared.
+    grad = torch.is_grad_enabled() or torch._C._get_tracing_state() is not None
+    train = grad and any(t.requires_grad for t in (x, *hidden, *parameters))
     settings = (parameters, bool(biases), 1, 0.0, train, False)
     with warnings.catch_warnings():
         if x.is_cuda:

@@ -21,13 +21,16 @@ def check_input(x: Tensor | Ragged, weight: Tensor, resets: Tensor | None) -> No
     """
     features = weight.shape[-1]
     if isinstance(x, Ragged):
-        values, batch, steps = x.values, x.batch, x.steps
-        letters, fits = f"a Ragged with values (N, F) = (N, {features})", values.dim() == 2
+        values, batch, steps, fits = x.values, x.batch, x.steps, x.values.dim() == 2
     else:
-        values, letters, fits = x, f"(B, T, F) = (B, T, {features})", x.dim() == 3
+        values, fits = x, x.dim() == 3
         batch, steps = (x.shape[0], x.shape[1]) if fits else (0, 0)
     if not fits or values.shape[-1] != features:
-        raise OptionError(f"an input of shape {tuple(values.shape)}", expected=letters)
+        ragged = isinstance(x, Ragged)
+        letters = "a Ragged with values (N, F) = (N, " if ragged else "(B, T, F) = (B, T, "
+        raise OptionError(
+            f"an input of shape {tuple(values.shape)}", expected=f"{letters}{features})"
+        )
     if values.dtype != weight.dtype and not (
         torch.is_autocast_enabled(values.device.type) and values.is_floating_point()
     ):

@@ -16,6 +16,7 @@ class Problem:
         *,
         wide: bool,
         reverse: bool,
+        time_first: bool,
         cell: int,
         threads: int,
         batch: int,

@@ -1,5 +1,6 @@
 // A few threads that wait briefly for work, then sleep.
 #pragma once
+#include "flush.h"
 
 namespace recurra {
 
@@ -11,7 +12,11 @@ void parallel(int tasks, int threads, void (*work)(void*, int, int), void* conte
 constexpr int kMostThreads = 64;
 
 template <class F> void each(int tasks, int threads, F& work) {
-  parallel(tasks, threads, [](void* f, int task, int worker) { (*static_cast<F*>(f))(task, worker); }, &work);
+  const auto one = [](void* f, int task, int worker) {
+    const Flushed small;
+    (*static_cast<F*>(f))(task, worker);
+  };
+  parallel(tasks, threads, one, &work);
 }
 
 // How many of the threads offered a call is worth: waking one costs more than small calls take.

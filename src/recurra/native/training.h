@@ -35,12 +35,13 @@ namespace recurra {
 // Training's calls: what is walked, once for both directions, and tensors by the names that ForwardCall and
 // BackwardCall in scan.h give them. Three structs: a call by many keywords takes the square of their number.
 struct Problem {
-  bool wide, reverse;
+  bool wide, reverse, time_first;
   int cell, threads;
   std::int64_t batch, steps, features, hidden;
   Pointer lengths, resets;
   Shape shape() const {
-    return {cell, lengths.at ? kRagged : kBatchFirst, batch, steps, features, hidden, lengths.as<const std::int64_t>(),
+    const int kind = lengths.at ? kRagged : time_first ? kTimeFirst : kBatchFirst;
+    return {cell, kind, batch, steps, features, hidden, lengths.as<const std::int64_t>(),
             resets.as<const std::uint8_t>(), reverse, threads};
   }
 };
@@ -93,7 +94,8 @@ void describe(nanobind::module_& m, const char* name, Field<Struct, Types>... fi
 
 inline void describe_training(nanobind::module_& m) {
   describe(m, "Problem",
-           Field{"wide", &Problem::wide}, Field{"reverse", &Problem::reverse}, Field{"cell", &Problem::cell},
+           Field{"wide", &Problem::wide}, Field{"reverse", &Problem::reverse},
+           Field{"time_first", &Problem::time_first}, Field{"cell", &Problem::cell},
            Field{"threads", &Problem::threads}, Field{"batch", &Problem::batch}, Field{"steps", &Problem::steps},
            Field{"features", &Problem::features}, Field{"hidden", &Problem::hidden}, Field{"lengths", &Problem::lengths},
            Field{"resets", &Problem::resets});

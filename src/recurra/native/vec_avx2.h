@@ -42,7 +42,7 @@ inline Vec<float> with_sign(Vec<float> x, Vec<float> s) {
   return {_mm256_or_ps(x.v, _mm256_and_ps(s.v, _mm256_set1_ps(-0.f)))};
 }
 inline Vec<float> where_positive(Vec<float> gate, Vec<float> x) {
-  return {_mm256_and_ps(_mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_GT_OQ), x.v)};
+  return {_mm256_and_ps(_mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_NLE_UQ), x.v)};
 }
 inline Vec<float> choose(Vec<float> gate, Vec<float> a, Vec<float> b) {
   return {_mm256_blendv_ps(b.v, a.v, _mm256_cmp_ps(gate.v, _mm256_setzero_ps(), _CMP_GT_OQ))};
@@ -86,7 +86,7 @@ inline Vec<double> with_sign(Vec<double> x, Vec<double> s) {
   return {_mm256_or_pd(x.v, _mm256_and_pd(s.v, _mm256_set1_pd(-0.0)))};
 }
 inline Vec<double> where_positive(Vec<double> gate, Vec<double> x) {
-  return {_mm256_and_pd(_mm256_cmp_pd(gate.v, _mm256_setzero_pd(), _CMP_GT_OQ), x.v)};
+  return {_mm256_and_pd(_mm256_cmp_pd(gate.v, _mm256_setzero_pd(), _CMP_NLE_UQ), x.v)};
 }
 inline Vec<double> choose(Vec<double> gate, Vec<double> a, Vec<double> b) {
   return {_mm256_blendv_pd(b.v, a.v, _mm256_cmp_pd(gate.v, _mm256_setzero_pd(), _CMP_GT_OQ))};

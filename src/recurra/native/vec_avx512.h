@@ -36,9 +36,9 @@ inline Vec<float> magnitude(Vec<float> x) { return {_mm512_abs_ps(x.v)}; }
 inline Vec<float> with_sign(Vec<float> x, Vec<float> s) {
   return {_mm512_or_ps(x.v, _mm512_and_ps(s.v, _mm512_set1_ps(-0.f)))};
 }
-// x where gate > 0, else 0; a or b by the same test.
+// x where gate > 0 or NaN, else 0; a or b by gate > 0.
 inline Vec<float> where_positive(Vec<float> gate, Vec<float> x) {
-  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_GT_OQ), x.v)};
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_NLE_UQ), x.v)};
 }
 inline Vec<float> choose(Vec<float> gate, Vec<float> a, Vec<float> b) {
   return {_mm512_mask_mov_ps(b.v, _mm512_cmp_ps_mask(gate.v, _mm512_setzero_ps(), _CMP_GT_OQ), a.v)};
@@ -78,7 +78,7 @@ inline Vec<double> with_sign(Vec<double> x, Vec<double> s) {
   return {_mm512_or_pd(x.v, _mm512_and_pd(s.v, _mm512_set1_pd(-0.0)))};
 }
 inline Vec<double> where_positive(Vec<double> gate, Vec<double> x) {
-  return {_mm512_maskz_mov_pd(_mm512_cmp_pd_mask(gate.v, _mm512_setzero_pd(), _CMP_GT_OQ), x.v)};
+  return {_mm512_maskz_mov_pd(_mm512_cmp_pd_mask(gate.v, _mm512_setzero_pd(), _CMP_NLE_UQ), x.v)};
 }
 inline Vec<double> choose(Vec<double> gate, Vec<double> a, Vec<double> b) {
   return {_mm512_mask_mov_pd(b.v, _mm512_cmp_pd_mask(gate.v, _mm512_setzero_pd(), _CMP_GT_OQ), a.v)};

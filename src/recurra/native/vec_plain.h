@@ -91,7 +91,7 @@ template <class T> inline Vec<T> with_sign(Vec<T> x, Vec<T> s) {
   return from_bits<T>(bits(x) | (bits(s) & sign_bit<T>()));
 }
 template <class T> inline Vec<T> where_positive(Vec<T> gate, Vec<T> x) {
-  return from_bits<T>((gate.v > Vec<T>::all(T(0)).v) & bits(x));
+  return from_bits<T>(~(gate.v <= Vec<T>::all(T(0)).v) & bits(x));
 }
 template <class T> inline Vec<T> choose(Vec<T> gate, Vec<T> a, Vec<T> b) {
   return pick<T>(gate.v > Vec<T>::all(T(0)).v, a, b);

@@ -81,8 +81,9 @@ class _Native(VectorJacobian):
         gradients = [None if each is None else next(pieces) for each in weights]
         self.kept = (x, weights, out, cells, cell, saved)  # whose numbers the kernels go to
         self.problem = kernels.Problem(
-            wide=x.dtype == torch.float64, reverse=False, cell=number, batch=batch, steps=steps,
-            features=features, hidden=hidden, threads=torch.get_num_threads(),
+            wide=x.dtype == torch.float64, reverse=False, time_first=False, cell=number,
+            batch=batch, steps=steps, features=features, hidden=hidden,
+            threads=torch.get_num_threads(),
         )  # fmt: skip
         self.tensors = kernels.Tensors(
             x=x, w_ih=weights.input, w_hh=weights.hidden, b_ih=weights.input_bias,
