@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class Short:
 
     values: Callable[[Path | None], Floats]
     start: str
-    unit: tuple[str, int]
+    unit: tuple[Literal["D", "M", "Y"], int]
     season: int
     horizon: int
     needs: str = ""

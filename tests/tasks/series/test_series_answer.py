@@ -161,7 +161,7 @@ def test_an_answer_comes_back_from_the_run_or_is_refused(tmp_path: Path) -> None
         np.testing.assert_array_equal(found.learnt, answer.learnt)
         assert found.choice == answer.choice
         assert found.sentence() == answer.sentence()
-    broken = {
+    broken: dict[str, dict[str, Any]] = {
         "weight": {"weight": 0.5, "baseline": ""},
         "moves": {"moves": ridge.moves[:2]},
         "learnt": {"learnt": ridge.learnt[:, :1]},

@@ -164,7 +164,8 @@ class Answer:
             point = closed(name, past, windows, horizon)
         # The median is the point itself, and no end lies on its wrong side.
         moves = self.moves * (np.sign(self.moves) == np.sign(np.array(LEVELS) - 0.5))
-        return point[..., None] + moves
+        found: Floats = point[..., None] + moves
+        return found
 
     def write(self, run: Run) -> None:
         """Keep it in a run."""

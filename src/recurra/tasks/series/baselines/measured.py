@@ -109,11 +109,8 @@ def series_baselines(
         early = np.concatenate([each(part) for each, part in zip(said[:-1], rows, strict=True)])
         late = said[-1](test)
         moves = _moves(past.ahead(held, horizon) - early)
-        points = [
-            past.scale.restore(each, windows.series)
-            for each, windows in ((late, test), (early, held))
-        ]
-        return Baseline(name, note, *points, moves, less)
+        point = past.scale.restore(late, test.series)
+        return Baseline(name, note, point, past.scale.restore(early, held.series), moves, less)
 
     found = [
         judged(name, note, [partial(closed, name, past, horizon=horizon)] * len(every))
@@ -129,12 +126,18 @@ def series_baselines(
     jobs = [(choosing.cuts, held), (data.select_ends[test.series], test)]
     fitted, without = classical.all_of(past, jobs, horizon, seconds=seconds)
     for model in fitted:
-        early, late = model.quantiles
-        points = [each[..., _MEDIAN] for each in (late, early)]
-        moves = _moves(past.ahead(held, horizon) - past.scale.scale(points[1], held.series))
-        note = classical.NOTES[model.name]
+        chooses, reports = model.quantiles
+        point = chooses[..., _MEDIAN]
         found.append(
-            Baseline(model.name, note, *points, moves, quantiles=late, held_quantiles=early)
+            Baseline(
+                model.name,
+                classical.NOTES[model.name],
+                reports[..., _MEDIAN],
+                point,
+                _moves(past.ahead(held, horizon) - past.scale.scale(point, held.series)),
+                quantiles=reports,
+                held_quantiles=chooses,
+            )
         )
     if "AutoETS" not in [each.name for each in found]:
         share = seconds * 2 / 3 / len(every)

@@ -172,7 +172,9 @@ def resumed(past: Past, ends: Counts, weights: Floats) -> Smoothing:
         seasonal = period > 1 and len(values) >= _SEASONS * period
         *first[series], season = first_state(values, period if seasonal else 1)
         seasons[series] = season if seasonal else 0.0
-    return Smoothing(past, begins, weights, *first.T, seasons, fitted, "as fitted before")
+    levels, trends = first.T
+    note = "as fitted before"
+    return Smoothing(past, begins, weights, levels, trends, seasons, fitted, note)
 
 
 def _values(past: Past, begins: Counts, spans: Counts, series: int) -> Floats:
