@@ -55,7 +55,7 @@ def test_a_training_ends_with_its_report(tmp_path: Path, call: Recurra) -> None:
     assert "season 7, horizon 5" in done.err
     assert "audit: " in done.err
     assert "to beat: " in done.err
-    assert "Verdict: " in done.out
+    assert "Verdict on the network: " in done.out
     assert "seasonal naive" in done.out
     assert done.out.rstrip().endswith(f"run: {tmp_path / 'run'}")
     assert max(map(len, done.out.splitlines())) <= max(80, len(str(tmp_path)) + 9)
