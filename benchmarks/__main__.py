@@ -19,6 +19,7 @@ BENCHES: Final = {
     "labels": "labels after --minutes, training steps against torch.nn, lines a second",
     "archive": "twelve sets of number sequences after --minutes each, beside MiniRocket and 1-NN",
     "series": "forecasts after --minutes at most, lab stock against torch, many series",
+    "short": "answers on twelve short series, after --minutes each, beside single methods",
     "captions": "captions after --minutes of scenes, strips, ShapeWorld; steps against torch.nn",
     "pairs": "translations after --minutes at most, lab translate and a network against torch.nn",
     "layers": "steps of recurrent layers against torch.nn and ONNX Runtime",

@@ -71,7 +71,7 @@ def written(folder: Path, data: SeriesData, off: float = 0.3) -> Run:
         run,
         data,
         forecasts(data, test, off, seed=0),
-        forecasts(data, held, off, seed=1),
+        None,
         "a GRU of 8",
         session.facts(progress, 2.0, settings, []),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.frequency import Frequency
+from recurra.tasks.series.choosing import Choosing
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.scale import Scale
@@ -78,6 +79,12 @@ def windows(data: SeriesData, part: str, stride: int = 1) -> Origins:
     ]
     series = np.repeat(np.arange(len(found)), [len(each) for each in found])
     return Origins(series, np.concatenate(found).astype(np.int64))
+
+
+def choosing(data: SeriesData, held: Origins, stops: bool = True) -> Choosing:
+    """These windows of the selection part as those that choose."""
+    every = np.ones(len(held), bool)
+    return Choosing(held, ((data.train_ends, slice(len(held))),), every & stops, every, False)
 
 
 def seasonal(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import BenchOptions, captions, labels, layers, pairs, series
+from benchmarks import BenchOptions, captions, labels, layers, pairs, series, short
 from benchmarks.__main__ import BENCHES, WHOLE, bench
 from recurra.cli import main
 from recurra.errors import OptionError
@@ -17,6 +17,7 @@ from recurra.errors import OptionError
 RUN: dict[str, Callable[[BenchOptions], None]] = {
     "labels": labels.run,
     "series": series.run,
+    "short": short.run,
     "pairs": pairs.run,
     "captions": captions.run,
     "layers": layers.run,
@@ -24,6 +25,7 @@ RUN: dict[str, Callable[[BenchOptions], None]] = {
 PARTS: dict[str, Mapping[str, str]] = {
     "labels": labels.PARTS,
     "series": series.PARTS,
+    "short": short.PARTS,
     "pairs": pairs.PARTS,
     "captions": captions.PARTS,
 }

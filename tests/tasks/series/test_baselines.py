@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from forecast_toys import HOURLY, MONTHLY, cut, panel_of, seasonal, windows
+from forecast_toys import HOURLY, MONTHLY, choosing, cut, panel_of, seasonal, windows
 from recurra.errors import DataError
 from recurra.judge import forecasts as metrics
 from recurra.judge.forecasts import Sums
-from recurra.tasks.series.baselines import lags, naive2, smoothing
-from recurra.tasks.series.baselines.measured import Baseline, series_baselines
+from recurra.tasks.series.baselines import lags, measured, naive2, smoothing
+from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.baselines.naive2 import decomposed, is_seasonal
 from recurra.tasks.series.baselines.past import Past
 from recurra.tasks.series.forecasts import INTERVALS, Origins
@@ -34,6 +34,14 @@ def several(log: bool = False) -> SeriesData:
     rows[2][:30] = np.nan
     rows[3][-40:-36] = np.nan
     return cut(panel_of(rows, MONTHLY), 6, 12, select=24, test=24, log=log)
+
+
+def series_baselines(
+    data: SeriesData, held: Origins, test: Origins, seconds: float = 60
+) -> tuple[Baseline, ...]:
+    """Those of recurra's own."""
+    own = choosing(data, held)
+    return measured.series_baselines(data, own, test, seconds=seconds)[0]
 
 
 def named(data: SeriesData, stride: int = 1) -> dict[str, Baseline]:

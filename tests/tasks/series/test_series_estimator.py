@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy as copy_module
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -291,9 +292,10 @@ def test_counts_are_forecast_as_counts() -> None:
     assert (said["recurra-lo-95"] >= 0).all()
     assert 1 <= said["recurra"].mean() <= 6
     wide = np.full((3, 4), 100.0)
-    fitted.widths = Widths(("symmetric",) * 3, wide, wide, 9)
+    widths = Widths(("symmetric",) * 3, wide, wide, 9)
+    fitted._parts = replace(fitted._parts, widths=widths, answer=None)
     assert fitted.predict()["recurra-lo-95"].to_list() == [0.0] * 8
-    fitted.widths = Widths.none(4)
+    fitted._parts = replace(fitted._parts, widths=Widths.none(4))
     # A series by another name is read on the same scale, counts over their mean.
     one = pl.DataFrame(given).filter(pl.col("unique_id") == "s0")
     other = fitted.predict(one.with_columns(unique_id=pl.lit("new")))

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 @click.option("--every", type=int, help="Steps from one of --origins to the next; default 1.")
 @click.option("--levels", help="Percent of the intervals, as 80,90,99; default 50,80,95.")
 @click.option("--samples", type=int, default=0, help="Sample paths beside them, so many.")
+@click.option(
+    "--answer",
+    type=click.Choice(["best", "network"]),
+    help="Best: what the report says; or what the network says alone.",
+)
 @click.option("--out", type=Path, help="A file: .csv, .parquet, .json or .jsonl.")
 @click.option("--plot", is_flag=True, help="Draw it into the run's figures.")
 @click.option("--stream", is_flag=True, help="Lines are values: forecast the next after each.")
@@ -47,6 +52,7 @@ def forecast(
     every: int | None,
     levels: str | None,
     samples: int,
+    answer: str | None,
     out: Path | None,
     plot: bool,
     stream: bool,
@@ -68,6 +74,8 @@ def forecast(
     if plot:
         _alone("--plot", {"--levels": levels}, "a picture of the intervals of 50, 80 and 95 %")
     model = SeriesModel.load(run)
+    if answer is not None:
+        model.set_params(answer=answer)
     if stream:
         _stream(model, as_json=as_json)
         return

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recurra.codecs import calendar
 from recurra.errors import OptionError
@@ -17,8 +18,10 @@ from recurra.networks.windows import Windows
 from recurra.runtime import series as runtime
 from recurra.runtime.series import KINDS, Architecture
 from recurra.tasks.model_plan import ModelPlan, overridden
+from recurra.tasks.series.answer import NETWORK
+from recurra.tasks.series.choosing import Choosing, before
 from recurra.tasks.series.forecast import quantiles
-from recurra.tasks.series.forecasts import Origins
+from recurra.tasks.series.forecasts import LEVELS, Origins
 from recurra.tasks.series.influence import ALL
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
@@ -175,7 +178,8 @@ def _of_kind(kind: str, options: SeriesOptions, data: SeriesData) -> ModelPlan:
         turns=turns,
         members=options.ensemble or 1,
     )
-    settings = {"batch": size.batch, "most_steps": size.steps}
+    nested = options.answer != NETWORK
+    settings = {"batch": size.batch, "most_steps": size.steps, "nested": nested}
     return ModelPlan(
         architecture.to_json(),
         settings,
@@ -221,21 +225,58 @@ def training_task(
     network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]
 ) -> SeriesTrainingTask:
     """The training task of a network on series, as the run's settings say."""
+    choosing, chosen = Choosing.of(data), origins(data, "select", most=CHOOSING)
+    stops = np.ones(len(chosen), bool)
+    if settings.get("nested") and not choosing.rolled:
+        stops = choosing.stops
     return SeriesTrainingTask(
         network,
         reader(network, data),
         data.train_ends,
         data.select_ends,
-        origins(data, "select", most=CHOOSING),
+        chosen,
+        stops,
         batch=settings["batch"],
         seed=settings["seed"],
         most_steps=settings["most_steps"],
     )
 
 
-def judged(data: SeriesData) -> tuple[Origins, Origins]:
-    """The windows of the selection and of the test part that the report is of."""
-    return origins(data, "select", most=CHOOSING), origins(data, "test", most=JUDGED)
+def judged(data: SeriesData) -> tuple[Choosing, Origins]:
+    """The windows that choose, and those of the test part that the report is of."""
+    return Choosing.of(data), origins(data, "test", most=JUDGED)
+
+
+def rolled(
+    choosing: Choosing,
+    data: SeriesData,
+    architecture: dict[str, Any],
+    settings: dict[str, Any],
+    *,
+    seconds: float,
+    steps: int | None,
+) -> NDArray[np.float32]:
+    """What networks trained before each part say of its windows: (V, H, Q), on the data's scale.
+
+    They are of one design, and no window stops them; each has the same share of the time. NaN of
+    the earliest parts, where there is none.
+    """
+    windows = choosing.windows
+    found = np.full((len(windows), data.horizon, len(LEVELS)), np.nan, np.float32)
+    most = min(settings["most_steps"], steps or settings["most_steps"])
+    plan = ModelPlan(architecture, settings, Rates(**settings["rates"]))
+    precision = Precision(settings["bfloat16"], settings["bfloat16_reason"])
+    device, counts = torch.device(settings["device"]), architecture["family"] == "counts"
+    for ends, rows in choosing.parts:
+        known, some = before(data, ends, counts=counts), windows.rows(rows)
+        network = settled(drawn(plan, device), known)
+        task = training_task(network, known, settings)
+        share = seconds / len(choosing.parts)
+        tried(task, network, plan.rates, precision, seconds=share, most=most)
+        said = quantiles(network.in_use(), reader(network, known), some)
+        real = known.scale.restore(said, some.series)
+        found[rows] = data.scale.scale(real, some.series)
+    return found
 
 
 def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
@@ -269,7 +310,8 @@ def pieces(data: SeriesData, context: int) -> Origins:
 
 def seconds_to_judge(network: runtime.SeriesNetwork, data: SeriesData) -> float:
     """How long the report is going to take: forecasts, from a piece of them, and their figures."""
-    held, test = judged(data)
+    choosing, test = judged(data)
+    held = choosing.windows
     read = reader(network, data)
 
     def taken(count: int) -> float:

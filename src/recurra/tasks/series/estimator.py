@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 
-from recurra.bundle import CONFIG, REPORT, Run
+from recurra.bundle import CONFIG, Run
 from recurra.errors import DataError, OptionError, counted
 from recurra.runtime.pool import Pool
 from recurra.runtime.series import Architecture, SeriesNetwork
@@ -17,34 +17,24 @@ from recurra.runtime.state import Array
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
+from recurra.tasks.series.answer import NETWORK
 from recurra.tasks.series.asked import Moment, before, rolling, steps_asked, unseen
-from recurra.tasks.series.context import (
-    check_begun,
-    check_known,
-    joined,
-    read_context,
-    read_reports,
-    tail,
-)
-from recurra.tasks.series.forecast import forecasts, presented
+from recurra.tasks.series.baselines.past import Past
+from recurra.tasks.series.context import check_known, tail
+from recurra.tasks.series.forecast import forecasts, presented, restored
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
 from recurra.tasks.series.options import SeriesOptions
-from recurra.tasks.series.panel import Counts, Panel, SeriesData
-from recurra.tasks.series.reading.form import Form
+from recurra.tasks.series.panel import Panel, SeriesData
+from recurra.tasks.series.parts import Asked, Parts, reader_of
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import PanelStreamed, SeriesPooled, SeriesStreamed, Values
-from recurra.tasks.series.suits import check_panel
 from recurra.tasks.series.tables import Columns, columns_of, frame_kind, like
 from recurra.tasks.series.task import SERIES
-from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
     from recurra.training.callbacks import Callback
-
-SCALE: Final = "scaler.json"
-WIDTHS: Final = "intervals.json"
 
 
 @final
@@ -95,24 +85,13 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         return self
 
     def load_parts(self, run: Run) -> None:
-        """Read form, tails and scales of the data, and the intervals; see `Model.load_parts`."""
-        with run.intact(CONFIG):
-            inference = run.config()["inference"]
-            self._form = Form.from_json(inference["form"])
-            horizon = int(inference["architecture"]["horizon"])
-        self._context = read_context(run, self._form)
-        self._reports = read_reports(run, self._context)
-        with run.intact(SCALE):
-            self._scale = Scale.from_json(run.read_json(SCALE))
-            if len(self._scale.centre) != len(self._context):
-                raise ValueError(f"scales of other than {len(self._context):,} series")
-        self.widths = Widths.none(horizon)
-        # Without a report its training is not finished, and has not written them yet.
-        if run.has(WIDTHS) or run.has(REPORT):
-            with run.intact(WIDTHS):
-                self.widths = Widths.from_json(run.read_json(WIDTHS))
-                if self.widths.low.shape[1] != horizon:
-                    raise ValueError(f"widths of other than {horizon:,} steps")
+        """Read form, tails and scales of the data, intervals and answer; see `Model.load_parts`."""
+        self._parts = Parts.of(run)
+
+    @property
+    def widths(self) -> Widths:
+        """By how much the ends of the network's intervals are moved."""
+        return self._parts.widths
 
     # -- use --------------------------------------------------------------------------------
 
@@ -172,15 +151,15 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         else:
             panel = self._whole("forecasts from an origin") if X is None else self._panel(X)
             panel = before(panel, origin)
-        check_known(panel, self._form, steps)
-        scale = self._scale_of(panel, panel.lengths)
-        # Nothing before the context is read.
+        check_known(panel, self._parts.form, steps)
+        scale = self._parts.scale_of(panel, panel.lengths, network)
+        # Nothing before the context is read by the network.
         last = tail(panel, network.architecture.context)
-        reader = self._reader(last, scale, steps)
-        ends = Origins(np.arange(len(last)), last.lengths)
-        found = presented(
-            network, reader, self.widths.first(reader.horizon), ends, level=level, samples=samples
-        )
+        reader, series = reader_of(network, last, scale, steps), np.arange(len(last))
+        ends = Origins(series, last.lengths)
+        past = self._asked(panel, scale, Origins(series, panel.lengths), steps)
+        said, widths = self._parts.said(network, reader, ends, past)
+        found = presented(network, reader, said, widths, ends, level=level, samples=samples)
         return panel, replace(found, origins=panel.lengths).first(steps)
 
     def cross_validation(
@@ -231,13 +210,25 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         steps = steps_asked(self.network.architecture, horizon, level)
         panel = self._whole("cross-validation") if X is None else self._panel(X)
         context = self.network.architecture.context
-        begins = unseen(panel, self._context, self._reports, context, steps)
+        begins = unseen(panel, self._parts.context, self._parts.reports, context, steps)
         windows = rolling(panel, begins, steps, n_windows, step_size)
-        reader = self._reader(panel, self._scale_of(panel, begins), steps)
-        found = presented(
-            self.network, reader, self.widths.first(reader.horizon), windows, level=level
+        scale = self._parts.scale_of(panel, begins, self.network)
+        reader = reader_of(self.network, panel, scale, steps)
+        past = self._asked(panel, scale, windows, steps)
+        said, widths = self._parts.said(self.network, reader, windows, past)
+        return panel, presented(self.network, reader, said, widths, windows, level=level).first(
+            steps
         )
-        return panel, found.first(steps)
+
+    def _asked(self, panel: Panel, scale: Scale, windows: Origins, steps: int) -> Asked | None:
+        """Windows as the answer reads them; None where the network is to answer.
+
+        That is asked for by `answer`, and of steps beyond those that the model was trained for.
+        """
+        a = self.network.architecture
+        if self.options.answer == NETWORK or steps > a.horizon:
+            return None
+        return Past(panel, scale, a.period), windows
 
     def _like(self, X: Any, columns: Columns) -> Any:
         if X is None:
@@ -252,7 +243,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             DataError: it came from memory and is gone, or has changed since.
         """
         if self._given is not None:
-            return data.more(self._given, self._form)
+            return data.more(self._given, self._parts.form)
         with self.run.intact(CONFIG):
             facts = self.run.config()["data"]
         if not (facts["files"] or facts["origin"].get("default")):
@@ -262,20 +253,6 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
                 expected="the data to forecast from",
             )
         return data.INPUT.read_again(self.run, facts).panel
-
-    def _scale_of(self, panel: Panel, ends: Counts) -> Scale:
-        """The scale of a panel.
-
-        Series that training had keep theirs; that of others follows from steps before `ends` (S,).
-        """
-        counts = self.network.architecture.family == "counts"
-        return self._scale.extended(self._context.ids, panel, ends, counts=counts)
-
-    def _reader(self, panel: Panel, scale: Scale, horizon: int = 1) -> Reader:
-        """Windows of a panel, of the model's horizon or a longer one."""
-        a = self.network.architecture
-        horizon = max(a.horizon, horizon)
-        return Reader(panel, scale, context=a.context, horizon=horizon, turns=a.turns)
 
     def evaluate(self, X: Any = None) -> dict[str, Any]:
         """The report on other data, a frame or files: forecasts from origin after origin.
@@ -287,9 +264,10 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         """
         if X is None:
             return self.report
-        panel, ends = self._panel(X), self._context.starts + self._context.lengths
-        a = self.network.architecture
-        begins = unseen(panel, self._context, ends, a.context, a.horizon)
+        parts, network = self._parts, self.network
+        panel, ends = self._panel(X), parts.context.starts + parts.context.lengths
+        a = network.architecture
+        begins = unseen(panel, parts.context, ends, a.context, a.horizon)
         most = int((panel.lengths - begins).max())
         if most < a.horizon:
             raise DataError(
@@ -297,8 +275,8 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
                 expected=f"{counted(a.horizon, 'step')} or more, the horizon, of a series",
                 fix="give data that go on after those of the training, or other series",
             )
-        scale = self._scale_of(panel, begins)
-        reader = self._reader(panel, scale)
+        scale = parts.scale_of(panel, begins, network)
+        reader = reader_of(network, panel, scale)
         read = SeriesData(
             name="other data",
             files=(),
@@ -308,15 +286,19 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
             horizon=reader.horizon,
             period=a.period,
             scale=scale,
-            covariates=self._form.covariates,
+            covariates=self._parts.form.covariates,
             found={},
-            columns=self._form.columns,
+            columns=self._parts.form.columns,
             origin={},
         )
-        found = forecasts(
-            self.network, reader, scale, self.widths, origins(read, "test", most=JUDGED)
-        )
-        return report.examined(read, found, part="the steps that training had not")
+        windows = origins(read, "test", most=JUDGED)
+        found = forecasts(network, reader, scale, parts.widths, windows)
+        answered = None
+        if parts.answer is not None and (past := self._asked(panel, scale, windows, a.horizon)):
+            said, widths = parts.said(network, reader, windows, past)
+            answered = parts.answer, restored(network, scale, widths, said, windows)
+        part = "the steps that training had not"
+        return report.examined(read, found, part=part, answered=answered)
 
     def stream(
         self, state: StreamState | None = None, *, series: str | None = None
@@ -374,27 +356,22 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
 
     def _pooled(self, series: str | None) -> tuple[SeriesPooled, str | None]:
         """How one series or all are fed, and what states of them are known by."""
-        network, name = self.network, self.run.name
-        pooled = SeriesPooled(network, self._scale, self._context, self.widths)
+        network, name, parts = self.network, self.run.name, self._parts
+        last = tail(parts.context, network.architecture.context)
+        pooled = SeriesPooled(network, parts.scale, last, parts.widths)
         return (pooled, name) if series is None else (pooled.one(series), f"{name}/{series}")
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The names of the series of the training, (S,)."""
         assert self.network is not None
-        return self._context.ids
+        return self._parts.context.ids
 
     @property
     def columns(self) -> dict[str, Any]:
         """Which column of the training's data is what: "target", "time", "id", ..."""
         assert self.network is not None
-        return self._form.columns
+        return self._parts.form.columns
 
     def _panel(self, X: Any) -> Panel:
-        """What forecasts go on from: newer data behind the context, of the series in them."""
-        if X is None:
-            return self._context
-        newer = data.more(X, self._form)
-        check_begun(self._context, newer, self._form)
-        check_panel(newer, self._scale, self.network.architecture.family)
-        return joined(self._context, newer).chosen(newer.ids)
+        return self._parts.panel(X, self.network)

@@ -3,55 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, final
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.errors import DataError
 from recurra.judge.verdict import Verdict, verdict
+from recurra.tasks.series.answer import Answer
 from recurra.tasks.series.baselines.measured import NAIVE, NAIVE2, Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.panel import SeriesData, shown
 from recurra.tasks.series.targets import NAMES, Metric, Targets, plain
 
-WEIGHTS: Final = tuple(tenths / 10 for tenths in range(11))
-"""What the model may weigh in the mean of two."""
-
 WRONG: Final = 20
 """Windows in the list of those that it is most wrong about."""
-
-_MEDIAN: Final = LEVELS.index(0.5)
 
 
 def judge(
     data: SeriesData,
     test: Forecasts,
     baselines: Sequence[Baseline] = (),
-    held: Forecasts | None = None,
+    answered: tuple[Answer, Forecasts] | None = None,
 ) -> dict[str, Any]:
     """Every figure of the forecasts and of the baselines beside them, as plain values.
 
-    All are free-running: H steps from an origin, from nothing but what was before it.
+    All are free-running: H steps from an origin, from nothing but what was before it. Verdicts are
+    about the baseline that was best on the windows that chose an answer; without an answer about
+    the best one here.
 
     Args:
         data: what the model was trained on.
         test: of windows of the test part.
         baselines: of the same windows.
-        held: the model's forecasts of the selection part, of the windows that the baselines have
-            of it; they choose what the average weighs.
+        answered: what the run answers with, and what that says of the same windows.
 
     Raises:
         DataError: shapes do not fit, or a forecast is not finite.
     """
     windows = Origins.of(test)
-    _check(data, test, held, baselines)
+    _check(data, test, baselines)
     truth = Targets.of(data, windows)
     others = [each.forecasts(data.scale, windows) for each in baselines]
     naive2 = _naive2(truth, baselines, others)
     metric = truth.metric
     best, closest = (_best(truth, others, each) for each in (metric, truth.interval_metric))
+    names = [each.name for each in baselines]
+    if answered is not None and answered[0].against in names:
+        best = closest = names.index(answered[0].against)
     found: dict[str, Any] = {
         "metric": metric,
         "model": truth.figures(test, naive2),
@@ -63,16 +63,12 @@ def judge(
         "interval_verdict": _against(
             truth, truth.interval_metric, test, baselines, others, closest
         ),
-        "averaged": None,
-        "better_on": None,
+        "averaged": None,  # which runs have from before answers were chosen
+        "better_on": None if best is None else _better_on(truth, test, others[best]),
         "wrong": _wrong(data, truth, test, None if best is None else others[best]),
     }
-    if best is None:
-        return found
-    found["better_on"] = _better_on(truth, test, others[best])
-    if held is not None and len(held.series) and found["verdict"]["better"] is not True:
-        mean = average(data, truth, test, held, baselines[best], others[best])
-        found["averaged"] = mean.to_json(truth, others[best])
+    if answered is not None:
+        found["answer"] = answered[0].facts() | truth.figures(answered[1], naive2)
     return found
 
 
@@ -142,67 +138,6 @@ def _better_on(truth: Targets, test: Forecasts, other: Forecasts) -> dict[str, i
     return {"series": int((sums > 0).sum()), "of": len(numbers)}
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class Average:
-    """The mean of the quantiles of a model and of a baseline.
-
-    Args:
-        baseline: its name.
-        weight: what the model's weigh; the baseline's weigh the rest.
-        said: of the windows of the test part.
-    """
-
-    baseline: str
-    weight: float
-    said: Forecasts
-
-    def to_json(self, truth: Targets, other: Forecasts) -> dict[str, Any]:
-        """Its figures, and by how much they are better than the baseline's."""
-        metric = truth.metric
-        interval, _ = truth.advantage(metric, self.said, other)
-        return {
-            "baseline": self.baseline,
-            "weight": self.weight,
-            "mae": plain(truth.exact("mae", self.said)),
-            "mase": plain(truth.exact("mase", self.said)),
-            "crps": plain(truth.exact("crps", self.said)),
-            "advantage": interval.to_json(),
-        }
-
-
-def average(
-    data: SeriesData,
-    truth: Targets,
-    test: Forecasts,
-    held: Forecasts,
-    baseline: Baseline,
-    other: Forecasts,
-) -> Average:
-    """Average with a baseline, by the weight that does best on the selection part.
-
-    Args:
-        truth: of the test part.
-        test: the model's forecasts of it.
-        held: the model's of the selection part.
-        baseline: which has its own of both.
-        other: the baseline's forecasts of the test part.
-    """
-    chooses = Targets.of(data, Origins.of(held))
-    mine, theirs = held.point.astype(np.float64), baseline.held.astype(np.float64)
-    # By the unit of the verdict on the test part, whatever the sizes in the selection part.
-    size = np.ones(len(mine)) if truth.metric == "mae" else chooses.scale
-
-    def cost(weight: float) -> float:
-        off = np.abs(weight * mine + (1 - weight) * theirs - chooses.actuals) / size[:, None]
-        return float(np.nansum(off))
-
-    weight = min(reversed(WEIGHTS), key=cost)
-    mean = weight * test.quantiles.astype(np.float64) + (1 - weight) * other.quantiles
-    said = Forecasts(test.series, test.origins, mean)
-    return Average(baseline.name, weight, said)
-
-
 # -- where it is wrong --------------------------------------------------------------------------
 
 
@@ -244,25 +179,18 @@ def _by_window(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(there.any(1), mean, np.nan)
 
 
-def _check(
-    data: SeriesData, test: Forecasts, held: Forecasts | None, baselines: Sequence[Baseline]
-) -> None:
-    for said, part in ((test, "test"), (held, "selection")):
-        if said is None:
-            continue
-        wanted = (len(said.series), data.horizon, len(LEVELS))
-        if said.quantiles.shape != wanted or said.origins.shape != said.series.shape:
-            raise DataError(
-                f"forecasts of the {part} part of shape {said.quantiles.shape}",
-                expected=f"{wanted}: quantiles of each step from each origin",
-            )
-        if not np.isfinite(said.quantiles).all():
-            raise DataError(f"a forecast of the {part} part is not finite", expected="numbers")
+def _check(data: SeriesData, test: Forecasts, baselines: Sequence[Baseline]) -> None:
+    wanted = (len(test.series), data.horizon, len(LEVELS))
+    if test.quantiles.shape != wanted or test.origins.shape != test.series.shape:
+        raise DataError(
+            f"forecasts of the test part of shape {test.quantiles.shape}",
+            expected=f"{wanted}: quantiles of each step from each origin",
+        )
+    if not np.isfinite(test.quantiles).all():
+        raise DataError("a forecast of the test part is not finite", expected="numbers")
     for each in baselines:
-        sizes = [len(each.point), len(each.held)]
-        wanted_sizes = [len(test.series), len(each.held) if held is None else len(held.series)]
-        if sizes != wanted_sizes:
+        if len(each.point) != len(test.series):
             raise DataError(
-                f"the {each.name} has {sizes[0]:,} windows to report on, {sizes[1]:,} to choose by",
-                expected=f"{wanted_sizes[0]:,} and {wanted_sizes[1]:,}, as the model",
+                f"the {each.name} has {len(each.point):,} windows to report on",
+                expected=f"{len(test.series):,}, as the model",
             )

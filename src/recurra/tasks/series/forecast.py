@@ -72,6 +72,7 @@ def forecasts(
 def presented(
     network: SeriesNetwork,
     reader: Reader,
+    said: NDArray[np.float32],
     widths: Widths,
     windows: Origins,
     *,
@@ -81,6 +82,7 @@ def presented(
     """Forecasts as they are read: digits that mean something, intervals and paths as asked for.
 
     Args:
+        said: quantiles (W, H, Q) of the windows, scaled, whose intervals the widths correct.
         level: percent of each interval; None: those of INTERVALS.
         samples: paths; they are as the network says, no errors correct them.
 
@@ -88,7 +90,7 @@ def presented(
         OptionError: paths of a network that draws none.
     """
     scale, series = reader.scale, windows.series
-    said, paths = quantiles(network, reader, windows), None
+    paths = None
     if samples:
         paths = np.empty((len(windows), reader.horizon, samples))
         for rows in pieces(len(windows), reader.horizon):

@@ -75,6 +75,12 @@ class SeriesOptions(TrainingOptions):
     ensemble: int | None = option(
         None, "Networks that are averaged; default: what the time allows.", least=1, most=10
     )
+    answer: str = option(
+        "best",
+        "What forecasts are of: the best of network, baselines and their mean, as windows before "
+        "the test part choose; or the network.",
+        choices=("best", "network"),
+    )
     train_on_validation: float = option(
         0.2, "Share of the steps, at the end, that read the selection part too.", least=0, below=1
     )

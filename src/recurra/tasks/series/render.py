@@ -83,7 +83,7 @@ def columns(report: dict[str, Any]) -> list[Column]:
 
 
 def verdicts(report: dict[str, Any]) -> list[str]:
-    """The verdicts, and what the mean with the best baseline is worth."""
+    """What is answered with, the verdicts on the network, and what else there is to say of them."""
     lines = shared.verdicts(report, interval_verdict="Its intervals")
     lines += [
         f"The {each['name']} had less than all of the data, and nothing is claimed against it: it "
@@ -91,7 +91,10 @@ def verdicts(report: dict[str, Any]) -> list[str]:
         for each in report["baselines"]
         if each.get("less")
     ]
-    if mean := report.get("averaged"):
+    if answer := report.get("answer"):
+        lines[0] = lines[0].replace("Verdict: ", "Verdict on the network: ", 1)
+        lines.insert(0, f"{answer['sentence']} {_held(answer)}")
+    if mean := report.get("averaged"):  # of runs from before answers were chosen
         gain, metric = mean["advantage"]["estimate"], report["metric"]
         side = "lower" if gain >= 0 else "higher"
         worth = f"{NAMES[metric]} {figure(mean[metric])}, {figure(abs(gain))} {side} than"
@@ -108,14 +111,22 @@ def coverage(report: dict[str, Any]) -> str:
     found = report["model"]["intervals"]
     last, first = report["model"]["thirds"][-1], report["model"]["thirds"][0]
     held = [_share(each["coverage"]) for each in found.values()]
+    whose = "The network's" if report.get("answer") else "Its"
     sentence = (
-        f"Its intervals of {_listed([*found])} % held {_listed(held)} % of what came"
+        f"{whose} intervals of {_listed([*found])} % held {_listed(held)} % of what came"
         f"{'' if first is last else '; '}"
     ).replace(" %", f"{_JOINED}%")
     if first is last:
         return f"{sentence}."
     near, far = (_share(each["coverage"]["80"]) for each in (first, last))
     return f"{sentence}that of 80{_JOINED}% {near}{_JOINED}% near, {far}{_JOINED}% far ahead."
+
+
+def _held(figures: dict[str, Any]) -> str:
+    """How often intervals hold, in half a line."""
+    found = figures["intervals"]
+    held = [_share(each["coverage"]) for each in found.values()]
+    return f"Intervals of {_listed([*found])} % held {_listed(held)} %."
 
 
 def below_zero(report: dict[str, Any]) -> list[str]:
@@ -142,7 +153,9 @@ def _thirds(report: dict[str, Any]) -> list[str]:
     thirds, metric = report["model"]["thirds"], report["metric"]
     if len(thirds) < 2:
         return []
-    rows = [("this model", thirds)]
+    rows = [("the network" if report.get("answer") else "this model", thirds)]
+    if answer := report.get("answer"):
+        rows.insert(0, ("the answer", answer["thirds"]))
     if report.get("verdict"):
         best = report["verdict"]["baseline"]
         rows += [(e["name"], e["thirds"]) for e in report["baselines"] if e["name"] == best]

@@ -13,6 +13,7 @@ from recurra.console.text import percent
 from recurra.data.files import name_of
 from recurra.tasks import card, stored_baselines
 from recurra.tasks.series import evaluate, render
+from recurra.tasks.series.answer import Answer
 from recurra.tasks.series.baselines.measured import Baseline
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.panel import Panel, SeriesData
@@ -46,7 +47,7 @@ def baselines_summary(data: SeriesData, test: Origins, found: Sequence[Baseline]
 def result(
     data: SeriesData,
     test: Forecasts,
-    held: Forecasts | None,
+    answered: tuple[Answer, Forecasts] | None,
     baselines: Sequence[Baseline],
     *,
     calibrated: str = "",
@@ -57,14 +58,14 @@ def result(
     Args:
         data: what it was trained on.
         test: the model's forecasts of windows of the test part.
-        held: the model's of windows of the selection part.
+        answered: what the run answers with, and its forecasts of the same windows.
         baselines: of the same windows.
         calibrated: how the intervals were corrected, in a sentence.
         teacher_forced: figures of one step at a time, each from the true steps before it, with a
             "sentence"; never mixed with those of forecasts.
     """
     part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
-    found = examined(data, test, baselines, held=held, part=part)
+    found = examined(data, test, baselines, answered=answered, part=part)
     found["data"]["found"] = dict(data.found)
     found["below_zero"] = _below_zero(data, test)
     found["calibrated"] = calibrated
@@ -77,7 +78,7 @@ def examined(
     test: Forecasts,
     baselines: Sequence[Baseline] = (),
     *,
-    held: Forecasts | None = None,
+    answered: tuple[Answer, Forecasts] | None = None,
     part: str = "the test part",
 ) -> dict[str, Any]:
     """What a report says of forecasts of any series whose values are known.
@@ -86,7 +87,7 @@ def examined(
         data: the series; figures are scaled by the steps before their `select_ends`.
         test: what the model says.
         baselines: what they say of the same windows.
-        held: what the model says of windows that choose.
+        answered: what is answered with, and what that says of the same windows.
         part: which part of the data it is.
     """
     about = {
@@ -100,7 +101,7 @@ def examined(
         "target": ", ".join(data.columns.get("target") or []),
         "found": {},
     }
-    judged = evaluate.judge(data, test, baselines, held)
+    judged = evaluate.judge(data, test, baselines, answered)
     return {"data": about} | judged | {"calibrated": "", "teacher_forced": None}
 
 
@@ -115,7 +116,7 @@ def write(
     run: Run,
     data: SeriesData,
     test: Forecasts,
-    held: Forecasts | None,
+    answered: tuple[Answer, Forecasts] | None,
     network: str,
     training: dict[str, Any],
     *,
@@ -128,7 +129,7 @@ def write(
         run: which has the configuration, and the baselines by `stored_baselines.write`.
         data: what it was trained on.
         test: its forecasts of the windows of the test part that the baselines have.
-        held: its forecasts of the windows of the selection part that the baselines have.
+        answered: what the run answers with, and its forecasts of the same windows.
         network: the model in a few words.
         training: how far the training went, as `recurra.training.session.facts` tells it.
         calibrated: how the intervals were corrected, in a sentence.
@@ -136,9 +137,9 @@ def write(
     """
     baselines = stored_baselines.read(run, Baseline)
     found = result(
-        data, test, held, baselines, calibrated=calibrated, teacher_forced=teacher_forced
+        data, test, answered, baselines, calibrated=calibrated, teacher_forced=teacher_forced
     )
-    found["training"] = training
+    found |= stored_baselines.left_out(run) | {"training": training}
     run.write_arrays(SCORED, *scored(data, test, baselines, found))
     about = found["data"]
     season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, Run
+from recurra.errors import counted
 from recurra.networks.autoregressive import Autoregressive
 from recurra.networks.distributions import Distribution
 from recurra.networks.distributions import StudentT as TorchStudentT
@@ -23,22 +25,31 @@ from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
 from recurra.tasks import stored_baselines
 from recurra.tasks.series import config, data, leakage, report
+from recurra.tasks.series.answer import NETWORK, chosen
 from recurra.tasks.series.baselines import measured
-from recurra.tasks.series.baselines.measured import series_baselines
+from recurra.tasks.series.baselines.measured import Baseline, series_baselines
 from recurra.tasks.series.context import write_context
-from recurra.tasks.series.estimator import SCALE, WIDTHS, SeriesModel
+from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.forecast import forecasts, restored, still
 from recurra.tasks.series.forecast import quantiles as quantiles_of
 from recurra.tasks.series.influence import recorded
-from recurra.tasks.series.intervals import UNSTRETCHED, calibrate
+from recurra.tasks.series.intervals import UNSTRETCHED, apply, calibrate
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
+from recurra.tasks.series.parts import SCALE, WIDTHS
 from recurra.tasks.series.reading.form import Form
+from recurra.tasks.series.splits import CHOOSING, origins
 from recurra.tasks.series.training_task import SeriesTrainingTask
 from recurra.tasks.training import Training
 from recurra.training import checkpoint
 from recurra.training.callbacks import Callback
 from recurra.training.loop import seeded
+
+BEFORE: Final = "traces/before.safetensors"
+"""What networks said that were trained as from earlier origins, of the windows that choose."""
+
+ROLLED: Final = 0.25
+"""Share of the budget in which these are trained."""
 
 
 def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> SeriesData:
@@ -70,10 +81,25 @@ def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callb
     limit, asked = measured.SECONDS, options.seconds
     if asked is not None:
         limit = min(limit, asked / 6)
-    held, test = config.judged(read)
-    found = series_baselines(read, held, test, seconds=limit)
-    stored_baselines.write(run, found)
+    choosing, test = config.judged(read)
+    found, left_out = series_baselines(read, choosing, test, seconds=limit)
+    stored_baselines.write(run, found, left_out)
     callback.says("to beat: " + report.baselines_summary(read, test, found))
+    for each in left_out:
+        callback.says(str(each))
+    if choosing.rolled and options.answer != NETWORK:
+        settings = run.config()["training"]
+        said = config.rolled(
+            choosing,
+            read,
+            run.config()["inference"]["architecture"],
+            settings,
+            seconds=ROLLED * asked if asked is not None else math.inf,
+            steps=options.steps,
+        )
+        run.write_arrays(BEFORE, {"said": said}, {})
+        count = len(choosing.parts)
+        callback.says(f"{counted(count, 'network')} trained as from earlier origins, to choose by")
 
 
 def _training_task(
@@ -86,23 +112,42 @@ def _judge(
     model: SeriesModel, network: SeriesNetwork, read: SeriesData, facts: dict[str, Any]
 ) -> None:
     """Correct the intervals, forecast the test part, write the report."""
-    run, in_use, (held, test) = model.run, model.network, config.judged(read)
-    reader = config.reader(in_use, read)
+    run, in_use, (choosing, test) = model.run, model.network, config.judged(read)
+    reader, held = config.reader(in_use, read), choosing.windows
+    if choosing.rolled and not run.has(BEFORE):
+        held = origins(read, "select", most=CHOOSING)
     # Once the selection part is trained on, what is said of it is too good and too sure: for
-    # the intervals and for the average with a baseline stands what was said before.
+    # the intervals and for the answer stands what was said before.
     now = quantiles_of(in_use, reader, held)
-    said = checkpoint.carried(run)["said"].numpy()
-    said = said if len(said) else now
+    if run.has(BEFORE):
+        with run.intact(BEFORE):
+            said = run.read_arrays(BEFORE)[0]["said"].reshape(now.shape)
+    else:
+        said = checkpoint.carried(run)["said"].numpy()
+        said = said if len(said) == len(now) else now
     came = reader.came(held, read.select_ends)
     came[still(reader, held)] = np.nan  # constant series tell nothing of the others' errors
     widths = calibrate(said, came, held.origins, held.series).stretched(said, now)
     run.write_json(WIDTHS, widths.to_json())
-    model.widths = widths
-    of_held = restored(in_use, read.scale, replace(widths, stretch=UNSTRETCHED), said, held)
     of_test = forecasts(in_use, reader, read.scale, widths, test)
     run.write_json(report.INFLUENCE, recorded(in_use, reader, test))
+    answered = None
+    if model.options.answer != NETWORK:
+        baselines = stored_baselines.read(run, Baseline)
+        corrected = apply(said, replace(widths, stretch=UNSTRETCHED))
+        answer = chosen(read, choosing, corrected, baselines)
+        if answer is not None:
+            answer.write(run)
+            own = of_test
+            if answer.baseline:
+                said = answer.of_test(read, of_test, baselines)
+                own = restored(in_use, read.scale, answer.widths, said, test)
+            answered = answer, own
+            if answer.baseline:
+                write_context(run, read, int(read.panel.lengths.max()))
+    model.load_parts(run)
     summary, sentence = network.summary(), widths.summary()
-    report.write(run, read, of_test, of_held, summary, facts, calibrated=sentence)
+    report.write(run, read, of_test, answered, summary, facts, calibrated=sentence)
 
 
 TRAINING: Final = Training(

@@ -9,6 +9,7 @@ from typing import final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recurra.judge.forecasts import pinball
@@ -50,6 +51,7 @@ class SeriesTrainingTask:
         train_ends: (S,) targets before these steps train.
         select_ends: (S,) targets before these steps train in the end.
         chosen: windows of the selection part.
+        stops: (V,) which of them say how good the network is; the others choose an answer later.
         most_steps: steps beyond which more time would not help.
     """
 
@@ -63,12 +65,14 @@ class SeriesTrainingTask:
         train_ends: Counts,
         select_ends: Counts,
         chosen: Origins,
+        stops: NDArray[np.bool_],
         *,
         batch: int,
         seed: int,
         most_steps: int,
     ) -> None:
         self.network, self.reader, self.chosen = network, reader, chosen
+        self.stops = chosen.rows(np.flatnonzero(stops))
         self.train, self.all = _Part.of(train_ends, reader), _Part.of(select_ends, reader)
         self.batch, self.seed, self.most_steps = batch, seed, most_steps
 
@@ -110,8 +114,8 @@ class SeriesTrainingTask:
         assert isinstance(network, SeriesNetwork)
         if not all(bool(each.isfinite().all()) for each in network.parameters()):
             return LossSum(math.nan, 1)
-        came = self.reader.came(self.chosen, self.all.ends)
-        errors = pinball(came, quantiles(network.in_use(), self.reader, self.chosen), LEVELS)
+        came = self.reader.came(self.stops, self.all.ends)
+        errors = pinball(came, quantiles(network.in_use(), self.reader, self.stops), LEVELS)
         return LossSum(float(np.nansum(errors)), int(np.isfinite(errors).sum()))
 
     def score(self, network: nn.Module) -> None:

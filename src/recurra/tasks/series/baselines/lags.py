@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -31,7 +30,7 @@ _FEWEST: Final = 20  # windows below which there is no line
 @final
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The line in words, and what it says of windows (W, H): fitted to less, and to all.
+    """The line in words, and as fitted to less, and to all.
 
     Args:
         less: what of the data it was fitted to, where that is not all.
@@ -39,33 +38,25 @@ class Fitted:
 
     note: str
     less: str
-    early: Callable[[Origins], Floats]
-    late: Callable[[Origins], Floats]
+    early: Line
+    late: Line
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Line:
-    """Weights (L, H) of the lags less their means (L,), on top of the mean targets (H,).
-
-    Args:
-        less: whether lags and targets are taken less the last value.
-    """
+class Line:
+    """Weights (L + 1, H) of L lags, and in the last row what is added to their sum."""
 
     past: Past
     weights: Floats
-    means: Floats
-    targets: Floats
-    less: bool
 
     def __call__(self, windows: Origins) -> Floats:
         """Forecasts (W, H), scaled."""
-        steps, horizon = self.weights.shape
+        steps, horizon = len(self.weights) - 1, self.weights.shape[1]
         found = np.empty((len(windows), horizon))
         for piece in pieces(len(windows), steps):
             known = self.past.before(windows.rows(piece), steps)
-            level = known[:, -1:] if self.less else 0.0
-            found[piece] = (known - level - self.means) @ self.weights + self.targets + level
+            found[piece] = known @ self.weights[:-1] + self.weights[-1]
         return found
 
 
@@ -99,53 +90,55 @@ class _Sums:
         turned = vectors.T @ products[:, steps:]
         return cls(past, less, means, targets, np.maximum(sizes, 0), vectors, turned)
 
-    def line(self, penalty: float) -> _Line:
+    def line(self, penalty: float) -> Line:
         added = penalty * max(float(self.sizes.mean()), 1e-12)
         weights = self.vectors @ (self.turned / (self.sizes + added)[:, None])
-        return _Line(self.past, weights, self.means, self.targets, self.less)
+        constant = self.targets - self.means @ weights
+        if self.less:  # the last value has what the others, taken less it, leave of it
+            weights[-1] += 1 - weights.sum(0)
+        return Line(self.past, np.concatenate([weights, constant[None]]))
 
 
 def fit(
     past: Past,
-    train_ends: Counts,
-    select_ends: Counts,
-    held: Origins,
+    less: Counts,
+    ends: Counts,
+    tried: Origins,
     horizon: int,
     *,
     seconds: float,
 ) -> Fitted | None:
-    """Fit the line to windows of the training part; penalty and level chosen on `held`.
+    """Fit the line to windows before `less` (S,); penalty and level chosen on windows `tried`.
 
-    For the test part it is fitted once more, with the selection part, to the same choice. The lags
-    are two seasons, at least as many as the horizon has steps. Windows that take more than the time
-    are thinned out evenly. None where there is too little.
+    It is fitted once more to those before `ends` (S,), to the same choice. The lags are two
+    seasons, at least as many as the horizon has steps. Windows that take more than the time are
+    thinned out evenly. None where there is too little.
     """
     steps = int(min(MOST_LAGS, max(2 * past.period, horizon, 2)))
     wide = steps + horizon
     rows = max(_ROWS, int(seconds / _FITS / (wide * (_CELL + steps * _PRODUCT))))
-    early, _ = _windows(past, train_ends, steps, horizon, rows)
-    if len(early) < _FEWEST or not len(held):
+    early, _ = _windows(past, less, steps, horizon, rows)
+    if len(early) < _FEWEST or not len(tried):
         return None
-    every = max(1, -(-len(held) // _TRIED))
-    tried = held.rows(slice(None, None, every))
+    tried = tried.rows(slice(None, None, max(1, -(-len(tried) // _TRIED))))
     true = past.ahead(tried, horizon)
     there = ~np.isnan(true)
 
-    def cost(line: _Line) -> float:
+    def cost(line: Line) -> float:
         return float(np.abs(line(tried) - true)[there].sum())
 
-    sums = {less: _Sums.of(past, early, steps, horizon, less) for less in (False, True)}
-    ways = [(less, penalty) for less in sums for penalty in reversed(PENALTIES)]
-    less, penalty = min(ways, key=lambda way: cost(sums[way[0]].line(way[1])))
-    late, every = _windows(past, select_ends, steps, horizon, rows)
-    fitted_to = f"fitted to one of {every:,} windows" if every > 1 else ""
+    sums = {level: _Sums.of(past, early, steps, horizon, level) for level in (False, True)}
+    ways = [(level, penalty) for level in sums for penalty in reversed(PENALTIES)]
+    level, penalty = min(ways, key=lambda way: cost(sums[way[0]].line(way[1])))
+    late, every = _windows(past, ends, steps, horizon, rows)
     note = (
         f"{steps:,} lags to all steps at once, one line for all series, "
-        f"{'less the last value' if less else 'scaled'}; penalty {penalty:g}, chosen on the "
-        f"selection part; fitted to {len(late):,} windows"
+        f"{'less the last value' if level else 'scaled'}; penalty {penalty:g}, chosen before the "
+        f"windows that choose; fitted to {len(late):,} windows"
     )
-    again = _Sums.of(past, late, steps, horizon, less).line(penalty)
-    return Fitted(note, fitted_to, sums[less].line(penalty), again)
+    again = _Sums.of(past, late, steps, horizon, level).line(penalty)
+    fitted_to = f"fitted to one of {every:,} windows" if every > 1 else ""
+    return Fitted(note, fitted_to, sums[level].line(penalty), again)
 
 
 def _windows(past: Past, ends: Counts, steps: int, horizon: int, rows: int) -> tuple[Origins, int]:

@@ -161,6 +161,22 @@ def fit(past: Past, ends: Counts, *, seconds: float, seed: int = 0) -> Smoothing
     return Smoothing(past, begins, weights, levels, trends, seasons, fitted, note, said)
 
 
+def resumed(past: Past, ends: Counts, weights: Floats) -> Smoothing:
+    """The smoothing of each series by weights (S, 4) found before, begun with its first value."""
+    number, period = len(ends), past.period
+    begins, spans = past.first, ends - past.first
+    first, seasons = np.zeros((number, 2)), np.zeros((number, period))
+    fitted = (spans >= _FEWEST) & weights.any(1)
+    for series in np.flatnonzero(fitted).tolist():
+        values = _values(past, begins, spans, series)
+        seasonal = period > 1 and len(values) >= _SEASONS * period
+        *first[series], season = first_state(values, period if seasonal else 1)
+        seasons[series] = season if seasonal else 0.0
+    levels, trends = first.T
+    note = "as fitted before"
+    return Smoothing(past, begins, weights, levels, trends, seasons, fitted, note)
+
+
 def _values(past: Past, begins: Counts, spans: Counts, series: int) -> Floats:
     row = past.panel.begins[series] + begins[series]
     return past.filled[row : row + spans[series]]
