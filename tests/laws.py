@@ -21,6 +21,7 @@ from torch import Tensor
 
 from recurra.core.layers import GRU, LSTM, RNN, Recurrent
 from recurra.core.state import State
+from recurra.native.binding import absent, kernels
 
 Layer = Recurrent[Any]
 
@@ -65,6 +66,18 @@ def path(name: str) -> Iterator[None]:
     """Ask for a path, or for none with an empty name."""
     with patch.dict(os.environ, {"RECURRA_PATH": name}):
         yield
+
+
+@contextmanager
+def isa(name: str) -> Iterator[None]:
+    """Have the kernels, where they are built, use an instruction set."""
+    if absent:
+        yield
+        return
+    before = kernels.isa()
+    kernels.use_isa(name)
+    yield
+    kernels.use_isa(before)
 
 
 def pull(results: Sequence[Tensor], sources: Sequence[Tensor]) -> list[Tensor]:

@@ -432,7 +432,7 @@ def test_json_is_all_there_is_on_stdout(
     found = parsed("doctor", "--json")
     assert found["recurra"] == recurra.__version__
     assert found["cores"] >= 1
-    assert set(found["training"]["paths"]) == {"RNN", "GRU", "LSTM"}
+    assert set(found["training"]["paths"]) == {"RNN", "GRU", "LSTM", "bfloat16"}
 
 
 def test_the_doctor_speaks(call: Recurra) -> None:

@@ -69,5 +69,5 @@ def test_commands_in_a_guide_exist(guide: Path) -> None:
 @pytest.mark.parametrize("guide", GUIDES, ids=named)
 def test_blocks_of_a_guide_are_of_known_kinds(guide: Path) -> None:
     """Else one that is misspelt would never run."""
-    known = {"python", "python no-run", "sh", "text", "json", "csv", ""}
+    known = {"python", "python no-run", "sh", "sh no-run", "text", "json", "csv", ""}
     assert {block.kind for block in blocks(guide)} <= known

@@ -79,7 +79,7 @@ def test_streams_run_on_one_thread() -> None:
 
 def test_every_option_of_the_layers_has_a_case() -> None:
     made = {case.what: case for case in layers.cases("option LSTM")}
-    assert {*DEFAULTS, "proj_size"} - {"bias", "bidirectional"} == set(made)
+    assert {*DEFAULTS, "proj_size"} - {"bias", "bidirectional", "batch_first"} == set(made)
     made["residual"].ours()
     assert list(made["residual"].peers) == ["without"]
     assert not list(layers.cases("option GRU"))

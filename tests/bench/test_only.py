@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import BenchOptions, captions, labels, layers, pairs, series, short
+from benchmarks import BenchOptions, archive, captions, labels, layers, pairs, series, short
 from benchmarks.__main__ import BENCHES, WHOLE, bench
 from recurra.cli import main
 from recurra.errors import OptionError
@@ -28,6 +28,7 @@ PARTS: dict[str, Mapping[str, str]] = {
     "short": short.PARTS,
     "pairs": pairs.PARTS,
     "captions": captions.PARTS,
+    "archive": archive.PARTS,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar, final
 
 import numpy as np
 
-from recurra.bundle import Arrays, Run
+from recurra.bundle import REPORT, Arrays, Run
 from recurra.errors import counted
 
 BASELINES: Final = "traces/baselines.safetensors"
@@ -107,3 +107,8 @@ def read_left_out(run: Run) -> tuple[LeftOut, ...]:
 def left_out(run: Run) -> dict[str, Any]:
     """What a report says of them."""
     return {"left_out": [asdict(each) for each in read_left_out(run)]}
+
+
+def holds(run: Run, file: str) -> bool:
+    """Whether a run answers with what is in a file: by its report, where the file is missing."""
+    return run.has(file) or (run.has(REPORT) and bool(run.read_json(REPORT).get("answer")))

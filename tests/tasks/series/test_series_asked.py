@@ -16,7 +16,14 @@ from recurra.tasks.series.estimator import SeriesModel
 pl = pytest.importorskip("polars")
 pandas = pytest.importorskip("pandas")
 
-LESS: dict[str, Any] = {"steps": 10, "hidden": 8, "batch": 8, "threads": 1, "horizon": 4}
+LESS: dict[str, Any] = {
+    "steps": 10,
+    "hidden": 8,
+    "batch": 8,
+    "threads": 1,
+    "horizon": 4,
+    "answer": "network",
+}
 DAYS = 120
 
 

@@ -24,6 +24,7 @@ from recurra.runtime.label_baselines import (
     baseline_of,
 )
 from recurra.tasks.labels.baselines import brier
+from recurra.tasks.stored_baselines import holds
 
 Floats = NDArray[np.float64]
 
@@ -186,7 +187,7 @@ def read(run: Run, kind: Kind, size: int, classes: int) -> Answer:
     Raises:
         BundleError: what is kept is damaged, or does not fit.
     """
-    if not run.has(ANSWER):
+    if not holds(run, ANSWER):
         return Answer()
     arrays, facts = run.read_arrays(ANSWER)
     with run.intact(ANSWER):

@@ -24,9 +24,9 @@ from recurra.tasks.series.context import check_known, tail
 from recurra.tasks.series.forecast import forecasts, presented, restored
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
+from recurra.tasks.series.loading import Asked, Parts, reader_of
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Panel, SeriesData
-from recurra.tasks.series.parts import Asked, Parts, reader_of
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import PanelStreamed, SeriesPooled, SeriesStreamed, Values

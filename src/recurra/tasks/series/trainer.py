@@ -34,9 +34,9 @@ from recurra.tasks.series.forecast import forecasts, restored, still
 from recurra.tasks.series.forecast import quantiles as quantiles_of
 from recurra.tasks.series.influence import recorded
 from recurra.tasks.series.intervals import UNSTRETCHED, apply, calibrate
+from recurra.tasks.series.loading import SCALE, WIDTHS
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import SeriesData
-from recurra.tasks.series.parts import SCALE, WIDTHS
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.splits import CHOOSING, origins
 from recurra.tasks.series.training_task import SeriesTrainingTask

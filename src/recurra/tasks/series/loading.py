@@ -21,6 +21,7 @@ from recurra.tasks.series.reading.form import Form, more
 from recurra.tasks.series.scale import Scale
 from recurra.tasks.series.suits import check_panel
 from recurra.tasks.series.windows import Reader
+from recurra.tasks.stored_baselines import holds
 
 SCALE: Final = "scaler.json"
 WIDTHS: Final = "intervals.json"
@@ -70,7 +71,7 @@ class Parts:
                 widths = Widths.from_json(run.read_json(WIDTHS))
                 if widths.low.shape[1] != horizon:
                     raise ValueError(f"widths of other than {horizon:,} steps")
-        if run.has(ANSWER):
+        if holds(run, ANSWER):
             answer = Answer.read(run, horizon=horizon, series=len(context))
         return cls(form, context, read_reports(run, context), scale, widths, answer)
 
