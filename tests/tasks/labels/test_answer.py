@@ -12,7 +12,7 @@ import pytest
 
 from blocks import ROOT
 from recurra import LabelModel
-from recurra.bundle import CONFIG, Run
+from recurra.bundle import Run
 from recurra.errors import BundleError
 from recurra.judge.probability_calibration import probabilities, temperature
 from recurra.runtime.label_baselines import Constant
@@ -152,8 +152,8 @@ def test_what_is_kept_of_it_is_checked(tmp_path: Path) -> None:
     model.run.write_arrays(ANSWER, arrays, facts)
     assert LabelModel.load(model.run.path).answer.weight == 0.3
     (model.run.path / ANSWER).unlink()
-    assert LabelModel.load(model.run.path).answer.baseline is None  # as of earlier versions
-    assert Run(model.run.path).has(CONFIG)
+    with pytest.raises(BundleError, match=f"{ANSWER}: missing"):
+        LabelModel.load(model.run.path)
 
 
 def test_its_use_needs_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:

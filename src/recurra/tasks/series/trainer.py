@@ -63,9 +63,11 @@ def _read(options: SeriesOptions, given: Mapping[str, Any], _: Path | None) -> S
     return data.scaled_for(asdict(options), read)
 
 
-def _read_again(run: Run, config: dict[str, Any]) -> SeriesData:
-    read = data.INPUT.read_again(run, config["data"])
-    return data.scaled_for(config["options"], read)
+def _read_again(run: Run, facts: dict[str, Any]) -> SeriesData:
+    read = data.INPUT.read_again(run, facts["data"])
+    if facts["options"]["answer"] != NETWORK and config.judged(read)[0].rolled:
+        run.check(BEFORE)  # now, and not when all is trained
+    return data.scaled_for(facts["options"], read)
 
 
 def _prepare(run: Run, read: SeriesData, options: SeriesOptions, callback: Callback) -> None:
