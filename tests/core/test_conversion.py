@@ -169,6 +169,7 @@ def test_recorded_by_torch_jit(kind: str) -> None:
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_older_onnx_export(kind: str) -> None:
+    pytest.importorskip("onnx")
     for model in (layer_of(kind), Model(kind)):
         buffer: Any = io.BytesIO()
         torch.onnx.export(model, (noise(2, 5, 3),), buffer, dynamo=False)
