@@ -26,6 +26,8 @@ TrainState = TypeVar("TrainState")
 FEWEST: Final = 100
 """Steps below which a network has hardly learnt anything; or a pass, where that is less."""
 
+_CHECKS: Final = 5  # on the selection part, from which on their curve tells something
+
 
 def device_of(name: str) -> torch.device:
     """The device of this name; "auto" is the best there is.
@@ -162,7 +164,7 @@ def outlook(plan: Plan, history: Sequence[dict[str, Any]]) -> str:
         for line in history
         if line["select"] is not None
     ]
-    if len(costs) < 3:
+    if len(costs) < _CHECKS:
         return ""
     best = min(costs, key=lambda each: each[1])[0]
     if plan.share(best) < 0.7 * plan.share(costs[-1][0]):
