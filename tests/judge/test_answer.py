@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recurra.errors import DataError, OptionError
-from recurra.judge.answer import choose
+from recurra.judge.answer import Choice, choose
 
 RANDOM = np.random.default_rng(0)
 
@@ -47,6 +47,8 @@ def test_one_group_alone_proves_nothing() -> None:
     found = choose({"naive": np.ones(9), "network": np.zeros(9)}, groups=np.zeros(9))
     assert found.name == "naive"
     assert math.isinf(found.error)
+    assert found.to_json()["error"] is None
+    assert Choice.from_json(found.to_json()) == found
 
 
 def test_equal_costs_choose_the_first() -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
 
 from recurra.errors import DataError, OptionError
+
+NETWORK: Final = "network"
+"""The candidate that a run answers with by itself, whatever else there is."""
+
+WEIGHTS: Final = tuple(tenths / 10 for tenths in range(1, 10))
+"""What a network may weigh in the mean of it and a baseline."""
 
 
 @final
@@ -23,7 +29,8 @@ class Choice:
         costs: the mean cost of each that was compared, the simplest first.
         best: the one of the least mean cost.
         behind: by how much the chosen one's mean cost is above the best's.
-        error: the standard error of that difference; 0 where the best is chosen.
+        error: the standard error of that difference; 0 where the best is chosen, without end
+            where it is not known.
     """
 
     name: str
@@ -33,8 +40,15 @@ class Choice:
     error: float
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields as plain values."""
-        return asdict(self) | {"costs": dict(self.costs)}
+        """Its fields as plain values; the error is null where it is not known."""
+        error = self.error if math.isfinite(self.error) else None
+        return asdict(self) | {"costs": dict(self.costs), "error": error}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Choice:
+        """The choice that `to_json` gave."""
+        error = math.inf if facts["error"] is None else float(facts["error"])
+        return cls(**{**facts, "error": error})
 
 
 def choose(costs: Mapping[str, npt.ArrayLike], *, groups: npt.ArrayLike | None = None) -> Choice:

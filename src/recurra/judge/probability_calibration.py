@@ -36,6 +36,17 @@ def probabilities(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     return found
 
 
+def brier(chances: npt.NDArray[Any], targets: npt.NDArray[np.int64]) -> Floats:
+    """What each of these probabilities (n, K) costs (n,): the squared distance to what is true.
+
+    A proper score (Brier 1950) that no single row can decide, as the logarithm's may.
+    """
+    off = chances.astype(np.float64)
+    off[np.arange(len(targets)), targets] -= 1
+    found: Floats = (off**2).sum(1)
+    return found
+
+
 def temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> float:
     """The temperature that makes the softmax of logits (n, K) fit the classes (n,) best.
 

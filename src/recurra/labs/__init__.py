@@ -47,8 +47,9 @@ class Lab:
 
     def missing(self) -> list[str]:
         """Packages that it needs and that are not installed."""
-        packages = ("torch", *(TASKS[self.task].packages if self.task else ()))
-        return [name for name in dict.fromkeys(packages) if find_spec(name) is None]
+        if self.task:
+            return TASKS[self.task].missing()
+        return [] if find_spec("torch") else ["torch"]
 
     def changes(self, *, quick: bool, seed: int, data: Path | None) -> dict[str, object]:
         """The settings that are not as the document has them.

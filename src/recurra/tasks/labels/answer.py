@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from recurra.bundle import Run
 from recurra.codecs.sequence_encoder import Kind
 from recurra.errors import BundleError
-from recurra.judge.answer import choose
-from recurra.judge.probability_calibration import probabilities, temperature
+from recurra.judge.answer import NETWORK, WEIGHTS, choose
+from recurra.judge.probability_calibration import brier, probabilities, temperature
 from recurra.runtime.label_baselines import (
     Baseline,
     Constant,
@@ -23,18 +22,13 @@ from recurra.runtime.label_baselines import (
     Nearest,
     baseline_of,
 )
-from recurra.tasks.labels.baselines import brier
 from recurra.tasks.stored_baselines import holds
 
 Floats = NDArray[np.float64]
 
 ANSWER: Final = "answer.safetensors"
 
-NETWORK: Final = "network"
 MEAN: Final = "mean of both"
-
-WEIGHTS: Final = tuple(tenths / 10 for tenths in range(1, 10))
-"""What the network's probabilities may weigh in the mean of both."""
 
 _LEAST: Final = 1e-12  # so that every probability has a logarithm
 
@@ -120,10 +114,8 @@ def decide(
     candidates: dict[str, NDArray[Any]] = {name: theirs, NETWORK: chances, MEAN: means[weight]}
     costs = {key: brier(each, targets)[compares] for key, each in candidates.items()}
     choice = choose(costs, groups=groups[compares])
-    found = choice.to_json() | {"weight": {name: 0.0, NETWORK: 1.0, MEAN: weight}[choice.name]}
-    if not math.isfinite(choice.error):
-        found["error"] = None  # of one group nobody knows
-    return facts | found
+    of_network = {name: 0.0, NETWORK: 1.0, MEAN: weight}[choice.name]
+    return facts | choice.to_json() | {"weight": of_network}
 
 
 def sentence(chosen: Mapping[str, Any]) -> str:

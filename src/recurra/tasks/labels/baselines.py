@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.scaling import Standard
 from recurra.judge.answer import Choice, choose
+from recurra.judge.probability_calibration import brier
 from recurra.runtime import label_baselines as use
 from recurra.runtime import neighbour
 from recurra.tasks.labels import linear
@@ -119,17 +120,6 @@ def compared(data: LabelData, members: int) -> Which:
     """
     folds = FOLDS if len(data.learn) <= FEW else min(max(members, 1), FOLDS)
     return (data.folds >= 0) & (data.folds < folds)
-
-
-def brier(chances: NDArray[Any], targets: Numbers) -> NDArray[np.float64]:
-    """What each of these probabilities (N, K) costs (N,): the squared distance to what is true.
-
-    A proper score (Brier 1950) that no single row can decide, as the logarithm's may.
-    """
-    off = chances.astype(np.float64)
-    off[np.arange(len(targets)), targets] -= 1
-    found: NDArray[np.float64] = (off**2).sum(1)
-    return found
 
 
 # -- how often each class occurs ----------------------------------------------------------------

@@ -15,7 +15,7 @@ from recurra.codecs.random_convolutions import RandomConvolutions
 from recurra.codecs.scaling import Standard
 from recurra.codecs.tfidf import Tfidf
 from recurra.errors import MissingExtra
-from recurra.judge.probability_calibration import probabilities, temperature
+from recurra.judge.probability_calibration import brier, probabilities, temperature
 from recurra.runtime.label_baselines import LinearConvolutions, LinearTexts
 
 Numbers = NDArray[np.int64]
@@ -141,8 +141,7 @@ def tuned(ways: Sequence[Way], folds: Folds) -> Tuned:
 def _cost(scores: Floats, targets: Numbers) -> float:
     """The Brier score of scores (n, K) at the temperature that suits them."""
     chances = probabilities(scores, temperature(scores, targets))
-    chances[np.arange(len(targets)), targets] -= 1
-    return float((chances**2).sum())
+    return float(brier(chances, targets).sum())
 
 
 # -- texts --------------------------------------------------------------------------------------

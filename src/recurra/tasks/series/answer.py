@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import Run
 from recurra.errors import counted
-from recurra.judge.answer import Choice, choose
+from recurra.judge.answer import NETWORK, WEIGHTS, Choice, choose
 from recurra.tasks.series.baselines import classical, lags, naive2, smoothing
 from recurra.tasks.series.baselines.measured import (
     DRIFT,
@@ -30,13 +29,12 @@ from recurra.tasks.series.choosing import Choosing
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.intervals import Widths, calibrate
 from recurra.tasks.series.panel import Counts, SeriesData
-from recurra.tasks.series.targets import Targets, plain
+from recurra.tasks.series.targets import Targets
 
 Floats = NDArray[np.float64]
 
 ANSWER: Final = "answer.safetensors"
 
-NETWORK: Final = "network"
 MEAN: Final = "mean of network and baseline"
 
 ORDER: Final = (
@@ -56,9 +54,6 @@ ORDER: Final = (
 )
 """Baselines in the order in which they stand where noise is all that tells them apart: first what
 suits most short series, then from the simplest on; then the network, and the mean of two."""
-
-WEIGHTS: Final = tuple(tenths / 10 for tenths in range(1, 10))
-"""What the network may weigh in the mean of two."""
 
 _FOLDS: Final = 4  # groups of windows from which on the weight of the mean is chosen
 _MEDIAN: Final = LEVELS.index(0.5)
@@ -118,7 +113,7 @@ class Answer:
             "baseline": self.baseline or None,
             "compared": len(self.choice.costs),
             "windows": self.windows,
-            "choice": self.choice.to_json() | {"error": plain(self.choice.error)},
+            "choice": self.choice.to_json(),
         }
 
     def said(
@@ -174,7 +169,7 @@ class Answer:
             "baseline": self.baseline,
             "widths": self.widths.to_json(),
             "against": self.against,
-            "choice": self.choice.to_json() | {"error": plain(self.choice.error)},
+            "choice": self.choice.to_json(),
             "windows": self.windows,
         }
         run.write_arrays(ANSWER, {"moves": self.moves, "learnt": self.learnt}, facts)
@@ -195,7 +190,7 @@ class Answer:
                 arrays["moves"].astype(np.float64),
                 arrays["learnt"].astype(np.float64),
                 str(facts["against"]),
-                Choice(**facts["choice"] | {"error": _error(facts["choice"]["error"])}),
+                Choice.from_json(facts["choice"]),
                 int(facts["windows"]),
             )
             if found.baseline and found.baseline not in ORDER:
@@ -264,9 +259,14 @@ def chosen(
     groups = choosing.groups(data.horizon)[free]
     every = {name: each[free] for name, each in every.items()}
     best = choose({each.name: every[each.name] for each in listed}, groups=groups)
-    other = next(each for each in listed if each.name == best.name)
-    theirs = other.forecasts(data.scale, windows, held=True).quantiles
-    theirs = data.scale.scale(theirs, windows.series).astype(np.float64)
+
+    def said_by(name: str) -> tuple[Baseline, Floats]:
+        """A baseline and what it says of the windows, scaled."""
+        one = next(each for each in listed if each.name == name)
+        real = one.forecasts(data.scale, windows, held=True).quantiles
+        return one, data.scale.scale(real, windows.series).astype(np.float64)
+
+    other, theirs = said_by(best.name)
 
     def mean(weight: float) -> Floats:
         said = weight * network[..., _MEDIAN] + (1 - weight) * theirs[..., _MEDIAN]
@@ -278,9 +278,7 @@ def chosen(
     if found.name != MEAN:
         weight = float(found.name == NETWORK)
     if found.name not in (MEAN, NETWORK):
-        other = next(each for each in listed if each.name == found.name)
-        theirs = other.forecasts(data.scale, windows, held=True).quantiles
-        theirs = data.scale.scale(theirs, windows.series).astype(np.float64)
+        other, theirs = said_by(found.name)
     nothing = np.zeros((data.horizon, len(LEVELS)))
     widths = Widths.none(data.horizon)
     if weight == 1:
@@ -293,11 +291,6 @@ def chosen(
     return Answer(
         weight, other.name, widths, other.moves, learnt, best.name, found, int(free.sum())
     )
-
-
-def _error(value: float | None) -> float:
-    """A standard error out of JSON, which has null for one that is not known."""
-    return math.inf if value is None else float(value)
 
 
 def _place(baseline: Baseline) -> int:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from recurra.codecs import calendar
 from recurra.errors import OptionError
+from recurra.judge.answer import NETWORK
 from recurra.networks.autoregressive import Autoregressive
 from recurra.networks.series import SeriesNetwork
 from recurra.networks.windows import Windows
 from recurra.runtime import series as runtime
 from recurra.runtime.series import KINDS, Architecture
 from recurra.tasks.model_plan import ModelPlan, overridden
-from recurra.tasks.series.answer import NETWORK
 from recurra.tasks.series.choosing import Choosing, before
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import LEVELS, Origins

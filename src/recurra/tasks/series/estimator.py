@@ -11,13 +11,13 @@ import numpy as np
 
 from recurra.bundle import CONFIG, Run
 from recurra.errors import DataError, OptionError, counted
+from recurra.judge.answer import NETWORK
 from recurra.runtime.pool import Pool
 from recurra.runtime.series import Architecture, SeriesNetwork
 from recurra.runtime.state import Array
 from recurra.runtime.streams import Stream, StreamState
 from recurra.tasks.model import Model
 from recurra.tasks.series import data, report
-from recurra.tasks.series.answer import NETWORK
 from recurra.tasks.series.asked import Moment, before, rolling, steps_asked, unseen
 from recurra.tasks.series.baselines.past import Past
 from recurra.tasks.series.context import check_known, tail

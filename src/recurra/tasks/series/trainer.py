@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from recurra.bundle import CONFIG, Run
 from recurra.errors import counted
+from recurra.judge.answer import NETWORK
 from recurra.networks.autoregressive import Autoregressive
 from recurra.networks.distributions import Distribution
 from recurra.networks.distributions import StudentT as TorchStudentT
@@ -25,7 +26,7 @@ from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
 from recurra.tasks import stored_baselines
 from recurra.tasks.series import config, data, leakage, report
-from recurra.tasks.series.answer import NETWORK, chosen
+from recurra.tasks.series.answer import chosen
 from recurra.tasks.series.baselines import measured
 from recurra.tasks.series.baselines.measured import Baseline, series_baselines
 from recurra.tasks.series.context import write_context
