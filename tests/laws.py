@@ -15,10 +15,12 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from recurra.core import accelerate
 from recurra.core.layers import GRU, LSTM, RNN, Recurrent
 from recurra.core.state import State
 from recurra.native.binding import absent, kernels
@@ -78,6 +80,20 @@ def isa(name: str) -> Iterator[None]:
     kernels.use_isa(name)
     yield
     kernels.use_isa(before)
+
+
+def paths_of_swapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that grows by the path of every scan of swapped modules."""
+    calls: list[str] = []
+    scan = vars(accelerate)["scan"]
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        scanned: Any = scan(*arguments, **options)
+        calls.append(scanned.path.name)
+        return scanned
+
+    monkeypatch.setattr(accelerate, "scan", watched)
+    return calls
 
 
 def pull(results: Sequence[Tensor], sources: Sequence[Tensor]) -> list[Tensor]:

@@ -16,6 +16,16 @@ from recurra.runtime.autoregressive import Sizes
 from recurra.runtime.quantiles import path_quantiles
 from recurra.runtime.weights import Weights
 
+LESS: dict[str, Any] = {
+    "steps": 10,
+    "hidden": 8,
+    "batch": 8,
+    "threads": 1,
+    "horizon": 4,
+    "answer": "network",
+}
+"""Options of a model that is trained in no time, and answers by itself."""
+
 SIZES: dict[str, Any] = {
     "period": 3,
     "known": 2,

@@ -15,7 +15,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 
 import laws
 import recurra
-from recurra.core import accelerate
 from recurra.native import absent
 
 built = pytest.mark.skipif(bool(absent), reason=absent)
@@ -113,15 +112,7 @@ def test_outputs_states_and_gradients_are_the_originals(
 @built
 def test_the_kernels_are_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else all of the above would hold of a swap that does nothing."""
-    calls: list[str] = []
-    scan = vars(accelerate)["scan"]
-
-    def watched(*arguments: Any, **options: Any) -> Any:
-        scanned: Any = scan(*arguments, **options)
-        calls.append(scanned.path.name)
-        return scanned
-
-    monkeypatch.setattr(accelerate, "scan", watched)
+    calls = laws.paths_of_swapped(monkeypatch)
     rows = [noise(3, 3), noise(1, 3)]
     for kind in KINDS:
         for given in (noise(5, 2, 3), noise(5, 3), pack_sequence(rows)):

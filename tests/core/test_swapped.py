@@ -65,17 +65,7 @@ def test_cells_step_by_step_are_torchs(kind: str, given: bool, alone: bool, bias
 
 
 def test_the_kernels_are_what_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    from recurra.core import accelerate
-
-    calls: list[str] = []
-    scan = vars(accelerate)["scan"]
-
-    def watched(*arguments: Any, **options: Any) -> Any:
-        scanned: Any = scan(*arguments, **options)
-        calls.append(scanned.path.name)
-        return scanned
-
-    monkeypatch.setattr(accelerate, "scan", watched)
+    calls = laws.paths_of_swapped(monkeypatch)
     for kind in CELLS:
         with laws.path(""):
             pair(kind, 3, 4)[1](noise(2, 3))

@@ -12,18 +12,11 @@ import pytest
 import recurra
 from recurra.errors import DataError, OptionError
 from recurra.tasks.series.estimator import SeriesModel
+from toy_series import LESS
 
 pl = pytest.importorskip("polars")
 pandas = pytest.importorskip("pandas")
 
-LESS: dict[str, Any] = {
-    "steps": 10,
-    "hidden": 8,
-    "batch": 8,
-    "threads": 1,
-    "horizon": 4,
-    "answer": "network",
-}
 DAYS = 120
 
 

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 
 from recurra.tasks.series.estimator import SeriesModel
+from toy_series import LESS
 
-LESS: dict[str, Any] = {
-    "steps": 10,
-    "hidden": 8,
-    "batch": 8,
-    "threads": 1,
-    "horizon": 4,
-    "answer": "network",
-}
 DAYS = np.datetime64("2024-01-01", "us") + np.arange(120) * np.timedelta64(1, "D")
 WAVE = 10 + 3 * np.sin(np.arange(120) * 2 * np.pi / 7)
 
