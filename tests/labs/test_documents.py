@@ -222,7 +222,9 @@ def test_what_cannot_be_is_refused(call: Recurra, words: tuple[str, ...], text: 
 def test_what_is_missing_is_told_before_it_starts(
     call: Recurra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recurra.tasks.task.find_spec", lambda name: None if name == "sklearn" else 1)
+    monkeypatch.setattr(
+        "recurra.tasks.task.find_spec", lambda name: None if name == "sklearn" else 1
+    )
     done = call("lab", "sentiment")
     assert done.code == 2
     assert "sklearn" in done.err

@@ -14,10 +14,11 @@ from blocks import ROOT
 from recurra import LabelModel
 from recurra.bundle import Run
 from recurra.errors import BundleError
+from recurra.judge.answer import NETWORK
 from recurra.judge.probability_calibration import probabilities, temperature
 from recurra.runtime.label_baselines import Constant
 from recurra.tasks.labels import answer, classify
-from recurra.tasks.labels.answer import ANSWER, MEAN, NETWORK, Answer, decide, sentence
+from recurra.tasks.labels.answer import ANSWER, MEAN, Answer, decide, sentence
 from toy_labels import label_data, texts
 
 FEW: dict[str, Any] = {"steps": 30, "threads": 1, "precision": "float32", "hidden": 8}

@@ -14,8 +14,8 @@ from forecast_judged import baseline, forecasts
 from forecast_toys import MONTHLY, choosing, cut, panel_of, seasonal, windows
 from recurra.bundle import Run
 from recurra.errors import BundleError, MissingExtra, OptionError
-from recurra.judge.answer import Choice
-from recurra.tasks.series.answer import ANSWER, MEAN, NETWORK, ORDER, Answer, chosen
+from recurra.judge.answer import NETWORK, Choice
+from recurra.tasks.series.answer import ANSWER, MEAN, ORDER, Answer, chosen
 from recurra.tasks.series.baselines.measured import RIDGE, SEASONAL, Baseline, series_baselines
 from recurra.tasks.series.baselines.past import Past
 from recurra.tasks.series.choosing import FEW, SERIES, Choosing
