@@ -41,7 +41,9 @@ def test_nats_and_crps_have_an_axis_each(tmp_path: Path) -> None:
 def test_what_is_measured_alike_has_one_axis(tmp_path: Path) -> None:
     drawn = curves.plot(run_of(tmp_path / "run", "series", {"kind": "segments"}))
     assert titles(drawn) == ["scaled CRPS"]
-    assert len(drawn.axes[0].get_legend().get_texts()) == 2
+    legend = drawn.axes[0].get_legend()
+    assert legend is not None
+    assert len(legend.get_texts()) == 2
 
 
 def test_a_score_has_a_panel_of_its_own(tmp_path: Path) -> None:

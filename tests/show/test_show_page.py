@@ -168,7 +168,12 @@ def test_the_page_is_opened_where_there_is_a_browser(
     run: Run, found: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda address: asked.append(address) or found)
+
+    def opens(address: str) -> bool:
+        asked.append(address)
+        return found
+
+    monkeypatch.setattr(webbrowser, "open", opens)
     assert main(["show", str(run.path)]) == 0
     assert not asked
     capsys.readouterr()

@@ -34,7 +34,7 @@ CHART: Final = (4.8, 2.8)
 
 _OF_PAGE: Final = {
     "#000000": "currentColor",
-    "#ffffff": "var(--ground, none)",
+    "#ffffff": "var(--ground, #fff)",
     GREY: "var(--soft, currentColor)",
     BLUE: "var(--blue)",
     ORANGE: "var(--orange)",
