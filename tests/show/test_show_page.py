@@ -250,7 +250,7 @@ def test_pictures_of_other_tasks_are_inside(tmp_path: Path) -> None:
 
 def test_charts_have_the_colours_of_the_page_and_no_text_does_harm(tmp_path: Path) -> None:
     rows = panel_of([seasonal(300, 12, seed=k) for k in range(2)], MONTHLY)
-    odd = ODD + "$x_{$"
+    odd = "$x_{$" + ODD
     run = series_run(
         tmp_path / "run", cut(replace(rows, ids=(odd, "b")), 6, 12, select=60, test=70)
     )

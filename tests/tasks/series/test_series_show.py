@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,9 @@ def answered(weight: float, data: SeriesData) -> tuple[Answer, Forecasts, Foreca
 @pytest.mark.parametrize(
     ("weight", "beside"), [(0.0, {NETWORK}), (0.5, {NETWORK, "baseline"}), (1.0, {"baseline"})]
 )
-def test_pictures_are_of_what_is_answered(tmp_path: Path, weight: float, beside: set[str]) -> None:
+def test_pictures_are_of_what_is_answered(
+    tmp_path: Path, weight: float, beside: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = data_of(1, MONTHLY, 6)
     answer, said, network, other = answered(weight, data)
     found = report.result(data, network, (answer, said), [other])
@@ -111,6 +114,14 @@ def test_pictures_are_of_what_is_answered(tmp_path: Path, weight: float, beside:
     worst = [each[found["metric"]] for each in found["wrong"]]
     assert max(worst) < 0.5 * found["model"][found["metric"]] or weight == 1
 
+    lines: dict[str, Any] = {}
+    draws = series._by_step
+
+    def noted(axes: Any, values: Any, style: str, colour: str, label: str) -> None:
+        lines[label] = values
+        draws(axes, values, style, colour, label)
+
+    monkeypatch.setattr(series, "_by_step", noted)
     run = Run.create(tmp_path / "run")
     run.write_arrays(SCORED, arrays, facts)
     run.write_json(REPORT, found)
@@ -125,9 +136,12 @@ def test_pictures_are_of_what_is_answered(tmp_path: Path, weight: float, beside:
         assert ">the answer<" in picture
         assert "this model" not in picture
         assert (">the network<" in picture) is (NETWORK in beside)
-    # Coverage is the answer's, and not the network's.
-    for key in ("coverage", found["metric"]):
-        assert found["answer"]["steps"][key] != found["model"]["steps"][key] or weight == 1
+    answers, metric = found["answer"]["steps"], found["metric"]
+    assert answers["coverage"] != found["model"]["steps"]["coverage"] or weight == 1
+    np.testing.assert_array_equal(lines["the answer"], answers[metric])
+    np.testing.assert_array_equal(lines["50 %"], 100 * np.array(answers["coverage"]["50"]))
+    if NETWORK in beside:
+        np.testing.assert_array_equal(lines["the network"], found["model"]["steps"][metric])
 
 
 def test_steps_to_come_are_signed_by_who_says_so(tmp_path: Path) -> None:
