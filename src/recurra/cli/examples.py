@@ -57,7 +57,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "recurra evaluate runs/mine other.csv --json",
         "tail -f app.log | recurra evaluate runs/logs --watch",
     ),
-    "show": ("recurra show runs/mine",),
+    "show": ("recurra show runs/mine", "recurra show runs/mine --open"),
     "resume": ("recurra resume runs/mine",),
     "certify": ("recurra certify runs/mine",),
     "lab": ("recurra lab", "recurra lab hihello", "recurra lab --all --quick"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,16 @@ def certify(run: Path, weights: str, as_json: bool) -> int:
 
 @click.command(cls=Command)
 @arguments.run
-def show(run: Path) -> None:
+@click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
+def show(run: Path, opened: bool) -> None:
     """Make the page of a run, report.html, and the pictures in its figures folder."""
     from recurra.tasks.show import draw
 
-    for path in draw(run):
+    page, *others = draw(run)
+    for path in (page, *others):
         print(path)
+    if opened:
+        import webbrowser
+
+        if not webbrowser.open(page.resolve().as_uri()):
+            print(f"no browser is found here: open {page} in one", file=sys.stderr)

@@ -160,7 +160,9 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         past = self._asked(panel, scale, Origins(series, panel.lengths), steps)
         said, widths = self._parts.said(network, reader, ends, past)
         found = presented(network, reader, said, widths, ends, level=level, samples=samples)
-        return panel, replace(found, origins=panel.lengths).first(steps)
+        answer = self._parts.answer
+        by = NETWORK if past is None or answer is None else answer.name
+        return panel, replace(found, origins=panel.lengths, by=by).first(steps)
 
     def cross_validation(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,9 +31,27 @@ def columns(report: dict[str, Any]) -> list[Column]:
         return found
 
     return [
-        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format)
-        for key in ("nats", "bits")
+        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format, meaning=meaning)
+        for key, meaning in (
+            ("nats", _wavering(report, unit.removeprefix("nats a "), partial(value, "nats"))),
+            ("bits", "the same in bits; one is 0.693 nats, as bits count doublings"),
+        )
     ]
+
+
+def _wavering(report: dict[str, Any], what: str, value: Callable[[dict[str, Any]], float]) -> str:
+    """What nats are, by the figures of the report."""
+    own = value(report["model"])
+    said = f"at {own:.2f} it wavers between about {_choices(own)} {what}s that are equally likely"
+    if report["baselines"]:
+        best = min(report["baselines"], key=value)
+        said += f", the {best['name']} at {value(best):.2f} between {_choices(value(best))}"
+    return f"how surprising each {what} is on average: {said}"
+
+
+def _choices(nats: float) -> str:
+    """Of how many equally likely things one costs so many nats."""
+    return f"{math.exp(nats):.2g}" if nats < 4.6 else f"{math.exp(min(nats, 700)):,.0f}"
 
 
 def others(model: dict[str, Any]) -> str:
