@@ -105,6 +105,31 @@ def test_stock_on_the_real_file(data_folder: Path) -> None:
     assert not any(isinstance(each, Remark) for each in view.outputs)
 
 
+def korean(name: str) -> str:
+    """Sixty rows of what a lab takes."""
+    if name == "chatbot":
+        return "Q,A\n" + "".join(f"{k}번 질문이야,{k}번 대답이에요\n" for k in range(60))
+    rows = (f"{k}번째 영화는 {'지루해' if k % 2 else '재밌어'}요,{k % 2}\n" for k in range(60))
+    return "document,label\n" + "".join(rows)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("chatbot", "true "), ("sentiment", "the reader ")])
+def test_ones_own_data_come_beside_what_is_made_up(name: str, shown: str, tmp_path: Path) -> None:
+    """The prose is of the latter; nothing of it turns untrue where data are given."""
+    table = tmp_path / "mine.csv"
+    table.write_text(korean(name), "utf-8")
+    found = []
+    for data in (None, str(table)):
+        view, later = Kept(), {"later": 2} if name == "chatbot" else {}
+        run(labs.find(name).document(), view, SHORT[name] | later | {"data": data}, strict=False)
+        found.append(view.outputs)
+    alone, both = found
+    assert [each for each in both if each in alone] == alone
+    more = [each.text for each in both if isinstance(each, Printed) and each not in alone]
+    assert any(shown in line for line in more)
+    assert any("번" in line for line in more)
+
+
 @pytest.mark.parametrize(
     ("name", "near"), [("hihelo", "hihello"), ("long_sequence", "long-sequence"), ("qqq", "")]
 )

@@ -114,7 +114,7 @@ _LABS: Final = (
         13,
         task="pairs",
         data="questions and answers",
-        quick={"steps": 250},
+        quick={"steps": 250, "later": 600},
     ),
     Lab("caption", 60, quick={"pictures": 6000, "steps": 280, "later": 40, "tested": 200}),
     Lab(
