@@ -232,6 +232,10 @@ def test_a_korean_locale_changes_the_prose_alone(
     assert "실습 hihello" in korean[0]
     assert korean[-1].endswith("초")
     assert not any(map(hangul, english))
+    heads = {each.split("{}")[0] for each in asdict(WORDS["en"]).values()} - {"", ", about "}
+    said = [line.lstrip("│ ").startswith(tuple(heads)) for line in english]
+    assert any(said)  # the picture at least
+    assert not any(line.lstrip("│ ").startswith(tuple(heads)) for line in korean)
 
 
 def test_what_is_said_around_a_lab_is_said_in_both_languages() -> None:
