@@ -44,7 +44,7 @@ def page(document: Document, outputs: Sequence[Sequence[Output]], language: str)
             body.append(f"<details><summary>assert</summary>{_code(part)}</details>")
         else:
             body.append(_code(part))
-        body += _outputs(each, part)
+        body += rendered(each, part)
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -62,7 +62,8 @@ def _code(part: Part) -> str:
     return f'<pre class="code">{coloured}</pre>\n'
 
 
-def _outputs(outputs: Sequence[Output], part: Part) -> list[str]:
+def rendered(outputs: Sequence[Output], part: Part) -> list[str]:
+    """What came out of a part, as HTML: its lines first, then the rest in order."""
     found, lines = [], [each.text for each in outputs if isinstance(each, Printed)]
     if lines:
         found.append(_text("\n".join(lines)))
