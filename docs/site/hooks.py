@@ -188,8 +188,8 @@ def _lab(lab: labs.Lab, language: str) -> str:
     typed, other = f"recurra lab {lab.name}", LANGUAGES[language == LANGUAGES[0]]
     there = f"{up}{_lab_page(lab.name, other)}"
     top = {
-        "en": f"`{typed}` runs it, in about {lab.seconds} s. [한국어]({there})",
-        "ko": f"`{typed} --lang ko`로 실행합니다. 약 {lab.seconds}초 걸립니다. [English]({there})",
+        "en": f"[한국어]({there}) · `{typed}` runs it, in about {lab.seconds} s.",
+        "ko": f"[English]({there}) · `{typed} --lang ko`로 실행합니다. 약 {lab.seconds}초 걸립니다.",
     }
     short = {
         "en": "What came out is of the shorter form, `--quick`.",
