@@ -24,7 +24,7 @@ from recurra.tasks.captions.generators.displays import Displays
 from recurra.tasks.series.baselines import classical
 
 pytest.importorskip("griffe")  # of the extra `docs`
-from docstrings import is_python, pieces  # noqa: E402
+from docstrings import is_python, pieces
 
 FROZEN = ROOT / "tests" / "frozen"
 RUNS = {

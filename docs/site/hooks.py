@@ -66,8 +66,10 @@ def on_config(config: Any) -> None:
         {"Reference": ["reference/index.md", *map(_page_of, REFERENCE), "reference/commands.md"]},
         {"한국어": ["ko/index.md", *korean, {"실습": [f"ko/labs/{name}.md" for name in each]}]},
         {
-            "Project": ["results.md", "tried.md", "security.md", "house.md"]
-            + ["contributing.md", "cases.md", "changelog.md"]
+            "Project": [
+                *("results.md", "tried.md", "security.md", "house.md"),
+                *("contributing.md", "cases.md", "changelog.md"),
+            ]
         },
     ]
 
@@ -115,7 +117,9 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     for k, (outputs, a, b) in enumerate(
         zip(_outputs(labs.find(found[2])), english.parts, own.parts, strict=True)
     ):
-        shown = "".join(outputs).replace(escape(a.alt), escape(b.alt)) if a.alt else "".join(outputs)
+        shown = (
+            "".join(outputs).replace(escape(a.alt), escape(b.alt)) if a.alt else "".join(outputs)
+        )
         html = html.replace(f"<!-- out {k} -->", f'<div class="out">{shown}</div>' if shown else "")
     return html
 
@@ -147,14 +151,18 @@ def _index() -> str:
         for name in names.split():
             found = recurra.nn if name.startswith("nn.") else recurra
             said = (getattr(found, name.split(".")[-1]).__doc__ or "").strip().split("\n")[0]
-            lines.append(f"| [`{name}`]({page}#recurra.{name}) | {said.replace('|', chr(92) + '|')} |")
+            lines.append(
+                f"| [`{name}`]({page}#recurra.{name}) | {said.replace('|', chr(92) + '|')} |"
+            )
     return "\n".join(lines) + "\n"
 
 
 def _helps(command: click.Command, words: str) -> list[str]:
     context = click.Context(command, info_name=words, terminal_width=80)
     if isinstance(command, click.Group):
-        inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
+        inner = {
+            name: command.get_command(context, name) for name in command.list_commands(context)
+        }
         return [
             text for name, each in inner.items() if each for text in _helps(each, f"{words} {name}")
         ]
@@ -165,9 +173,7 @@ def _labs(language: str) -> str:
     lines = ["| | | |", "|---|---|---|"]
     for lab in labs.all_labs():
         page = f"labs/{lab.name}.md"
-        lines.append(
-            f"| [{lab.name}]({page}) | {lab.document(language).title} | {lab.seconds} s |"
-        )
+        lines.append(f"| [{lab.name}]({page}) | {lab.document(language).title} | {lab.seconds} s |")
     return "\n".join(lines) + "\n"
 
 
@@ -189,7 +195,7 @@ def _lab(lab: labs.Lab, language: str) -> str:
     there = f"{up}{_lab_page(lab.name, other)}"
     top = {
         "en": f"[한국어]({there}) · `{typed}` runs it, in about {lab.seconds} s.",
-        "ko": f"[English]({there}) · `{typed} --lang ko`로 실행합니다. 약 {lab.seconds}초 걸립니다.",
+        "ko": f"[English]({there}) · `{typed} --lang ko`로 실행합니다({lab.seconds}초쯤).",
     }
     short = {
         "en": "What came out is of the shorter form, `--quick`.",
