@@ -123,14 +123,17 @@ def given(name: str) -> dict[str, Any]:
 
 def series(name: str) -> dict[str, Any]:
     """A frame, and what its methods are called on."""
-    days = pl.date_range(pl.date(2023, 1, 1), pl.date(2024, 9, 30), eager=True)
-    sold = [10.0 + k % 7 for k in range(len(days))]
-    frame = pl.DataFrame({"ds": days, "y": sold})
-    found: dict[str, Any] = {"frame": frame}
-    how: dict[str, Any] = {"horizon": 7, "model": "autoregressive", "answer": "network", **LESS}
-    if "." in name:
-        found["model"] = recurra.SeriesModel(**how).fit(frame)
+    walk = FROZEN / "series-walk"
+    days = pl.date_range(pl.date(2022, 6, 1), pl.date(2024, 9, 30), eager=True)
+    frame = pl.DataFrame({"ds": days, "y": [10.0 + k % 7 for k in range(len(days))]})
+    how: dict[str, Any] = {"horizon": 7, "answer": "network", **LESS}
+    if name == "SeriesModel":
+        return {"frame": frame}
+    if name == "SeriesModel.cross_validation":
+        return {"model": recurra.SeriesModel(model="segments", **how).fit(frame)}
+    found: dict[str, Any] = {"model": recurra.load(walk / "run")}
+    found["frame"] = pl.read_csv(walk / "train.csv", try_parse_dates=True)
     if name == "SeriesModel.stream":
-        both = [frame.with_columns(unique_id=pl.lit(shop)) for shop in ("north", "south")]
-        found["shops"] = recurra.SeriesModel(**how).fit(pl.concat(both))
+        both = [frame[-120:].with_columns(unique_id=pl.lit(shop)) for shop in ("north", "south")]
+        found["shops"] = recurra.SeriesModel(model="autoregressive", **how).fit(pl.concat(both))
     return found
