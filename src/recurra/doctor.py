@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from recurra import __version__, native
@@ -48,6 +49,21 @@ def build() -> None:
     from recurra.core import extension
 
     extension.build()
+
+
+def documentation(root: Path = Path(__file__).parents[2]) -> str:
+    """Where site and guides are: beside the source, where this is a checkout of it."""
+    site = root / "build" / "site" / "index.html"
+    if (root / "mkdocs.yml").exists():
+        names = ", ".join(sorted(path.stem for path in (root / "docs").glob("*.md")))
+        said = [
+            f"site:     {site}" if site.exists() else f"site:     ./dev docs in {root} builds it"
+        ]
+        said += [f"guides:   {root / 'docs'}: {names}"]
+    else:
+        said = ["site:     not here: it and the guides come with the source; ./dev docs builds it"]
+    said += ["lessons:  recurra lab", "options:  recurra COMMAND --help"]
+    return "\n".join([*said, "names:    help(recurra.TextModel) in Python"])
 
 
 def _training() -> dict[str, Any]:

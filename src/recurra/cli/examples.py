@@ -61,6 +61,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "resume": ("recurra resume runs/mine",),
     "certify": ("recurra certify runs/mine",),
     "lab": ("recurra lab", "recurra lab hihello", "recurra lab --all --quick"),
+    "docs": ("recurra docs",),
     "doctor": ("recurra doctor", "recurra doctor --json"),
     "completion": ('eval "$(recurra completion bash)"', "recurra completion fish | source"),
 }

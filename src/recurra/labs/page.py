@@ -22,7 +22,7 @@ body { color: var(--ink); background: var(--paper); font: 16px/1.6 system-ui, sa
 pre { overflow-x: auto; font-size: 14px; line-height: 1.4; padding: .6rem .8rem; margin: .6rem 0 }
 pre.code { background: var(--quiet); border-radius: 6px }
 pre.out { border-left: 3px solid var(--blue); padding-top: 0; padding-bottom: 0 }
-figure { margin: 1rem 0; overflow-x: auto } svg { width: 100%; height: auto }
+figure { margin: 1rem 0; overflow-x: auto } svg { width: 100%; height: auto; fill: currentColor }
 table { border-collapse: collapse; font-size: 14px; display: block; overflow-x: auto;
   margin: .6rem 0 }
 th, td { padding: 2px 10px; border-bottom: 1px solid #8884 } th { text-align: left }

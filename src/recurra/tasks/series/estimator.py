@@ -315,6 +315,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         and the ends of the intervals, `recurra-lo-80` and so on. Of a model of several series that
         is a stream of them all, a forecast by the name of each:
 
+            stream = shops.stream()
             stream.push({"north": 21.5, "south": 3.0})["north"]
 
         Those not named stay where they are; an array has the values of all, in the order of `ids`.
