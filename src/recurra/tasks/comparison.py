@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from recurra.errors import MissingExtra
 from recurra.judge.bootstrap import block_bootstrap
 from recurra.runtime.certificate import NARROW, TOLERANCE
-from recurra.tasks.model import IN_INT8, Model
+from recurra.tasks.model import Model
+from recurra.tasks.task import IN_INT8
 
 
 def by_torch(model: Model[Any, Any], ask: str) -> Callable[..., Any] | str:

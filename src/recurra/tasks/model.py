@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from inspect import isfunction, signature
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, NotFittedError, OptionError, not_fitted
@@ -18,17 +18,12 @@ from recurra.native.fit import check_kept
 from recurra.runtime.sizes import sizes_of
 from recurra.runtime.threads import available
 from recurra.runtime.weights import fingerprint, kept_in
-from recurra.tasks.task import Task, check_torch
+from recurra.tasks.task import QUANTIZED, Task, check_float, check_torch
 from recurra.training.budget import TrainingOptions, described
 
 if TYPE_CHECKING:
     from recurra.runtime.certificate import Certificate
     from recurra.training.callbacks import Callback
-
-QUANTIZED: Final = "quantized.json"
-"""What a quantized run was made from, and what became of its figures."""
-
-IN_INT8: Final = "its weights are in int8, which torch does not train or run as recurra does"
 
 Options = TypeVar("Options", bound=TrainingOptions)
 Net = TypeVar("Net")
@@ -147,11 +142,7 @@ class Model(ABC, Generic[Options, Net]):
             MissingExtra: torch is not installed.
             BundleError: the run holds other weights by now.
         """
-        if self._weights == "int8":
-            raise BundleError(
-                f"{self.run.path}: {IN_INT8}",
-                expected="the run that it was made from, with weights in float32",
-            )
+        check_float(self.run, self._weights)
         check_torch("this needs")
         return self.task.part("trainer").TRAINING.load(self.run, self._fingerprint)
 
@@ -197,11 +188,7 @@ class Model(ABC, Generic[Options, Net]):
             MissingExtra: what training needs is not installed.
         """
         run = cls._opened(path)
-        if run.has(QUANTIZED):
-            raise BundleError(
-                f"{run.path}: a quantized run, whose weights are for use alone",
-                fix="train a new one, and quantize that",
-            )
+        check_float(run, "int8" if run.has(QUANTIZED) else "float32")
         if run.has(REPORT) and not run.has(CHECKPOINT):
             import shutil
 
@@ -270,9 +257,9 @@ class Model(ABC, Generic[Options, Net]):
             BundleError: something is missing or damaged, or does not fit.
         """
         arrays, _ = run.read_arrays(WEIGHTS)
+        weights = kept_in(arrays, weights)
         self._network = self.built(run, WEIGHTS, arrays, weights)
-        self._run, self._weights = run, kept_in(arrays, weights)
-        self._fingerprint = fingerprint(arrays)
+        self._run, self._weights, self._fingerprint = run, weights, fingerprint(arrays)
         self.load_parts(run)
 
     @guessed

@@ -13,7 +13,8 @@ from recurra.errors import BundleError
 from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.runtime.weights import quantized
 from recurra.tasks.comparison import Change
-from recurra.tasks.model import QUANTIZED, Model
+from recurra.tasks.model import Model
+from recurra.tasks.task import QUANTIZED
 
 
 @final
@@ -58,7 +59,7 @@ class Quantized:
 
 def said(before: int, after: int, change: Change | str) -> list[str]:
     """Sizes and figures before and after, in a few lines."""
-    size = f"weights: {before / 1e6:.2f} MB before, {after / 1e6:.2f} MB after"
+    size = f"weights: {before / 1e3:,.0f} kB before, {after / 1e3:,.0f} kB after"
     if isinstance(change, str):
         return [size, f"figures before and after: not shown ({change})"]
     return [size, *change.sentences()]
