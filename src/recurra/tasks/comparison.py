@@ -84,8 +84,8 @@ def change(
     before, after = (
         np.concatenate([np.ravel(c).astype(np.float64) for c in each]) for each in costs
     )
-    told = np.isfinite(before) & np.isfinite(after)
-    before, after = before[told], after[told]
+    finite = np.isfinite(before) & np.isfinite(after)
+    before, after = before[finite], after[finite]
     interval = block_bootstrap(after - before)
     low, high = (interval.low, interval.high) if interval.known else (None, None)
     alike = sum(bool(np.all(a == b)) for a, b in zip(*decided, strict=True))
