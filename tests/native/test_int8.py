@@ -100,12 +100,12 @@ def test_sums_that_no_16_bits_hold(isa: str) -> None:
 def test_every_kernel_gives_numpys_bits(isa: str, cell: str, features: int, hidden: int) -> None:
     random = np.random.default_rng(4)
     wide = GATES[CELLS[cell]] * hidden
-    weights = [
+    weights: list[Any] = [
         (random.standard_normal(shape) * 0.7).astype(np.float32)
         for shape in ((wide, features), (wide, hidden), (wide,), (wide,))
     ]
     prepared = Prepared(cell, *weights, weights="int8")
-    reference = plain.Prepared(CELLS[cell], *weights, plain.INT8)
+    reference: Any = plain.Prepared(CELLS[cell], *weights[:2], *weights[2:], kept=plain.INT8)
     x = random.standard_normal((40, 9, features)).astype(np.float32)
     h0 = random.standard_normal((40, hidden)).astype(np.float32)
     c0 = h0 * 2 if cell == "lstm" else None
@@ -123,7 +123,7 @@ def test_every_kernel_gives_numpys_bits(isa: str, cell: str, features: int, hidd
     table = np.ascontiguousarray(x[0])
     projected = prepared.project(table)
     for t in range(9):
-        way = {"projected": projected, "x_rows": np.array([t])} if t % 2 else {}
+        way: dict[str, Any] = {"projected": projected, "x_rows": np.array([t])} if t % 2 else {}
         given = None if way else table[t : t + 1]
         state, inner = prepared.step(given, state, inner, **way)
         assert np.array_equal(state, whole.output[:, t]), isa

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_it_is_the_run_with_its_weights_in_int8(folder: Path) -> None:
     assert np.array_equal(stored.token_nll(text), rounded.token_nll(text))
     assert not np.array_equal(stored.token_nll(text), plain.token_nll(text))
     assert np.allclose(stored.token_nll(text), plain.token_nll(text), atol=0.1)
-    how = {"seed": 3, "length": 40}
+    how: dict[str, Any] = {"seed": 3, "length": 40}
     assert [*stored.generate("The ", **how)] == [*rounded.generate("The ", **how)]
     assert stored.network.size == plain.network.size
     arrays, _ = stored.run.read_arrays(WEIGHTS)

@@ -50,7 +50,7 @@ class Int8Matrix:
     def __rmatmul__(self, x: Single) -> Single:
         finite = np.isfinite(x).all(1)
         greatest = np.abs(np.where(finite[:, None], x, 0)).max(1, initial=0)
-        some = greatest >= _NOTHING
+        some = np.asarray(greatest >= _NOTHING)
         with np.errstate(divide="ignore"):
             inverse = np.where(some, _MOST / greatest, np.float32(0))
         scales = np.where(finite, np.where(some, greatest / _MOST, 0), np.nan).astype(np.float32)

@@ -10,6 +10,7 @@ outputs and states are the kernels' to the last bit. `threads` are the kernels' 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from recurra.native import int8
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
+Curve = Callable[[Array], Array]
 
 RNN_TANH, RNN_RELU, GRU, LSTM = range(4)
 
@@ -70,7 +72,8 @@ class Prepared:
         self.cell, self.hidden = cell, w_hh.shape[1]
         self.input, self.state = _KEPT[kept](w_ih), _KEPT[kept](w_hh)
         exact = kept == INT8
-        self.logistic, self.tanh = (int8.logistic, int8.tanh) if exact else (logistic, _hyperbolic)
+        self.logistic: Curve = int8.logistic if exact else logistic
+        self.tanh: Curve = int8.tanh if exact else _hyperbolic
         none = np.zeros(len(w_hh), w_hh.dtype)
         self.input_bias = none if b_ih is None else b_ih.copy()
         self.state_bias = none if b_hh is None else b_hh.copy()
@@ -101,6 +104,7 @@ class Prepared:
             n = self.tanh(x[:, 2 * H :] + rz[:, :H] * g[:, 2 * H :])
             return n + rz[:, H:] * (h - n), None
         i, f, n, o = np.split(x + g, 4, axis=1)
+        assert c is not None
         c = self.logistic(f) * c + self.logistic(i) * self.tanh(n)
         return self.logistic(o) * self.tanh(c), c
 

@@ -78,7 +78,7 @@ def change(
     unit: str,
     note: str,
     costs: Sequence[Iterable[NDArray[Any]]],
-    decided: Sequence[Sequence[Any]] = ((), ()),
+    decided: Sequence[Sequence[Any] | NDArray[Any]] = ((), ()),
 ) -> Change:
     """A change of costs (N,), in pieces, and of decisions, each before and after."""
     before, after = (

@@ -136,7 +136,7 @@ def quantize(
         new.remove()
         raise
     new.settle()
-    return Quantized(target, *sizes, change, certificate)
+    return Quantized(target, sizes[0], sizes[1], change, certificate)
 
 
 def _copy(run: Run, new: Run, arrays: Arrays, facts: Mapping[str, Any]) -> None:

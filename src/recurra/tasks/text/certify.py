@@ -59,7 +59,9 @@ def _costs(model: TextModel, ids: Ids) -> tuple[list[Array], list[Array]]:
         inputs = ids[None, start : min(start + TOKENS, len(ids) - 1)]
         hidden, state = model.network.read(inputs, state)
         targets = ids[None, start + 1 : start + 1 + inputs.shape[1]]
-        costs.append(model.network.hidden_nll(hidden, targets, model._unknown_rate)[0])
+        costs.append(
+            model.network.hidden_nll(hidden, targets.astype(np.int64), model._unknown_rate)[0]
+        )
         flat = [each.reshape(-1, each.shape[-1]) for each in hidden]
         likeliest.append(model.network.scores(flat).argmax(1))
     return costs, [np.concatenate(likeliest)]
