@@ -48,9 +48,9 @@ class Int8Matrix:
         self._numbers = numbers.T.astype(np.float32)
 
     def __rmatmul__(self, x: Single) -> Single:
-        finite = np.isfinite(x).all(1)
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(x).all(1))
         greatest = np.abs(np.where(finite[:, None], x, 0)).max(1, initial=0)
-        some = np.asarray(greatest >= _NOTHING)
+        some: NDArray[np.bool_] = greatest >= _NOTHING
         with np.errstate(divide="ignore"):
             inverse = np.where(some, _MOST / greatest, np.float32(0))
         scales = np.where(finite, np.where(some, greatest / _MOST, 0), np.nan).astype(np.float32)
