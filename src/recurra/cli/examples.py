@@ -60,6 +60,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "show": ("recurra show runs/mine", "recurra show runs/mine --open"),
     "resume": ("recurra resume runs/mine",),
     "certify": ("recurra certify runs/mine",),
+    "quantize": ("recurra quantize runs/mine", "recurra quantize runs/mine --out runs/small"),
     "lab": ("recurra lab", "recurra lab hihello", "recurra lab --all --quick"),
     "docs": ("recurra docs",),
     "doctor": ("recurra doctor", "recurra doctor --json"),

@@ -116,7 +116,7 @@ template <class T> void gathered() {
   const int cell = between(0, 3), batch = between(0, 40), threads = between(1, 4);
   const std::int64_t F = between(1, 70), H = between(1, 70), G = gates(cell) * H, V = between(1, 9), S = batch + between(0, 40);
   auto wi = numbers<T>(G * F), wh = numbers<T>(G * H), b = numbers<T>(G), table = numbers<T>(V * F);
-  const Prepared<T> p(cell, F, H, wi.data(), wh.data(), b.data(), b.data(), sizeof(T) == 4 && between(0, 1));
+  const Prepared<T> p(cell, F, H, wi.data(), wh.data(), b.data(), b.data(), sizeof(T) == 4 ? static_cast<Kept>(between(0, 2)) : Kept::kWhole);
   std::vector<T> projected(V * G);
   multiply<T>(*p.isa, {table.data(), nullptr, V}, static_cast<int>(F), p.input, static_cast<int>(G), p.input_bias, projected.data(), threads);
   std::vector<std::int64_t> rows(S);
@@ -157,7 +157,7 @@ void products() {
   const int K = between(1, 300), O = between(1, between(0, 1) ? 100 : 3000), threads = between(1, 4);
   const std::int64_t V = between(1, 30), N = between(0, between(0, 1) ? 3 : 120);
   auto w = numbers<float>(std::size_t(O) * K), b = numbers<float>(O), x = numbers<float>(V * K);
-  const Linear l(w.data(), between(0, 1) ? b.data() : nullptr, O, K, between(0, 1));
+  const Linear l(w.data(), between(0, 1) ? b.data() : nullptr, O, K, static_cast<Kept>(between(0, 2)));
   const auto rows = row_numbers(N, V);
   const Gathered<float> in{x.data(), rows.data(), N};
   std::vector<float> out(N * O);
@@ -187,17 +187,18 @@ void attention() {
 void writing() {
   const int cell = between(0, 3), H = between(1, 120), F = between(1, 60), O = between(2, 300), layers = between(1, 3);
   const int wide = gates(cell) * H;
-  const bool narrow = between(0, 1), projected = between(0, 1);
+  const bool projected = between(0, 1);
+  const Kept as = static_cast<Kept>(between(0, 2));
   std::vector<std::unique_ptr<Prepared<float>>> kept;
   std::vector<std::vector<float>> states;
   std::vector<float> logits = numbers<float>(O), table = numbers<float>(std::size_t(O) * (projected ? wide : F));
   auto w = numbers<float>(std::size_t(O) * H), b = numbers<float>(O);
-  const Linear head(w.data(), b.data(), O, H, narrow);
+  const Linear head(w.data(), b.data(), O, H, as);
   Stack stack{{}, &head, projected ? nullptr : table.data(), projected ? table.data() : nullptr, {}, {}, logits.data()};
   for (int l = 0; l < layers; ++l) {
     const int in = l ? H : F;
     auto w_ih = numbers<float>(std::size_t(wide) * in), w_hh = numbers<float>(std::size_t(wide) * H);
-    kept.push_back(std::make_unique<Prepared<float>>(cell, in, H, w_ih.data(), w_hh.data(), nullptr, nullptr, narrow));
+    kept.push_back(std::make_unique<Prepared<float>>(cell, in, H, w_ih.data(), w_hh.data(), nullptr, nullptr, as));
     stack.layers.push_back(kept.back().get());
     states.push_back(numbers<float>(H)), states.push_back(numbers<float>(cell == kLstm ? H : 0));
   }
@@ -230,7 +231,7 @@ void jobs() {
 void together() {
   const int K = between(200, 400), O = between(1000, 2000), V = between(100, 200);
   auto w = numbers<float>(std::size_t(O) * K), x = numbers<float>(std::size_t(V) * K);
-  const Linear l(w.data(), nullptr, O, K, between(0, 1));
+  const Linear l(w.data(), nullptr, O, K, static_cast<Kept>(between(0, 2)));
   std::vector<std::int64_t> rows(V);
   for (int i = 0; i < V; ++i) rows[i] = i;
   std::vector<float> alone(std::size_t(V) * O), first(alone), second(alone);

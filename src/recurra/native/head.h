@@ -11,10 +11,12 @@ namespace {
 struct HeadRoom {
   float *logits, *high, *sum;
   float** rows;
-  int tile;  // columns at a time: a panel; for one or two rows a chunk, since their products want several panels
+  // Columns at a time: a panel. A chunk for one or two rows, since their products want several panels, and with int8,
+  // which rounds its rows for each product.
+  int tile;
   HeadRoom(const Head& h, int count, Room& room) {
     constexpr int W = Vec<float>::W;
-    tile = count <= 2 ? h.chunk : kPanel<float>;
+    tile = count <= 2 || h.weights.int8 ? h.chunk : kPanel<float>;
     logits = room.take<float>(static_cast<std::size_t>(count) * tile);
     high = room.take<float>(static_cast<std::size_t>(count) * W);
     sum = room.take<float>(static_cast<std::size_t>(count) * W);

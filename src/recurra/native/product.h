@@ -269,6 +269,7 @@ void product_of(int rows, const T* const* a, int depth, const S* packed, int n, 
 template <class T>
 void product(int rows, const T* const* a, int depth, Matrix<T> packed, int n, T* const* c, const T* bias, bool add) {
   if constexpr (sizeof(T) == sizeof(float)) {
+    if (packed.int8) return packed.int8->product(rows, a, depth, packed.at, n, c, bias);
     if (packed.narrow) return product_of(rows, a, depth, static_cast<const Pair*>(packed.at), n, c, bias, add);
   }
   product_of(rows, a, depth, static_cast<const T*>(packed.at), n, c, bias, add);
@@ -276,6 +277,7 @@ void product(int rows, const T* const* a, int depth, Matrix<T> packed, int n, T*
 
 // The columns from `first` on, where a panel begins.
 template <class T> inline Matrix<T> columns_from(Matrix<T> packed, int first, int depth) {
+  if (packed.int8) return {static_cast<const char*>(packed.at) + packed.int8->column(first, depth), false, packed.int8};
   const std::size_t numbers = static_cast<std::size_t>(first) * (packed.narrow ? runs<Pair>(depth) : depth);
   return {static_cast<const char*>(packed.at) + numbers * (packed.narrow ? sizeof(Pair) : sizeof(T)), packed.narrow};
 }

@@ -339,7 +339,7 @@ _STEPS, _SAID, _MANY = "steps", "said", "features"
 
 def _tables(weights: Weights, members: range, name: str, features: int, size: int) -> Array:
     """The members' tables of features (V, M*size), of which 0 is none."""
-    every = [weights.take(f"members.{m}.{name}.weight", features, size) for m in members]
+    every = [weights.matrix(f"members.{m}.{name}.weight", features, size) for m in members]
     found: Array = np.concatenate(every, 1)
     found[0] = 0
     return found

@@ -134,7 +134,8 @@ def load(path: _Path, *, task: str | None = None, weights: str = "float32") -> A
     Args:
         path: the folder of the run.
         task: what it has to be of, which editors and type checkers then know; None for any.
-        weights: "float32", or "bfloat16" for half of the memory: see `Model.load`.
+        weights: "float32", or "bfloat16" for half of the memory, "int8" for a quarter: see
+            `Model.load`.
 
     Raises:
         OptionError: no such weights or task.
