@@ -41,7 +41,7 @@ inline void copy_row(int n, const Bfloat* from, Bfloat* to) {
   if (j < n) _mm512_mask_storeu_epi16(to + j, m, _mm512_maskz_loadu_epi16(m, from + j));
 }
 
-inline void clear(std::size_t n, Bfloat* to) { __builtin_memset(to, 0, n * sizeof(Bfloat)); }
+inline void clear(std::size_t n, Bfloat* to) { std::memset(to, 0, n * sizeof(Bfloat)); }
 
 // `lanes` pairs of two rows side by side: a0 b0 a1 b1 ...; a row that is not there counts as zeros.
 inline __m512i pairs(const Bfloat* a, const Bfloat* b, int lanes) {

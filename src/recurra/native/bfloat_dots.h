@@ -14,7 +14,7 @@ struct Engine {
 
 inline __m512bh pair_of(const void* at) {
   std::uint32_t bits;
-  __builtin_memcpy(&bits, at, sizeof bits);
+  std::memcpy(&bits, at, sizeof bits);
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(bits)));
 }
 

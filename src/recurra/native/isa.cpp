@@ -16,21 +16,28 @@ const Isa* const isa_avx512 = nullptr;
 const BfloatKernels* const bfloat_amx = nullptr;
 const BfloatKernels* const bfloat_dots = nullptr;
 #endif
+#if !defined(RECURRA_HAVE_NEON)
+const Isa* const isa_neon = nullptr;
+#endif
+#if !defined(RECURRA_HAVE_NEON_BFLOAT)
+const BfloatKernels* const bfloat_neon = nullptr;
+#endif
 
 namespace {
 
 std::atomic<const Isa*> chosen{nullptr};
 
-// AVX-512's kernels, and beside them products in bfloat16.
-Isa beside_avx512(const char* name, const BfloatKernels* bfloat) {
-  Isa isa = isa_avx512 ? *isa_avx512 : *isa_plain;
+// The kernels of a set, and beside them products in bfloat16.
+Isa beside(const Isa* set, const char* name, const BfloatKernels* bfloat) {
+  Isa isa = set ? *set : *isa_plain;
   isa.name = name, isa.bfloat = bfloat;
   return isa;
 }
 
 // All that can run here, the best one first.
 const std::vector<const Isa*>& here() {
-  static const Isa amx = beside_avx512("amx", bfloat_amx), dots = beside_avx512("avx512bf16", bfloat_dots);
+  static const Isa amx = beside(isa_avx512, "amx", bfloat_amx), dots = beside(isa_avx512, "avx512bf16", bfloat_dots);
+  static const Isa neon = beside(isa_neon, "neonbf16", bfloat_neon);
   static const std::vector<const Isa*> found = [] {
     std::vector<const Isa*> all;
     if (isa_avx512 && cpu::has_avx512()) {
@@ -40,6 +47,8 @@ const std::vector<const Isa*>& here() {
       all.push_back(isa_avx512);
     }
     if (isa_avx2 && cpu::has_avx2()) all.push_back(isa_avx2);
+    if (bfloat_neon && cpu::has_neon_bf16()) all.push_back(&neon);
+    if (isa_neon) all.push_back(isa_neon);
     all.push_back(isa_plain);
     return all;
   }();

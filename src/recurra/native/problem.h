@@ -184,6 +184,7 @@ struct Isa {
 extern const Isa* const isa_plain;
 extern const Isa* const isa_avx2;
 extern const Isa* const isa_avx512;
-extern const BfloatKernels *const bfloat_amx, *const bfloat_dots;
+extern const Isa* const isa_neon;
+extern const BfloatKernels *const bfloat_amx, *const bfloat_dots, *const bfloat_neon;
 
 }  // namespace recurra
