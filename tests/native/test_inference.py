@@ -112,7 +112,7 @@ def bf16(x: Array) -> Array:
 @pytest.mark.parametrize("cell", sorted(CELLS))
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40])
 def test_a_step_is_torchs(engine: str, cell: str, count: int) -> None:
-    torch = pytest.importorskip("torch")  # the only one that needs it: these run where it is missing
+    torch = pytest.importorskip("torch")  # here alone: the others run without it
     weights = layer(cell, 9, 19)
     kind, options = {
         "rnn_tanh": (torch.nn.RNNCell, {"nonlinearity": "tanh"}),
