@@ -1,5 +1,6 @@
 // What this processor has, and what the system lets a process use of it.
 #pragma once
+#include <cstddef>
 
 #if defined(RECURRA_HAVE_X86)
 #include <cpuid.h>
@@ -7,6 +8,11 @@
 #if defined(RECURRA_HAVE_X86) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
+#if defined(RECURRA_HAVE_NEON) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(RECURRA_HAVE_NEON) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace recurra::cpu {
@@ -45,5 +51,18 @@ inline bool has_avx512vnni() { return false; }
 inline bool has_avxvnni() { return false; }
 inline bool may_use_amx() { return false; }
 #endif
+
+// NEON itself is part of every AArch64.
+inline bool has_neon_bf16() {
+#if defined(RECURRA_HAVE_NEON) && defined(__linux__)
+  return getauxval(AT_HWCAP2) >> 14 & 1u;  // HWCAP2_BF16
+#elif defined(RECURRA_HAVE_NEON) && defined(__APPLE__)
+  int found = 0;
+  std::size_t bytes = sizeof found;
+  return sysctlbyname("hw.optional.arm.FEAT_BF16", &found, &bytes, nullptr, 0) == 0 && found;
+#else
+  return false;
+#endif
+}
 
 }  // namespace recurra::cpu

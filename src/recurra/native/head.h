@@ -53,7 +53,7 @@ inline void look(const Head& h, const float* logits, int first, int columns, flo
   if (!above(now, V::all(lowest))) return;
   for (int j = 0; j < columns; j += V::W) {
     for (unsigned lanes = above(V::load(logits + j), V::all(lowest)); lanes; lanes &= lanes - 1) {
-      const int at = j + __builtin_ctz(lanes);
+      const int at = j + lowest_bit(lanes);
       if (logits[at] > lowest && !(h.excluded && h.excluded[first + at]))
         insert(logits[at], first + at, h.k, values, ids);
     }
@@ -67,7 +67,7 @@ inline void head(const Head& h, const HeadRows& r, void* memory) {
   Room room{static_cast<char*>(memory), 0};
   const HeadRoom m(h, r.rows, room);
   for (int i = 0; i < r.rows; ++i) m.rows[i] = m.logits + static_cast<std::ptrdiff_t>(i) * m.tile;
-  for (int i = 0; r.values && i < r.rows * h.k; ++i) r.values[i] = -__builtin_inff(), r.ids[i] = -1;
+  for (int i = 0; r.values && i < r.rows * h.k; ++i) r.values[i] = -kInfinity, r.ids[i] = -1;
   for (int chunk = r.first_chunk; chunk < r.first_chunk + r.chunks; ++chunk) {
     for (int i = 0; i < r.rows; ++i) V::all(lowest).store(m.high + i * W), V::all(0.f).store(m.sum + i * W);
     const int begin = chunk * h.chunk, end = begin + h.chunk < h.columns ? begin + h.chunk : h.columns;
@@ -77,7 +77,7 @@ inline void head(const Head& h, const HeadRows& r, void* memory) {
                      h.bias ? h.bias + first : nullptr, false);
       for (int i = 0; i < r.rows; ++i) {
         float* logits = m.rows[i];
-        for (int j = columns; j < whole; ++j) logits[j] = -__builtin_inff();
+        for (int j = columns; j < whole; ++j) logits[j] = -kInfinity;
         // A panel at a time, however many were multiplied together.
         for (int j = 0; j < whole; j += kPanel<float>) {
           const int wide = whole - j < kPanel<float> ? whole - j : kPanel<float>;

@@ -54,7 +54,7 @@ template <class Body> inline void round_row(int depth, std::int8_t* to, Body bod
   for (; k + V::W <= depth; k += V::W) store_int8(nearest(body(k, V::W)), to + k);
   if (k < depth) store_int8(nearest(body(k, depth - k)), to + k), k += V::W;
   const int end = round_up(depth, kGroup * kInt8Lines);
-  if (k < end) __builtin_memset(to + k, 0, static_cast<std::size_t>(end - k));
+  if (k < end) std::memset(to + k, 0, static_cast<std::size_t>(end - k));
 }
 
 // An input: its scale. A row that holds what is no number, or infinite, is NaN throughout.
@@ -74,10 +74,10 @@ inline float scale_of(float most) {
   if (!(most >= kNothing)) return most != most ? most : 0.f;
   const float scale = most / 127.f;
   std::uint32_t bits;
-  __builtin_memcpy(&bits, &scale, sizeof bits);
+  std::memcpy(&bits, &scale, sizeof bits);
   bits &= ~0x7Fu;
   float rounded;
-  __builtin_memcpy(&rounded, &bits, sizeof rounded);
+  std::memcpy(&rounded, &bits, sizeof rounded);
   return rounded;
 }
 
@@ -90,7 +90,7 @@ inline void int8_pack(const float* weight, int depth, int n, void* packed) {
     float scales[V::W] = {};
     std::int32_t begins[V::W] = {};
     auto* lines = reinterpret_cast<std::int8_t*>(strip + 2 * kLineBytes);
-    __builtin_memset(lines, 0, strip_bytes(depth) - 2 * kLineBytes);
+    std::memset(lines, 0, strip_bytes(depth) - 2 * kLineBytes);
     for (int j = 0; j < V::W && first + j < n; ++j) {
       const float* at = weight + static_cast<std::ptrdiff_t>(first + j) * depth;
       const float scale = scales[j] = scale_of(greatest(at, depth));
@@ -99,13 +99,13 @@ inline void int8_pack(const float* weight, int depth, int n, void* packed) {
       round_row(depth, row, [&](int k, int m) { return (m == V::W ? V::load(at + k) : V::load(at + k, m)) / divisor; });
       std::int32_t sum = 0;
       for (int k = 0; k < up; k += kGroup) {
-        __builtin_memcpy(lines + k / kGroup * kLineBytes + j * kGroup, row + k, kGroup);
+        std::memcpy(lines + k / kGroup * kLineBytes + j * kGroup, row + k, kGroup);
         sum += row[k] + row[k + 1] + row[k + 2] + row[k + 3];
       }
       if (kRaised) begins[j] = -128 * sum;
     }
-    __builtin_memcpy(strip, scales, sizeof scales);
-    __builtin_memcpy(strip + kLineBytes, begins, sizeof begins);
+    std::memcpy(strip, scales, sizeof scales);
+    std::memcpy(strip + kLineBytes, begins, sizeof begins);
   }
 }
 
@@ -139,12 +139,12 @@ inline void int8_block(const Int8Rows& a, int row, const char* b, std::size_t be
   }
   const char* line = b + 2 * kLineBytes;
   const std::int8_t* in = a.at + row * a.stride;
-  const auto multiply = [&](int i, int s) __attribute__((always_inline)) {
+  const auto multiply = [&](int i, int s) RECURRA_INLINE {
     Bytes w[N];
     RECURRA_UNROLL for (int v = 0; v < N; ++v) w[v] = bytes(reinterpret_cast<const std::int8_t*>(line + v * beside + i * kLineBytes));
     RECURRA_UNROLL for (int r = 0; r < R; ++r) {
       std::int32_t group;
-      __builtin_memcpy(&group, in + r * a.stride + i * kGroup, sizeof group);
+      std::memcpy(&group, in + r * a.stride + i * kGroup, sizeof group);
       const Four x = four(group);
       RECURRA_UNROLL for (int v = 0; v < N; ++v) sum[s][r][v] = dot(sum[s][r][v], x, w[v]);
     }

@@ -4,6 +4,9 @@
 // raised by 128, and a sum begins with what that adds to it, taken away (`kRaised`).
 #pragma once
 #include <cstdint>
+#include <cstring>
+
+#include "compiler.h"
 
 namespace recurra {
 namespace {
@@ -56,24 +59,24 @@ constexpr int kInt8Rows = 3, kInt8Strips = 2;
 #else
 
 constexpr bool kRaised = false;
-typedef std::int32_t Sums __attribute__((vector_size(16)));
-typedef std::int8_t Bytes __attribute__((vector_size(16)));
+typedef std::int32_t Sums RECURRA_VECTOR(16);
+typedef std::int8_t Bytes RECURRA_VECTOR(16);
 struct Four {
   std::int8_t of[4];
 };
 inline Sums from(const std::int32_t* p) {
   Sums s;
-  __builtin_memcpy(&s, p, sizeof s);
+  std::memcpy(&s, p, sizeof s);
   return s;
 }
 inline Bytes bytes(const std::int8_t* p) {
   Bytes b;
-  __builtin_memcpy(&b, p, sizeof b);
+  std::memcpy(&b, p, sizeof b);
   return b;
 }
 inline Four four(std::int32_t group) {
   Four x;
-  __builtin_memcpy(x.of, &group, sizeof x);
+  std::memcpy(x.of, &group, sizeof x);
   return x;
 }
 inline Sums dot(Sums sum, Four x, Bytes w) {
@@ -82,7 +85,11 @@ inline Sums dot(Sums sum, Four x, Bytes w) {
   return sum;
 }
 inline Sums plus(Sums a, Sums b) { return a + b; }
-inline Vec<float> number(Sums sum) { return {__builtin_convertvector(sum, Vec<float>::Reg)}; }
+inline Vec<float> number(Sums sum) {
+  Vec<float> x;
+  for (int j = 0; j < 4; ++j) x.v[j] = static_cast<float>(sum[j]);
+  return x;
+}
 constexpr int kInt8Rows = 2, kInt8Strips = 2;
 
 #endif

@@ -22,6 +22,12 @@ const Int8Kernels* const int8_avxvnni = nullptr;
 const Int8Kernels* const int8_avx512 = nullptr;
 const Int8Kernels* const int8_amx = nullptr;
 #endif
+#if !defined(RECURRA_HAVE_NEON)
+const Isa* const isa_neon = nullptr;
+#endif
+#if !defined(RECURRA_HAVE_NEON_BFLOAT)
+const BfloatKernels* const bfloat_neon = nullptr;
+#endif
 
 namespace {
 
@@ -40,6 +46,7 @@ const std::vector<const Isa*>& here() {
   static const Isa amx = with(isa_avx512, "amx", bfloat_amx, int8_amx ? int8_amx : vnni);
   static const Isa dots = with(isa_avx512, "avx512bf16", bfloat_dots, vnni), avx512 = with(isa_avx512, "avx512", nullptr, vnni);
   static const Isa avxvnni = with(isa_avx2, "avxvnni", nullptr, int8_avxvnni), avx2 = with(isa_avx2, "avx2", nullptr, int8_avx2);
+  static const Isa neonbf16 = with(isa_neon, "neonbf16", bfloat_neon, int8_plain), neon = with(isa_neon, "neon", nullptr, int8_plain);
   static const Isa plain = with(isa_plain, "plain", nullptr, int8_plain);
   static const std::vector<const Isa*> found = [] {
     std::vector<const Isa*> all;
@@ -53,6 +60,8 @@ const std::vector<const Isa*>& here() {
       if (int8_avxvnni && cpu::has_avxvnni()) all.push_back(&avxvnni);
       all.push_back(&avx2);
     }
+    if (bfloat_neon && cpu::has_neon_bf16()) all.push_back(&neonbf16);
+    if (isa_neon) all.push_back(&neon);
     all.push_back(&plain);
     return all;
   }();

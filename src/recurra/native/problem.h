@@ -199,7 +199,8 @@ struct Isa {
 extern const Isa* const isa_plain;
 extern const Isa* const isa_avx2;
 extern const Isa* const isa_avx512;
-extern const BfloatKernels *const bfloat_amx, *const bfloat_dots;
+extern const Isa* const isa_neon;
+extern const BfloatKernels *const bfloat_amx, *const bfloat_dots, *const bfloat_neon;
 extern const Int8Kernels *const int8_plain, *const int8_avx2, *const int8_avxvnni, *const int8_avx512, *const int8_amx;
 
 }  // namespace recurra
