@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from judged import logits, truth_of
 from recurra.errors import OptionError
@@ -23,6 +24,7 @@ from recurra.tasks.labels.report import result
 from recurra.tasks.labels.trainer import TRAINING
 from recurra.training.precision import Precision
 
+CPU = torch.device("cpu")
 LESS: dict[str, Any] = {"steps": 30, "hidden": 8, "ensemble": 2, "threads": 1}
 
 
@@ -41,7 +43,7 @@ def architecture(least: int = 70, **options: Any) -> Architecture:
     """What is planned for sequences of so many steps and more."""
     dataset = EncodedDataset.of(from_python(*currents(40, least), name="waves"), None)
     plan = TRAINING.plan(
-        LabelOptions(**({"ensemble": 1} | options)), dataset, Precision(False, ""), None
+        LabelOptions(**({"ensemble": 1} | options)), dataset, Precision(False, ""), CPU
     )
     return Architecture(**plan.architecture)
 
