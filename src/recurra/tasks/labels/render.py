@@ -74,6 +74,8 @@ def columns(report: dict[str, Any]) -> list[Column]:
 def verdicts(report: dict[str, Any]) -> list[str]:
     """The verdicts on the network, what is answered with, and what that is worth."""
     lines = shared.verdicts(report, macro_verdict="Each class alike")
+    if failure := report.get("failure"):
+        lines.append(failure)
     if chosen := report.get("chosen"):
         answer, line = report.get("answer"), chosen["sentence"]
         if answer and answer.get("advantage") and chosen["weight"] > 0:
