@@ -60,6 +60,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "show": ("recurra show runs/mine",),
     "resume": ("recurra resume runs/mine",),
     "certify": ("recurra certify runs/mine",),
+    "demo": ("recurra demo", "recurra demo labels", "recurra demo captions --out runs/meters"),
     "lab": ("recurra lab", "recurra lab hihello", "recurra lab --all --quick"),
     "doctor": ("recurra doctor", "recurra doctor --json"),
     "completion": ('eval "$(recurra completion bash)"', "recurra completion fish | source"),
