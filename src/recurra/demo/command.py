@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MINUTES: Final = 1.25
 """Of training and its report; what is shown and the page fill up a minute and a half."""
 
+_APART: Final = 8
+"""Seconds from one line of a training to the next."""
+
 _PAGE: Final = ("matplotlib", "jinja2")
 
 
@@ -41,6 +44,7 @@ class Growing(Callback):
     def __init__(self, console: Console, among: str, began: float) -> None:
         self._console, self._among, self._began = console, among, began
         self._status, self._plan = console.status("learning", spinner_style="cyan"), Plan(1)
+        self._told = -_APART
 
     def begins(self, plan: Plan, step: int) -> None:  # noqa: ARG002
         """Show that it has begun."""
@@ -58,16 +62,19 @@ class Growing(Callback):
         self._status.update(f"learning, {100 * self._plan.share(step):.0f} %")
 
     def reported(self, line: Mapping[str, Any], plan: Plan, best: bool) -> None:  # noqa: ARG002
-        """Print a line."""
+        """Print a line, if there was none just now."""
         loss = line["train"] if line["select"] is None else line["select"]
         passed = int(time.perf_counter() - self._began)
+        if passed - self._told < _APART and line["passed"] < 1:
+            return
+        self._told = passed
         said = f"{passed // 60:>3}:{passed % 60:02}  "
         if loss is not None:
             said += f"{math.exp(loss):>5.1f}" if self._among else f"{loss:>5.3f}"
         if line.get("score") is not None:
-            said += f"   score {line['score']:.1f}"
+            said += f"   what it writes: {line['score']:.1f} of 100"
         if sample := line.get("sample"):
-            said += "   " + " | ".join(filter(None, sample.split("\n")))
+            said += "   " + "  |  ".join([part for part in sample.split("\n") if part][:2])
         self._print(fitted(said, WIDTH))
 
     def ends(self) -> None:
@@ -126,8 +133,9 @@ def run(name: str, *, out: Path | None, overwrite: bool, **options: Any) -> None
             say(line)
         else:
             console.print(line, highlight=False, soft_wrap=True)
-    verdict = model.report["verdict"]
-    say(*([f"In the field's words: {verdict['sentence']}"] if verdict else []), "")
+    report = model.report
+    said = [found["sentence"] for key in ("chosen", "verdict") if (found := report.get(key))]
+    say(f"In the field's words: {' '.join(said)}", "")
     if page:
         say(f"Its page, to open in a browser: {draw(path)[0]}")
     say("Next:", *(f"    {each.replace('RUN', str(path))}" for each in demo.then))

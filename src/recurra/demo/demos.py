@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from recurra.console.text import percent
+from recurra.console.text import WIDTH, fitted, percent, printable
 from recurra.demo import built_in
 from recurra.errors import counted
 
@@ -100,11 +101,15 @@ def _coloured(text: str, nats: Any) -> Text:
 
 
 def _right(sources: Sequence[str], truths: Sequence[str], said: Sequence[str]) -> Iterator[Text]:
-    wide = max(map(len, sources))
-    for source, truth, answer in zip(sources, truths, said, strict=True):
+    shown = [fitted(source, 34, tail=True) for source in sources]
+    wide = max(map(cell_len, shown))
+    for source, truth, answer in zip(shown, truths, said, strict=True):
         good = truth == answer
-        line = Text(f"    {source:<{wide}}  ").append(answer, "green" if good else "red")
-        yield line.append("  right" if good else f"  wrong: {truth}", "dim")
+        line = Text(f"    {set_cell_size(source, wide)}  ")
+        line.append(printable(answer), "green" if good else "red")
+        line.append("  right" if good else f"  wrong: {truth}", "dim")
+        line.truncate(WIDTH, overflow="ellipsis")
+        yield line
 
 
 def _share(truths: Sequence[str], said: Sequence[str]) -> str:
