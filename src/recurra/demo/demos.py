@@ -46,6 +46,7 @@ class Demo:
 
 # -- text ---------------------------------------------------------------------------------------
 
+_FIRST: Final = ("SMILING", "UPSIDE-DOWN", "SNOWMAN", "HEAVY")
 _WRITTEN: Final = 200
 _STYLES: Final = ("", "yellow", "bold yellow", "bold dark_orange", "bold red", "bold white on red")
 
@@ -55,19 +56,30 @@ def _text() -> tuple[Mapping[str, Any], Any]:
     return {"source": source}, source.text
 
 
+def _exists(name: str) -> bool:
+    try:
+        return len(unicodedata.lookup(name)) == 1  # else it is that of a sequence
+    except KeyError:
+        return False
+
+
 def _show_text(model: Any, text: str) -> Shown:
     facts = model.run.config()["data"]
     known = facts["train"] + facts["select"]
     shown, unseen = set(text[:known].split("\n")), text[known:].split("\n")[1:-1]
+    yield "Given the first word, it makes up characters that nobody has drawn yet:"
+    for word in _FIRST:
+        ends = model.continuations(
+            f"\n{word} ", count=6, temperature=0.7, length=60, stop="\n", seed=1
+        )
+        names = dict.fromkeys(f"{word} {end}" for end in ends if not _exists(f"{word} {end}"))
+        yield from (f"    {name}" for name in [*names][:2])
     written = "".join(model.generate("\n", temperature=0.7, length=40 * _WRITTEN, seed=1))
-    names = list(dict.fromkeys(written.split("\n")[1:-1]))[:_WRITTEN]
-    real = [name for name in names if name not in shown and name in set(unseen)]
-    made = [name for name in names if name not in shown and name not in set(unseen)]
-    yield "It makes up characters that nobody has drawn yet:"
-    yield from (f"    {name}" for name in sorted(made, key=len)[len(made) // 2 :][:8])
+    names = dict.fromkeys(written.split("\n")[1:-1][:_WRITTEN])
+    real = [name for name in names if name not in shown and _exists(name)]
     yield (
-        f"and guesses some that do exist, though it was never shown their names ({len(real)} of "
-        f"{counted(len(names), 'name')} that it wrote; {len(made)} are new):"
+        f"and of {counted(len(names), 'name')} that it writes without a word, {len(real)} are of "
+        "characters that do exist, though it was never shown them:"
     )
     yield from (f"    {unicodedata.lookup(name)}  {name}" for name in real[:4])
     yield ""
@@ -246,7 +258,7 @@ DEMOS: Final[Mapping[str, Demo]] = {
         data=_captions,
         shows=_show_captions,
         then=("recurra caption RUN RUN/unseen/1.png", "recurra train captions YOUR.csv", _LAB),
-        options={"draw": "displays"},
+        options={"draw": "displays", "examples": 1200, "reading": "ctc"},
         among="characters",
     ),
 }
