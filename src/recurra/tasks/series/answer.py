@@ -199,8 +199,8 @@ class Answer:
                 raise ValueError(f"a weight of {found.weight}")
             if found.widths.low.shape[1] != horizon:
                 raise ValueError(f"widths of other than {horizon:,} steps")
-            steps = range(2, lags.MOST_LAGS + 2)
-            fits = {RIDGE: [(n, horizon) for n in steps], SMOOTHING: [(series, 4)]}
+            steps = range(2, lags.MOST_LAGS + 2)  # lags, and the constant
+            fits = {RIDGE: [(n + lags.WAVE, horizon) for n in steps], SMOOTHING: [(series, 4)]}
             allowed = fits.get(found.baseline, [(0, 0)])
             if found.moves.shape != (horizon, len(LEVELS)) or found.learnt.shape not in allowed:
                 raise ValueError("what its baseline has learnt is of another shape")
