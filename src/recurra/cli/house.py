@@ -22,7 +22,7 @@ from recurra.tasks import TASKS
     default="text",
     help="Of which task; text where none is named.",
 )
-@click.option("--minutes", type=float, help="Minutes of training and report, else 1.25.")
+@click.option("--minutes", type=float, help="Minutes of training and report, else 1.4.")
 @click.option("--steps", type=int, help="Training steps, in place of --minutes.")
 @click.option("--seed", default=0, help="Everything random follows from it.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")

@@ -56,13 +56,13 @@ def names_by_language() -> tuple[Named, Named]:
         own = Locale.parse(code)
         for kind, listed in (("country", own.territories), ("language", own.languages)):
             for key, name in listed.items():
-                found = (str(own.english_name), f"{kind} {key}")
-                again = rows.get(name, found)
-                rows[name] = found if again and again[0] == found[0] else None
+                said = (str(own.english_name), f"{kind} {key}")
+                again = rows.get(name, said)
+                rows[name] = said if again and again[0] == said[0] else None
     parts: tuple[Named, Named] = ([], [], []), ([], [], [])
-    for name, found in sorted(rows.items(), key=lambda row: crc32(row[0].encode())):
-        if found:
-            for column, value in zip(parts[_unseen(found[1])], (name, *found), strict=True):
+    for name, row in sorted(rows.items(), key=lambda each: crc32(each[0].encode())):
+        if row:
+            for column, value in zip(parts[_unseen(row[1])], (name, *row), strict=True):
                 column.append(value)
     return parts
 
@@ -89,9 +89,11 @@ def carbon_dioxide() -> tuple[Any, Any]:
     return frame[:-WEEKS], frame[-WEEKS:]
 
 
-def displays(count: int) -> Sequence[Drawn]:
-    """Pictures of seven-segment displays, drawn apart from those that are learnt from."""
-    from recurra.tasks.captions.generators import GENERATORS
+def displays() -> tuple[Sequence[Drawn], Sequence[Drawn]]:
+    """Scans of clean seven-segment displays: to learn from, and others, drawn apart, unseen."""
+    from recurra.tasks.captions.generators.display_settings import EASY
+    from recurra.tasks.captions.generators.displays import Displays
 
-    drawn = GENERATORS["displays"].make("test", 1)
-    return [drawn.draw(number) for number in range(count)]
+    drawn = [(Displays(seed, EASY), count) for seed, count in enumerate((600, 200))]
+    known, unseen = ([each.draw(k) for k in range(count)] for each, count in drawn)
+    return known, unseen

@@ -24,7 +24,7 @@ from recurra.training.plan import COMMAND_BEGAN, Plan
 if TYPE_CHECKING:
     from rich.console import Console
 
-MINUTES: Final = 1.25
+MINUTES: Final = 1.4
 """Of training and its report; what is shown and the page fill up a minute and a half."""
 
 _APART: Final = 8

@@ -58,8 +58,8 @@ def _text() -> tuple[Mapping[str, Any], Any]:
 
 def _exists(name: str) -> bool:
     try:
-        return len(unicodedata.lookup(name)) == 1  # else it is that of a sequence
-    except KeyError:
+        return unicodedata.name(unicodedata.lookup(name)) == name
+    except (KeyError, TypeError):  # TypeError: the name of a sequence of them
         return False
 
 
@@ -81,7 +81,8 @@ def _show_text(model: Any, text: str) -> Shown:
         f"and of {counted(len(names), 'name')} that it writes without a word, {len(real)} are of "
         "characters that do exist, though it was never shown them:"
     )
-    yield from (f"    {unicodedata.lookup(name)}  {name}" for name in real[:4])
+    drawn = ((unicodedata.lookup(name), name) for name in real)
+    yield from [f"    {each}  {name}" for each, name in drawn if each.isprintable()][:4]
     yield ""
     yield "Names it never saw, coloured by surprise, the oddest first and then an ordinary one:"
     nats = model.token_nll("\n".join(unseen[:500]) + "\n")
@@ -92,10 +93,10 @@ def _show_text(model: Any, text: str) -> Shown:
         yield _coloured(unseen[k], costs[k])
     yield ""
     report = model.report
-    others = [f"the {each['name']} {math.exp(each['nats']):.1f}" for each in report["baselines"]]
+    others = [f"the {each['name']} {math.exp(each['nats']):.2f}" for each in report["baselines"]]
     yield (
         "Asked for the next letter of a name it never saw, it wavers between about "
-        f"{math.exp(report['model']['nats']):.1f} of them, {', '.join(others[:2])}."
+        f"{math.exp(report['model']['nats']):.2f} of them, {', '.join(others[:2])}."
     )
 
 
@@ -193,7 +194,8 @@ def _show_series(model: Any, year: Any) -> Shown:
 
 
 def _captions() -> tuple[Mapping[str, Any], Any]:
-    return {}, built_in.displays(200)
+    known, unseen = built_in.displays()
+    return {"X": [each.image for each in known], "y": [each.text for each in known]}, unseen
 
 
 def _show_captions(model: Any, drawn: Sequence[Any]) -> Shown:
@@ -205,7 +207,7 @@ def _show_captions(model: Any, drawn: Sequence[Any]) -> Shown:
     for path, each in zip(paths, drawn, strict=False):
         Image.fromarray(each.image).save(path)
     truths, said = [each.text for each in drawn], model.caption([each.image for each in drawn])
-    yield "Photographs of displays that it was never shown:"
+    yield "Displays that it was never shown:"
     yield from _right(paths, truths[:8], said[:8])
     yield ""
     yield f"{_share(truths, said)}, to the last digit."
@@ -253,12 +255,12 @@ DEMOS: Final[Mapping[str, Demo]] = {
         among="characters",
     ),
     "captions": Demo(
-        about="It is shown photographs of seven-segment displays, drawn here, each with what it "
-        "says, and learns to read them.",
+        about="It is shown scans of seven-segment displays, drawn here, each with what it says, "
+        "and learns to read them.",
         data=_captions,
         shows=_show_captions,
         then=("recurra caption RUN RUN/unseen/1.png", "recurra train captions YOUR.csv", _LAB),
-        options={"draw": "displays", "examples": 1200, "reading": "ctc"},
+        options={"reading": "ctc"},
         among="characters",
     ),
 }

@@ -35,12 +35,12 @@ def _counted(unit: str) -> str:
 def in_words(report: dict[str, Any]) -> str:
     """What the nats of model and baselines mean, and what it means where xz has the fewest."""
     unit, column = evaluate.beside(report["model"]["unit"]), columns(report)[0]
-    nats = {each["name"]: each["nats"] for each in report["baselines"]}
-    own = column.value(report["model"])
+    nats = {each["name"]: float(each["nats"]) for each in report["baselines"]}
+    own = float(column.value(report["model"]) or 0.0)
     others = [f"the {name} between {_number(nats[name])}" for name in list(nats)[:2]]
     first = f"{column.cell(report['model'])} {unit}: this model wavers between about {_number(own)}"
     said = ", ".join([f"{first} {_counted(unit)}", *others]) + "."
-    if XZ in nats and nats[XZ] < min(own, *(nats[name] for name in nats if name != XZ)):
+    if XZ in nats and nats[XZ] < min([own, *(nats[name] for name in nats if name != XZ)]):
         said += " Where xz has the fewest, the text repeats long passages, which xz looks up."
     return said
 
