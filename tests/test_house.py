@@ -34,14 +34,14 @@ FLOORS = [
     {"training"},
     {"show"},
     {"tasks"},
-    {"labs", "cli", "doctor", "__main__"},
+    {"demo", "labs", "cli", "doctor", "__main__"},
 ]
 """From the bottom up: a room may use its own floor and those below."""
 
 BESIDE = {"": 0, "nn": 4}
 """The package itself, whose names are resolved late, and the door to core.layers."""
 
-LATE = {("cli", "doctor"), ("cli", "labs"), ("__main__", "cli")}
+LATE = {("cli", "demo"), ("cli", "doctor"), ("cli", "labs"), ("__main__", "cli")}
 """What stands on one floor and may use its neighbours: the command line calls all."""
 
 EMPTY = {"__init__.py"}

@@ -74,8 +74,8 @@ def _training() -> dict[str, Any]:
     from recurra.nn import GRU, LSTM, RNN
     from recurra.training.precision import measure
 
-    x = torch.zeros(1, 2, 8)
-    layers: tuple[RNN | GRU | LSTM, ...] = (RNN(8, 8), GRU(8, 8), LSTM(8, 8))
+    x = torch.zeros(1, 2, 64)
+    layers: tuple[RNN | GRU | LSTM, ...] = (RNN(64, 64), GRU(64, 64), LSTM(64, 64))
     paths = {type(layer).__name__: layer.explain(x)[0] for layer in layers}
     with torch.autocast("cpu", torch.bfloat16):
         paths["bfloat16"] = layers[-1].explain(x)[0]

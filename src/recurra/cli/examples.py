@@ -61,6 +61,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "resume": ("recurra resume runs/mine",),
     "certify": ("recurra certify runs/mine",),
     "quantize": ("recurra quantize runs/mine", "recurra quantize runs/mine --out runs/small"),
+    "demo": ("recurra demo", "recurra demo labels", "recurra demo captions --out runs/meters"),
     "lab": ("recurra lab", "recurra lab hihello", "recurra lab --all --quick"),
     "docs": ("recurra docs",),
     "doctor": ("recurra doctor", "recurra doctor --json"),
