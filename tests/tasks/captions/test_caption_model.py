@@ -280,11 +280,13 @@ def test_another_tasks_verb_says_so(
     assert "captions" in capsys.readouterr().err
 
 
-def test_a_resumed_training_ends_as_if_never_stopped(tmp_path: Path) -> None:
-    X, y = toy_captions.strips(120)
-    whole = CaptionModel(**CUT).fit(X, y, out=tmp_path / "whole")
+@pytest.mark.parametrize("reading", ["ctc", "grid"])
+def test_a_resumed_training_ends_as_if_never_stopped(reading: str, tmp_path: Path) -> None:
+    X, y = toy_captions.scenes(120) if reading == "grid" else toy_captions.strips(120)
+    options = CUT | {"reading": reading}
+    whole = CaptionModel(**options).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        CaptionModel(**CUT).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(9))
+        CaptionModel(**options).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(9))
     again = CaptionModel.resume(tmp_path / "cut")
     ours, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (whole, again))
     for name, each in ours.items():
