@@ -126,7 +126,7 @@ def test_newer_rows_move_the_origin(shop: Path, tmp_path: Path, call: Recurra) -
 def test_pictures_are_drawn(shop: Path, call: Recurra) -> None:
     done = call("forecast", shop, "--plot")
     assert done.code == 0, done.err
-    assert (shop / "figures" / "ahead.png").read_bytes().startswith(b"\x89PNG")
+    assert (shop / "figures" / "ahead.svg").read_bytes().startswith(b"\x89PNG")
     drawn = call("show", shop).out.splitlines()
     names = {Path(line).name for line in drawn}
     assert {"forecast.png", "backtest.png", "horizon.png", "influence.png"} <= names
