@@ -263,6 +263,17 @@ def test_the_kernels_need_no_torch() -> None:
     assert "torch" not in found
 
 
+def test_what_only_gcc_and_clang_have_is_in_two_headers() -> None:
+    """So that clang-cl can build the kernels, and another compiler needs changes there alone."""
+    theirs = re.compile(r"__builtin_|__attribute__|#pragma (GCC|clang)|_Pragma|<cpuid\.h>")
+    found = {
+        path.name
+        for path in (SOURCE / "native").iterdir()
+        if path.suffix in {".h", ".cpp", ".inc"} and theirs.search(path.read_text("utf-8"))
+    }
+    assert found == {"compiler.h", "cpu.h"}
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded("import recurra") & {"torch", "numpy", "rich", "click", "safetensors"}
     listed = loaded(

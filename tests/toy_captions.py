@@ -84,6 +84,7 @@ def architecture(reading: str, **other: Any) -> Architecture:
         "attention": "general",
         "feeding": "up",
         "dropout": 0.0,
+        "detected": 5 if grid else 0,
     }
     return Architecture(**sizes | other)
 

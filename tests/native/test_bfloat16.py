@@ -17,6 +17,7 @@ import recurra.nn
 from native.test_kernels import ALL, Call, call, calls
 from recurra.core import product
 from recurra.core.cells import GRU, LSTM, RNN_RELU, Cell
+from recurra.core.product import _ENGINES
 from recurra.native import absent
 
 if absent:
@@ -24,7 +25,7 @@ if absent:
 
 from recurra.native.binding import kernels
 
-SETS = [name for name in kernels.isas() if name in ("amx", "avx512bf16")]
+SETS = [name for name in kernels.isas() if name in _ENGINES]
 pytestmark = pytest.mark.skipif(not SETS, reason="this processor has no bfloat16 products")
 
 TOLERANCE = 2.0**-6
@@ -151,7 +152,7 @@ def test_the_path_says_what_products_are_in_and_by_what(instructions: str) -> No
         path = layer.explain(x)[0]
     assert path.name == "native"
     assert "products in bfloat16" in path.reason
-    assert ("AMX" if instructions == "amx" else "AVX512-BF16") in path.reason
+    assert f"by {_ENGINES[instructions]}, as" in path.reason
     assert "bfloat16" not in layer.explain(x)[0].reason
 
 

@@ -1,4 +1,4 @@
-"""Demos, labs, and what the machine has."""
+"""Demos, labs, where the documentation is, and what the machine has."""
 
 from __future__ import annotations
 
@@ -86,6 +86,14 @@ def completion(shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None
     print(made(cli.recurra, {}, "recurra", cli.COMPLETE).source())
+
+
+@click.command(cls=Command)
+def docs() -> None:
+    """Say where the documentation is: the site, the guides, the lessons."""
+    from recurra import doctor as examination
+
+    print(examination.documentation())
 
 
 @click.command(cls=Command)

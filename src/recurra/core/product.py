@@ -11,7 +11,7 @@ from recurra.native.binding import kernels
 _FEW = 5
 """Rows from which on oneDNN is faster; see docs/results.md."""
 
-_ENGINES = {"amx": "AMX tiles", "avx512bf16": "AVX512-BF16"}
+_ENGINES = {"amx": "AMX tiles", "avx512bf16": "AVX512-BF16", "neonbf16": "NEON"}
 
 
 BFLOAT16_FROM = 64

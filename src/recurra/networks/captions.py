@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from dataclasses import dataclass
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,25 @@ from recurra.networks.picture_encoder import PictureEncoder
 from recurra.runtime import captions as runtime
 from recurra.runtime.captions import Architecture
 
+UNSEEN: Final = -2.0
+"""The first log-odds that a place shows a piece: most show most pieces nowhere."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """What a decoder said of B grids, and what is known of where it looked.
+
+    Args:
+        scores: (N, V) of what follows each of the inputs.
+        looked: (B, T, S) the weights of its last look, before each piece.
+        shown: log-odds (N, D) that each place shows each piece of the detector.
+    """
+
+    scores: Tensor
+    looked: Tensor
+    shown: Ragged
+
 
 @final
 class CaptionNetwork(Network):
@@ -32,6 +52,8 @@ class CaptionNetwork(Network):
             self.inner = nn.Linear(features, a.hidden)
             self.down = nn.Parameter(torch.empty(a.rows, a.hidden))
             self.across = nn.Parameter(torch.empty(a.columns, a.hidden))
+            if a.detected:
+                self.detector = nn.Linear(features, a.detected)
         else:
             self.inner = nn.Linear(a.rows * features, a.hidden)
             self.reader: Recurrent[Any] = BY_NAME[a.cell](
@@ -62,6 +84,8 @@ class CaptionNetwork(Network):
         if self.architecture.reading == "grid":
             nn.init.normal_(self.down, std=0.1)
             nn.init.normal_(self.across, std=0.1)
+            if self.architecture.detected:
+                nn.init.constant_(self.detector.bias, UNSEEN)
 
     def summary(self) -> str:
         """Its layers and its size in a few words."""
@@ -78,25 +102,29 @@ class CaptionNetwork(Network):
     def read(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Tensor]:
         """Pictures (B, H, W, C) of sizes (B, 2) -> what is looked at (N, H), a vector (B, H)."""
         a = self.architecture
-        x, grids = self.encoder(pictures, sizes)
         if a.reading == "grid":
-            rows, columns = x.shape[1:3]
-            x = self.inner(x) + (self.down[:rows, None] + self.across[:columns])
-            x = F.relu(x).flatten(1, 2)
-            lengths = grids.prod(1)
-            places = torch.arange(rows * columns)
-            real = (places // columns < grids[:, :1]) & (places % columns < grids[:, 1:])
-            values = self._drop(x[real.to(x.device)])
-            read = Ragged(values, lengths)
-            owners = torch.repeat_interleave(lengths).to(x.device)
-            sums = values.new_zeros(len(lengths), a.hidden).index_add(0, owners, values)
-            return read, sums / lengths[:, None].to(sums)
+            return self._grid(pictures, sizes)[1:]
+        x, grids = self.encoder(pictures, sizes)
         x = F.relu(self.inner(x.transpose(1, 2).flatten(2)))
         columns_read = Ragged.from_padded(self._drop(x), grids[:, 1])
         with in_float(x):
             outputs, last = self.reader(columns_read.map(Tensor.float))
         vector = last.hidden[:, -2:].flatten(1)
         return outputs.map(self._drop), vector
+
+    def _grid(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Ragged, Tensor]:
+        """Features of real places (N, F), what is looked at of them (N, H), its mean (B, H)."""
+        x, grids = self.encoder(pictures, sizes)
+        rows, columns = x.shape[1:3]
+        lengths = grids.prod(1)
+        places = torch.arange(rows * columns)
+        real = (places // columns < grids[:, :1]) & (places % columns < grids[:, 1:])
+        features = Ragged(x.flatten(1, 2)[real.to(x.device)], lengths)
+        where = (self.down[:rows, None] + self.across[:columns]).flatten(0, 1)
+        owners, places = (each.to(x.device) for each in real.nonzero(as_tuple=True))
+        values = self._drop(F.relu(self.inner(features.values) + where[places]))
+        sums = values.new_zeros(len(lengths), values.shape[1]).index_add(0, owners, values)
+        return features, Ragged(values, lengths), sums / lengths[:, None].to(sums)
 
     def frames(self, pictures: Tensor, sizes: Tensor) -> Ragged:
         """What each column says, of ctc: log-probabilities (N, V)."""
@@ -108,6 +136,13 @@ class CaptionNetwork(Network):
         outputs, vector = self.read(pictures, sizes)
         scores: Tensor = self.decoder(inputs, self.decoder.memory(outputs), vector)
         return scores
+
+    def taught(self, pictures: Tensor, sizes: Tensor, inputs: Ragged) -> Taught:
+        """As `forward`, of a grid with a detector, with what `Taught` tells."""
+        features, outputs, vector = self._grid(pictures, sizes)
+        scores, looked = self.decoder.looking(inputs, self.decoder.memory(outputs), vector)
+        assert looked is not None
+        return Taught(scores, looked, features.map(self.detector))
 
     def _drop(self, x: Tensor) -> Tensor:
         share = self.architecture.dropout

@@ -157,7 +157,17 @@ class Decoder(nn.Module):
         """Scores (N, V) of what follows each of the inputs (N,)."""
         if self.input_feeding:
             return self._fed(inputs, memory, vector)
+        return self.looking(inputs, memory, vector)[0]
+
+    def looking(
+        self, inputs: Ragged, memory: Memories, vector: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Scores (N, V), and where the last look went, weights (B, T, S); without input feeding.
+
+        None in their place where nothing is looked at.
+        """
         state = self.first(memory, vector)
+        weights = None
         x = self._vectors(inputs.values)
         if self.attention is None:
             rows = torch.repeat_interleave(inputs.lengths).to(x.device)
@@ -168,17 +178,19 @@ class Decoder(nn.Module):
         if self.attention is None:
             context = vector[rows]
         else:
-            found = self.attention(lower.padded(), memory.memory).context
-            context = Ragged.from_padded(found, inputs.lengths).values
+            found = self.attention(lower.padded(), memory.memory)
+            context = Ragged.from_padded(found.context, inputs.lengths).values
+            weights = found.weights
         top = lower.values
         if self.upper is not None:
             x = self._drop(torch.cat([top, context.to(top.dtype)], -1))
             with in_float(x):
                 upper, _ = self.upper(inputs.beside(x.float()), above)
             assert self.last is not None
-            found = self.last(upper.padded(), memory.last).context
-            top, context = upper.values, Ragged.from_padded(found, inputs.lengths).values
-        return self.scores(self._found(top, context))
+            found = self.last(upper.padded(), memory.last)
+            top, context = upper.values, Ragged.from_padded(found.context, inputs.lengths).values
+            weights = found.weights
+        return self.scores(self._found(top, context)), weights
 
     def _fed(self, inputs: Ragged, memory: Memories, vector: Tensor) -> Tensor:
         """Scores (N, V), one step after the other: rows that have ended leave."""

@@ -53,6 +53,8 @@ class Architecture:
             `recurra.runtime.decoder.DecoderSizes`. hidden is that of the columns too, a half for
             each direction. With ctc there is no decoder, and layers are those of the columns.
         dropout: share dropped in training.
+        detected: pieces that places of a grid are asked for in training, and only there, so that
+            the decoder learns where to look.
     """
 
     form: Mapping[str, Any]
@@ -69,6 +71,7 @@ class Architecture:
     attention: str
     feeding: str
     dropout: float
+    detected: int = 0
 
     def __post_init__(self) -> None:
         check_sizes(self)
@@ -144,6 +147,10 @@ class CaptionNetwork(Network[Architecture]):
             self.inner = linear(weights, "inner", a.hidden, features)
             self.down = weights.take("down", a.rows, a.hidden)
             self.across = weights.take("across", a.columns, a.hidden)
+            if a.detected:
+                # Of use in training alone.
+                weights.take("detector.weight", a.detected, features)
+                weights.take("detector.bias", a.detected)
         else:
             self.inner = linear(weights, "inner", a.hidden, a.rows * features)
             self.reader = Recurrent(

@@ -110,6 +110,7 @@ def evaluate(
         OptionError: options of a search, for a model that has none or for a report that is there.
     """
     from recurra.bundle import REPORT
+    from recurra.tasks import quantize
     from recurra.tasks.reading_options import read_by
 
     if search and not (sources and task.searches):
@@ -128,6 +129,8 @@ def evaluate(
     with model.run.intact(REPORT):
         said = task.summary(found)
     print(said)
+    if not sources and (lines := quantize.lines_of(model.run)):
+        print("\n".join(["", *filled(lines)]))
 
 
 def certificate(found: Certificate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,16 @@ def test_a_run_is_drawn(describer: CaptionModel, reader: CaptionModel) -> None:
     for model in (describer, reader):
         drawn = draw(model.run.path)
         names = {path.name for path in drawn}
-        assert {"report.html", "answers.png", "attention-1.png"} <= names
+        assert {"report.html", "curves.svg", "answers.html"} <= names
+        page = model.run.read_text("figures/answers.html")
+        here = set(re.findall(r'id="(seen-\d+)"', page))
+        assert len(here) == len(pictures(model.run))
+        assert set(re.findall(r'<use href="#(.*?)"', page)) <= here
+        assert ('class="tiles"' in page) is not ("<line" in page)
+        assert all(
+            link[0] == "#" or link.startswith("data:image/png;base64,")
+            for link in re.findall(r'(?:href|src)="(.*?)"', page)
+        )
 
 
 def test_another_tasks_verb_says_so(
@@ -270,11 +280,13 @@ def test_another_tasks_verb_says_so(
     assert "captions" in capsys.readouterr().err
 
 
-def test_a_resumed_training_ends_as_if_never_stopped(tmp_path: Path) -> None:
-    X, y = toy_captions.strips(120)
-    whole = CaptionModel(**CUT).fit(X, y, out=tmp_path / "whole")
+@pytest.mark.parametrize("reading", ["ctc", "grid"])
+def test_a_resumed_training_ends_as_if_never_stopped(reading: str, tmp_path: Path) -> None:
+    X, y = toy_captions.scenes(120) if reading == "grid" else toy_captions.strips(120)
+    options = CUT | {"reading": reading}
+    whole = CaptionModel(**options).fit(X, y, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        CaptionModel(**CUT).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(9))
+        CaptionModel(**options).fit(X, y, out=tmp_path / "cut", callbacks=Pressed(9))
     again = CaptionModel.resume(tmp_path / "cut")
     ours, theirs = (each.run.read_arrays(WEIGHTS)[0] for each in (whole, again))
     for name, each in ours.items():

@@ -43,4 +43,6 @@ def augmented(pictures: Tensor, random: np.random.Generator) -> Tensor:
     contrast, brightness = 1 + drawn(_CONTRAST), drawn(_BRIGHTNESS)
     moved = moved * contrast[:, None, None, None] + brightness[:, None, None, None]
     noise = torch.from_numpy(random.standard_normal(moved.shape, np.float32))
-    return moved + noise * drawn(_NOISE).abs()[:, None, None, None]
+    moved = moved + noise * drawn(_NOISE).abs()[:, None, None, None]
+    # The sampler put channels first, and convolutions take the order that they find.
+    return moved.contiguous()

@@ -23,6 +23,7 @@ from recurra.runtime.captions import CaptionNetwork as InUse
 from recurra.search.ctc import frames_needed
 from recurra.search.decoding import SearchOptions
 from recurra.tasks.captions.caption import LONGEST, caption
+from recurra.tasks.captions.detection import Detection
 from recurra.tasks.captions.options import CaptionOptions
 from recurra.tasks.captions.splits import CaptionData
 from recurra.tasks.captions.training_task import Captions, CaptionTrainingTask
@@ -104,6 +105,12 @@ class EncodedDataset(Encoded[CaptionData]):
         """The texts of some pictures."""
         found: Rows = np.flatnonzero(np.isin(self.data.captioned.owner, pictures))
         return found
+
+    @cached_property
+    def detection(self) -> Detection:
+        """The pieces that places of a grid are asked for in training."""
+        learnt = [self.ids[row] for row in self.texts_of(self.data.learn).tolist()]
+        return Detection.of(learnt, len(self.targets))
 
     @cached_property
     def metric(self) -> Metric:
@@ -225,6 +232,7 @@ def _plan_of(
         attention=options.attention or "general",
         feeding="up",
         dropout=size.dropout,
+        detected=dataset.detection.count if reading == "grid" else 0,
     )
     batches = max(1, len(dataset.texts_of(data.learn)) // size.batch)
     settings = {
@@ -281,6 +289,7 @@ def training_task(
         dataset.texts_of(data.select),
         batch=settings["batch"],
         seed=settings["seed"],
+        detection=dataset.detection,
         augment=settings["augment"],
         written=_written(dataset, captions, settings["metric"]),
         most_steps=settings["most_steps"],

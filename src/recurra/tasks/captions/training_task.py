@@ -21,6 +21,7 @@ from recurra.judge.loss import LossSum
 from recurra.networks.captions import CaptionNetwork
 from recurra.runtime.captions import BLANK
 from recurra.tasks.captions.augment import augmented
+from recurra.tasks.captions.detection import Detection
 from recurra.training.epochs import Epochs, TrainState
 from recurra.training.loop import Loss
 
@@ -73,6 +74,7 @@ class CaptionTrainingTask(Epochs):
 
     Args:
         learn, select: texts of `captions` that train, and that choose.
+        detection: what tells the decoder of a grid where to look, beside its own loss.
         augment: whether pictures are changed a little, each time another way.
         written: the free-running score of a network on pictures that choose, higher is better.
         most_steps: steps beyond which more time would not help.
@@ -89,12 +91,14 @@ class CaptionTrainingTask(Epochs):
         *,
         batch: int,
         seed: int,
+        detection: Detection,
         augment: bool,
         written: Callable[[CaptionNetwork], float],
         most_steps: int,
     ) -> None:
         self.captions, self.held, self.written = captions, select, written
         self.seed, self.augment, self.most_steps = seed, augment, most_steps
+        self.detection = detection
         self.device = next(network.parameters()).device
         self.ceiling = 40.0 + 4.0 * log(network.architecture.targets)
         self.batches = Batches(learn, captions.lengths[learn], size=batch, seed=seed)
@@ -112,9 +116,19 @@ class CaptionTrainingTask(Epochs):
         if self.augment:
             place = (self.seed, train_state.epoch, train_state.batch)
             x = augmented(x, np.random.default_rng(place))
-        nats, count = nats_of(network, x.to(self.device), sizes, self.captions.texts(rows))
+        x, texts = x.to(self.device), self.captions.texts(rows)
         after = train_state.after(self.batches.count)
-        return Loss((nats / count,), LossSum(nats.item(), count), after)
+        if not network.architecture.detected:
+            nats, count = nats_of(network, x, sizes, texts)
+            return Loss((nats / count,), LossSum(nats.item(), count), after)
+        inputs, answers = (
+            part.map(lambda ids: ids.to(x.device))
+            for part in (texts.without(last=1), texts.without(first=1))
+        )
+        taught = network.taught(x, sizes, inputs)
+        nats = F.cross_entropy(taught.scores.float(), answers.values, reduction="sum")
+        mean = nats / len(answers.values) + self.detection.loss(taught, answers)
+        return Loss((mean,), LossSum(nats.item(), len(answers.values)), after)
 
     def select(self, network: nn.Module) -> LossSum:
         """The teacher-forced loss on the selection part."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,12 +20,7 @@ def baselines_summary(found: Sequence[Baseline], unit: str) -> str:
     line = ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
     if not found:
         return line
-    return f"{line}; the first wavers between about {_number(found[0].nats)} {_counted(unit)}"
-
-
-def _number(nats: float) -> str:
-    """Among how many as likely ones so many nats are a choice: e to them."""
-    return f"{math.exp(min(nats, 20.0)):,.1f}"
+    return f"{line}; the first wavers between about {_choices(found[0].nats)} {_counted(unit)}"
 
 
 def _counted(unit: str) -> str:
@@ -37,8 +32,8 @@ def in_words(report: dict[str, Any]) -> str:
     unit, column = evaluate.beside(report["model"]["unit"]), columns(report)[0]
     nats = {each["name"]: float(each["nats"]) for each in report["baselines"]}
     own = float(column.value(report["model"]) or 0.0)
-    others = [f"the {name} between {_number(nats[name])}" for name in list(nats)[:2]]
-    first = f"{column.cell(report['model'])} {unit}: this model wavers between about {_number(own)}"
+    others = [f"the {name} between {_choices(nats[name])}" for name in list(nats)[:2]]
+    first = f"{column.cell(report['model'])} {unit}: this model wavers between about {_choices(own)}"
     said = ", ".join([f"{first} {_counted(unit)}", *others]) + "."
     if XZ in nats and nats[XZ] < min([own, *(nats[name] for name in nats if name != XZ)]):
         said += " Where xz has the fewest, the text repeats long passages, which xz looks up."
@@ -56,9 +51,27 @@ def columns(report: dict[str, Any]) -> list[Column]:
         return found
 
     return [
-        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format)
-        for key in ("nats", "bits")
+        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format, meaning=meaning)
+        for key, meaning in (
+            ("nats", _wavering(report, unit.removeprefix("nats a "), partial(value, "nats"))),
+            ("bits", "the same in bits; one is 0.693 nats, as bits count doublings"),
+        )
     ]
+
+
+def _wavering(report: dict[str, Any], what: str, value: Callable[[dict[str, Any]], float]) -> str:
+    """What nats are, by the figures of the report."""
+    own = value(report["model"])
+    said = f"at {own:.2f} it wavers between about {_choices(own)} {what}s that are equally likely"
+    if report["baselines"]:
+        best = min(report["baselines"], key=value)
+        said += f", the {best['name']} at {value(best):.2f} between {_choices(value(best))}"
+    return f"how surprising each {what} is on average: {said}"
+
+
+def _choices(nats: float) -> str:
+    """Of how many equally likely things one costs so many nats."""
+    return f"{math.exp(nats):.2g}" if nats < 4.6 else f"{math.exp(min(nats, 700)):,.0f}"
 
 
 def others(model: dict[str, Any]) -> str:
