@@ -19,7 +19,7 @@ configure() {
     echo "cross: building the $folder"
     cmake -S src/recurra/native -B "$here/$folder" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
         -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ "$@" >/dev/null
-    cmake --build "$here/$folder" --parallel 2 -- --no-print-directory >"$here/$folder.log" 2>&1 ||
+    cmake --build "$here/$folder" --parallel 2 >"$here/$folder.log" 2>&1 ||
         { tail -30 "$here/$folder.log" >&2; exit 1; }
 }
 

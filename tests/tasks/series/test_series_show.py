@@ -13,7 +13,7 @@ from recurra.codecs.frequency import Frequency
 from recurra.judge.answer import NETWORK, Choice
 from recurra.tasks.series import report
 from recurra.tasks.series import show as series
-from recurra.tasks.series.answer import Answer
+from recurra.tasks.series.answer import Answer, Part
 from recurra.tasks.series.baselines.measured import SEASONAL, Baseline
 from recurra.tasks.series.forecasts import LEVELS, Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
@@ -78,16 +78,9 @@ def answered(weight: float, data: SeriesData) -> tuple[Answer, Forecasts, Foreca
     held, test = windows(data, "select"), windows(data, "test")
     other = baseline(data, held, test, 0.2, 10, SEASONAL)
     name = {0.0: SEASONAL, 1.0: NETWORK}.get(weight, "mean of network and baseline")
-    answer = Answer(
-        weight,
-        "" if weight == 1 else SEASONAL,
-        Widths.none(data.horizon),
-        np.zeros((data.horizon, len(LEVELS))),
-        np.zeros((0, 0)),
-        SEASONAL,
-        Choice(name, {name: 1.0}, name, 0.0, 0.0),
-        9,
-    )
+    parts = () if weight == 1 else (Part.of(other, 1 - weight),)
+    choice = Choice(name, {name: 1.0}, name, 0.0, 0.0)
+    answer = Answer(weight, parts, Widths.none(data.horizon), SEASONAL, choice, 9)
     network = forecasts(data, test, 0.9, seed=0)
     said = network if weight == 1 else forecasts(data, test, 0.2, seed=1)
     if weight == 0:

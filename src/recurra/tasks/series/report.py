@@ -206,7 +206,7 @@ def scored(
         "origins": said.origins[rows],
         "quantiles": said.quantiles[rows],
     }
-    if answer is not None and answer.baseline:
+    if answer is not None and answer.parts:
         arrays["network"] = network.point[rows]
     best = None if report["verdict"] is None else report["verdict"]["baseline"]
     if best is not None and (answer is None or answer.name != best):
