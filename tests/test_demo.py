@@ -68,7 +68,9 @@ def test_of_the_tasks_text_is_shown_where_none_is_named_and_each_time_anew(call:
     for number in (1, 2):
         assert call("demo", "--steps", 1).code == 0
         assert Path(f"runs/demo-text-{number}/report.json").is_file()
-    refused(call("demo", "--steps", 1, "--out", "runs/demo-text-1"), "exists")
+    again = call("demo", "--steps", 1, "--out", "runs/demo-text-1")
+    assert again.code == 2
+    assert "exists already" in again.err
     assert call("demo", "--steps", 1, "--out", "runs/demo-text-1", "--overwrite").code == 0
 
 

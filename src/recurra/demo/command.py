@@ -134,7 +134,9 @@ def run(name: str, *, out: Path | None, overwrite: bool, **options: Any) -> None
         else:
             console.print(line, highlight=False, soft_wrap=True)
     report = model.report
-    said = [found["sentence"] for key in ("chosen", "verdict") if (found := report.get(key))]
+    # Who gave the answers above, where that was chosen; the verdict is on the network.
+    found = [report.get(key) or {} for key in ("chosen", "answer", "verdict")]
+    said = [each["sentence"] for each in found if "sentence" in each]
     say(f"In the field's words: {' '.join(said)}", "")
     if page:
         say(f"Its page, to open in a browser: {draw(path)[0]}")

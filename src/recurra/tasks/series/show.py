@@ -59,8 +59,9 @@ def draw(run: Run) -> list[Picture]:
     if run.has(AHEAD):
         found.append(_ahead(run))
     if run.has(INFLUENCE):
-        used = report is None or (report.get("answer") or {}).get("weight", 1)
-        found.append(_influence(run, run.read_json(INFLUENCE), used=bool(used)))
+        answer = report and report.get("answer")
+        used = not answer or NETWORK in answer["weights"]
+        found.append(_influence(run, run.read_json(INFLUENCE), used=used))
     return found
 
 
@@ -271,9 +272,9 @@ def _horizon(run: Run, report: dict[str, Any]) -> Picture:
     lines = [("this model", report["model"], BLUE, "o-")]
     if answer:
         lines = [("the answer", answer, BLUE, "o-")]
-        if answer["weight"] < 1:
+        if answer["weights"].get(NETWORK, 0) < 1:
             lines.append((f"the {NETWORK}", report["model"], GREEN, "^:"))
-        if not answer["weight"] and answer["baseline"] == best:
+        if answer["name"] == best:
             best = None  # the answer itself
     names = [each["name"] for each in report["baselines"]]
     naive = SEASONAL if SEASONAL in names else NAIVE
