@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-import toy_captions
 import torch
 
+import toy_captions
 from recurra.codecs.pictures import PictureForm
 from recurra.codecs.tokenizer import BEGIN, END
 from recurra.core.ragged import Ragged
@@ -63,9 +63,7 @@ def test_the_loss_of_a_picture_does_not_depend_on_its_company() -> None:
         x, sizes = form.numbers([some[row] for row in rows], (4, 4))
         ids = Ragged.from_list([texts[row] for row in rows])
         with torch.inference_mode():
-            said = network.taught(
-                torch.from_numpy(x), torch.from_numpy(sizes), ids.without(last=1)
-            )
+            said = network.taught(torch.from_numpy(x), torch.from_numpy(sizes), ids.without(last=1))
             scores = network(torch.from_numpy(x), torch.from_numpy(sizes), ids.without(last=1))
         torch.testing.assert_close(said.scores, scores)
         return float(detection.loss(said, ids.without(first=1)))
