@@ -23,7 +23,14 @@ import recurra.nn
 from benchmarks import BenchOptions
 from benchmarks import onnx as onnx_peer
 from benchmarks.machine import described
-from benchmarks.timing import Step, interleaved, product_rate
+from benchmarks.timing import (
+    Step,
+    interleaved,
+    product_rate,
+    quartiles,
+    span,
+    without_gradients,
+)
 from recurra import native
 from recurra.core.ragged import Ragged
 from recurra.errors import OptionError
@@ -55,7 +62,7 @@ OPTIONS: Final[dict[str, float | bool]] = {
 }
 """What a training step of two layers LSTM(256) over 32 rows of 128 steps is timed with."""
 
-KINDS: Final = ("train", "bfloat16", "infer", "ragged", "option", "stream")
+KINDS: Final = ("train", "bfloat16", "infer", "ragged", "option", "stream", "int8")
 CELLS: Final = ("GRU", "RNN", "LSTM")
 GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
 ROWS: Final = 32
@@ -121,7 +128,7 @@ def cases(only: str = "") -> Iterator[Case]:
     try:
         for kind in KINDS:
             # A server gives each core streams of its own rather than all cores to one.
-            torch.set_num_threads(1 if kind == "stream" else threads)
+            torch.set_num_threads(1 if kind in ("stream", "int8") else threads)
             for cell in CELLS:
                 for text, make in _made(kind, cell):
                     if set(only.split()) <= set(text.split()):
@@ -134,7 +141,7 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
     """Time a case, print its lines, and return its rows."""
     names = ["ours", *case.peers]
     times = interleaved([case.ours, *case.peers.values()], seconds)
-    spread = {name: _quartiles(each) for name, each in zip(names, times, strict=True)}
+    spread = {name: quartiles(each) for name, each in zip(names, times, strict=True)}
     ours = spread["ours"]
     speed = case.operations / ours[1] / 1e6
     rows = []
@@ -142,8 +149,8 @@ def measured(case: Case, rate: float, seconds: float) -> list[dict[str, Any]]:
         theirs = spread[name]
         print(
             f"{case.kind:<9}{case.cell:<5}{case.batch:>6}{case.steps:>6}{case.features:>6}"
-            f"{case.hidden:>7}  {case.what:<15}{name:<14}{ours[1]:>9.3f} {_span(ours):<17}"
-            f"{theirs[1]:>10.3f} {_span(theirs):<17}{theirs[1] / ours[1]:>6.2f}{speed:>9.1f}"
+            f"{case.hidden:>7}  {case.what:<15}{name:<14}{ours[1]:>9.3f} {span(ours):<17}"
+            f"{theirs[1]:>10.3f} {span(theirs):<17}{theirs[1] / ours[1]:>6.2f}{speed:>9.1f}"
             f"{speed / rate:>8.2f}",
             flush=True,
         )
@@ -175,6 +182,10 @@ def _made(kind: str, cell: str) -> Iterator[tuple[str, Callable[[], Case]]]:
             words = f"stream {cell} {rows} 1 {hidden} {hidden}"
             yield f"{words} arrays", _later(_stream_of_arrays, cell, rows, hidden)
             yield f"{words} tensors", _later(_stream, cell, rows, hidden)
+    elif kind == "int8":
+        for rows, hidden in ((1, 128), (64, 128), (1, 512), (64, 512)):
+            words = f"int8 {cell} {rows} 1 {hidden} {hidden}"
+            yield words, _later(_stream_of_arrays, cell, rows, hidden, "int8")
     elif kind == "option":
         for name in OPTIONS if cell == "LSTM" else ():
             yield f"option {cell} 32 128 256 256 {name}", _later(_option, name)
@@ -265,14 +276,14 @@ def _train_in_bfloat16(cell: str, batch: int, steps: int, features: int, hidden:
 def _infer(cell: str, batch: int, steps: int, features: int, hidden: int) -> Case:
     ours, theirs = _pair(cell, features, hidden)
     x = torch.randn(batch, steps, features)
-    peers = {"torch.nn": _without_gradients(lambda: theirs(x))}
+    peers = {"torch.nn": without_gradients(lambda: theirs(x))}
     session = onnx_peer.session(cell, theirs, x)
     if session is not None:
         peers["onnxruntime"] = session
     return Case(
         "infer", cell, batch, steps, features, hidden,
         _operations(cell, batch * steps, features, hidden, trained=False),
-        _without_gradients(lambda: ours(x)),
+        without_gradients(lambda: ours(x)),
         peers,
     )  # fmt: skip
 
@@ -283,23 +294,27 @@ def _stream(cell: str, rows: int, hidden: int) -> Case:
     return Case(
         "stream", cell, rows, 1, hidden, hidden,
         _operations(cell, rows, hidden, hidden, trained=False),
-        _without_gradients(lambda: ours.step(x, state)),
+        without_gradients(lambda: ours.step(x, state)),
         _stream_peers(cell, theirs, x),
     )  # fmt: skip
 
 
-def _stream_of_arrays(cell: str, rows: int, hidden: int) -> Case:
+def _stream_of_arrays(cell: str, rows: int, hidden: int, kept: Any = "float32") -> Case:
     _, theirs = _pair(cell, hidden, hidden)
     weights = [parameter.detach().numpy() for parameter in theirs.parameters()]
-    prepared = native.Prepared("rnn_tanh" if cell == "RNN" else cell.lower(), *weights)
+    kind = "rnn_tanh" if cell == "RNN" else cell.lower()
+    prepared, plain = (native.Prepared(kind, *weights, weights=k) for k in (kept, "float32"))
     x, h = torch.randn(rows, hidden), np.zeros((rows, hidden), np.float32)
     array, c = x.numpy(), h if cell == "LSTM" else None
     return Case(
-        "stream", cell, rows, 1, hidden, hidden,
+        "stream" if kept == "float32" else kept, cell, rows, 1, hidden, hidden,
         _operations(cell, rows, hidden, hidden, trained=False),
         lambda: prepared.step(array, h, c),
-        _stream_peers(cell, theirs, x),
+        _stream_peers(cell, theirs, x)
+        if kept == "float32"
+        else {"ours, float32": lambda: plain.step(array, h, c), **_onnx(cell, theirs, x, kept)},
         "recurra.native",
+        kept,
     )  # fmt: skip
 
 
@@ -307,9 +322,17 @@ def _stream_peers(cell: str, theirs: nn.RNNBase, x: Tensor) -> dict[str, Step]:
     """Steps from a first state of zeros, as ours are."""
     wide, zero = x[:, None], x.new_zeros(1, x.shape[0], theirs.hidden_size)
     hx: Any = (zero, zero) if cell == "LSTM" else zero
-    peers = {"torch.nn": _without_gradients(lambda: theirs(wide, hx))}
-    session = onnx_peer.session(cell, theirs, wide)
-    return peers | ({} if session is None else {"onnxruntime": session})
+    peers = {"torch.nn": without_gradients(lambda: theirs(wide, hx))}
+    return peers | _onnx(cell, theirs, x)
+
+
+def _onnx(cell: str, theirs: nn.RNNBase, x: Tensor, kept: str = "float32") -> dict[str, Step]:
+    """ONNX Runtime, which has int8 of LSTMs alone."""
+    int8 = kept == "int8"
+    if int8 and cell != "LSTM":
+        return {}
+    session = onnx_peer.session(cell, theirs, x[:, None], int8=int8)
+    return {} if session is None else {"onnx int8" if int8 else "onnxruntime": session}
 
 
 def _ragged(cell: str, mean: int, full: float, hidden: int) -> Case:
@@ -361,23 +384,6 @@ def lengths_of(mean: int, full: float) -> Tensor:
         sizes = (normal * spread).exp()
         low, high = (spread, high) if float(sizes.mean() / sizes.max()) > full else (low, spread)
     return (sizes / sizes.mean() * mean).round().clamp(min=1).long()
-
-
-def _without_gradients(call: Step) -> Step:
-    def step() -> object:
-        with torch.inference_mode():
-            return call()
-
-    return step
-
-
-def _quartiles(times: list[float]) -> tuple[float, float, float]:
-    low, middle, high = statistics.quantiles(times, n=4)
-    return low, middle, high
-
-
-def _span(quartiles: tuple[float, float, float]) -> str:
-    return f"({quartiles[0]:.3f}-{quartiles[2]:.3f})"
 
 
 def _small_means(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -44,8 +46,10 @@ class Session:
         return [output[:, 0].transpose(1, 0, 2), *(state[0] for state in last)]
 
 
-def session(cell: str, module: nn.RNNBase, x: Tensor) -> Session | None:
+def session(cell: str, module: nn.RNNBase, x: Tensor, *, int8: bool = False) -> Session | None:
     """Return what runs a module of one layer on x (B, T, F); None without the runtime.
+
+    With `int8` its weights are, by ONNX Runtime's dynamic quantization.
 
     As many threads as torch has; they do not spin, since others are measured in the same process.
     """
@@ -56,8 +60,9 @@ def session(cell: str, module: nn.RNNBase, x: Tensor) -> Session | None:
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    content = _model(cell, module)
     made = runtime.InferenceSession(
-        _model(cell, module), options, providers=["CPUExecutionProvider"]
+        _rounded(content) if int8 else content, options, providers=["CPUExecutionProvider"]
     )
     # Time comes first: ONNX Runtime's CPU kernels take no other layout.
     given = np.ascontiguousarray(x.detach().transpose(0, 1).numpy())
@@ -72,6 +77,16 @@ def session(cell: str, module: nn.RNNBase, x: Tensor) -> Session | None:
     for name in names:
         binding.bind_output(name, "cpu")
     return Session(made, binding)
+
+
+def _rounded(content: bytes) -> bytes:
+    """The model with weights in int8."""
+    quantization: Any = importlib.import_module("onnxruntime.quantization")
+    with tempfile.TemporaryDirectory() as folder:
+        plain, rounded = Path(folder) / "plain.onnx", Path(folder) / "rounded.onnx"
+        plain.write_bytes(content)
+        quantization.quantize_dynamic(plain, rounded)
+        return rounded.read_bytes()
 
 
 def _model(cell: str, module: nn.RNNBase) -> bytes:

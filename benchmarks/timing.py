@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable
 
@@ -42,3 +43,24 @@ def product_rate() -> float:
         torch.mm(a, a)
         best = min(best, time.perf_counter() - start)
     return 2 * 1024**3 / best / 1e9
+
+
+def without_gradients(call: Step) -> Step:
+    """The same in torch's inference mode."""
+
+    def step() -> object:
+        with torch.inference_mode():
+            return call()
+
+    return step
+
+
+def quartiles(times: list[float]) -> tuple[float, float, float]:
+    """Return the quartiles of times."""
+    low, middle, high = statistics.quantiles(times, n=4)
+    return low, middle, high
+
+
+def span(quartiles: tuple[float, float, float]) -> str:
+    """Return the outer two of them as text."""
+    return f"({quartiles[0]:.3f}-{quartiles[2]:.3f})"

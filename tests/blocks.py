@@ -45,7 +45,7 @@ def check_shell(path: Path) -> int:
             ["sh", "-n"], input=block.body, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        commands += sum(_check_command(words) for words in spoken(block.body))
+        commands += sum(check_words(words) for words in spoken(block.body))
     return commands
 
 
@@ -57,7 +57,7 @@ def spoken(body: str) -> Iterator[list[str]]:
             yield words
 
 
-def _check_command(words: list[str]) -> bool:
+def check_words(words: list[str]) -> bool:
     """Check a line that runs recurra, or a file of this repository; whether it runs recurra."""
     if words[0].startswith("./"):
         assert (ROOT / words[0]).exists(), words

@@ -34,14 +34,14 @@ FLOORS = [
     {"training"},
     {"show"},
     {"tasks"},
-    {"labs", "cli", "doctor", "__main__"},
+    {"demo", "labs", "cli", "doctor", "__main__"},
 ]
 """From the bottom up: a room may use its own floor and those below."""
 
 BESIDE = {"": 0, "nn": 4}
 """The package itself, whose names are resolved late, and the door to core.layers."""
 
-LATE = {("cli", "doctor"), ("cli", "labs"), ("__main__", "cli")}
+LATE = {("cli", "demo"), ("cli", "doctor"), ("cli", "labs"), ("__main__", "cli")}
 """What stands on one floor and may use its neighbours: the command line calls all."""
 
 EMPTY = {"__init__.py"}
@@ -261,6 +261,17 @@ def test_the_kernels_need_no_torch() -> None:
     found = loaded("from recurra.native import Prepared")
     assert "numpy" in found
     assert "torch" not in found
+
+
+def test_what_only_gcc_and_clang_have_is_in_two_headers() -> None:
+    """So that clang-cl can build the kernels, and another compiler needs changes there alone."""
+    theirs = re.compile(r"__builtin_|__attribute__|#pragma (GCC|clang)|_Pragma|<cpuid\.h>")
+    found = {
+        path.name
+        for path in (SOURCE / "native").iterdir()
+        if path.suffix in {".h", ".cpp", ".inc"} and theirs.search(path.read_text("utf-8"))
+    }
+    assert found == {"compiler.h", "cpu.h"}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

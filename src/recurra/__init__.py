@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from recurra.tasks.captions.estimator import CaptionModel
     from recurra.tasks.labels.estimator import LabelModel
     from recurra.tasks.pairs.estimator import PairModel
+    from recurra.tasks.quantize import quantize
     from recurra.tasks.series.estimator import SeriesModel
     from recurra.tasks.text.estimator import TextModel
     from recurra.training.callbacks import Callback
@@ -58,6 +59,7 @@ __all__ = [
     "accelerate",
     "load",
     "nn",
+    "quantize",
     "resume",
     "train",
 ]
@@ -74,6 +76,7 @@ _HOMES = {
     "TextModel": "recurra.tasks.text.estimator",
     "accelerate": "recurra.core.accelerate",
     "load": "recurra.tasks",
+    "quantize": "recurra.tasks.quantize",
     "resume": "recurra.tasks",
     "train": "recurra.tasks",
 }

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from recurra import __version__, native
@@ -50,6 +51,21 @@ def build() -> None:
     extension.build()
 
 
+def documentation(root: Path = Path(__file__).parents[2]) -> str:
+    """Where site and guides are: beside the source, where this is a checkout of it."""
+    site = root / "build" / "site" / "index.html"
+    if (root / "mkdocs.yml").exists():
+        names = ", ".join(sorted(path.stem for path in (root / "docs").glob("*.md")))
+        said = [
+            f"site:     {site}" if site.exists() else f"site:     ./dev docs in {root} builds it"
+        ]
+        said += [f"guides:   {root / 'docs'}: {names}"]
+    else:
+        said = ["site:     not here: it and the guides come with the source; ./dev docs builds it"]
+    said += ["lessons:  recurra lab", "options:  recurra COMMAND --help"]
+    return "\n".join([*said, "names:    help(recurra.TextModel) in Python"])
+
+
 def _training() -> dict[str, Any]:
     """What training finds here: what torch has, and which path layers take."""
     import torch
@@ -58,8 +74,8 @@ def _training() -> dict[str, Any]:
     from recurra.nn import GRU, LSTM, RNN
     from recurra.training.precision import measure
 
-    x = torch.zeros(1, 2, 8)
-    layers: tuple[RNN | GRU | LSTM, ...] = (RNN(8, 8), GRU(8, 8), LSTM(8, 8))
+    x = torch.zeros(1, 2, 64)
+    layers: tuple[RNN | GRU | LSTM, ...] = (RNN(64, 64), GRU(64, 64), LSTM(64, 64))
     paths = {type(layer).__name__: layer.explain(x)[0] for layer in layers}
     with torch.autocast("cpu", torch.bfloat16):
         paths["bfloat16"] = layers[-1].explain(x)[0]

@@ -21,6 +21,11 @@ from typing import Any, ClassVar
 class RecurraError(Exception):
     """Anything that recurra raises on purpose.
 
+        try:
+            model = recurra.load("runs/none")
+        except recurra.RecurraError as error:
+            print(error.got, error.expected, error.fix)
+
     Args:
         got: what was found, naming the file, line, byte, column or option.
         expected: what would have been right.
@@ -55,17 +60,41 @@ def _short(text: str) -> str:
 
 
 class InputError(RecurraError, ValueError):
-    """What was given cannot be used."""
+    """What was given cannot be used.
+
+        try:
+            recurra.LabelModel(minutes=5).fit(["good", "bad"], ["yes"])
+        except recurra.InputError as error:
+            print(error)
+
+    It is a ValueError too.
+    """
 
     exit_code: ClassVar[int] = 2
 
 
 class OptionError(InputError):
-    """An option or argument is out of range, or excludes another."""
+    """An option or argument is out of range, or excludes another.
+
+        try:
+            recurra.TextModel(hiden=64)
+        except recurra.OptionError as error:
+            print(error)  # ... to do: did you mean hidden?
+
+    A name that is close to a known one gets "did you mean".
+    """
 
 
 class NotFittedError(OptionError, AttributeError):
-    """A model is used that was not fitted; scikit-learn's error of this name where it is in use."""
+    """A model is used that was not fitted; scikit-learn's error of this name where it is in use.
+
+        try:
+            recurra.LabelModel().predict(["good"])
+        except recurra.NotFittedError as error:
+            print(error)
+
+    It is an AttributeError too, so that `hasattr` says no.
+    """
 
 
 def not_fitted(name: str) -> NotFittedError:
@@ -80,19 +109,51 @@ def not_fitted(name: str) -> NotFittedError:
 
 
 class DataError(InputError):
-    """A file, or its content, cannot be used."""
+    """A file, or its content, cannot be used.
+
+        try:
+            recurra.train("text", "none.txt", minutes=5)
+        except recurra.DataError as error:
+            print(error)
+
+    The message names the file, and the line and column where there are any.
+    """
 
 
 class BundleError(InputError):
-    """A run is damaged, foreign, unfinished or of another task."""
+    """A run is damaged, foreign, unfinished or of another task.
+
+        try:
+            recurra.load("runs/bard", task="series")
+        except recurra.BundleError as error:
+            print(error)
+
+    The run is left as it is.
+    """
 
 
 class MissingExtra(InputError, ImportError):
-    """An optional dependency is needed and not installed."""
+    """An optional dependency is needed and not installed.
+
+        try:
+            model.plot()
+        except recurra.MissingExtra as error:
+            print(error)  # what is missing, and what installs it
+
+    It is an ImportError too.
+    """
 
 
 class TrainingError(RecurraError):
-    """A training failed; the message says what was kept."""
+    """A training failed; the message says what was kept.
+
+        try:
+            recurra.train("text", "corpus.txt", minutes=5)
+        except recurra.TrainingError as error:
+            print(error)
+
+    On the command line its exit code is 1, that of an InputError 2.
+    """
 
 
 _OPTION = re.compile(

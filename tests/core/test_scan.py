@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import laws
-from recurra.core import native_path, torch_path
+from recurra.core import native_path, product, torch_path
 from recurra.core.arguments import ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.loop import loop
@@ -145,7 +145,10 @@ def test_the_kernels_run_on_a_cpu_by_default(
 
 
 @built
-def test_what_the_kernels_cannot_do_goes_elsewhere_and_says_why() -> None:
+def test_what_the_kernels_cannot_do_goes_elsewhere_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(product, "BFLOAT16_FROM", 4)
     x, w = torch.zeros(2, 9, 3), weights_for(GRU, 3, 4)
     half = Weights(*(weight.bfloat16() for weight in w if weight is not None))
     for name, tail in (("", ""), ("native", ", though RECURRA_PATH asks for native")):
@@ -177,7 +180,8 @@ def test_a_large_lstm_is_onednns_where_its_rows_are_full() -> None:
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.enabled, reason="torch without oneDNN")
-def test_one_step_of_an_lstm_is_not_worth_onednns_while() -> None:
+def test_one_step_of_an_lstm_is_not_worth_onednns_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product, "BFLOAT16_FROM", 4)
     w = weights_for(LSTM, 3, 4)
     # Where no path is asked for and the kernels cannot help, as under autocast.
     with laws.path(""), torch.autocast("cpu", torch.bfloat16), laws.isa("plain"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from recurra.labs import command
 from recurra.labs.document import Document
 from recurra.labs.notebook import notebook
 from recurra.labs.page import page
-from recurra.labs.runner import MOST, Picture, Printed, Shown, run
+from recurra.labs.runner import MOST, Picture, Printed, Remark, Shown, run
 from recurra.labs.show import blue, marked, red, table
+from recurra.labs.words import WORDS
 
 TEXT = """# Is it so?
 
@@ -102,14 +104,14 @@ def test_settings_are_changed_and_only_they(tmp_path: Path) -> None:
         run(document, view, {"size": 5})
     run(document, view, {"size": 5}, strict=False)
     assert Shown(10) in view.outputs
-    assert view.outputs[-1] == Printed("not so this time: size == 3")
+    assert view.outputs[-1] == Remark("untrue", "size == 3")
 
 
 def test_long_outputs_are_cut_and_counted(tmp_path: Path) -> None:
     view = Kept()
     run(written(tmp_path, "# Q?\n\n```python\nfor k in range(99):\n    print(k)\n```\n"), view, {})
     assert len(view.outputs) == MOST + 1
-    assert view.outputs[-1] == Printed(f"... {99 - MOST} lines more")
+    assert view.outputs[-1] == Remark("more_lines", 99 - MOST)
 
 
 def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_without_matplotlib_pictures_are_left_out(
 
 def test_a_page_holds_it_all_in_the_words_of_its_language(tmp_path: Path) -> None:
     document, view = written(tmp_path), Kept()
-    outputs = run(document, view, {})
+    outputs = run(document, view, {"size": 5}, strict=False)
     other = written(tmp_path, TEXT.replace("A line that rises", "오르는 선").replace("More", "더"))
     made = page(other, outputs, "ko")
     assert made.startswith('<!doctype html>\n<html lang="ko">')
@@ -152,6 +154,7 @@ def test_a_page_holds_it_all_in_the_words_of_its_language(tmp_path: Path) -> Non
         'aria-label="오르는 선"',
         "<svg",
         "더 prose",
+        "이번에는 맞지 않았습니다: size == 3",
     ):
         assert text in made
     assert "http" not in made.replace("http-equiv", "")
@@ -180,6 +183,10 @@ def test_what_is_wrong_is_red() -> None:
         ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "ko_KR"}, "ko"),
         ({"LC_ALL": "C", "LANG": "ko_KR"}, "en"),
         ({"LANG": "en_US", "LANGUAGE": "ko:en"}, "ko"),
+        ({"LANG": "de_DE", "LANGUAGE": "de:ko:en"}, "ko"),
+        ({"LANG": "ko_KR", "LANGUAGE": "en_GB:ko"}, "en"),
+        ({"LANG": "Korean_Korea.949"}, "ko"),
+        ({"LANG": "kok_IN"}, "en"),
         ({"LANG": "C.UTF-8", "LANGUAGE": "ko"}, "en"),
         ({"LANG": "de_DE"}, "en"),
     ],
@@ -199,10 +206,52 @@ def test_a_lab_on_the_command_line(call: Recurra, tmp_path: Path) -> None:
     assert html.read_text("utf-8").count("<svg") == 1
 
 
+def test_a_korean_locale_changes_the_prose_alone(
+    call: Recurra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the terminal says by itself too; code, what came out and pictures stay."""
+
+    def hangul(text: str) -> bool:
+        return any("가" <= c <= "힣" for c in text)
+
+    for name in ("LC_ALL", "LC_MESSAGES", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    lines, pictures = [], []
+    for locale in ("en_US.UTF-8", "ko_KR.UTF-8"):
+        monkeypatch.setenv("LANG", locale)
+        done = call("lab", "hihello", "--seed", "5", "--out", tmp_path)
+        assert done.code == 0, done.err
+        lines.append([line.rstrip() for line in done.out.splitlines() if line.strip()])
+        pictures.append((tmp_path / "hihello-1.png").read_bytes())
+    english, korean = lines
+    assert pictures[0] == pictures[1]
+    plain = [line for line in korean if not hangul(line)]
+    assert len(plain) > 60
+    assert [line for line in english if line in set(plain)] == plain
+    assert {line for line in english if line[:5] == "│ ste"} < set(plain)
+    assert "실습 hihello" in korean[0]
+    assert korean[-1].endswith("초")
+    assert not any(map(hangul, english))
+    heads = {each.split("{}")[0] for each in asdict(WORDS["en"]).values()} - {"", ", about "}
+    said = [line.lstrip("│ ").startswith(tuple(heads)) for line in english]
+    assert any(said)  # the picture at least
+    assert not any(line.lstrip("│ ").startswith(tuple(heads)) for line in korean)
+
+
+def test_what_is_said_around_a_lab_is_said_in_both_languages() -> None:
+    english, korean = (asdict(WORDS[language]) for language in ("en", "ko"))
+    for name, text in english.items():
+        assert text.count("{}") == korean[name].count("{}")
+        assert any("가" <= c <= "힣" for c in korean[name]), name
+
+
 def test_the_list_has_every_lab_its_question_and_what_it_takes(call: Recurra) -> None:
     done = call("lab", "--lang", "ko")
     assert all(lab.name in done.out for lab in labs.all_labs())
     assert "출력층은" in done.out
+    assert "질문" in done.out
+    assert "question" not in done.out
+    assert "…" not in done.out  # letters two cells wide are folded, none is cut off
 
 
 @pytest.mark.parametrize(
@@ -225,10 +274,12 @@ def test_what_is_missing_is_told_before_it_starts(
     monkeypatch.setattr(
         "recurra.tasks.task.find_spec", lambda name: None if name == "sklearn" else 1
     )
-    done = call("lab", "sentiment")
-    assert done.code == 2
-    assert "sklearn" in done.err
-    assert "LabelModel" not in done.out
+    for language, said in (("en", "is not installed"), ("ko", "설치되어 있지 않습니다")):
+        done = call("lab", "sentiment", "--lang", language)
+        assert done.code == 2
+        assert done.out == ""
+        assert "sklearn" in done.err
+        assert said in done.err
 
 
 def test_a_notebook_is_one_and_jupyter_runs_it(call: Recurra, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from torch import Tensor
 import laws
 import recurra.nn
 from native.test_kernels import ALL, Call, call, calls
+from recurra.core import product
 from recurra.core.cells import GRU, LSTM, RNN_RELU, Cell
+from recurra.core.product import _ENGINES
 from recurra.native import absent
 
 if absent:
@@ -23,7 +25,7 @@ if absent:
 
 from recurra.native.binding import kernels
 
-SETS = [name for name in kernels.isas() if name in ("amx", "avx512bf16")]
+SETS = [name for name in kernels.isas() if name in _ENGINES]
 pytestmark = pytest.mark.skipif(not SETS, reason="this processor has no bfloat16 products")
 
 TOLERANCE = 2.0**-6
@@ -32,9 +34,11 @@ TOLERANCE = 2.0**-6
 
 @pytest.fixture(autouse=True)
 def put_back() -> Iterator[None]:
-    before = kernels.isa()
+    before, least = kernels.isa(), product.BFLOAT16_FROM
+    product.BFLOAT16_FROM = 1  # small layers show the laws as well, and sooner
     yield
     kernels.use_isa(before)
+    product.BFLOAT16_FROM = least
     torch.set_num_threads(1)
 
 
@@ -148,7 +152,7 @@ def test_the_path_says_what_products_are_in_and_by_what(instructions: str) -> No
         path = layer.explain(x)[0]
     assert path.name == "native"
     assert "products in bfloat16" in path.reason
-    assert ("AMX" if instructions == "amx" else "AVX512-BF16") in path.reason
+    assert f"by {_ENGINES[instructions]}, as" in path.reason
     assert "bfloat16" not in layer.explain(x)[0].reason
 
 
@@ -205,3 +209,18 @@ def test_what_autocast_is_given_may_be_in_bfloat16_already(instructions: str) ->
     assert torch.equal(wide, narrow)
     with laws.path("loop"), pytest.raises(Exception, match="dtype"):
         layer(x.bfloat16())
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN"])
+def test_small_layers_stay_in_float32_whatever_the_batch(instructions: str, cell: str) -> None:
+    product.BFLOAT16_FROM = 64
+    for units, kind in ((63, "in float32"), (64, "products in bfloat16")):
+        layer, x = getattr(recurra.nn, cell)(6, units), torch.randn(40, 7, 6)
+        single = layer(x)[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            output, _ = layer(x)
+            assert kind in layer.explain(x)[0].reason
+            assert torch.equal(layer(x[:1])[0], output[:1])
+        assert output.dtype == torch.bfloat16
+        assert torch.equal(output, single.bfloat16()) == (units == 63)
+        output.float().sum().backward()

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -99,8 +98,11 @@ def same(engine: str, found: Array | None, wanted: Array | None) -> None:
 
 
 def bf16(x: Array) -> Array:
-    """An oracle that is not ours."""
-    rounded: Array = torch.from_numpy(np.ascontiguousarray(x)).to(torch.bfloat16).float().numpy()
+    """Eight bits that count, the last one to the nearest even: an oracle that is not ours."""
+    with np.errstate(over="ignore", invalid="ignore"):  # signalling NaN among them
+        share, power = np.frexp(x.astype(np.float64))
+        last = np.maximum(power, -125) - 8
+        rounded: Array = np.ldexp(np.rint(np.ldexp(share, power - last)), last).astype(np.float32)
     return rounded
 
 
@@ -110,6 +112,7 @@ def bf16(x: Array) -> Array:
 @pytest.mark.parametrize("cell", sorted(CELLS))
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40])
 def test_a_step_is_torchs(engine: str, cell: str, count: int) -> None:
+    torch = pytest.importorskip("torch")  # here alone: the others run without it
     weights = layer(cell, 9, 19)
     kind, options = {
         "rnn_tanh": (torch.nn.RNNCell, {"nonlinearity": "tanh"}),
@@ -281,7 +284,7 @@ def test_all_bits_are_rounded_to_the_nearest_even() -> None:
 
 
 @exact
-def test_kernels_round_as_torch_does(engine: str) -> None:
+def test_kernels_round_to_the_nearest_even(engine: str) -> None:
     bits = np.random.default_rng(0).integers(0, 2**32, 4_000, dtype=np.uint32)
     numbers = bits.view(np.float32)
     numbers = np.concatenate([numbers, np.array([np.inf, -np.inf, 1.00390625], np.float32)])
@@ -444,8 +447,8 @@ def oracle_attend(
     for row, owner in enumerate(owners):
         steps = lengths[owner]
         if steps:
-            score = torch.from_numpy(scores[row, :steps].astype(np.float64))
-            weights[row, :steps] = score.softmax(0).numpy()
+            parts = np.exp(scores[row, :steps].astype(np.float64) - scores[row, :steps].max())
+            weights[row, :steps] = parts / parts.sum()
             context[row] = weights[row, :steps] @ values[owner, :steps]
     return context, weights
 

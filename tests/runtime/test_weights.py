@@ -55,7 +55,7 @@ def test_what_is_no_number_is_named(value: float) -> None:
 def test_they_are_kept_in_what_there_is() -> None:
     with pytest.raises(OptionError, match="weights='int4'") as caught:
         Weights(held(), "int4")
-    assert caught.value.expected == "float32 or bfloat16"
+    assert caught.value.expected == "one of float32, bfloat16, int8"
 
 
 def test_what_nobody_took_is_named() -> None:

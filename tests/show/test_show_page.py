@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import subprocess
+import webbrowser
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -34,8 +38,8 @@ ODD = (
 )
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 SECTIONS = [
-    *["curves", "samples", "surprise", "units", "context", "gradient", "memory"],
-    *["report", "settings"],
+    *["samples", "surprise", "units", "context", "gradient", "memory"],
+    *["curves", "report", "settings"],
 ]
 LIMIT = 60
 
@@ -51,9 +55,13 @@ class Reader(HTMLParser):
         self.links: list[str] = []
         self.said = ""
         self.titles: list[str] = []
+        self.folded = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        if tag in ("svg", "img"):  # for who cannot see it
+            given = dict(attrs)
+            assert given.get("alt") or (given.get("role") == "img" and given.get("aria-label"))
         for name, value in attrs:
             assert not name.startswith("on"), (tag, name)
             if name == "id":
@@ -75,6 +83,8 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.said += data
+        if "details" in self.open:
+            self.folded += data
 
 
 def parsed(run: Run) -> Reader:
@@ -149,8 +159,39 @@ def test_it_is_made_from_the_run_alone_and_again_the_same(
     (run.path / "model.safetensors").unlink()  # no network is read
     assert main(["show", str(run.path)]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed == [str(run.path / PAGE), str(run.path / "figures/curves.png")]
+    assert printed == [str(run.path / PAGE), str(run.path / "figures/curves.svg")]
     assert run.read_text(PAGE) == first
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_page_is_opened_where_there_is_a_browser(
+    run: Run, found: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def opens(address: str) -> bool:
+        asked.append(address)
+        return found
+
+    monkeypatch.setattr(webbrowser, "open", opens)
+    assert main(["show", str(run.path)]) == 0
+    assert not asked
+    capsys.readouterr()
+    assert main(["show", str(run.path), "--open"]) == 0
+    assert asked == [(run.path / PAGE).resolve().as_uri()]
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == str(run.path / PAGE)
+    assert (str(run.path / PAGE) in said.err) is not found
+
+
+def test_units_are_explained_and_settings_are_folded(run: Run) -> None:
+    reader, report = parsed(run), run.read_json(REPORT)
+    nats = report["model"]["nats"]
+    assert f"at {nats:.2f} it wavers between about {math.exp(nats):.2g} characters" in reader.said
+    best = min(report["baselines"], key=lambda each: float(each["nats"]))
+    assert f"the {best['name']} at {best['nats']:.2f} between" in reader.said
+    assert run.config()["training"]["torch"] in reader.folded
+    assert "wavers" not in reader.folded
 
 
 def test_what_a_run_lacks_is_said(run: Run) -> None:
@@ -200,10 +241,34 @@ def test_pictures_of_other_tasks_are_inside(tmp_path: Path) -> None:
     run.append_history({"step": 1, "train": 1.0, "select": 1.1})
     found = draw(run.path)
     reader = parsed(run)
-    inside = [link for link in reader.links if link.startswith("data:image/png;base64,")]
-    assert len(inside) == len(found) - 2
+    assert all(path.suffix == ".svg" for path in found[1:])
+    assert run.read_text(PAGE).count('<figure class="chart">') == len(found) - 1
+    assert all(link[0] == "#" for link in reader.links)
     assert run.read_json(REPORT)["verdict"]["sentence"] in reader.said
     assert "MASE" in reader.said
+
+
+def test_charts_have_the_colours_of_the_page_and_no_text_does_harm(tmp_path: Path) -> None:
+    rows = panel_of([seasonal(300, 12, seed=k) for k in range(2)], MONTHLY)
+    odd = "$x_{$" + ODD
+    run = series_run(
+        tmp_path / "run", cut(replace(rows, ids=(odd, "b")), 6, 12, select=60, test=70)
+    )
+    run.append_history({"step": 1, "train": 1.0, "select": 1.1})
+    found = draw(run.path)
+    content, reader = run.read_text(PAGE), parsed(run)
+    charts = re.findall(r"<svg.*?</svg>", content, flags=re.S)
+    assert len(charts) == len(found) - 1
+    for chart in charts:
+        assert "var(--blue)" in chart
+        assert not re.search("#(?:000000|ffffff|0072b2|d55e00|009e73)", chart)
+    assert "script" not in reader.tags
+    assert "<script>alert('x')</script> & \"quotes\"" in reader.said
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", content)
+    picture = run.read_text("figures/forecast.svg")  # for those who take it elsewhere
+    assert "#0072b2" in picture
+    assert "var(" not in picture
+    ElementTree.fromstring(picture)
 
 
 # -- its parts ----------------------------------------------------------------------------------
@@ -291,7 +356,7 @@ def test_what_a_decision_looked_at_is_a_page_of_its_own(tmp_path: Path) -> None:
     run.write_json(REPORT, {"confusion": [], "calibration": None})
     example = {"where": "x, line 3", "said": "a&<b>", "true": "c\n", "steps": ["<i>", "\x1b"]}
     run.write_json(ATTRIBUTION, [example | {"shares": [0.6, 0.2]}])
-    assert labels.draw(run) == ["figures/attribution.html"]
+    assert [each.name for each in labels.draw(run)] == ["figures/attribution.html"]
     page = run.read_text("figures/attribution.html")
     assert "<h1>a&lt;b</h1>" in page
     assert "x, line 3: said a&amp;&lt;b&gt; (true: c\\n)" in page

@@ -17,6 +17,7 @@ type_names = {
     "I64": np.int64,
     "I32": np.int32,
     "U8": np.uint8,
+    "I8": np.int8,
 }
 
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]

@@ -23,8 +23,8 @@ from recurra.training import processes
 
 _FILES: Final = {
     "train": "train",
-    **dict.fromkeys(("evaluate", "show", "resume", "certify"), "run"),
-    **dict.fromkeys(("lab", "doctor", "completion"), "house"),
+    **dict.fromkeys(("evaluate", "show", "resume", "certify", "quantize"), "run"),
+    **dict.fromkeys(("demo", "lab", "docs", "doctor", "completion"), "house"),
 }
 """The commands beside the tasks' own, and the file here that holds each."""
 

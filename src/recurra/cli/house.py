@@ -1,15 +1,37 @@
-"""Labs, and what the machine has."""
+"""Demos, labs, where the documentation is, and what the machine has."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from recurra.console import arguments
 from recurra.console.commands import Argument, Command
+from recurra.tasks import TASKS
+
+
+@click.command(cls=Command)
+@click.argument(
+    "task",
+    cls=Argument,
+    type=click.Choice(list(TASKS)),
+    default="text",
+    help="Of which task; text where none is named.",
+)
+@click.option("--minutes", type=float, help="Minutes of training and report, else 1.4.")
+@click.option("--steps", type=int, help="Training steps, in place of --minutes.")
+@click.option("--seed", default=0, help="Everything random follows from it.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--overwrite/--no-overwrite", default=False, help="Replace the run at --out.")
+def demo(task: str, out: Path | None, overwrite: bool, **options: Any) -> None:
+    """Watch a model learn, on data that needs no download: 90 seconds."""
+    from recurra.demo import command
+
+    command.run(task, out=out, overwrite=overwrite, **arguments.given(**options))
 
 
 @click.command(cls=Command)
@@ -64,6 +86,14 @@ def completion(shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None
     print(made(cli.recurra, {}, "recurra", cli.COMPLETE).source())
+
+
+@click.command(cls=Command)
+def docs() -> None:
+    """Say where the documentation is: the site, the guides, the lessons."""
+    from recurra import doctor as examination
+
+    print(examination.documentation())
 
 
 @click.command(cls=Command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,9 @@ def evaluate(
 @click.command(cls=Command)
 @arguments.run
 @click.option(
-    "--weights", default="float32", help="Kept as float32, or as bfloat16: half of the memory."
+    "--weights",
+    default="float32",
+    help="Kept as float32, as bfloat16 (half of the memory), or as int8 (a quarter).",
 )
 @arguments.as_json
 def certify(run: Path, weights: str, as_json: bool) -> int:
@@ -119,9 +122,34 @@ def certify(run: Path, weights: str, as_json: bool) -> int:
 
 @click.command(cls=Command)
 @arguments.run
-def show(run: Path) -> None:
+@click.option("--out", type=click.Path(path_type=Path), help="The new run, else RUN-int8.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that is there.")
+@arguments.as_json
+def quantize(run: Path, out: Path | None, overwrite: bool, as_json: bool) -> int:
+    """Write a run of its own with weights in int8: a quarter of the size, faster in use."""
+    from recurra.console.text import filled
+    from recurra.tasks.quantize import quantize
+
+    found = quantize(run, out, overwrite=overwrite)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(filled(found.summary().split("\n"))))
+    return 0 if found.certificate.held else 1
+
+
+@click.command(cls=Command)
+@arguments.run
+@click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
+def show(run: Path, opened: bool) -> None:
     """Make the page of a run, report.html, and the pictures in its figures folder."""
     from recurra.tasks.show import draw
 
-    for path in draw(run):
+    page, *others = draw(run)
+    for path in (page, *others):
         print(path)
+    if opened:
+        import webbrowser
+
+        if not webbrowser.open(page.resolve().as_uri()):
+            print(f"no browser is found here: open {page} in one", file=sys.stderr)

@@ -45,6 +45,9 @@ _CELLS: Mapping[str, Cell[Any]] = MappingProxyType(
 class Accelerated:
     """What `accelerate` did: names of modules as in `named_modules` ("" is the model itself).
 
+        report = recurra.accelerate(network)
+        print(report.swapped, dict(report.left))
+
     Args:
         swapped: those that now run on the native kernels.
         left: recurrent modules that are as they were, and why.
@@ -60,6 +63,9 @@ CELLS_TO = 256
 
 def accelerate(model: nn.Module) -> Accelerated:
     """Swap every torch.nn.RNN, GRU and LSTM inside a model for one on our kernels, in place.
+
+        recurra.accelerate(network)  # any torch.nn.Module
+        network(ids)
 
     GRUCell and LSTMCell too. All that is recurrent and stays as it is is listed with the reason.
 

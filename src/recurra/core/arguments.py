@@ -57,7 +57,13 @@ def fresh_state(arguments: ScanArguments[X, S]) -> S:
 
 
 class Path(NamedTuple):
-    """Which implementation runs the recurrence, and why."""
+    """Which implementation runs the recurrence, and why.
+
+        for path in recurra.nn.LSTM(16, 32).explain(torch.randn(4, 10, 16)):
+            print(path.name, path.reason)
+
+    `layer.explain(x)` gives one for each layer and direction.
+    """
 
     name: Literal["loop", "torch", "native"]
     reason: str
@@ -75,6 +81,9 @@ class Scanned(Generic[X, S]):
 @dataclass(frozen=True, eq=False)
 class Traced(Generic[X, S]):
     """As Scanned, with the state after each step: leaves (B, T, ..., H), zeros after a row's end.
+
+        traced = recurra.nn.LSTM(16, 32, num_layers=2).trace(torch.randn(4, 10, 16))
+        traced.states.cell  # (B, T, L*D, H)
 
     T is the longest row's where the input is Ragged.
     """

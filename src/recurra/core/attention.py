@@ -24,6 +24,9 @@ KINDS: Final = ("dot", "scaled_dot", "general", "concat", "location")
 class Memory(State):
     """What attention reads: keys (B, S, A) and values (B, S, F); mask (B, S), true at real steps.
 
+        memory = attention.memory(torch.randn(4, 9, 64))  # values (B, S, F)
+        memory.select(torch.tensor([0, 0, 3]))  # rows may repeat, as those of a beam do
+
     A value like a state: rows are selected and joined as those of any other.
     """
 
@@ -40,7 +43,13 @@ class Memory(State):
 @final
 @dataclass(frozen=True, eq=False)
 class AttentionOutput:
-    """What was found, context (B, T, F), and where: weights (B, T, S), each row's sum 1."""
+    """What was found, context (B, T, F), and where: weights (B, T, S), each row's sum 1.
+
+        found = attention(queries, memory)
+        found.weights.argmax(-1)  # the step that each query looked at most, (B, T)
+
+    What is masked has weight 0.
+    """
 
     context: Tensor
     weights: Tensor
@@ -50,11 +59,18 @@ class AttentionOutput:
 class Attention(nn.Module):
     """Scores each step of a memory for a query, and sums its values by the softmax of the scores.
 
-    dot         q . v                                  (Luong et al. 2015, arXiv:1508.04025)
-    scaled_dot  q . v / sqrt(F)                        (Vaswani et al. 2017, arXiv:1706.03762)
-    general     q . (W v)                              (Luong et al. 2015)
-    concat      w . tanh(W_q q + W_v v + b)            (Bahdanau et al. 2015, arXiv:1409.0473)
-    location    (W q)_s, which reads no value at all   (Luong et al. 2015, equation 8)
+        attention = recurra.nn.Attention(32, 64, "concat")
+        memory = attention.memory(torch.randn(4, 9, 64))  # (B, S, F)
+        found = attention(torch.randn(4, 3, 32), memory)  # queries (B, T, Q)
+        found.context, found.weights  # (B, T, F), (B, T, S)
+
+    The scores, of a query q and a value v:
+
+        dot         q . v                                  (Luong et al. 2015, arXiv:1508.04025)
+        scaled_dot  q . v / sqrt(F)                        (Vaswani et al. 2017, arXiv:1706.03762)
+        general     q . (W v)                              (Luong et al. 2015)
+        concat      w . tanh(W_q q + W_v v + b)            (Bahdanau et al. 2015, arXiv:1409.0473)
+        location    (W q)_s, which reads no value at all   (Luong et al. 2015, equation 8)
 
     What does not depend on the query is worked out once a memory, by `memory`.
 

@@ -89,6 +89,9 @@ def drop_locked(x: X, share: float) -> X:
 class LockedDropout(nn.Module):
     """Dropout in training whose mask is drawn once a row and held over all its steps.
 
+        locked = recurra.nn.LockedDropout(0.3)
+        locked(torch.randn(4, 10, 16))  # (B, T, F)
+
     AWD-LSTM (Merity et al. 2017, arXiv:1708.02182) has it on the embeddings, between the layers and
     on the output, a share for each. This is for the first and the last; between layers it is their
     `locked_dropout`.

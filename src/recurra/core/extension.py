@@ -144,6 +144,8 @@ def _imported(path: Path) -> ModuleType:
 
 def _unsafe(path: Path) -> str:
     """Return why a file is not to be loaded: others could have written it. Else an empty string."""
+    if sys.platform == "win32":
+        return ""  # no owners and no such bits there: a user's folder is theirs alone
     for each in (path, path.parent):
         facts = each.stat()
         if facts.st_uid != os.getuid() or facts.st_mode & 0o022:

@@ -23,6 +23,9 @@ __all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
 class RNN(Recurrent[HiddenState]):
     """Elman's network (1990): h_t = tanh(W_x x_t + b_x + W_h h_(t-1) + b_h), or relu for tanh.
 
+        layer = recurra.nn.RNN(16, 32, nonlinearity="relu")
+        output, state = layer(torch.randn(4, 10, 16))  # (B, T, F) -> (B, T, H)
+
     Args:
         input_size: F.
         hidden_size: H.
@@ -61,6 +64,9 @@ class RNN(Recurrent[HiddenState]):
 class GRU(Recurrent[HiddenState]):
     """Gated recurrent units (Cho et al. 2014), torch's variant; see cells.GRUCell.
 
+        layer = recurra.nn.GRU(16, 32, num_layers=2, bidirectional=True)
+        output, state = layer(torch.randn(4, 10, 16))  # (B, T, F) -> (B, T, 2H)
+
     Args:
         input_size: F.
         hidden_size: H.
@@ -79,6 +85,10 @@ class GRU(Recurrent[HiddenState]):
 @final
 class LSTM(Recurrent[LSTMState]):
     """Long short-term memory (Gers et al. 2000), without peepholes; see cells.LSTMCell.
+
+        layer = recurra.nn.LSTM(16, 32, num_layers=2)
+        output, (hidden, cell) = layer(torch.randn(4, 10, 16))  # hidden and cell (B, L*D, H)
+        output, state = layer(torch.randn(4, 10, 16), (hidden, cell))
 
     Args:
         input_size: F.

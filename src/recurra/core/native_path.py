@@ -18,7 +18,7 @@ from recurra.core.arguments import Path, ScanArguments
 from recurra.core.cells import GRU, LSTM, RNN_RELU, RNN_TANH, Cell, Weights
 from recurra.core.kept import PLAIN, known
 from recurra.core.loop import loop
-from recurra.core.product import no_bfloat16
+from recurra.core.product import narrow, no_bfloat16
 from recurra.core.ragged import Ragged
 from recurra.core.resets import cuts_of
 from recurra.core.state import HiddenState, LSTMState, State
@@ -63,7 +63,7 @@ def refusal(cell: Cell[Any], x: Tensor | Ragged, weights: Weights) -> str:
         # Autocast makes of an input what products are to be in.
         if tensor.dtype != dtype and not (mixed and tensor is values):
             return f"the native kernels take no {tensor.dtype} beside {dtype}"
-    if mixed and (why := no_bfloat16(dtype)):
+    if mixed and (why := no_bfloat16(dtype, weights.hidden.shape[1])):
         return why
     if dtype not in (torch.float32, torch.float64):
         return f"the native kernels have no {dtype}"
@@ -125,13 +125,13 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
     turned = lengths is None and not x.is_contiguous() and x.transpose(0, 1).is_contiguous()
     values = values.transpose(0, 1) if turned else values
     number, (_, hidden), dtype = NUMBERS[cell], weights.hidden.shape, weights.hidden.dtype
-    lstm, bfloat = number == WITH_CELL, torch.is_autocast_enabled("cpu")
-    if bfloat:
-        values = values.to(torch.bfloat16)
+    lstm, bfloat = number == WITH_CELL, narrow(hidden)
+    wanted = torch.bfloat16 if torch.is_autocast_enabled("cpu") else dtype
+    values = values.to(wanted if bfloat else dtype)
     if batch == 0 or steps == 0:
         if first is None:
             first = cell.zero_state(batch, hidden, weights.hidden)
-        none = torch_path.nothing(values, weights)
+        none = torch_path.nothing(values, weights).to(wanted)
         return _like(x, none), first.to(dtype=dtype), _like(x, none) if lstm else None
     where = None if resets is None or not bool(resets.any()) else resets.cpu()
     cuts = None if where is None else cuts_of(x, where, reverse)
@@ -161,6 +161,7 @@ def _walk(arguments: ScanArguments[X, S], *, every: bool) -> tuple[X, S, X | Non
         found = known(number, Weights(*sources[1:5])) if once else None  # type: ignore[arg-type]
         kept = None if found is None else found.packed(trusted=False)
         out, hn, cn, cells, _ = _forward(call, sources, False, kept)
+    out = out.to(wanted)
     last: State = HiddenState(hn) if cn is None else LSTMState(hn, cn)
     if where is not None and reverse:
         # Backwards a cut before step 0 is met after it: what would leave there is cut off.

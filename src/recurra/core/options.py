@@ -16,6 +16,9 @@ from recurra.errors import OptionError, did_you_mean
 class Options(TypedDict, total=False):
     """Options of RNN, GRU and LSTM, all by name; with none of them a layer is torch.nn's.
 
+        options: recurra.nn.Options = {"dropout": 0.2, "bidirectional": True}
+        layer = recurra.nn.LSTM(16, 32, num_layers=2, **options)
+
     Args:
         bias: learn b_x and b_h.
         dropout: share of the numbers between layers that is dropped in training, at each step

@@ -29,6 +29,10 @@ MOST_LENGTHS = 64
 class Ragged:
     """B sequences: values (N, ...), the steps of row after row; lengths (B,), their counts.
 
+        rows = recurra.Ragged.from_list([torch.randn(9, 16), torch.randn(2, 16)])
+        output, state = recurra.nn.GRU(16, 32)(rows)
+        output.last()  # (B, H)
+
     Lengths are kept as int64 on the CPU, wherever the values are.
 
     Raises:

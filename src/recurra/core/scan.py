@@ -70,7 +70,7 @@ def choose(
         why = "" if wish else _better_by_torch(cell, x, weights, every_state)
         if not why:
             path = NATIVE if plain is cell else FOLDED
-            how = product.described()
+            how = product.described(weights.hidden.shape[1])
             return path._replace(reason=path.reason + how) if how else path
     if wish == "native":
         why += ", though RECURRA_PATH asks for native"

@@ -28,6 +28,9 @@ S = TypeVar("S", bound="State")
 class State(ABC):
     """What a recurrence remembers: named tensors, or other states, each with the batch first.
 
+        output, state = recurra.nn.LSTM(16, 32)(torch.randn(4, 10, 16))
+        state = state.detach().select(torch.tensor([2, 0]))  # two rows, cut off from their past
+
     Subclasses are frozen dataclasses whose fields are tensors or states, and have a `hidden`. Torch
     looks into them (torch.export, vmap, compile), and they unpack in the order of their fields:
     `output, (hidden, cell) = lstm(x)`.
@@ -155,7 +158,13 @@ class State(ABC):
 @final
 @dataclass(frozen=True, eq=False)
 class HiddenState(State):
-    """The state of an RNN or GRU: hidden (B, H), or (B, L*D, H) for a layer's."""
+    """The state of an RNN or GRU: hidden (B, H), or (B, L*D, H) for a layer's.
+
+        state = recurra.nn.HiddenState(torch.zeros(4, 2, 32))
+        output, state = recurra.nn.GRU(16, 32, num_layers=2)(torch.randn(4, 10, 16), state)
+
+    It unpacks: `output, (hidden,) = gru(x)`.
+    """
 
     hidden: Tensor
 
@@ -168,7 +177,13 @@ class HiddenState(State):
 @final
 @dataclass(frozen=True, eq=False)
 class LSTMState(State):
-    """The state of an LSTM: hidden and cell, each (B, H), or (B, L*D, H) for a layer's."""
+    """The state of an LSTM: hidden and cell, each (B, H), or (B, L*D, H) for a layer's.
+
+        state = recurra.nn.LSTMState(torch.zeros(4, 2, 32), torch.zeros(4, 2, 32))
+        output, state = recurra.nn.LSTM(16, 32, num_layers=2)(torch.randn(4, 10, 16), state)
+
+    It unpacks: `output, (hidden, cell) = lstm(x)`.
+    """
 
     hidden: Tensor
     cell: Tensor
@@ -181,6 +196,9 @@ class LSTMState(State):
 
 def stack_layers(states: Sequence[S]) -> S:
     """Return the (B, L*D, H) state of layers from the (B, H) state of each: inverse of `layer`.
+
+        states = [recurra.nn.HiddenState(torch.zeros(4, 32)) for _ in range(2)]
+        recurra.nn.stack_layers(states).hidden  # (B, 2, H)
 
     One layer's leaves are views.
 

@@ -13,6 +13,7 @@ from recurra.codecs.words import normal, word_pattern
 from recurra.errors import DataError, MissingExtra, unknown
 from recurra.judge.bootstrap import Interval, counts_bootstrap, paired_shares, share
 from recurra.judge.cider import cider
+from recurra.judge.translation import MEANS as OF_TEXTS
 from recurra.judge.translation import Cut, cut_for, sacrebleu_metrics, summed_figures, words_of
 from recurra.judge.verdict import Verdict, verdict
 
@@ -27,6 +28,14 @@ NAMES: Final[dict[Metric, str]] = {
     "chrf": "chrF",
     "bleu": "BLEU",
     "cider": "CIDEr-D",
+}
+MEANS: Final[dict[Metric, str]] = {
+    "exact": OF_TEXTS["exact"],
+    "chrf": OF_TEXTS["chrf"],
+    "bleu": OF_TEXTS["bleu"],
+    "cer": "characters to change, add or take away for the true text, of a hundred of its own",
+    "wer": "words to change, add or take away for the true text, of a hundred of its own",
+    "cider": "how far it says what most people say of the picture, rare words weighing more",
 }
 UNITS: Final[dict[Metric, str]] = {
     "exact": "points of exact matches",

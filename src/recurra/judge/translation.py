@@ -30,6 +30,11 @@ Metric = Literal["bleu", "chrf", "exact"]
 Cut = Literal["13a", "zh", "char"]
 
 NAMES: Final[dict[Metric, str]] = {"bleu": "BLEU", "chrf": "chrF", "exact": "exact"}
+MEANS: Final[dict[Metric, str]] = {
+    "bleu": "how many runs of one to four words it shares with the reference, from 0 to 100",
+    "chrf": "how many runs of one to six characters it shares with the reference, from 0 to 100",
+    "exact": "how many of a hundred are the reference to the letter",
+}
 UNITS: Final[dict[Metric, str]] = {
     "bleu": "BLEU",
     "chrf": "chrF",

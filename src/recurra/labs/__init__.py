@@ -14,8 +14,8 @@ from typing import Final, final
 from recurra.errors import MissingExtra, OptionError, did_you_mean
 from recurra.labs.document import Document
 from recurra.labs.runner import Output, View, run
+from recurra.labs.words import WORDS
 from recurra.tasks import TASKS
-from recurra.tasks.task import INSTALL
 
 __all__ = ["Lab", "all_labs", "find"]
 
@@ -51,6 +51,18 @@ class Lab:
             return TASKS[self.task].missing()
         return [] if find_spec("torch") else ["torch"]
 
+    def check(self, language: str = "en") -> None:
+        """Check that it can run here.
+
+        Raises:
+            MissingExtra: what it needs is not installed; said in a language, en or ko.
+        """
+        if lacking := self.missing():
+            words = WORDS[language]
+            raise MissingExtra(
+                words.lacking.format(self.name, ", ".join(lacking)), fix=words.install
+            )
+
     def changes(self, *, quick: bool, seed: int, data: Path | None) -> dict[str, object]:
         """The settings that are not as the document has them.
 
@@ -79,11 +91,7 @@ class Lab:
             MissingExtra: what it needs is not installed.
             OptionError: what it is told to do it cannot.
         """
-        if lacking := self.missing():
-            raise MissingExtra(
-                f"lab {self.name} needs what is not installed here: {', '.join(lacking)}",
-                fix=INSTALL,
-            )
+        self.check(language)
         changes = self.changes(quick=quick, seed=seed, data=data)
         return run(self.document(language), view, changes, strict=not (seed or data))
 
@@ -106,7 +114,7 @@ _LABS: Final = (
         13,
         task="pairs",
         data="questions and answers",
-        quick={"steps": 250},
+        quick={"steps": 250, "later": 600},
     ),
     Lab("caption", 60, quick={"pictures": 6000, "steps": 280, "later": 40, "tested": 200}),
     Lab(

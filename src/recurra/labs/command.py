@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -17,9 +18,9 @@ from recurra.errors import OptionError
 from recurra.labs.document import LANGUAGES, Part
 from recurra.labs.notebook import notebook
 from recurra.labs.page import page
-from recurra.labs.runner import Output, Picture, Printed
+from recurra.labs.runner import Output, Picture, Printed, Remark
 from recurra.labs.show import table
-from recurra.tasks.task import check_torch
+from recurra.labs.words import WORDS, Words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,17 +38,21 @@ def language_of(environment: Mapping[str, str]) -> str:
         korean = ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == 0x12
         return "ko" if korean else "en"
     plain = locale.split(".")[0] in ("", "C", "POSIX")
-    wanted = "" if plain else environment.get("LANGUAGE", "").split(":")[0]
-    found = (wanted or locale)[:2].lower()
-    return found if found in LANGUAGES else "en"
+    wanted = "" if plain else environment.get("LANGUAGE", "")
+    # As gettext: the first of those wanted that there is; "ko_KR.UTF-8", "Korean_Korea.949".
+    for each in [*filter(None, wanted.split(":")), locale]:
+        found = re.split(r"[_.@-]", each.lower())[0]
+        if (found := {"korean": "ko"}.get(found, found)) in LANGUAGES:
+            return found
+    return "en"
 
 
 @final
 class Terminal:
     """Prints prose, code and what comes out of it; pictures become files."""
 
-    def __init__(self, console: Console, name: str, folder: Path) -> None:
-        self.console, self.name, self.folder = console, name, folder
+    def __init__(self, console: Console, name: str, folder: Path, language: str) -> None:
+        self.console, self.name, self.folder, self.language = console, name, folder, language
         self.pictures = 0
 
     def begin(self, part: Part) -> None:
@@ -79,10 +84,13 @@ class Terminal:
             self.pictures += 1
             path = self.folder / f"{self.name}-{self.pictures}.png"
             _write(path, output.png)
-            self.line(f"picture: {path}", "dim")
+            self.line(WORDS[self.language].picture.format(path), "dim")
         elif isinstance(output, Printed):
-            line = Text.from_ansi(output.text)
-            self.console.print(Text.assemble(("│ ", "dim"), line), highlight=False)
+            wide = max(self.console.width - 2, 1)
+            for line in Text.from_ansi(output.text).wrap(self.console, wide):
+                self.console.print(Text.assemble(("│ ", "dim"), line), highlight=False)
+        elif isinstance(output, Remark):
+            self.line(f"│ {output.said(self.language)}", "dim")
         else:
             value = output.value
             shown = value if hasattr(value, "__rich__") else Text(repr(value))
@@ -108,54 +116,55 @@ def run(
     """`recurra lab`: one lab, all of them, or the list."""
     console = guard.console()
     language = language or language_of(os.environ)
+    words = WORDS[language]
     if run_all and (name or data or as_notebook or as_html):
         raise OptionError(
             "--all with a lab's name or its data or files",
             expected="--all with --quick, --seed, --lang and --out alone",
         )
     if name is None and not run_all:
-        _list(console, language)
+        _list(console, language, words)
         return
     chosen = labs.all_labs() if name is None else (labs.find(name),)
     if as_notebook:
         changes = chosen[0].changes(quick=quick, seed=seed, data=data)
         made = json.dumps(notebook(chosen[0].document(language), changes), ensure_ascii=False)
         _write(as_notebook, made.encode())
-        console.print(f"wrote {as_notebook}, not run yet: open it with Jupyter", markup=False)
+        console.print(words.wrote_notebook.format(as_notebook), markup=False)
         if not as_html:
             return
-    check_torch("the labs need")
+    chosen[0].check(language)  # of all, it is the one that needs torch alone
     if find_spec("matplotlib") is None:
-        console.print(
-            'no pictures: matplotlib is missing: pip install "recurra[show]"', markup=False
-        )
+        console.print(words.no_pictures, markup=False)
     for lab in chosen:
         if run_all and (lacking := lab.missing()):
-            console.print(f"lab {lab.name} left out: needs {', '.join(lacking)}", markup=False)
+            console.print(words.left_out.format(lab.name, ", ".join(lacking)), markup=False)
             continue
-        view = Terminal(console, lab.name, out or FOLDER)
+        view = Terminal(console, lab.name, out or FOLDER, language)
         begun = time.perf_counter()
-        about = "" if quick or seed or data else f", about {lab.seconds} s"
-        console.rule(f"lab {lab.name}{about}")
+        title = words.lab.format(lab.name)
+        if not (quick or seed or data):
+            title += words.about.format(words.seconds.format(lab.seconds))
+        console.rule(title)
         done = lab.run(view, language=language, quick=quick, seed=seed, data=data)
-        view.line(f"{time.perf_counter() - begun:.1f} s", "dim")
+        view.line(words.seconds.format(f"{time.perf_counter() - begun:.1f}"), "dim")
         if as_html:
             _write(as_html, page(lab.document(language), done, language).encode())
-            view.line(f"wrote {as_html}")
+            view.line(words.wrote.format(as_html))
 
 
-def _list(console: Console, language: str) -> None:
+def _list(console: Console, language: str, words: Words) -> None:
     rows = [
         (
             lab.name,
             lab.document(language).title,
-            f"{lab.seconds} s",
+            words.seconds.format(lab.seconds),
             " ".join(filter(None, [lab.task, "--data" * bool(lab.data)])),
         )
         for lab in labs.all_labs()
     ]
-    console.print(table("lab | question | time | needs, may take", rows))
-    console.print("Run one: recurra lab NAME; all of them: recurra lab --all", markup=False)
+    console.print(table(words.columns, rows))
+    console.print(words.how_to_run, markup=False)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 from recurra.labs.document import Document, Part
-from recurra.labs.runner import Output, Picture, Printed, Shown
+from recurra.labs.runner import Output, Picture, Printed, Remark, Shown
 from recurra.labs.show import Table
 
 _CSS: Final = """
@@ -22,7 +22,7 @@ body { color: var(--ink); background: var(--paper); font: 16px/1.6 system-ui, sa
 pre { overflow-x: auto; font-size: 14px; line-height: 1.4; padding: .6rem .8rem; margin: .6rem 0 }
 pre.code { background: var(--quiet); border-radius: 6px }
 pre.out { border-left: 3px solid var(--blue); padding-top: 0; padding-bottom: 0 }
-figure { margin: 1rem 0; overflow-x: auto } svg { width: 100%; height: auto }
+figure { margin: 1rem 0; overflow-x: auto } svg { width: 100%; height: auto; fill: currentColor }
 table { border-collapse: collapse; font-size: 14px; display: block; overflow-x: auto;
   margin: .6rem 0 }
 th, td { padding: 2px 10px; border-bottom: 1px solid #8884 } th { text-align: left }
@@ -44,7 +44,7 @@ def page(document: Document, outputs: Sequence[Sequence[Output]], language: str)
             body.append(f"<details><summary>assert</summary>{_code(part)}</details>")
         else:
             body.append(_code(part))
-        body += _outputs(each, part)
+        body += rendered(each, part, language)
     return (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -62,8 +62,14 @@ def _code(part: Part) -> str:
     return f'<pre class="code">{coloured}</pre>\n'
 
 
-def _outputs(outputs: Sequence[Output], part: Part) -> list[str]:
-    found, lines = [], [each.text for each in outputs if isinstance(each, Printed)]
+def rendered(outputs: Sequence[Output], part: Part, language: str = "en") -> list[str]:
+    """What came out of a part, as HTML: its lines first, then the rest in order."""
+    found = []
+    lines = [
+        each.text if isinstance(each, Printed) else each.said(language)
+        for each in outputs
+        if isinstance(each, Printed | Remark)
+    ]
     if lines:
         found.append(_text("\n".join(lines)))
     for each in outputs:

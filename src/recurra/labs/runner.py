@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, final
 
 from recurra.errors import OptionError
 from recurra.labs.document import Document, Part
+from recurra.labs.words import WORDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,21 @@ class Picture:
     alt: str
 
 
-Output = Printed | Shown | Picture
+@final
+@dataclass(frozen=True)
+class Remark:
+    """What the runner itself says; a view says it in its reader's language."""
+
+    name: Literal["untrue", "more_lines"]
+    about: object
+
+    def said(self, language: str) -> str:
+        """It in a language: en or ko."""
+        template: str = getattr(WORDS[language], self.name)
+        return template.format(self.about)
+
+
+Output = Printed | Shown | Picture | Remark
 
 
 class View(Protocol):
@@ -100,7 +115,7 @@ def run(
                 except AssertionError as error:
                     if strict or part.kind != "check":
                         raise
-                    tell(Printed(f"not so this time: {_source(error)}"))
+                    tell(Remark("untrue", _source(error)))
                 finally:
                     lines.close()
             if part.kind == "settings":
@@ -153,7 +168,7 @@ class _Lines(io.TextIOBase):
         if self.held:
             self.write("\n")
         if self.count > MOST:
-            self.heard(Printed(f"... {self.count - MOST} lines more"))
+            self.heard(Remark("more_lines", self.count - MOST))
         super().close()
 
 

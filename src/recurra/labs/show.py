@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Literal, final
 
 if TYPE_CHECKING:
     import rich.table
 
-_FIGURE: Final = re.compile(r"[-+]?[\d.,]*(e[-+]?\d+)?( %| s|\+)?")
+_FIGURE: Final = re.compile(r"[-+]?[\d.,]*(e[-+]?\d+)?( %| s|초|\+)?")
 
 
 @final
@@ -30,7 +30,9 @@ class Table:
 
         made = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
         for k, column in enumerate(self.columns):
-            made.add_column(Text(column), justify="right" if self._figures(k) else "left")
+            justify: Literal["right", "left"] = "right" if self._figures(k) else "left"
+            # Folded: an ellipsis would replace the last of letters that are two cells wide.
+            made.add_column(Text(column), justify=justify, overflow="fold")
         for row in self.rows:
             made.add_row(*map(Text.from_ansi, row))
         return made

@@ -27,7 +27,7 @@ from recurra.native.fit import (
     check_rows,
     check_table,
     floating,
-    narrow,
+    kept_as,
     weight_of,
 )  # fmt: skip
 
@@ -52,7 +52,9 @@ class Prepared:
         b_ih: (G*H,), or None.
         b_hh: (G*H,), or None.
         weights: how the matrices are kept. "bfloat16" rounds them once and halves the memory read
-            by a step; all arithmetic stays float32.
+            by a step; all arithmetic stays float32. "int8" quarters it: each row of a matrix is
+            rounded to whole numbers of its own scale, and so is each row that it is multiplied
+            with; the results are the same on every machine.
 
     Where inputs are asked for (`step`, `advance`, `run`), there are three ways to give them: as
     rows `x`; as row numbers `x_rows` into a table `x` (V, F), an embedding say; or, with x None, as
@@ -81,14 +83,14 @@ class Prepared:
         if not self.hidden or not self.features:
             raise OptionError("weights without columns", expected="(G*H, F), (G*H, H)")
         self.width = GATES[self.number] * self.hidden
-        short = narrow(weights, self.dtype)
+        kept = kept_as(weights, self.dtype, max(self.hidden, self.features))
         self.handle = engine.Prepared(
             self.number,
             weight_of("w_ih", w_ih, self.dtype, (self.width, self.features)),
             weight_of("w_hh", w_hh, self.dtype, (self.width, self.hidden)),
             None if b_ih is None else weight_of("b_ih", b_ih, self.dtype, (self.width,)),
             None if b_hh is None else weight_of("b_hh", b_hh, self.dtype, (self.width,)),
-            short,
+            kept,
         )
 
     def project(self, table: Array, *, threads: int = 1) -> Array:

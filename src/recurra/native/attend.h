@@ -72,7 +72,7 @@ inline void attend(const Attention& a, std::int64_t row, void* memory) {
     for (; s < count; ++s) scores_of<1>(size, query, keys + static_cast<std::ptrdiff_t>(s) * size, a.scale, scores + s);
   }
   const int whole = round_up(count, W);
-  for (int s = count; s < whole; ++s) scores[s] = -__builtin_inff();
+  for (int s = count; s < whole; ++s) scores[s] = -kInfinity;
   float high = scores[0];
   for (int s = 1; s < count; ++s) high = scores[s] > high ? scores[s] : high;
   V sum = V::all(0.f);

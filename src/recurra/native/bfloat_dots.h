@@ -1,4 +1,4 @@
-// Products in bfloat16 by AVX512-BF16, where there are no tiles: pairs of k at once, sums in single precision.
+// Products in bfloat16 by AVX512-BF16 or NEON, where there are no tiles: pairs of k at once, sums in single precision.
 //
 // A sum runs over pairs of k in ascending order in one register, whatever the number of rows beside it.
 #pragma once
@@ -12,36 +12,29 @@ struct Engine {
   Engine() {}
 };
 
-inline __m512bh pair_of(const void* at) {
-  std::uint32_t bits;
-  __builtin_memcpy(&bits, at, sizeof bits);
-  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(bits)));
-}
-
 // R rows by N strips that lie `beside` apart. Row r's pair i is at a + r * a_below + i * a_next, in numbers; sums go on
 // from `from`, whose rows lie `from_stride` apart, or from zeros; `last` columns of the last strip count.
 template <int R, int N>
 inline void dot_block(const Bfloat* a, std::ptrdiff_t a_below, std::ptrdiff_t a_next, const Pair* b, std::ptrdiff_t beside,
                       int lines, const float* from, std::ptrdiff_t from_stride, float* c, std::ptrdiff_t c_stride, int last) {
-  __m512 sum[R][N];
-  const __mmask16 edge = Vec<float>::mask(last);
+  Sums sum[R][N];
+  const auto lanes = [&](int v) { return v + 1 < N ? kSide : last; };
   RECURRA_UNROLL for (int r = 0; r < R; ++r) {
     RECURRA_UNROLL for (int v = 0; v < N; ++v)
-      sum[r][v] = from ? _mm512_maskz_loadu_ps(v + 1 < N ? 0xFFFF : edge, from + r * from_stride + v * kSide) : _mm512_setzero_ps();
+      sum[r][v] = from ? load_sums(from + r * from_stride + v * kSide, lanes(v)) : no_sums();
   }
   for (int i = 0; i < lines; ++i) {
-    __m512bh w[N];
-    RECURRA_UNROLL for (int v = 0; v < N; ++v) w[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + v * beside));
+    Line w[N];
+    RECURRA_UNROLL for (int v = 0; v < N; ++v) w[v] = load_line(b + v * beside);
     RECURRA_UNROLL for (int r = 0; r < R; ++r) {
-      const __m512bh x = pair_of(a + r * a_below);
-      RECURRA_UNROLL for (int v = 0; v < N; ++v) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], x, w[v]);
+      const Line x = pair_of(a + r * a_below);
+      RECURRA_UNROLL for (int v = 0; v < N; ++v) sum[r][v] = add_products(sum[r][v], x, w[v]);
     }
     a += a_next;
     b += kSide;
   }
   RECURRA_UNROLL for (int r = 0; r < R; ++r) {
-    RECURRA_UNROLL for (int v = 0; v < N; ++v)
-      _mm512_mask_storeu_ps(c + r * c_stride + v * kSide, v + 1 < N ? 0xFFFF : edge, sum[r][v]);
+    RECURRA_UNROLL for (int v = 0; v < N; ++v) store_sums(c + r * c_stride + v * kSide, lanes(v), sum[r][v]);
   }
 }
 
@@ -57,15 +50,14 @@ template <int N, class... Rest> inline void dot_rows(int rows, Rest... rest) {
 }
 
 template <class... Rest> inline void dot(int rows, int strips, Rest... rest) {
+  constexpr int kTwo = kDotStrips < 2 ? 1 : 2, kThree = kDotStrips < 3 ? 1 : 3;
   switch (strips) {
     case 1: return dot_rows<1>(rows, rest...);
-    case 2: return dot_rows<2>(rows, rest...);
-    case 3: return dot_rows<3>(rows, rest...);
-    default: return dot_rows<4>(rows, rest...);
+    case 2: return dot_rows<kTwo>(rows, rest...);
+    case 3: return dot_rows<kThree>(rows, rest...);
+    default: return dot_rows<kDotStrips>(rows, rest...);
   }
 }
-
-constexpr int kDotRows = 6, kDotStrips = 4;
 
 // As in bfloat_amx.h.
 inline void bfloat_product(int rows, const Bfloat* a, std::ptrdiff_t a_stride, int depth, const Pair* packed, int n,

@@ -7,7 +7,7 @@ namespace recurra {
 namespace {
 
 inline float* padded_copy(int n, const float* from, float* to) {
-  __builtin_memset(to, 0, static_cast<std::size_t>(round_up(n, kSide)) * sizeof(float));
+  std::memset(to, 0, static_cast<std::size_t>(round_up(n, kSide)) * sizeof(float));
   if (from) copy<float>(n, from, to);
   return to;
 }
@@ -140,8 +140,8 @@ struct BfloatBackwardRoom {
     places = room.take<std::int64_t>(ahead);
     if (!room.at) return;
     clear(ahead * grads_stride, grads_in);
-    __builtin_memset(zero, 0, sizeof(float) * round_up(f.hidden > f.features ? f.hidden : f.features, kSide));
-    __builtin_memset(dh, 0, sizeof(float) * rows * stride);
+    std::memset(zero, 0, sizeof(float) * round_up(f.hidden > f.features ? f.hidden : f.features, kSide));
+    std::memset(dh, 0, sizeof(float) * rows * stride);
   }
 };
 

@@ -164,19 +164,19 @@ struct Handle {
   Prepared<float>* single = nullptr;
   Prepared<double>* wide = nullptr;
   Handle(bool is_wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh, Address b_ih,
-         Address b_hh, bool narrow) {
+         Address b_hh, Kept kept) {
     if (is_wide) {
       wide = new Prepared<double>(cell, features, hidden, at<double>(w_ih), at<double>(w_hh), at<double>(b_ih), at<double>(b_hh));
     } else {
-      single = new Prepared<float>(cell, features, hidden, at<float>(w_ih), at<float>(w_hh), at<float>(b_ih), at<float>(b_hh), narrow);
+      single = new Prepared<float>(cell, features, hidden, at<float>(w_ih), at<float>(w_hh), at<float>(b_ih), at<float>(b_hh), kept);
     }
   }
   // From arrays that arrays.py has checked.
-  static Handle* of(int cell, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih, nb::handle b_hh, bool narrow) {
+  static Handle* of(int cell, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih, nb::handle b_hh, int kept) {
     const Lent wi(w_ih), wh(w_hh), bi(b_ih), bh(b_hh);
     const auto address = [](const Lent& array) { return reinterpret_cast<Address>(array.at<char>()); };
     return new Handle(wh.held && wh.view.itemsize == 8, cell, wi.size(1), wh.size(1), address(wi), address(wh), address(bi),
-                      address(bh), narrow);
+                      address(bh), static_cast<Kept>(kept));
   }
   ~Handle() {
     delete single;
@@ -227,10 +227,10 @@ struct Asked {
 };
 
 // From arrays that arrays.py has checked.
-Linear* linear_of(nb::handle weight, nb::handle bias, bool narrow) {
+Linear* linear_of(nb::handle weight, nb::handle bias, int kept) {
   const Lent weight_(weight), bias_(bias);
   return new Linear(weight_.at<float>(), bias_.at<float>(), static_cast<int>(weight_.size(0)),
-                    static_cast<int>(weight_.size(1)), narrow);
+                    static_cast<int>(weight_.size(1)), static_cast<Kept>(kept));
 }
 
 bool linear_product(const Linear& l, nb::handle x, nb::handle rows, nb::handle out, int threads) {
@@ -402,7 +402,7 @@ NB_MODULE(_native, m) {
       // Both by __new__: it is asked first, and would refuse what an __init__ beside it takes.
       .def(nb::new_([](bool wide, int cell, std::int64_t features, std::int64_t hidden, Address w_ih, Address w_hh,
                        Address b_ih, Address b_hh) {
-        return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh, false);
+        return new Handle(wide, cell, features, hidden, w_ih, w_hh, b_ih, b_hh, Kept::kWhole);
       }))
       .def(nb::new_(&Handle::of), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg())
       .def("same", &Handle::same)

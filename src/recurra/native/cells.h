@@ -2,6 +2,7 @@
 #pragma once
 #include "curves.h"
 #include "problem.h"
+#include "unfused.h"
 
 namespace recurra {
 namespace {
@@ -138,6 +139,18 @@ struct Lstm {
     });
   }
 };
+
+// A step forward; where products are of int8, as it is on every machine.
+template <class C, class T> inline void step_forward(int hidden, const Step<T>& s, bool int8) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (int8) {
+      const auto in = [](const float* p) { return reinterpret_cast<const Unfused*>(p); };
+      const auto to = [](float* p) { return reinterpret_cast<Unfused*>(p); };
+      return C::forward(hidden, Step<Unfused>{in(s.x), in(s.g), in(s.h), in(s.c), to(s.out), to(s.c_out), nullptr});
+    }
+  }
+  C::forward(hidden, s);
+}
 
 }  // namespace
 }  // namespace recurra

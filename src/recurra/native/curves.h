@@ -3,6 +3,7 @@
 // 60 digits (relative error 6.4e-10 in single precision, 6.6e-19 in double). Off centre, because it is small
 // positive r that tanh depends on.
 #pragma once
+#include "compiler.h"
 
 namespace recurra {
 namespace {
@@ -40,8 +41,7 @@ template <class T> inline Vec<T> expm1_reduced(Vec<T> y, Vec<T>& n, Vec<T>& q) {
   n = nearest(fma(y, V::all(F::log2e), V::all(T(-0.25))));
   const V r = fnma(n, V::all(F::ln2_low), fnma(n, V::all(F::ln2_high), y));
   q = V::all(F::q[F::degree]);
-#pragma GCC unroll 16
-  for (int i = F::degree - 1; i >= 0; --i) q = fma(q, r, V::all(F::q[i]));
+  RECURRA_UNROLL for (int i = F::degree - 1; i >= 0; --i) q = fma(q, r, V::all(F::q[i]));
   return fma(r * r, q, r);
 }
 

@@ -8,7 +8,7 @@
 namespace recurra {
 namespace {
 
-typedef std::uint64_t Lanes __attribute__((vector_size(64)));
+typedef std::uint64_t Lanes RECURRA_VECTOR(64);
 
 inline void turn(Lanes& h, const char* from) {
   Lanes v;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,13 @@ from recurra.errors import OptionError
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
-Kept = Literal["float32", "bfloat16"]
+Kept = Literal["float32", "bfloat16", "int8"]
+"""What weights can be kept as."""
+
+KEPT: Final[tuple[Kept, ...]] = get_args(Kept)
+
+DEEPEST: Final = 1 << 15
+"""Inputs of a product with int8: their sums fit into 32 bits."""
 
 SINGLE, NUMBERS, FLAGS = np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_)
 
@@ -62,13 +68,22 @@ def weight_of(name: str, array: Array, dtype: np.dtype[Any], shape: tuple[int, .
     return np.require(array, requirements=("C", "ALIGNED"))
 
 
-def narrow(weights: str, dtype: np.dtype[Any]) -> bool:
-    """Return whether weights are kept as bfloat16."""
-    if weights not in ("float32", "bfloat16"):
-        raise OptionError(f"weights={weights!r}", expected="float32 or bfloat16")
-    if weights == "bfloat16" and dtype != np.float32:
-        raise OptionError(f"{dtype} weights as bfloat16", expected="float32 arrays")
-    return weights == "bfloat16"
+def check_kept(weights: str) -> Kept:
+    """Return what weights are kept as."""
+    for each in KEPT:
+        if weights == each:
+            return each
+    raise OptionError(f"weights={weights!r}", expected=f"one of {', '.join(KEPT)}")
+
+
+def kept_as(weights: str, dtype: np.dtype[Any], deepest: int) -> int:
+    """Return the kernels' number of what weights with so many inputs are kept as."""
+    number = KEPT.index(check_kept(weights))
+    if number and dtype != np.float32:
+        raise OptionError(f"{dtype} weights as {weights}", expected="float32 arrays")
+    if weights == "int8" and deepest > DEEPEST:
+        raise OptionError(f"int8 weights of {deepest} inputs", expected=f"at most {DEEPEST}")
+    return number
 
 
 def floating(name: str, array: Array) -> np.dtype[Any]:

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "compiler.h"
 #include "pool.h"
 
 namespace recurra {
@@ -21,7 +22,7 @@ template <bool Greatest> void fold_row(const Fold& f, std::int64_t begin, std::i
 #if defined(__GNUC__)
     if (f.ids && i + kAhead < end) {
       const float* const next = f.values + f.ids[i + kAhead] * f.stride;
-      for (std::int64_t k = 0; k < f.width; k += kLine) __builtin_prefetch(next + k);
+      for (std::int64_t k = 0; k < f.width; k += kLine) prefetch(next + k);
     }
 #endif
     for (std::int64_t k = 0; k < f.width; ++k) {

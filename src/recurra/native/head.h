@@ -11,10 +11,12 @@ namespace {
 struct HeadRoom {
   float *logits, *high, *sum;
   float** rows;
-  int tile;  // columns at a time: a panel; for one or two rows a chunk, since their products want several panels
+  // Columns at a time: a panel. A chunk for one or two rows, since their products want several panels, and with int8,
+  // which rounds its rows for each product.
+  int tile;
   HeadRoom(const Head& h, int count, Room& room) {
     constexpr int W = Vec<float>::W;
-    tile = count <= 2 ? h.chunk : kPanel<float>;
+    tile = count <= 2 || h.weights.int8 ? h.chunk : kPanel<float>;
     logits = room.take<float>(static_cast<std::size_t>(count) * tile);
     high = room.take<float>(static_cast<std::size_t>(count) * W);
     sum = room.take<float>(static_cast<std::size_t>(count) * W);
@@ -51,7 +53,7 @@ inline void look(const Head& h, const float* logits, int first, int columns, flo
   if (!above(now, V::all(lowest))) return;
   for (int j = 0; j < columns; j += V::W) {
     for (unsigned lanes = above(V::load(logits + j), V::all(lowest)); lanes; lanes &= lanes - 1) {
-      const int at = j + __builtin_ctz(lanes);
+      const int at = j + lowest_bit(lanes);
       if (logits[at] > lowest && !(h.excluded && h.excluded[first + at]))
         insert(logits[at], first + at, h.k, values, ids);
     }
@@ -65,7 +67,7 @@ inline void head(const Head& h, const HeadRows& r, void* memory) {
   Room room{static_cast<char*>(memory), 0};
   const HeadRoom m(h, r.rows, room);
   for (int i = 0; i < r.rows; ++i) m.rows[i] = m.logits + static_cast<std::ptrdiff_t>(i) * m.tile;
-  for (int i = 0; r.values && i < r.rows * h.k; ++i) r.values[i] = -__builtin_inff(), r.ids[i] = -1;
+  for (int i = 0; r.values && i < r.rows * h.k; ++i) r.values[i] = -kInfinity, r.ids[i] = -1;
   for (int chunk = r.first_chunk; chunk < r.first_chunk + r.chunks; ++chunk) {
     for (int i = 0; i < r.rows; ++i) V::all(lowest).store(m.high + i * W), V::all(0.f).store(m.sum + i * W);
     const int begin = chunk * h.chunk, end = begin + h.chunk < h.columns ? begin + h.chunk : h.columns;
@@ -75,7 +77,7 @@ inline void head(const Head& h, const HeadRows& r, void* memory) {
                      h.bias ? h.bias + first : nullptr, false);
       for (int i = 0; i < r.rows; ++i) {
         float* logits = m.rows[i];
-        for (int j = columns; j < whole; ++j) logits[j] = -__builtin_inff();
+        for (int j = columns; j < whole; ++j) logits[j] = -kInfinity;
         // A panel at a time, however many were multiplied together.
         for (int j = 0; j < whole; j += kPanel<float>) {
           const int wide = whole - j < kPanel<float> ? whole - j : kPanel<float>;

@@ -40,16 +40,21 @@ template <class T> const T** rows_of(const Gathered<T>& x, int width) {
 
 }  // namespace
 
-template <class T> std::size_t packed_bytes(const Isa& isa, int k, int n, bool narrow) {
+template <class T> std::size_t packed_bytes(const Isa& isa, int k, int n, Kept kept) {
+  if (kept == Kept::kInt8) return (isa.int8->packed_size(k, n) + 63) / 64 * 64;
   const std::size_t bytes =
-      narrow ? kernels<T>(isa).packed_size((k + 1) / 2, n) * sizeof(Pair) : kernels<T>(isa).packed_size(k, n) * sizeof(T);
+      kept == Kept::kBfloat ? kernels<T>(isa).packed_size((k + 1) / 2, n) * sizeof(Pair) : kernels<T>(isa).packed_size(k, n) * sizeof(T);
   return (bytes + 63) / 64 * 64;
 }
 
-template <class T> Matrix<T> pack_rows(const Isa& isa, const T* weight, int k, int n, bool narrow, void* to) {
+template <class T> Matrix<T> pack_rows(const Isa& isa, const T* weight, int k, int n, Kept kept, void* to) {
   const Kernels<T>& kernel = kernels<T>(isa);
   if constexpr (sizeof(T) == sizeof(float)) {
-    if (narrow) {
+    if (kept == Kept::kInt8) {
+      isa.int8->pack(weight, k, n, to);
+      return {to, false, isa.int8};
+    }
+    if (kept == Kept::kBfloat) {
       auto* whole = static_cast<T*>(aligned(kernel.packed_size(k, n) * sizeof(T)));
       kernel.pack(weight, 1, k, 0, k, k, n, whole);
       isa.inference->narrow(whole, k, n, static_cast<Pair*>(to));
@@ -82,11 +87,11 @@ void multiply(const Isa& isa, const Gathered<T>& x, int k, Matrix<T> packed, int
   each(grid.tasks(), threads, work);
 }
 
-Linear::Linear(const float* weight, const float* bias_, int outputs_, int inputs_, bool narrow)
+Linear::Linear(const float* weight, const float* bias_, int outputs_, int inputs_, Kept kept)
     : isa(&recurra::isa()), outputs(outputs_), inputs(inputs_) {
-  const std::size_t bytes = packed_bytes<float>(*isa, inputs, outputs, narrow);
+  const std::size_t bytes = packed_bytes<float>(*isa, inputs, outputs, kept);
   memory = aligned(bytes + sizeof(float) * static_cast<std::size_t>(outputs));
-  weights = pack_rows(*isa, weight, inputs, outputs, narrow, memory);
+  weights = pack_rows(*isa, weight, inputs, outputs, kept, memory);
   if (!bias_) return;
   bias = reinterpret_cast<float*>(static_cast<char*>(memory) + bytes);
   std::memcpy(bias, bias_, sizeof(float) * static_cast<std::size_t>(outputs));
@@ -194,10 +199,10 @@ void attend(const Attention& a, std::int64_t rows, int threads) {
   each(tasks, threads, work);
 }
 
-template std::size_t packed_bytes<float>(const Isa&, int, int, bool);
-template std::size_t packed_bytes<double>(const Isa&, int, int, bool);
-template Matrix<float> pack_rows(const Isa&, const float*, int, int, bool, void*);
-template Matrix<double> pack_rows(const Isa&, const double*, int, int, bool, void*);
+template std::size_t packed_bytes<float>(const Isa&, int, int, Kept);
+template std::size_t packed_bytes<double>(const Isa&, int, int, Kept);
+template Matrix<float> pack_rows(const Isa&, const float*, int, int, Kept, void*);
+template Matrix<double> pack_rows(const Isa&, const double*, int, int, Kept, void*);
 template void multiply(const Isa&, const Gathered<float>&, int, Matrix<float>, int, const float*, float*, int);
 template void multiply(const Isa&, const Gathered<double>&, int, Matrix<double>, int, const double*, double*, int);
 

@@ -5,8 +5,8 @@
 namespace recurra {
 
 // Weights (n, k), a row an output, as a packed (k x n) at `to`; and the bytes that takes, whole cache lines.
-template <class T> std::size_t packed_bytes(const Isa& isa, int k, int n, bool narrow);
-template <class T> Matrix<T> pack_rows(const Isa& isa, const T* weight, int k, int n, bool narrow, void* to);
+template <class T> std::size_t packed_bytes(const Isa& isa, int k, int n, Kept kept);
+template <class T> Matrix<T> pack_rows(const Isa& isa, const T* weight, int k, int n, Kept kept, void* to);
 
 // Row i of a call is row rows[i] of x, or row i where `rows` is null; all are within x.
 template <class T> struct Gathered {
@@ -25,7 +25,7 @@ struct Linear {
   Matrix<float> weights;
   float* bias = nullptr;
   void* memory;
-  Linear(const float* weight, const float* bias, int outputs, int inputs, bool narrow);
+  Linear(const float* weight, const float* bias, int outputs, int inputs, Kept kept);
   ~Linear();
   Linear(const Linear&) = delete;
   Linear& operator=(const Linear&) = delete;

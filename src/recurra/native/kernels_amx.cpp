@@ -1,4 +1,4 @@
-#include "vec_avx512.h"
+#include "bfloat_avx512.h"
 
 #include "bfloat_amx.h"
 

@@ -4,7 +4,7 @@
 
 namespace recurra {
 namespace {
-const Isa kIsa = {"avx2", &kKernels<float>, &kKernels<double>, &kInference, nullptr};
+const Isa kIsa = {"avx2", &kKernels<float>, &kKernels<double>, &kInference, nullptr, nullptr};
 }
 const Isa* const isa_avx2 = &kIsa;
 }  // namespace recurra

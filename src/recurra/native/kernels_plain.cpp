@@ -4,7 +4,7 @@
 
 namespace recurra {
 namespace {
-const Isa kIsa = {"plain", &kKernels<float>, &kKernels<double>, &kInference, nullptr};
+const Isa kIsa = {"plain", &kKernels<float>, &kKernels<double>, &kInference, nullptr, nullptr};
 }
 const Isa* const isa_plain = &kIsa;
 }  // namespace recurra

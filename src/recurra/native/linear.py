@@ -19,7 +19,7 @@ from recurra.native.fit import (
     check,
     check_rows,
     check_table,
-    narrow,
+    kept_as,
     weight_of,
 )  # fmt: skip
 
@@ -43,7 +43,8 @@ class Linear:
         weight: (O, K) float32.
         bias: (O,), or None.
         weights: how the matrix is kept. "bfloat16" rounds it once and halves the memory that a
-            product of few rows reads; all arithmetic stays float32.
+            product of few rows reads; all arithmetic stays float32. "int8" quarters it, and rounds
+            what it is multiplied with too: see `Prepared`.
 
     Every call takes rows x (N, K), or with `rows` (N,) the rows x[rows] of a table x.
 
@@ -60,7 +61,7 @@ class Linear:
         self.handle = engine.Linear(
             weight_of("weight", weight, SINGLE, weight.shape),
             None if bias is None else weight_of("bias", bias, SINGLE, (self.outputs,)),
-            narrow(weights, SINGLE),
+            kept_as(weights, SINGLE, self.inputs),
         )
 
     def __call__(

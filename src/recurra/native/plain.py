@@ -2,21 +2,25 @@
 
 The classes here have the methods of those in `_native`, and the same callers, who have checked all
 arrays before they come here. Results agree with the kernels' within
-rounding; the last bit may depend on how many rows are asked for together. `threads` are the
-kernels' alone.
+rounding; the last bit may depend on how many rows are asked for together. Of weights kept as int8
+outputs and states are the kernels' to the last bit. `threads` are the kernels' alone.
 """
 
 # ruff: noqa: ARG001, ARG002
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.native import int8
+
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
+Curve = Callable[[Array], Array]
 
 RNN_TANH, RNN_RELU, GRU, LSTM = range(4)
 
@@ -43,23 +47,40 @@ def logistic(x: Array) -> Array:
     return y
 
 
+def _hyperbolic(x: Array) -> Array:
+    y: Array = np.tanh(x)
+    return y
+
+
+WHOLE, BFLOAT, INT8 = range(3)
+
+_KEPT: Final[dict[int, Any]] = {
+    WHOLE: lambda weight: np.array(weight).T,
+    BFLOAT: lambda weight: rounded(weight).T,
+    INT8: int8.Int8Matrix,
+}
+"""How weights (O, K) are kept, by the kernels' numbers: what x (N, K) is multiplied with."""
+
+
 class Prepared:
     """Weights of one layer in one direction; see `arrays.Prepared`."""
 
     def __init__(
         self, cell: int, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
-        narrow: bool,
+        kept: int,
     ) -> None:  # fmt: skip
-        keep = rounded if narrow else np.array
         self.cell, self.hidden = cell, w_hh.shape[1]
-        self.input, self.state = keep(w_ih).T, keep(w_hh).T
+        self.input, self.state = _KEPT[kept](w_ih), _KEPT[kept](w_hh)
+        exact = kept == INT8
+        self.logistic: Curve = int8.logistic if exact else logistic
+        self.tanh: Curve = int8.tanh if exact else _hyperbolic
         none = np.zeros(len(w_hh), w_hh.dtype)
         self.input_bias = none if b_ih is None else b_ih.copy()
         self.state_bias = none if b_hh is None else b_hh.copy()
 
     def project(self, table: Array, out: Array, threads: int) -> bool:
         """out = the input's part of the gates for each row of the table."""
-        np.matmul(table, self.input, out=out)
+        out[...] = table @ self.input
         out += self.input_bias
         return True
 
@@ -74,17 +95,18 @@ class Prepared:
         """One step: the input's part of the gates (B, G*H) and states (B, H) -> the new states."""
         g = h @ self.state + self.state_bias
         if self.cell == RNN_TANH:
-            return np.tanh(x + g), None
+            return self.tanh(x + g), None
         if self.cell == RNN_RELU:
             return np.maximum(x + g, 0), None
         if self.cell == GRU:
             H = self.hidden
-            rz = logistic(x[:, : 2 * H] + g[:, : 2 * H])
-            n = np.tanh(x[:, 2 * H :] + rz[:, :H] * g[:, 2 * H :])
+            rz = self.logistic(x[:, : 2 * H] + g[:, : 2 * H])
+            n = self.tanh(x[:, 2 * H :] + rz[:, :H] * g[:, 2 * H :])
             return n + rz[:, H:] * (h - n), None
         i, f, n, o = np.split(x + g, 4, axis=1)
-        c = logistic(f) * c + logistic(i) * np.tanh(n)
-        return logistic(o) * np.tanh(c), c
+        assert c is not None
+        c = self.logistic(f) * c + self.logistic(i) * self.tanh(n)
+        return self.logistic(o) * self.tanh(c), c
 
     def step(
         self, x: Array | None, projected: Array | None, x_rows: Rows | None,
@@ -173,13 +195,13 @@ class Prepared:
 class Linear:
     """A product with weights (O, K) and a bias; see `arrays.Linear`."""
 
-    def __init__(self, weight: Array, bias: Array | None, narrow: bool) -> None:
-        self.weight = (rounded if narrow else np.array)(weight).T
+    def __init__(self, weight: Array, bias: Array | None, kept: int) -> None:
+        self.weight = _KEPT[kept](weight)
         self.bias = np.zeros(len(weight), np.float32) if bias is None else bias.copy()
 
     def product(self, x: Array, rows: Rows | None, out: Array, threads: int) -> bool:
         """out = x[rows] W^T + b."""
-        np.matmul(x if rows is None else x[rows], self.weight, out=out)
+        out[...] = (x if rows is None else x[rows]) @ self.weight
         out += self.bias
         return True
 

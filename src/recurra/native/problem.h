@@ -26,12 +26,25 @@ struct Bfloat {
   std::uint16_t bits;
 };
 
-// A packed matrix (see product.h), of T or of Pair.
+// What weights are kept as: T itself, bfloat16, or int8.
+enum class Kept : int { kWhole = 0, kBfloat = 1, kInt8 = 2 };
+
+// Products with weights kept as int8 (see int8.h).
+struct Int8Kernels {
+  std::size_t (*packed_size)(int depth, int n);  // bytes
+  // From weights (n, depth), a row an output.
+  void (*pack)(const float* weight, int depth, int n, void* packed);
+  std::size_t (*column)(int first, int depth);  // bytes up to this column, where a register begins
+  void (*product)(int rows, const float* const* a, int depth, const void* packed, int n, float* const* c, const float* bias);
+};
+
+// A packed matrix (see product.h), of T or of Pair; or of int8, with what multiplies by it.
 template <class T> struct Matrix {
   const void* at = nullptr;
   bool narrow = false;
+  const Int8Kernels* int8 = nullptr;
   Matrix() = default;
-  Matrix(const void* at_, bool narrow_ = false) : at(at_), narrow(narrow_) {}
+  Matrix(const void* at_, bool narrow_ = false, const Int8Kernels* int8_ = nullptr) : at(at_), narrow(narrow_), int8(int8_) {}
 };
 
 struct Layout {
@@ -145,7 +158,8 @@ template <class T> struct Kernels {
   void (*curve)(int which, const T* x, T* y, long n);  // exp, logistic, tanh: for the tests
   std::uint64_t (*digest)(const void* array, std::size_t bytes);
   // One row's step, once what its gates have of the input (x) and of the state (g) is there; h and c in place.
-  void (*cell_step)(int cell, int hidden, const T* x, const T* g, T* h, T* c);
+  // Where the weights are int8, as it is on every machine (see cells.h).
+  void (*cell_step)(int cell, int hidden, const T* x, const T* g, T* h, T* c, bool int8);
 };
 
 // What only inference asks for, in single precision.
@@ -178,12 +192,15 @@ struct Isa {
   const Kernels<double>* wide;
   const Inference* inference;
   const BfloatKernels* bfloat;  // null where it has no products in bfloat16
+  const Int8Kernels* int8;
 };
 
 // Null where the compiler could not build it.
 extern const Isa* const isa_plain;
 extern const Isa* const isa_avx2;
 extern const Isa* const isa_avx512;
-extern const BfloatKernels *const bfloat_amx, *const bfloat_dots;
+extern const Isa* const isa_neon;
+extern const BfloatKernels *const bfloat_amx, *const bfloat_dots, *const bfloat_neon;
+extern const Int8Kernels *const int8_plain, *const int8_avx2, *const int8_avxvnni, *const int8_avx512, *const int8_amx;
 
 }  // namespace recurra

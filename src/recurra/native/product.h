@@ -9,10 +9,10 @@
 // widened on their way into the registers: the sums are those of the same numbers kept as float32.
 #pragma once
 #include <cstddef>
+#include <cstring>
 
+#include "compiler.h"
 #include "problem.h"
-
-#define RECURRA_UNROLL _Pragma("GCC unroll 16")
 
 namespace recurra {
 namespace {
@@ -36,7 +36,7 @@ inline void square(const T* from, std::ptrdiff_t stride, int across, int down, T
   constexpr int W = V::W;
   V r[W];
   // What lies W rows further is wanted soon, and in too many streams for the processor to see it coming.
-  RECURRA_UNROLL for (int j = 0; j < W; ++j) __builtin_prefetch(from + (j + W) * stride);
+  RECURRA_UNROLL for (int j = 0; j < W; ++j) prefetch(from + (j + W) * stride);
   RECURRA_UNROLL for (int j = 0; j < W; ++j)
     r[j] = j >= across ? V::all(T(0)) : down == W ? V::load(from + j * stride) : V::load(from + j * stride, down);
   RECURRA_UNROLL for (int n = 1; n < W; n *= 2) {
@@ -89,7 +89,7 @@ inline Vec<float> weights(const Pair* p, int which) { return half(p, which == 1)
 // Rounds packed floats to bfloat16, to the nearest, ties to even; NaN stays NaN.
 inline std::uint32_t rounded(float x) {
   std::uint32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
+  std::memcpy(&bits, &x, sizeof bits);
   if (x != x) return (bits | 0x400000u) >> 16;
   return (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
 }
@@ -123,7 +123,7 @@ inline void block(const T* const* a, const S* b, std::size_t stride, int k_count
     in[r] = a[r];
     RECURRA_UNROLL for (int v = 0; v < N; ++v) sum[r][v] = V::all(T(0));
   }
-  const auto multiply = [&](int k, int which) __attribute__((always_inline)) {
+  const auto multiply = [&](int k, int which) RECURRA_INLINE {
     V w[N];
     RECURRA_UNROLL for (int p = 0; p < P; ++p) {
       RECURRA_UNROLL for (int v = 0; v < NV; ++v) w[p * NV + v] = weights(b + p * stride + v * W, which);
@@ -137,11 +137,11 @@ inline void block(const T* const* a, const S* b, std::size_t stride, int k_count
   int k = 0;
   for (; k + G <= k_count; k += G) {
     if (R >= 3 && NV == kBlockVectors) {
-      RECURRA_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(b + (16 * NV + v) * W);
+      RECURRA_UNROLL for (int v = 0; v < NV; ++v) prefetch(b + (16 * NV + v) * W);
     }
     if (R <= 2 && NV == kBlockVectors) {
       RECURRA_UNROLL for (int p = 0; p < P; ++p) {
-        RECURRA_UNROLL for (int v = 0; v < NV; ++v) __builtin_prefetch(b + p * stride + (kAhead * NV + v) * W);
+        RECURRA_UNROLL for (int v = 0; v < NV; ++v) prefetch(b + p * stride + (kAhead * NV + v) * W);
       }
     }
     RECURRA_UNROLL for (int which = 0; which < G; ++which) multiply(k + which, which);
@@ -269,6 +269,7 @@ void product_of(int rows, const T* const* a, int depth, const S* packed, int n, 
 template <class T>
 void product(int rows, const T* const* a, int depth, Matrix<T> packed, int n, T* const* c, const T* bias, bool add) {
   if constexpr (sizeof(T) == sizeof(float)) {
+    if (packed.int8) return packed.int8->product(rows, a, depth, packed.at, n, c, bias);
     if (packed.narrow) return product_of(rows, a, depth, static_cast<const Pair*>(packed.at), n, c, bias, add);
   }
   product_of(rows, a, depth, static_cast<const T*>(packed.at), n, c, bias, add);
@@ -276,6 +277,7 @@ void product(int rows, const T* const* a, int depth, Matrix<T> packed, int n, T*
 
 // The columns from `first` on, where a panel begins.
 template <class T> inline Matrix<T> columns_from(Matrix<T> packed, int first, int depth) {
+  if (packed.int8) return {static_cast<const char*>(packed.at) + packed.int8->column(first, depth), false, packed.int8};
   const std::size_t numbers = static_cast<std::size_t>(first) * (packed.narrow ? runs<Pair>(depth) : depth);
   return {static_cast<const char*>(packed.at) + numbers * (packed.narrow ? sizeof(Pair) : sizeof(T)), packed.narrow};
 }

@@ -36,9 +36,9 @@ template <class T> struct Prepared {
   Matrix<T> input, weights;
   T *input_bias = nullptr, *hidden_bias = nullptr;
   T* memory = nullptr;
-  // `narrow`: the matrices are kept as bfloat16; for float alone.
+  // What is `kept` is of the matrices; only float can be as something else.
   Prepared(int cell, std::int64_t features, std::int64_t hidden, const T* w_ih, const T* w_hh, const T* b_ih,
-           const T* b_hh, bool narrow = false);
+           const T* b_hh, Kept kept = Kept::kWhole);
   ~Prepared();
   // Whether weights, of the same sizes, are still those that were packed.
   bool same(const T* w_ih, const T* w_hh, const T* b_ih, const T* b_hh) const {

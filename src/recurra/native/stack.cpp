@@ -12,7 +12,8 @@ namespace {
 // out (n) = a (k) times a packed (k x n), plus a bias or null; panels from the last one to the first, or as they lie.
 void product(const Kernels<float>& kernel, bool back, const float* a, std::int64_t k, Matrix<float> packed, int n,
              const float* bias, float* out) {
-  const int piece = 2 * kernel.panel, pieces = (n + piece - 1) / piece, depth = static_cast<int>(k);
+  // With int8 a is rounded for each piece, so they are large.
+  const int piece = (packed.int8 ? 16 : 2) * kernel.panel, pieces = (n + piece - 1) / piece, depth = static_cast<int>(k);
   for (int i = 0; i < pieces; ++i) {
     const int first = (back ? pieces - 1 - i : i) * piece;
     float* to = out + first;
@@ -67,7 +68,7 @@ void Stack::step(std::int64_t token, int threads) {
         product(kernel, back, l ? h[l - 1] : x + token * p.features, p.features, p.input, wide(l), p.input_bias, input[l]);
       }
       if (!back) of_state(l);
-      kernel.cell_step(p.cell, static_cast<int>(p.hidden), in, state[l], h[l], c[l]);
+      kernel.cell_step(p.cell, static_cast<int>(p.hidden), in, state[l], h[l], c[l], p.weights.int8 != nullptr);
     }
     back = !back;
   }

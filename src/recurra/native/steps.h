@@ -98,7 +98,7 @@ void forward_rows(const Forward<T>& f, int first, int step, int count, void* mem
                 : f.cells    ? f.cells + at * H
                              : f.cn + state(i) * H;
       s.saved = f.saved ? f.saved + at * (static_cast<std::ptrdiff_t>(saved_width(C::id)) * H) : nullptr;
-      C::forward(H, s);
+      step_forward<C>(H, s, f.weights.int8 != nullptr);
       m.h[k] = s.out;
       if (C::has_cell) m.c[k] = s.c_out;
     }

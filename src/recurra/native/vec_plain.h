@@ -1,6 +1,9 @@
 // Four floats or two doubles in GCC's and Clang's own vector type: SSE2 on any x86-64, NEON on ARM.
 #pragma once
 #include <cstring>
+#include <math.h>
+
+#include "compiler.h"
 
 #include "problem.h"
 
@@ -9,7 +12,7 @@ namespace {
 
 template <class T> struct Vec {
   static constexpr int W = 16 / static_cast<int>(sizeof(T));
-  typedef T Reg __attribute__((vector_size(16)));
+  typedef T Reg RECURRA_VECTOR(16);
   Reg v;
   static Vec load(const T* p) {
     Vec r;
@@ -33,7 +36,7 @@ template <class T> inline Vec<T> operator*(Vec<T> a, Vec<T> b) { return {a.v * b
 template <class T> inline Vec<T> operator/(Vec<T> a, Vec<T> b) { return {a.v / b.v}; }
 #if defined(__aarch64__)
 template <class T> inline Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
-  for (int i = 0; i < Vec<T>::W; ++i) c.v[i] = sizeof(T) == 4 ? __builtin_fmaf(a.v[i], b.v[i], c.v[i]) : __builtin_fma(a.v[i], b.v[i], c.v[i]);
+  for (int i = 0; i < Vec<T>::W; ++i) c.v[i] = sizeof(T) == 4 ? ::fmaf(a.v[i], b.v[i], c.v[i]) : ::fma(a.v[i], b.v[i], c.v[i]);
   return c;
 }
 template <class T> inline Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) { return fma(Vec<T>{-a.v}, b, c); }
@@ -45,12 +48,12 @@ template <class T> inline Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) { return {c.
 // Bits as integers of the same width, and the numbers that a format is made of.
 template <class T> struct Bits;
 template <> struct Bits<float> {
-  typedef std::int32_t Int __attribute__((vector_size(16)));
+  typedef std::int32_t Int RECURRA_VECTOR(16);
   static constexpr int mantissa = 23, bias = 127;
   static constexpr float round = 12582912.f;  // 1.5 * 2^23: adding it leaves no fraction
 };
 template <> struct Bits<double> {
-  typedef std::int64_t Int __attribute__((vector_size(16)));
+  typedef std::int64_t Int RECURRA_VECTOR(16);
   static constexpr int mantissa = 52, bias = 1023;
   static constexpr double round = 6755399441055744.0;
 };

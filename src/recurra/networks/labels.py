@@ -13,8 +13,10 @@ from recurra.core.initial import reset_orthogonal
 from recurra.core.layers import BY_NAME, Recurrent
 from recurra.core.pooling import Pool
 from recurra.core.ragged import Ragged
+from recurra.errors import counted
 from recurra.networks.label_batch import TensorBatch
 from recurra.networks.network import Network
+from recurra.networks.sequence_convolutions import SequenceConvolutions
 from recurra.networks.tag_chain import Chain
 from recurra.runtime import labels as runtime
 from recurra.runtime.labels import Architecture
@@ -23,7 +25,7 @@ from recurra.runtime.threads import available
 
 @final
 class Member(nn.Module):
-    """One reader: embedding (of texts), recurrent layers, pooling, a linear head."""
+    """One reader: embedding (of texts), convolutions (of numbers), recurrent layers, a head."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -34,8 +36,11 @@ class Member(nn.Module):
             self.embedding = nn.EmbeddingBag(
                 a.features, a.embedding, mode="mean", padding_idx=0, sparse=True
             )
+        self.convolutions = None
+        if a.convolutions:
+            self.convolutions = SequenceConvolutions(a.before)
         self.recurrent: Recurrent[Any] = BY_NAME[a.cell](
-            a.embedding if a.features else a.channels,
+            a.inputs,
             a.hidden,
             a.layers,
             bidirectional=a.bidirectional,
@@ -114,7 +119,11 @@ class Member(nn.Module):
 
     def read(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Scores of rows of steps (N, F) that follow one another, of these lengths (B,)."""
-        outputs: Ragged = self.recurrent(Ragged(steps, lengths))[0]
+        rows = Ragged(steps, lengths)
+        if self.convolutions is not None:
+            rows = self.convolutions(rows)
+            rows = rows.beside(F.dropout(rows.values, self.dropout, self.training))
+        outputs: Ragged = self.recurrent(rows)[0]
         read = outputs.values if self.chain is not None else self.pool(outputs)
         scores: Tensor = self.head(F.dropout(read, self.dropout, self.training))
         return scores
@@ -142,7 +151,9 @@ class LabelNetwork(Network):
         a, weights = self.architecture, sum(p.numel() for p in self.parameters())
         times = f"{a.members} times " if a.members > 1 else ""
         ways = ", both ways" if a.bidirectional else ""
-        return f"{times}{a.layers} x {a.cell.upper()}({a.hidden}){ways}, {weights:,} weights"
+        before = f"{counted(a.convolutions, 'convolution')} before " if a.convolutions else ""
+        layers = f"{before}{a.layers} x {a.cell.upper()}({a.hidden}){ways}"
+        return f"{times}{layers}, {weights:,} weights"
 
     def in_use(self) -> runtime.LabelNetwork:
         """The same network without torch, of the weights as they are now.

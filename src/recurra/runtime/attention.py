@@ -83,4 +83,5 @@ class Attention:
 
 def _matrix(weights: Weights, name: str, outputs: int, inputs: int) -> native.Linear:
     """A linear map without a bias."""
-    return native.Linear(weights.take(name, outputs, inputs), weights=weights.kept)
+    matrix = weights.matrix(name, outputs, inputs)
+    return native.Linear(matrix, weights=weights.kept_of(matrix))

@@ -99,7 +99,7 @@ class Autoregressive:
         uneven = weights.take(f"{prefix}unevenness", FEATURES - LINEAR)
         joint[1, s.hidden + LINEAR : s.hidden + FEATURES] = uneven
         bias = weights.take(f"{prefix}head.bias", 3)
-        self.head = native.Linear(joint, bias, weights=weights.kept)
+        self.head = native.Linear(joint, bias, weights=weights.kept_of(joint))
         for only_trained, shape in (
             ("first", (wide,)),
             ("spread", ()),

@@ -51,9 +51,9 @@ class PictureEncoder:
         self.affine: list[tuple[Array, Array]] = []
         for number, features in enumerate(stages):
             stage = f"{prefix}stages.{number}."
-            weight = weights.take(f"{stage}weight", features, channels, 3, 3)
+            weight = weights.matrix(f"{stage}weight", features, channels, 3, 3)
             flat = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(features, -1)
-            self.convolutions.append(native.Linear(flat, weights=weights.kept))
+            self.convolutions.append(native.Linear(flat, weights=weights.kept_of(flat)))
             mean, variance, scale, shift = (
                 weights.take(f"{stage}norm.{name}", features)
                 for name in ("mean", "variance", "weight", "bias")

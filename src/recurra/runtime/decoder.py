@@ -104,7 +104,7 @@ class Decoder:
         self.sizes = a = sizes
         looks = a.attention != "none"
         below = a.layers if a.feeding == "input" or not looks else 1
-        self.vectors = weights.take(f"{prefix}vectors.weight", a.targets, a.embedding)
+        self.vectors = weights.matrix(f"{prefix}vectors.weight", a.targets, a.embedding)
         self.bias = weights.take(f"{prefix}bias", a.targets)
         beside = 0 if a.feeding == "up" and looks else a.hidden if not looks else a.embedding
         self.lower = Recurrent(

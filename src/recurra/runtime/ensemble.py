@@ -69,7 +69,7 @@ class Ensemble:
         if count > 1:
             vectors /= np.float32(count)
             bias /= np.float32(count)
-        self.head = native.Linear(vectors, bias, weights=weights.kept)
+        self.head = native.Linear(vectors, bias, weights=weights.kept_of(vectors))
 
     def decoder(self, encoded: Encoded) -> EnsembleDecoder:
         """What writes the targets of these sources, step by step."""

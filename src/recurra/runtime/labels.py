@@ -18,6 +18,7 @@ from recurra.runtime.layers import CELLS, Recurrent, linear
 from recurra.runtime.network import Network
 from recurra.runtime.pooling import Pool
 from recurra.runtime.ragged import Rows
+from recurra.runtime.sequence_convolutions import SequenceConvolutions, Sizes
 from recurra.runtime.state import Array, State
 from recurra.runtime.weights import Weights
 
@@ -48,6 +49,8 @@ class Architecture:
         members: M, networks whose scores are averaged.
         direct: how much all features of a text, read by a linear map alone, count beside what the
             recurrent layers read (Cheng et al., 2016, arXiv:1606.07792); 0 where they do not.
+        convolutions: stages that numbers go through first, each of which halves the steps.
+        filters: features after each of them.
     """
 
     features: int
@@ -65,6 +68,8 @@ class Architecture:
     hidden_features: float
     members: int
     direct: float = 0.0
+    convolutions: int = 0
+    filters: int = 0
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -75,6 +80,24 @@ class Architecture:
             )
         if self.direct and (self.tagged or not self.features):
             raise OptionError(f"direct {self.direct:g}", expected="0, but for classes of texts")
+
+        if self.convolutions and (self.tagged or not self.channels or not self.bidirectional):
+            raise OptionError(
+                f"{self.convolutions} convolutions",
+                expected="0, but for sequences of numbers that are read from both ends",
+            )
+
+    @property
+    def before(self) -> Sizes:
+        """The convolutions before the recurrent layers."""
+        return Sizes(self.channels, self.filters, self.convolutions)
+
+    @property
+    def inputs(self) -> int:
+        """What the recurrent layers read at each step."""
+        if self.features:
+            return self.embedding
+        return self.filters if self.convolutions else self.channels
 
     def to_json(self) -> dict[str, Any]:
         """The sizes as plain values."""
@@ -87,10 +110,15 @@ class _Member:
 
     def __init__(self, a: Architecture, weights: Weights, number: int) -> None:
         prefix, name = f"members.{number}.", f"{number}."
+        self.convolutions = None
+        if a.convolutions:
+            self.convolutions = SequenceConvolutions(
+                weights, a.before, prefix=f"{prefix}convolutions."
+            )
         self.recurrent = Recurrent(
             weights,
             a.cell,
-            a.embedding if a.features else a.channels,
+            a.inputs,
             a.hidden,
             a.layers,
             bidirectional=a.bidirectional,
@@ -125,8 +153,11 @@ class _Member:
         for part in _parts(lengths):
             own = lengths[part]
             window = slice(begun, begun := begun + int(own.sum()))
+            x = steps[window] if places is None else None
+            if self.convolutions is not None:
+                x, own = self.convolutions(steps[window], own, threads=threads)
             ways = self.recurrent.run_apart(
-                steps[window] if places is None else None,
+                x,
                 own,
                 projected=tables,
                 x_rows=None if places is None else places[window],
@@ -339,7 +370,7 @@ _STEPS, _SAID, _MANY = "steps", "said", "features"
 
 def _tables(weights: Weights, members: range, name: str, features: int, size: int) -> Array:
     """The members' tables of features (V, M*size), of which 0 is none."""
-    every = [weights.take(f"members.{m}.{name}.weight", features, size) for m in members]
+    every = [weights.matrix(f"members.{m}.{name}.weight", features, size) for m in members]
     found: Array = np.concatenate(every, 1)
     found[0] = 0
     return found

@@ -62,8 +62,8 @@ class Recurrent:
                 self.cells.append(
                     native.Prepared(
                         _KERNELS[cell],
-                        weights.take(f"{prefix}weight_ih{end}", rows, inputs),
-                        weights.take(f"{prefix}weight_hh{end}", rows, hidden),
+                        weights.matrix(f"{prefix}weight_ih{end}", rows, inputs),
+                        weights.matrix(f"{prefix}weight_hh{end}", rows, hidden),
                         weights.take(f"{prefix}bias_ih{end}", rows),
                         weights.take(f"{prefix}bias_hh{end}", rows),
                         weights=weights.kept,
@@ -231,10 +231,9 @@ def _joined(ways: list[Array]) -> Array:
 
 def linear(weights: Weights, name: str, outputs: int, inputs: int) -> native.Linear:
     """A linear map of `name.weight` (outputs, inputs) and `name.bias`."""
+    matrix = weights.matrix(f"{name}.weight", outputs, inputs)
     return native.Linear(
-        weights.take(f"{name}.weight", outputs, inputs),
-        weights.take(f"{name}.bias", outputs),
-        weights=weights.kept,
+        matrix, weights.take(f"{name}.bias", outputs), weights=weights.kept_of(matrix)
     )
 
 

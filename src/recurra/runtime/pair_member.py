@@ -73,8 +73,8 @@ class Member:
 
     def __init__(self, a: Architecture, weights: Weights, number: int) -> None:
         prefix = f"members.{number}."
-        targets = weights.take(f"{prefix}target_vectors.weight", a.targets, a.embedding)
-        self.sources = weights.take(f"{prefix}source_vectors.weight", a.sources, a.embedding)
+        targets = weights.matrix(f"{prefix}target_vectors.weight", a.targets, a.embedding)
+        self.sources = weights.matrix(f"{prefix}source_vectors.weight", a.sources, a.embedding)
         self.encoder = Recurrent(
             weights,
             a.cell,

@@ -69,7 +69,7 @@ class _Member:
     """One of the networks whose probabilities are averaged."""
 
     def __init__(self, a: Architecture, weights: Weights, prefix: str, name: str) -> None:
-        embedding = weights.take(f"{prefix}embedding.weight", a.symbols, a.embedding)
+        embedding = weights.matrix(f"{prefix}embedding.weight", a.symbols, a.embedding)
         self.recurrent = Recurrent(
             weights,
             a.cell,
@@ -81,10 +81,10 @@ class _Member:
         )
         # The unknown has no weights: its score is minus infinity.
         head = np.zeros((a.symbols, a.hidden), np.float32)
-        head[1:] = weights.take(f"{prefix}head.weight", a.symbols - 1, a.hidden)
+        head[1:] = weights.matrix(f"{prefix}head.weight", a.symbols - 1, a.hidden)
         bias = np.full(a.symbols, -np.inf, np.float32)
         bias[1:] = weights.take(f"{prefix}head.bias", a.symbols - 1)
-        self.head = native.Linear(head, bias, weights=weights.kept)
+        self.head = native.Linear(head, bias, weights=weights.kept_of(head))
         # By the network alone, never by the batch: all ways of reading have the same sums.
         self.table: Array | None = embedding
         self.projected: Array | None = None

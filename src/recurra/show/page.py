@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
-from recurra.bundle import CONFIG, HISTORY, REPORT, Run
+from recurra.bundle import CONFIG, REPORT, Run
 from recurra.console.text import printable
 from recurra.errors import MissingExtra
-from recurra.show import curves
-from recurra.show.picture import CHART, svg
+from recurra.show.picture import Picture, inline
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,20 +21,6 @@ PAGE: Final = "report.html"
 
 _LONG: Final = 200
 """Characters of a setting that are shown."""
-
-_CAPTIONS: Final = {
-    "ahead": "The last forecast",
-    "answers": "What it said of pictures that it had never seen: orange where it is wrong",
-    "attention": "Where it looked for each piece",
-    "backtest": "Forecasts of the test part, one behind the other",
-    "calibration": "How sure it is, and how often it is right",
-    "confusion": "What was taken for what",
-    "forecast": "The last forecast of the test part, with its intervals",
-    "horizon": "Error and coverage by how far ahead",
-    "influence": "Which steps of the past count",
-    "lengths": "How good it is by length of the source",
-}
-"""What a picture shows, by the name of its file."""
 
 _VERSIONS: Final = ("recurra", "created", "python", "torch", "numpy", "format")
 
@@ -65,12 +49,16 @@ class Row:
 @final
 @dataclass(frozen=True)
 class Table:
-    """The figures of all contenders, which way the first of them runs, and what else there is."""
+    """The figures of all contenders, which way the first of them runs, and what else there is.
+
+    The terms are what figures mean, by name.
+    """
 
     head: tuple[str, ...]
     rows: tuple[Row, ...]
     better: str
     note: str = ""
+    terms: tuple[tuple[str, str], ...] = ()
 
 
 @final
@@ -84,32 +72,35 @@ class Head:
     created: str | None
     verdict: str | None = None
     tone: str = "unsure"
+    answer: str = ""
     data: str = ""
     table: Table | None = None
-    training: str = ""
 
 
 def write(
     run: Run,
+    training: Picture,
     sections: Sequence[Section],
-    pictures: Sequence[str],
+    pictures: Sequence[Picture],
     table: Callable[[dict[str, Any]], Table],
     summary: Callable[[dict[str, Any]], str],
 ) -> str:
     """Write the page of a run; returns its name.
 
     Args:
+        training: of the losses.
         sections: the task's own.
-        pictures: names of PNG files of the run that are shown as they are.
+        pictures: the task's own; those with a caption are shown.
         table: the figures of a report.
         summary: a report as a terminal has it.
     """
     config = run.config()
     report = run.read_json(REPORT) if run.has(REPORT) else None
-    with run.intact(HISTORY):
-        parts = [_curves(run), *sections]
-    if pictures:
-        parts.append(_pictures(run, pictures))
+    said = "" if report is None else _trained(report)
+    parts = list(sections)
+    if shown := [each for each in pictures if each.caption]:
+        parts.append(Section("pictures", "Pictures", "", _pictures(run, shown)))
+    parts.append(Section("curves", "Training", said, _pictures(run, [training])))
     head = Head(run.path.resolve().name, config["task"], config["recurra"], config.get("created"))
     if report is not None:
         with run.intact(REPORT):
@@ -123,12 +114,12 @@ def write(
     return PAGE
 
 
-def alone(run: Run, section: Section) -> str:
-    """Write a section as a page of its own beside the pictures; returns its name."""
+def alone(run: Run, section: Section) -> Picture:
+    """Write a section as a page of its own beside the pictures."""
     name = f"figures/{section.name}.html"
     template = _templates().get_template("alone.html")
     run.write_text(name, template.render(name=run.path.resolve().name, each=section))
-    return name
+    return Picture(name)
 
 
 def _judged(report: dict[str, Any]) -> dict[str, Any]:
@@ -136,14 +127,21 @@ def _judged(report: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "data": f"{report['data']['name']}: {report['data']['part']}",
         "verdict": "No verdict: there is no baseline to compare it with.",
-        "training": " ".join(
-            str(report[name]["sentence"]) for name in ("training", "certificate") if name in report
-        ),
+        "answer": (report.get("chosen") or report.get("answer") or {}).get("sentence", ""),
     }
     if verdict:
         tone = {True: "better", False: "worse", None: "unsure"}[verdict["better"]]
-        found |= {"verdict": str(verdict["sentence"]), "tone": tone}
+        sentence = str(verdict["sentence"])
+        if found["answer"]:  # which verdicts are not about
+            sentence = f"The network: {sentence[:1].lower()}{sentence[1:]}"
+        found |= {"verdict": sentence, "tone": tone}
     return found
+
+
+def _trained(report: Mapping[str, Any]) -> str:
+    """How a training went, and what was shown equal to what."""
+    with_end = (report.get(name) for name in ("training", "certificate"))
+    return printed(" ".join(str(each["sentence"]) for each in with_end if each))
 
 
 def macro(template: str, name: str, *values: object, **named: object) -> Markup:
@@ -189,21 +187,9 @@ def _templates() -> Environment:
     return found
 
 
-def _curves(run: Run) -> Section:
-    drawn = svg(curves.plot(run, *CHART), "losses over the steps of the training")
-    summary = "The loss on the part that trains and on the part that chooses, step by step."
-    return Section("curves", "Training", summary, macro("parts", "picture", drawn))
-
-
-def _pictures(run: Run, names: Sequence[str]) -> Section:
-    inside = [
-        (
-            _CAPTIONS.get(Path(name).stem.rstrip("-0123456789"), Path(name).stem),
-            "data:image/png;base64," + base64.b64encode(run.read_bytes(name)).decode(),
-        )
-        for name in names
-    ]
-    return Section("pictures", "Pictures", "", macro("parts", "pictures", inside))
+def _pictures(run: Run, pictures: Sequence[Picture]) -> Markup:
+    inside = [(inline(run.read_text(each.name), each.label), each.caption) for each in pictures]
+    return macro("parts", "pictures", inside)
 
 
 # -- settings -----------------------------------------------------------------------------------
@@ -235,15 +221,13 @@ def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         name = before + str(key).replace("_", " ")
         if isinstance(value, Mapping):
             rows += _flat(value, f"{name}: ")
-        else:
+        elif value is not None:  # nothing was set
             rows.append((name, _plain(value)))
     return rows
 
 
 def _plain(value: object) -> str:
     match value:
-        case None:
-            text = "–"
         case bool():
             text = "yes" if value else "no"
         case int():

@@ -1,4 +1,4 @@
-"""How a picture is drawn and written: one style, and letters of any script."""
+"""How a picture is drawn and written: one style, in the colours of a page or of a file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from recurra.bundle import Run
+from recurra.console.text import printable
 from recurra.errors import MissingExtra
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE: Final = "#0072b2"
@@ -24,16 +27,33 @@ ORANGE: Final = "#d55e00"
 GREEN: Final = "#009e73"
 """Of Okabe and Ito's colours, which people who see few colours tell apart."""
 
-CHART: Final = (5.2, 3.3)
-"""Inches of a chart on a page: letters that a phone can show."""
+GREY: Final = "#555555"
+
+CHART: Final = (4.8, 2.8)
+"""Inches of a chart on a page: on a phone 400 pixels wide its letters are 11 pixels high."""
 
 _OF_PAGE: Final = {
     "#000000": "currentColor",
+    "#ffffff": "var(--ground, #fff)",
+    GREY: "var(--soft, currentColor)",
     BLUE: "var(--blue)",
     ORANGE: "var(--orange)",
     GREEN: "var(--green)",
 }
 """Colours that a page has its own of, for light and dark."""
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a run: its file; what is seen there; what it is, for those who cannot see it.
+
+    One without a caption is not on the page, which shows the same in letters of its own.
+    """
+
+    name: str
+    caption: str = ""
+    label: str = ""
 
 
 def figure(width: float = 6.4, height: float = 4.0) -> Figure:
@@ -53,35 +73,40 @@ def figure(width: float = 6.4, height: float = 4.0) -> Figure:
     return Figure(figsize=(width, height), layout=engine)
 
 
-def write(run: Run, name: str, drawn: Figure) -> str:
-    """Write a picture into the run; returns its name."""
-    content = io.BytesIO()
-    with _quietly():
-        drawn.savefig(content, format="png", dpi=120)
+def titled(axes: Axes, text: str) -> None:
+    """Say above a panel what its curves are, or are of; no text out of data moves another."""
+    axes.set_title(printable(text)[:50], loc="left", fontsize=10, parse_math=False)
+
+
+def write(run: Run, name: str, drawn: Figure, caption: str = "", label: str = "") -> Picture:
+    """Write a picture into the run, of the form that its name ends in: .svg or .png."""
+    content, form = io.BytesIO(), name.rpartition(".")[2]
+    undated = {"Date": None} if form == "svg" else None
+    with _drawing(name):
+        drawn.savefig(content, format=form, dpi=120, metadata=undated)
     run.write_bytes(name, content.getvalue())
-    return name
+    return Picture(name, caption, label)
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Draw a box for a letter that no font has, and say nothing: data hold letters of all kinds."""
-    with warnings.catch_warnings():
+def _drawing(salt: str) -> Iterator[None]:
+    """Draw a box for a letter that no font has, and say nothing: data hold letters of all kinds.
+
+    In SVG letters are left to who shows it. The salt keeps names inside apart from those of other
+    pictures of a page.
+    """
+    from matplotlib import rc_context
+
+    with warnings.catch_warnings(), rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         yield
 
 
-def font_for(texts: Iterable[str]) -> list[str] | None:
-    """Families of fonts that together have all letters of the texts; None where some have none.
+def fonts_for(texts: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Families of fonts that together have as many letters of the texts as can be had.
 
     The first that has a letter draws it. Beside the installed fonts there is that of package
     koreanize-matplotlib, where it is installed.
-    """
-    families, missing = fonts_for(texts)
-    return None if missing else families
-
-
-def fonts_for(texts: Iterable[str]) -> tuple[list[str], set[str]]:
-    """Families of fonts that together have as many letters of the texts as can be had.
 
     Returns:
         The families, the usual one first, and the letters that none of them has.
@@ -135,14 +160,16 @@ def svg(drawn: Figure, label: str) -> str:
     Args:
         label: what it shows, for those who cannot see it.
     """
-    from matplotlib import rc_context
-
     content = io.StringIO()
-    # The salt keeps names inside apart from those of the page's other pictures.
-    with _quietly(), rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
+    with _drawing(label):
         drawn.savefig(content, format="svg", transparent=True)
+    return inline(content.getvalue(), label)
+
+
+def inline(file: str, label: str) -> str:
+    """What `write` wrote as SVG, as part of a page; see `svg`."""
     # What comes before the picture is for files of their own, and says where they are defined.
-    text = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", content.getvalue(), flags=re.S)
+    text = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", file, flags=re.S)
     text = re.sub(r' (?:xmlns(?::xlink)?|version)="[^"]*"', "", text).replace("xlink:href", "href")
     text = re.sub(r'<(g|svg) id="[^"]*"', r"<\1", text)
     text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r"<svg \1>", text, count=1)

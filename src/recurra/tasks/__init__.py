@@ -66,6 +66,9 @@ def train(task: str, data: Any = None, **options: Any) -> Any: ...
 def train(task: str, data: Any = None, **options: Any) -> Any:
     """Train a model of a task, and return it.
 
+        model = recurra.train("text", "corpus.txt", minutes=5, out="runs/new")
+        model.report["verdict"]
+
     Args:
         task: "text", "labels", "series", "pairs" or "captions".
         data: as the `fit` of its model takes it first.
@@ -96,6 +99,11 @@ def resume(
 ) -> Any:
     """Go on with an interrupted training, of whatever task it is.
 
+        try:
+            model = recurra.resume("runs/bard")
+        except recurra.BundleError:  # it had come to its end
+            model = recurra.load("runs/bard")
+
     Args:
         callbacks, progress: as of the `fit` of its model.
 
@@ -120,10 +128,14 @@ def load(path: _Path, *, task: str | None = None, weights: str = "float32") -> A
 def load(path: _Path, *, task: str | None = None, weights: str = "float32") -> Any:
     """The model of a run.
 
+        model = recurra.load("runs/bard", task="text")
+        print("".join(model.generate("ROMEO:", length=100)))
+
     Args:
         path: the folder of the run.
         task: what it has to be of, which editors and type checkers then know; None for any.
-        weights: "float32", or "bfloat16" for half of the memory: see `Model.load`.
+        weights: "float32", or "bfloat16" for half of the memory, "int8" for a quarter: see
+            `Model.load`.
 
     Raises:
         OptionError: no such weights or task.

@@ -68,18 +68,7 @@ def _trained(
     task: Task, path: Path, fit: Callable[[], Model[Any, Any]], *, as_json: bool, quiet: bool
 ) -> None:
     """Train, then print the report."""
-    from recurra.bundle import CHECKPOINT, Run
-
-    try:
-        model = fit()
-    except KeyboardInterrupt:
-        run, end = Run(path), " before anything was learnt"
-        if run.has(CHECKPOINT):
-            end = f"; what was learnt is kept\n  to do: recurra resume {path}"
-            for before in run.replaced[-1:]:
-                end += f"\n  the run that it replaces: {before}"
-        print(f"recurra: interrupted{end}", file=sys.stderr)
-        raise
+    model = interruptible(path, fit)
     if as_json:
         print(json.dumps({"run": str(path)} | model.report, indent=2, ensure_ascii=False))
         return
@@ -88,6 +77,22 @@ def _trained(
     if task.after is not None and not quiet:
         task.after(model)
     print(f"run: {path}")
+
+
+def interruptible(path: Path, fit: Callable[[], Model[Any, Any]]) -> Model[Any, Any]:
+    """Train; where Ctrl-C ends it, say what is kept and how to go on."""
+    from recurra.bundle import CHECKPOINT, Run
+
+    try:
+        return fit()
+    except KeyboardInterrupt:
+        run, end = Run(path), " before anything was learnt"
+        if run.has(CHECKPOINT):
+            end = f"; what was learnt is kept\n  to do: recurra resume {path}"
+            for before in run.replaced[-1:]:
+                end += f"\n  the run that it replaces: {before}"
+        print(f"recurra: interrupted{end}", file=sys.stderr)
+        raise
 
 
 def evaluate(
@@ -105,6 +110,7 @@ def evaluate(
         OptionError: options of a search, for a model that has none or for a report that is there.
     """
     from recurra.bundle import REPORT
+    from recurra.tasks import quantize
     from recurra.tasks.reading_options import read_by
 
     if search and not (sources and task.searches):
@@ -123,6 +129,8 @@ def evaluate(
     with model.run.intact(REPORT):
         said = task.summary(found)
     print(said)
+    if not sources and (lines := quantize.lines_of(model.run)):
+        print("\n".join(["", *filled(lines)]))
 
 
 def certificate(found: Certificate) -> str:

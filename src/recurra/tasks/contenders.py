@@ -22,19 +22,23 @@ class Column:
         value: a contender's figures -> the figure; None where there is none.
         shown: the figure as it is read.
         interval: a contender's figures -> the 95 % interval as it is read, where there is one.
+        meaning: what the figure is, in plain words, for who does not know its name.
     """
 
     name: str
     value: Callable[[Figures], float | None]
     shown: Callable[[float | None], str]
     interval: Callable[[Figures], str] | None = None
+    meaning: str = ""
 
     def cell(self, figures: Figures) -> str:
         """The figure of a contender as it is read."""
         return self.shown(self.value(figures))
 
 
-def estimated(name: str, key: str, shown: Callable[[float | None], str], scale: float) -> Column:
+def estimated(
+    name: str, key: str, shown: Callable[[float | None], str], scale: float, meaning: str = ""
+) -> Column:
     """A column of figures that have intervals; `scale` times their ends are shown."""
 
     def interval(figures: Figures) -> str:
@@ -43,7 +47,7 @@ def estimated(name: str, key: str, shown: Callable[[float | None], str], scale: 
             return "not known"
         return f"{scale * found['low']:.1f} to {scale * found['high']:.1f}"
 
-    return Column(name, lambda figures: figures[key]["estimate"], shown, interval)
+    return Column(name, lambda figures: figures[key]["estimate"], shown, interval, meaning)
 
 
 def contenders(report: dict[str, Any]) -> list[tuple[str, Figures]]:
@@ -99,7 +103,8 @@ def table(report: dict[str, Any], columns: Sequence[Column], better: str, note: 
         for (name, figures), size in zip(listed, sizes, strict=True)
     )
     head = tuple(f"{each.name}{', 95 % interval' if each.interval else ''}" for each in columns)
-    return Table(head, rows, better, " ".join([*left_out(report), *([note] if note else [])]))
+    terms = tuple((each.name, each.meaning) for each in columns if each.meaning)
+    return Table(head, rows, better, " ".join(filter(None, [*left_out(report), note])), terms)
 
 
 def _with_interval(column: Column, figures: Figures) -> str:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 from recurra.bundle import CHECKPOINT, CONFIG, REPORT, WEIGHTS, Arrays, Run
 from recurra.errors import BundleError, NotFittedError, OptionError, not_fitted
 from recurra.names import guessed, meant
+from recurra.native.fit import check_kept
 from recurra.runtime.sizes import sizes_of
 from recurra.runtime.threads import available
-from recurra.runtime.weights import fingerprint
-from recurra.tasks.task import Task, check_torch
+from recurra.runtime.weights import fingerprint, kept_in
+from recurra.tasks.task import QUANTIZED, Task, check_float, check_torch
 from recurra.training.budget import TrainingOptions, described
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class Model(ABC, Generic[Options, Net]):
             MissingExtra: torch is not installed.
             BundleError: the run holds other weights by now.
         """
+        check_float(self.run, self._weights)
         check_torch("this needs")
         return self.task.part("trainer").TRAINING.load(self.run, self._fingerprint)
 
@@ -186,6 +188,7 @@ class Model(ABC, Generic[Options, Net]):
             MissingExtra: what training needs is not installed.
         """
         run = cls._opened(path)
+        check_float(run, "int8" if run.has(QUANTIZED) else "float32")
         if run.has(REPORT) and not run.has(CHECKPOINT):
             import shutil
 
@@ -210,14 +213,14 @@ class Model(ABC, Generic[Options, Net]):
         Args:
             path: the folder of the run.
             weights: what the layers keep their weights in: "bfloat16" takes half of the memory, and
-                half of the time where reading them is what takes it.
+                half of the time where reading them is what takes it; "int8" a quarter, rounded more
+                coarsely: see `recurra.quantize`. A run that was quantized is int8 as it is.
 
         Raises:
             BundleError: no run of this task, or a damaged one.
             OptionError: no such weights.
         """
-        if weights not in ("float32", "bfloat16"):
-            raise OptionError(f"weights={weights!r}", expected="float32 or bfloat16")
+        check_kept(weights)
         run = cls._opened(path)
         with run.intact(CONFIG):
             model = cls(**run.config()["options"])
@@ -254,6 +257,7 @@ class Model(ABC, Generic[Options, Net]):
             BundleError: something is missing or damaged, or does not fit.
         """
         arrays, _ = run.read_arrays(WEIGHTS)
+        weights = kept_in(arrays, weights)
         self._network = self.built(run, WEIGHTS, arrays, weights)
         self._run, self._weights, self._fingerprint = run, weights, fingerprint(arrays)
         self.load_parts(run)

@@ -35,8 +35,8 @@ def _check_recorded(run: Run) -> None:
 def draw(path: str | PathLike[str]) -> list[Path]:
     """Draw what there is to see of a run: its page, and its `figures`.
 
-    A task's `show` has `draw(run)`, which draws pictures and names their files; `sections(run)` of
-    the page; and `table(report)`, its figures.
+    A task's `show` has `draw(run)`, which draws pictures; `sections(run)` of the page; and
+    `table(report)`, its figures.
 
     Returns:
         The files, the page first.
@@ -50,11 +50,9 @@ def draw(path: str | PathLike[str]) -> list[Path]:
     task, run = task_of(path), Run.open(path)
     _check_recorded(run)
     own = task.part("show")
+    with run.intact(HISTORY):
+        training = curves.draw(run)
     with run.intact(f"{CONFIG}, {REPORT} or traces", alone=False):
         drawn, sections = own.draw(run), own.sections(run)
-        # A section shows what is called like it: attention, say, as tables, in the browser's
-        # letters.
-        shown = tuple(f"figures/{section.name}" for section in sections)
-        pictures = [name for name in drawn if name.endswith(".png") and not name.startswith(shown)]
-        written = page.write(run, sections, pictures, own.table, task.summary)
-        return [run.path / name for name in (written, curves.draw(run), *drawn)]
+        written = page.write(run, training, sections, drawn, own.table, task.summary)
+    return [run.path / name for name in (written, *(each.name for each in (training, *drawn)))]

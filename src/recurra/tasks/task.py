@@ -9,11 +9,12 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, final
 
-from recurra.errors import MissingExtra
+from recurra.errors import BundleError, MissingExtra
 
 if TYPE_CHECKING:
     import click
 
+    from recurra.bundle import Run
     from recurra.tasks.model import Model
     from recurra.training.budget import TrainingOptions
 
@@ -26,6 +27,12 @@ INSTALL: Final = (
 """The command that brings everything."""
 
 
+QUANTIZED: Final = "quantized.json"
+"""What a quantized run was made from, and what became of its figures."""
+
+IN_INT8: Final = "weights in int8 are for use alone: torch can neither train nor run them"
+
+
 def check_torch(who: str) -> None:
     """Check that torch is installed.
 
@@ -34,6 +41,19 @@ def check_torch(who: str) -> None:
     """
     if find_spec("torch") is None:
         raise MissingExtra(f"torch, which {who}, is not installed", fix=INSTALL)
+
+
+def check_float(run: Run, weights: str) -> None:
+    """Check that the weights of a model are numbers that torch can train and run.
+
+    Raises:
+        BundleError: they are in int8.
+    """
+    if weights == "int8":
+        raise BundleError(
+            f"{run.path}: {IN_INT8}",
+            expected="a run with weights in float32, as that which was quantized is",
+        )
 
 
 @final

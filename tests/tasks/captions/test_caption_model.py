@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,16 @@ def test_a_run_is_drawn(describer: CaptionModel, reader: CaptionModel) -> None:
     for model in (describer, reader):
         drawn = draw(model.run.path)
         names = {path.name for path in drawn}
-        assert {"report.html", "answers.png", "attention-1.png"} <= names
+        assert {"report.html", "curves.svg", "answers.html"} <= names
+        page = model.run.read_text("figures/answers.html")
+        here = set(re.findall(r'id="(seen-\d+)"', page))
+        assert len(here) == len(pictures(model.run))
+        assert set(re.findall(r'<use href="#(.*?)"', page)) <= here
+        assert ('class="tiles"' in page) is not ("<line" in page)
+        assert all(
+            link[0] == "#" or link.startswith("data:image/png;base64,")
+            for link in re.findall(r'(?:href|src)="(.*?)"', page)
+        )
 
 
 def test_another_tasks_verb_says_so(

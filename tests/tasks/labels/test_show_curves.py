@@ -37,6 +37,9 @@ def test_values_are_recorded_of_numbers_alone() -> None:
         of = dataset(kind)
         said = np.zeros(len(of.data.test), np.int64)
         found = recorded(network(kind), of.encoder, of.inputs, of.data, said)
+        assert "answered" not in found[0]
+        other = recorded(network(kind), of.encoder, of.inputs, of.data, said, said + 1)
+        assert {each["answered"] for each in other} == {of.data.classes[1]}
         row = of.data.examples.where[:].index(found[0]["where"])
         if kind == "text":
             assert "values" not in found[0]
@@ -52,7 +55,7 @@ def test_the_curve_is_drawn_and_no_step_is_listed(tmp_path: Path, channels: int)
     values = draw.normal(size=(channels, 40)).round(3).tolist()
     shares = [0.0] * 39 + [1.0]
     run = run_of(tmp_path, values, shares)
-    assert show.draw(run) == ["figures/attribution.html"]
+    assert [each.name for each in show.draw(run)] == ["figures/attribution.html"]
     page = run.read_text("figures/attribution.html")
     assert 'class="step"' not in page
     assert "X[3]: said a (true: b)" in page
@@ -69,7 +72,7 @@ def test_the_curve_is_drawn_and_no_step_is_listed(tmp_path: Path, channels: int)
 
 def test_one_step_and_a_constant_are_drawn_too(tmp_path: Path) -> None:
     run = run_of(tmp_path, [[2.0], [2.0]], [1.0])
-    assert show.draw(run) == ["figures/attribution.html"]
+    assert [each.name for each in show.draw(run)] == ["figures/attribution.html"]
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
@@ -78,3 +81,23 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
         run = run_of(tmp_path / str(number), wrong, [1.0])
         with pytest.raises(BundleError, match=r"attribution\.json: damaged"):
             show.draw(run)
+
+
+def test_the_answer_stands_beside_what_the_network_said(tmp_path: Path) -> None:
+    run = run_of(tmp_path, [[1.0, 2.0]], [0.5, 0.5])
+    facts = {"classes": ["<a>", "b", "c"]}
+    chosen = {"name": "linear SVM", "weight": 0.0, "sentence": "It answers with the linear SVM."}
+    counts = [[3, 1, 0], [0, 9, 0], [0, 0, 0]]
+    report = {"data": facts, "chosen": chosen, "confusion": counts, "calibration": None}
+    run.write_json(REPORT, report)
+    run.write_json(ATTRIBUTION, [run.read_json(ATTRIBUTION)[0] | {"answered": "<b>"}])
+    confusion, looked = show.sections(run)
+    assert "said a (true: b); the answer is &lt;b&gt;" in looked.body
+    assert looked.title == "Where the network looked"
+    assert looked.summary.endswith("The network is no part of the answer.")
+    cells = re.findall(r'title="(.*?) % of (.*?)">(.*?)</td>', confusion.body)
+    assert cells[:3] == [
+        ("75.0", "&lt;a&gt;", "3"),
+        ("25.0", "&lt;a&gt;", "1"),
+        ("0.0", "&lt;a&gt;", ""),
+    ]

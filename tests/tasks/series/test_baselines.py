@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from forecast_toys import HOURLY, MONTHLY, choosing, cut, panel_of, seasonal, windows
+from forecast_toys import HOURLY, MONTHLY, STEPS, choosing, cut, panel_of, seasonal, windows
+from recurra.codecs.frequency import Frequency
 from recurra.errors import DataError
 from recurra.judge import forecasts as metrics
 from recurra.judge.forecasts import Sums
@@ -217,6 +218,19 @@ def test_ridge_finds_a_rule_of_lags() -> None:
     ideal = float(np.mean(np.abs(generator.normal(size=10_000))) / data.scale.spread[0])
     assert error("ridge regression on lags") < 1.1 * ideal
     assert error("naive forecast") > 1.3 * ideal
+
+
+@pytest.mark.parametrize(("frequency", "helps"), [(Frequency("D", 1, 0), True), (STEPS, False)])
+def test_ridge_knows_the_time_of_the_year(frequency: Frequency, helps: bool) -> None:
+    """A wave of the year under noise, of which few lags know little."""
+    generator, days = np.random.default_rng(0), np.arange(1500)
+    row = 3 * np.sin(2 * np.pi * days / 365.25) + generator.normal(size=1500)
+    data = cut(panel_of([row], frequency), 14, 7, select=300, test=300)
+    ridge, test = named(data)["ridge regression on lags"], windows(data, "test")
+    actuals = data.panel.actuals(test.series, test.origins, 14)
+    error = float(np.abs(actuals - ridge.point).mean())
+    assert ("a wave of the year" in ridge.note) == helps
+    assert (error < 0.85) == helps  # the noise alone: 0.80
 
 
 def test_smoothing_goes_on_as_statsmodels_does() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,15 @@ from forecast_toys import MONTHLY, choosing, cut, panel_of, seasonal, windows
 from recurra.bundle import Run
 from recurra.errors import BundleError, MissingExtra, OptionError
 from recurra.judge.answer import NETWORK, Choice
-from recurra.tasks.series.answer import ANSWER, MEAN, ORDER, Answer, chosen
-from recurra.tasks.series.baselines.measured import RIDGE, SEASONAL, Baseline, series_baselines
+from recurra.tasks.series.answer import ANSWER, MEAN, ORDER, POOLED, Answer, Part
+from recurra.tasks.series.answer_choice import chosen, weighed
+from recurra.tasks.series.baselines.measured import (
+    NAIVE,
+    RIDGE,
+    SEASONAL,
+    Baseline,
+    series_baselines,
+)
 from recurra.tasks.series.baselines.past import Past
 from recurra.tasks.series.choosing import FEW, SERIES, Choosing
 from recurra.tasks.series.estimator import SeriesModel
@@ -100,34 +107,62 @@ def test_the_better_one_is_answered_with() -> None:
     assert skilled(data, fair, 0.05).name == NETWORK
     baseline_wins = skilled(data, {SEASONAL: 0.9, RIDGE: 0.05}, 0.9)
     assert (baseline_wins.name, baseline_wins.weight) == (RIDGE, 0.0)
+    assert [part.weight for part in baseline_wins.parts] == [1.0]
     assert "chosen" not in baseline_wins.sentence()
     assert f"of 4 compared on {baseline_wins.windows} windows" in baseline_wins.sentence()
     # Independent errors make each other smaller.
     both = skilled(data, {SEASONAL: 1.5, RIDGE: 0.5}, 0.5)
     assert both.choice.name == MEAN
     assert 0 < both.weight < 1
-    assert both.baseline == RIDGE
+    assert [part.name for part in both.parts] == [RIDGE]
     assert "mean of the network (" in both.name
+
+
+def test_of_few_windows_all_that_are_near_the_best_are_answered_with() -> None:
+    data = short()
+    found = Choosing.of(data)
+    sizes = {SEASONAL: 0.3, RIDGE: 0.4, NAIVE: 5.0}
+    test = windows(data, "test", 4)
+    others = [
+        baseline(data, found.windows, test, size, 10 * seed, name)
+        for seed, (name, size) in enumerate(sizes.items())
+    ]
+    said = forecasts(data, found.windows, 0.5, 7).quantiles
+    answer = chosen(data, found, data.scale.scale(said, found.windows.series), others)
+    assert answer is not None
+    assert answer.choice.name == POOLED
+    assert set(answer.weights) == {SEASONAL, RIDGE, NETWORK}
+    assert answer.weights == weighed(dict(answer.choice.costs))
+    assert sum(answer.weights.values()) == pytest.approx(1)
+    assert (
+        f"the weighted mean of 3 methods, which of 4 compared on {len(found.windows)}"
+        in answer.sentence()
+    )
+    assert answer.name in answer.sentence()
+
+
+def test_weights_follow_from_errors() -> None:
+    assert weighed({"a": 1.0, "b": 1.0, "c": 2.0}) == {"a": 0.5, "b": 0.5}
+    assert weighed({"a": 1.0, "b": 1.5})["b"] == pytest.approx(1 / (1 + 1.5**4))
+    assert weighed({"a": 0.0, "b": 0.1, "c": 0.0}) == {"a": 0.5, "c": 0.5}
 
 
 def test_within_noise_the_simplest_is_answered_with() -> None:
     data = long()
     held, test = windows(data, "select", 4), windows(data, "test", 4)
     same = baseline(data, held, test, 0.5, 3, SEASONAL)
-    others = [dataclasses.replace(same, name=RIDGE), same]
+    others = [replace(same, name=RIDGE), same]
     mine = data.scale.scale(same.forecasts(data.scale, held, held=True).quantiles, held.series)
     found = chosen(data, choosing(data, held, stops=False), mine, others)
     assert found is not None
     assert found.name == SEASONAL
-    little = [dataclasses.replace(each, less="fitted to 1 of 2 series") for each in others]
+    little = [replace(each, less="fitted to 1 of 2 series") for each in others]
     assert chosen(data, choosing(data, held, stops=False), mine, little) is None
 
 
 def answer_of(each: Baseline, horizon: int) -> Answer:
-    learnt = np.zeros((0, 0)) if each.learnt is None else each.learnt
     choice = Choice(each.name, {each.name: 1.0, NETWORK: 2.0}, each.name, 0.0, 0.5)
-    none = Widths.none(horizon)
-    return Answer(0.0, each.name, none, each.moves, learnt, each.name, choice, 9)
+    return Answer(0.0, (Part.of(each, 1.0),), Widths.none(horizon), each.name, choice, 9)
 
 
 @pytest.mark.parametrize("data", [long(), many(), short()], ids=["long", "many", "short"])
@@ -154,22 +189,30 @@ def test_an_answer_comes_back_from_the_run_or_is_refused(tmp_path: Path) -> None
     held, test = windows(data, "select"), windows(data, "test", 50)
     every, _ = series_baselines(data, choosing(data, held), test, seconds=60)
     ridge = answer_of(next(each for each in every if each.name == RIDGE), data.horizon)
-    alone = dataclasses.replace(ridge, choice=dataclasses.replace(ridge.choice, error=np.inf))
+    alone = replace(ridge, choice=replace(ridge.choice, error=np.inf))
     for answer in (ridge, alone):
         answer.write(run)
         found = Answer.read(run, horizon=4, series=1)
-        np.testing.assert_array_equal(found.learnt, answer.learnt)
+        np.testing.assert_array_equal(found.parts[0].learnt, answer.parts[0].learnt)
         assert found.choice == answer.choice
         assert found.sentence() == answer.sentence()
-    broken: dict[str, dict[str, Any]] = {
-        "weight": {"weight": 0.5, "baseline": ""},
-        "moves": {"moves": ridge.moves[:2]},
-        "learnt": {"learnt": ridge.learnt[:, :1]},
-        "infinite": {"learnt": np.full_like(ridge.learnt, np.inf)},
-        "name": {"baseline": "os.system"},
-    }
-    for change in broken.values():
-        dataclasses.replace(ridge, **change).write(run)
+    (part,) = ridge.parts
+    assert part.learnt is not None
+    other = replace(part, name=SEASONAL, learnt=np.zeros((0, 0)), weight=0.5)
+    both = replace(ridge, parts=(replace(part, weight=0.5), other))
+    both.write(run)
+    assert Answer.read(run, horizon=4, series=1).weights == {RIDGE: 0.5, SEASONAL: 0.5}
+    broken = (
+        (replace(part, weight=0.5),),
+        (replace(part, moves=part.moves[:2]),),
+        (replace(part, learnt=part.learnt[:, :1]),),
+        (replace(part, learnt=np.full_like(part.learnt, np.inf)),),
+        (replace(part, name="os.system"),),
+        (replace(part, weight=0.5), replace(part, weight=0.5)),
+        (replace(part, weight=1.5), replace(other, weight=-0.5)),
+    )
+    for parts in broken:
+        replace(ridge, parts=parts).write(run)
         with pytest.raises(BundleError, match=ANSWER):
             Answer.read(run, horizon=4, series=1)
 
@@ -188,12 +231,9 @@ def test_a_model_answers_with_what_won(tmp_path: Path) -> None:
     given = frame()
     model = SeriesModel(model="autoregressive", **LESS).fit(given, out=tmp_path / "run")
     report = model.report
-    assert report["answer"]["baseline"]  # twelve steps are no match for a season
+    assert len(report["answer"]["weights"]) > 1
     assert report["answer"]["mae"] < report["model"]["mae"]
-    assert report["answer"]["mae"] == pytest.approx(
-        next(e["mae"] for e in report["baselines"] if e["name"] == report["answer"]["baseline"])
-    )
-    assert report["answer"]["compared"] == len(report["baselines"]) + 2
+    assert report["answer"]["compared"] == len(report["baselines"]) + 1
     said = model.predict()
     one = model.predict(given.filter(pl.col("unique_id") == "s1"))
     assert said.filter(pl.col("unique_id") == "s1").equals(one)
@@ -222,8 +262,8 @@ def test_what_is_not_installed_is_named(tmp_path: Path) -> None:
     model = SeriesModel(model="segments", **LESS).fit(frame(1), out=tmp_path / "run")
     run = Run(tmp_path / "run")
     found = Answer.read(run, horizon=4, series=1)
-    nothing = np.zeros((0, 0))
-    dataclasses.replace(found, weight=0.0, baseline="AutoETS", learnt=nothing).write(run)
+    part = Part("AutoETS", 1.0, np.zeros((4, 7)), np.zeros((0, 0)))
+    replace(found, weight=0.0, parts=(part,)).write(run)
     again = SeriesModel.load(tmp_path / "run")
     with pytest.raises(MissingExtra, match="statsforecast") as told:
         again.predict()

@@ -19,10 +19,13 @@ from recurra.search.decoding import SearchOptions
 from recurra.tasks.captions import data
 from recurra.tasks.captions.caption import Caption, caption
 from recurra.tasks.captions.estimator import CaptionModel
-from recurra.tasks.comparison import by_torch, tolerance
+from recurra.tasks.comparison import Change, by_torch, change, tolerance
 
 PICTURES: Final = 16
 """Pictures that are read each way."""
+
+ROUNDED: Final = 64
+"""Pictures on which rounded weights are compared with what they were."""
 
 _WAYS: Final = "strangers, steps, captions, torch"
 
@@ -53,6 +56,34 @@ def comparisons(model: CaptionModel, dataset: Any) -> list[Check]:
         by_torch(model, "token_nll"),
         allowed=tolerance(model),
     )
+
+
+def changed(before: CaptionModel, after: CaptionModel) -> Change | str:
+    """What captions of the test part cost, and what is said of its pictures."""
+    run = before.run
+    try:
+        read = data.INPUT.read_again(run, run.config()["data"])
+    except InputError as error:
+        return error.got
+    captioned = read.of(read.test[:ROUNDED])
+    pictures = [before.form.scaled(each) for each in captioned.pictures]
+    texts = [each[0] for each in captioned.references()]
+    rows = before.vocabulary.encode_batch(texts)
+    ids = [np.concatenate([[BEGIN], row, [END]]) for row in rows]
+    x, sizes = before.form.numbers(pictures, before.network.multiple)
+    both, every = (before.network, after.network), np.arange(len(ids))
+    costs = [[-each for each in one.log_likelihood(x, sizes, every, ids)] for one in both]
+    how = SearchOptions(beam=3)
+    said = [
+        [
+            found[0].text
+            for found in caption(
+                one, before.form, before.vocabulary, pictures, how, longest=before.longest
+            )
+        ]
+        for one in both
+    ]
+    return change("nats", f"{len(ids):,} pictures of the test part", costs, said)
 
 
 def compare(

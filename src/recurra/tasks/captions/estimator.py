@@ -32,7 +32,7 @@ PIECES: Final = "pieces.json"
 class CaptionModel(Model[CaptionOptions, CaptionNetwork]):
     """A model that says what pictures show: strips read, scenes described.
 
-        model = CaptionModel(minutes=5).fit(["1.png", "2.png", ...], ["12.5", "0.73", ...])
+        model = CaptionModel(minutes=5).fit(images, texts)  # ["1.png", ...], ["12.5", ...]
         model.caption(["new.png"])
 
     Options are those of CaptionOptions. A fitted model stands on the folder of its run; without

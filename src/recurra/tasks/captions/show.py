@@ -1,17 +1,17 @@
-"""Pictures of a captions run: what it said of pictures, and where it looked for each piece."""
+"""Pictures of a captions run: what it said of them, and where it looked for each piece."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import io
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recurra.bundle import Run
-from recurra.console.text import fitted
-from recurra.show.page import Section, Table
-from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
+from recurra.show.page import Section, Table, alone, macro
+from recurra.show.picture import Picture
 from recurra.tasks import contenders
 from recurra.tasks.captions import render
 from recurra.tasks.captions.evaluate import METRICS
@@ -20,116 +20,78 @@ from recurra.tasks.captions.report import PICTURES, pictures
 MOST: Final = 24
 """Pieces of a caption that are drawn."""
 
-_ACROSS: Final = 6
-_LABEL: Final = 28
 
-
-def draw(run: Run) -> list[str]:
-    """Draw what the run has recorded; returns the names of the files."""
-    if not run.has(PICTURES):
-        return []
-    found = pictures(run)
-    names = [_answers(run, found)]
-    for number, (each, pixels, attention) in enumerate(found, 1):
-        draws = _columns if attention.shape[1] == 1 else _places
-        names.append(draws(run, each, pixels, attention, f"figures/attention-{number}.png"))
-    return names
-
-
-def _answers(run: Run, found: Sequence[tuple[dict[str, Any], Any, Any]]) -> str:
-    """The pictures, and what was said of each: blue where it is right."""
-    families, _ = fonts_for(
-        [text for each, _, _ in found for text in (each["said"], *each["true"])]
-    )
-    across = min(3, len(found))
-    down = -(-len(found) // across)
-    drawn = figure(9.0, 2.4 * down)
-    for number, (each, pixels, _) in enumerate(found, 1):
-        axes = drawn.add_subplot(down, across, number)
-        _show(axes, pixels)
-        right = each["said"] in each["true"]
-        said = _wrapped(each["said"] or "(nothing)")
-        if not right:
-            said += f"\ntrue: {_wrapped(each['true'][0])}"
-        axes.set_title(said, fontsize=8, color=BLUE if right else ORANGE, fontfamily=families)
-    return write(run, "figures/answers.png", drawn)
-
-
-def _places(
-    run: Run, each: dict[str, Any], pixels: Any, attention: NDArray[np.float32], name: str
-) -> str:
-    """The picture once for each piece, darker where that piece did not look."""
-    pieces = [piece.strip() for piece in each["pieces"]][:MOST]
-    families, _ = fonts_for(pieces)
-    across = min(_ACROSS, max(1, len(pieces)))
-    down = max(1, -(-len(pieces) // across))
-    drawn = figure(1.5 * across, 1.75 * down)
-    height, width = pixels.shape[:2]
-    for number, (piece, weights) in enumerate(zip(pieces, attention, strict=False), 1):
-        axes = drawn.add_subplot(down, across, number)
-        _show(axes, pixels)
-        shade = 1.0 - weights / max(float(weights.max()), 1e-9)
-        axes.imshow(
-            np.zeros_like(shade),
-            cmap="gray",
-            vmin=0,
-            vmax=1,
-            alpha=0.75 * shade,
-            extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-            interpolation="bilinear",
-        )
-        axes.set_title(fitted(piece, _LABEL), fontsize=8, fontfamily=families)
-    return write(run, name, drawn)
-
-
-def _columns(
-    run: Run, each: dict[str, Any], pixels: Any, attention: NDArray[np.float32], name: str
-) -> str:
-    """The strip, and below it each piece where it was read."""
-    pieces = [piece if piece.strip() else "␣" for piece in each["pieces"]]
-    families, _ = fonts_for(pieces)
-    height, width = pixels.shape[:2]
-    drawn = figure(min(12.0, max(4.0, 0.04 * width)), 1.6)
-    axes = drawn.add_subplot()
-    _show(axes, pixels)
-    count = max(1, attention.shape[2])
-    for piece, weights in zip(pieces, attention[:, 0], strict=False):
-        middle = (float(weights @ np.arange(count)) / max(float(weights.sum()), 1e-9) + 0.5) / count
-        axes.axvline(middle * width - 0.5, color=BLUE, alpha=0.35, linewidth=1)
-        axes.text(
-            middle * width - 0.5, height, piece, ha="center", va="top", color=BLUE,
-            fontsize=9, fontfamily=families,
-        )  # fmt: skip
-    right = each["said"] in each["true"]
-    axes.set_title(
-        "right" if right else f"true: {_wrapped(each['true'][0])}",
-        fontsize=8,
-        color=BLUE if right else ORANGE,
-        fontfamily=families,
-    )
-    return write(run, name, drawn)
-
-
-def _show(axes: Any, pixels: Any) -> None:
-    grey = pixels.shape[2] == 1
-    axes.imshow(pixels[..., 0] if grey else pixels, cmap="gray" if grey else None, vmin=0, vmax=255)
-    axes.set_axis_off()
-
-
-def _wrapped(text: str) -> str:
-    """A text in lines of a few words, at most three."""
-    lines = [""]
-    for word in text.replace("$", r"\$").split():
-        if lines[-1] and len(lines[-1]) + len(word) > _LABEL + 8:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines[:3] + (["..."] if len(lines) > 3 else []))
+def draw(run: Run) -> list[Picture]:
+    """Write a page of the pictures."""
+    return [alone(run, section) for section in sections(run)]
 
 
 def sections(run: Run) -> list[Section]:
-    """Nothing beside the pictures."""
-    del run
-    return []
+    """A few pictures of the test part, what was said of each, and where it looked."""
+    if not run.has(PICTURES):
+        return []
+    with run.intact(PICTURES):
+        seen = [_seen(*each) for each in pictures(run)]
+        body = macro("looked", "pictures", seen)
+    summary = (
+        "Pictures that it had never seen, and what it said of them. For each piece that it wrote "
+        "the picture is darker where it did not look."
+    )
+    if any(each["columns"] for each in seen):
+        summary = (
+            "Pictures that it had never seen, and what it said of them: each piece stands below "
+            "the place that was read for it."
+        )
+    return [Section("answers", "What it said, and where it looked", summary, body)]
+
+
+def _seen(
+    each: dict[str, Any], pixels: NDArray[np.uint8], attention: NDArray[np.float32]
+) -> dict[str, Any]:
+    """A picture as the template takes it: where it looked as tiles, or of a strip as places."""
+    height, width = pixels.shape[:2]
+    found = {
+        "where": each["where"],
+        "said": each["said"],
+        "true": each["true"],
+        "right": each["said"] in each["true"],
+        "picture": _png(pixels[..., 0] if pixels.shape[2] == 1 else pixels),
+        "width": width,
+        "height": height,
+        "below": None,
+        "columns": [],
+        "tiles": [],
+    }
+    if attention.shape[1] > 1:
+        pieces = [piece.strip() for piece in each["pieces"]][:MOST]
+        tiles = [(k, _shade(w)) for k, w in zip(pieces, attention, strict=False)]
+        return found | {"tiles": tiles}
+    pieces = [piece if piece.strip() else "␣" for piece in each["pieces"]]
+    count = max(1, attention.shape[2])
+    steps = (np.arange(count) + 0.5) / count * width
+    places = [
+        round(float(w @ steps) / max(float(w.sum()), 1e-9), 1)
+        for w in attention[: len(pieces), 0].astype(np.float64)
+    ]
+    columns = list(zip(pieces, places, strict=False))
+    size = round(min(0.4 * height, 0.07 * width), 1)
+    return found | {"columns": columns, "below": round(height + 1.3 * size, 1), "size": size}
+
+
+def _shade(weights: NDArray[np.float32]) -> str:
+    """What darkens a picture where one piece did not look."""
+    shade = 1.0 - weights / max(float(weights.max()), 1e-9)
+    alpha = np.zeros((*weights.shape, 4), np.uint8)
+    alpha[..., 3] = np.rint(0.75 * 255 * shade)
+    return _png(alpha)
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def table(report: dict[str, Any]) -> Table:

@@ -13,15 +13,20 @@ from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_tor
 from recurra.runtime.labels import LabelNetwork
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import Array
-from recurra.tasks.comparison import by_torch, tolerance
+from recurra.tasks.comparison import Change, by_torch, change, tolerance
 from recurra.tasks.labels import data as reading
 from recurra.tasks.labels.estimator import LabelModel
+from recurra.tasks.labels.evaluate import answers
+from recurra.tasks.labels.targets import Targets
 
 if TYPE_CHECKING:
     from recurra.tasks.labels.config import EncodedDataset
 
 EXAMPLES: Final = 32
 """Examples that are read each way."""
+
+ROUNDED: Final = 2_000
+"""Examples on which rounded weights are compared with what they were."""
 
 STEPS: Final = 4_000
 """Steps that they have together at most, but for the first of them."""
@@ -44,6 +49,23 @@ def comparisons(model: LabelModel, data: EncodedDataset | None) -> list[Check]:
     few = max(1, int((np.cumsum(lengths[:EXAMPLES]) <= STEPS).sum()))
     inputs = model._encoder.encode([read.examples.inputs[k] for k in read.test[:few]])
     return compare(model.network, inputs, by_torch(model, "scores"), allowed=tolerance(model))
+
+
+def changed(before: LabelModel, after: LabelModel) -> Change | str:
+    """What labels of the test part cost, and which are given; or why nobody knows."""
+    try:
+        read = reading.INPUT.read_again(before.run, before.run.config()["data"])
+    except (InputError, MissingExtra) as error:
+        return error.got
+    some = read.test[:ROUNDED]
+    inputs = before._encoder.encode([read.examples.inputs[k] for k in some])
+    truth = Targets.of(read.examples, some, read.classes).targets
+    said = [answers(each.network, inputs, np.arange(len(some))) for each in (before, after)]
+    costs = [-log_softmax(each.logits)[np.arange(len(truth)), truth] for each in said]
+    note = f"{len(some):,} examples of the test part"
+    return change(
+        "nats a label", note, [[each] for each in costs], [each.predicted for each in said]
+    )
 
 
 def compare(

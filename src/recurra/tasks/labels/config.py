@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil, log2
 from typing import Any, Final, final
 
 import numpy as np
@@ -34,6 +35,14 @@ MOST_MEMBERS: Final = 5
 
 HIDDEN_FEATURES: Final = 0.3
 
+LONG: Final = 64
+"""Sequences of so many steps or more, in the median, are read through convolutions."""
+
+AT_MOST: Final = 200
+"""Steps, in the median, that the recurrent layers have left to go through behind them."""
+
+FILTERS: Final = 64
+
 FEW_WORDS: Final = 3.0
 """Texts of fewer words in the mean, such as names, are read by their characters."""
 
@@ -47,6 +56,7 @@ class Size:
         steps: optimiser steps after which more do not help, of small data.
         epochs: passes after which more do not help, of large data.
         direct: see `recurra.runtime.labels.Architecture`.
+        patience: report points without a better selection loss after which it stops.
         finish: the share of the steps, at the end, after which the last weights are kept, whatever
             the folds say: rare classes are learnt last, when what is said of the others has long
             become too sure, which costs nats and is put right by the temperature.
@@ -63,6 +73,7 @@ class Size:
     rates: Rates
     direct: float = 0.0
     finish: float = 0.0
+    patience: int = REPORTS  # the plan is short already, and its last steps are the best
 
 
 TEXT: Final = Size(64, 1, 64, "max", 0.5, 32, 4400, 8, Rates(0.02, 5e-3))
@@ -70,6 +81,11 @@ CHARACTERS: Final = Size(128, 1, 64, "max", 0.4, 32, 8800, 16, Rates(0.02, 5e-3)
 NAMES: Final = Size(128, 1, 64, "max+mean", 0.3, 32, 3300, 6, Rates(0.005, 5e-3), 3.0, 0.3)
 TAGS: Final = Size(64, 1, 64, "last", 0.5, 32, 2200, 4, Rates(0.02, 5e-3))
 NUMBERS: Final = Size(96, 1, 0, "max+mean", 0.3, 32, 2500, 12, Rates(0.02, 2e-3))
+
+# Convolutions find what there is in a few hundred steps, or do not find it.
+LONG_NUMBERS: Final = Size(
+    96, 1, 0, "max+mean", 0.3, 32, 400, 20, Rates(0.02, 2e-3), patience=REPORTS // 2
+)
 
 
 @final
@@ -117,8 +133,9 @@ def plan_model(options: LabelOptions, dataset: EncodedDataset, *_: object) -> Mo
         raise OptionError(
             "--balanced with one label a step", expected="classes of whole examples to balance"
         )
-    size = overridden(size_for(encoder, tagged), options)
     numbers = encoder.kind == "numbers"
+    stages = _convolutions(options, dataset)
+    size = overridden(LONG_NUMBERS if stages else size_for(encoder, tagged), options)
     architecture = Architecture(
         features=0 if numbers else encoder.size,
         channels=encoder.size if numbers else 0,
@@ -131,25 +148,52 @@ def plan_model(options: LabelOptions, dataset: EncodedDataset, *_: object) -> Mo
         bidirectional=options.bidirectional,
         pooling=size.pooling,
         dropout=size.dropout,
-        noise=noise(len(data.learn)) if numbers else 0.0,
+        # What moves from step to step is less than such noise where there are many steps.
+        noise=noise(len(data.learn)) if numbers and not stages else 0.0,
         hidden_features=HIDDEN_FEATURES if encoder.has_many_features else 0.0,
         members=1,
         direct=0.0 if tagged else size.direct,
+        convolutions=stages,
+        filters=FILTERS if stages else 0,
     )
     batches = max(1, round(len(data.learn) * (FOLDS - 1) / FOLDS / size.batch))
     most = max(size.steps, size.epochs * batches)
     settings = {"batch": size.batch, "most_steps": most, "balanced": options.balanced}
     # Half of each fold is kept to compare the network with what else may answer.
     settings["nested"] = options.answer == "best" and not tagged
-    # The plan is short already, and its last steps, at a low rate, are the best.
     return ModelPlan(
         architecture.to_json(),
         settings,
         size.rates,
         finish=size.finish,
-        patience=REPORTS,
+        patience=size.patience,
         members=Members(options.ensemble, most, share=0.7, most=MOST_MEMBERS),
     )
+
+
+def _convolutions(options: LabelOptions, dataset: EncodedDataset) -> int:
+    """How many convolutions stand before the recurrent layers, as asked or by law.
+
+    Raises:
+        OptionError: they are asked for where they cannot be.
+    """
+    asked, numbers = options.convolutions, dataset.encoder.kind == "numbers"
+    if asked and not numbers:
+        raise OptionError(f"--convolutions {asked} for text", expected="sequences of numbers")
+    if asked and not options.bidirectional:
+        raise OptionError(
+            f"--convolutions {asked} with --no-bidirectional",
+            expected="a network that may look ahead, as convolutions do",
+            fix="leave one of them out",
+        )
+    if asked is not None or not numbers or not options.bidirectional:
+        return asked or 0
+    return convolutions(float(np.median(dataset.inputs.lengths[dataset.data.learn])))
+
+
+def convolutions(steps: float) -> int:
+    """How many halvings suit sequences of so many steps in the median (docs/tried.md)."""
+    return 0 if steps < LONG else max(3, ceil(log2(steps / AT_MOST)))
 
 
 def size_for(encoder: Encoder, tagged: bool) -> Size:

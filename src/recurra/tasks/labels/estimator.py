@@ -40,7 +40,7 @@ CALIBRATION = "calibration.json"
 class LabelModel(Model[LabelOptions, LabelNetwork]):
     """A classifier of texts and of sequences of numbers, and a tagger of tokens.
 
-        model = LabelModel(minutes=5).fit(["good", "bad", ...], ["pos", "neg", ...])
+        model = LabelModel(minutes=5).fit(texts, labels)  # lists, one label a text
         model.predict(["not bad at all"])
 
     Options are those of LabelOptions. As a scikit-learn estimator it works in pipelines and in

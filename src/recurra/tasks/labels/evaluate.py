@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from recurra.codecs.sequence_encoder import Inputs
 from recurra.errors import DataError
 from recurra.judge import probability_calibration
+from recurra.judge.answer import NETWORK, choose
 from recurra.judge.bootstrap import Interval
 from recurra.judge.verdict import verdict
 from recurra.runtime.labels import LabelNetwork
@@ -158,6 +160,35 @@ def _nats(of_true: NDArray[Any]) -> float:
 def figures(truth: Targets, predicted: Numbers) -> dict[str, Any]:
     """Each metric of answers, with its interval."""
     return {metric: truth.figure(metric, predicted).to_json() for metric in truth.metrics}
+
+
+def failure(truth: Targets, answers: Answers, temperature: float) -> str:
+    """A sentence where a network has learnt nothing beyond how frequent the classes are; else "".
+
+    That is where it costs no less, within one standard error, than to say their shares of every
+    example. Of taggers, and where nothing can be told apart, nothing is said.
+
+    Args:
+        truth: of examples that it has not learnt from.
+        answers: of the network.
+        temperature: of its probabilities.
+    """
+    if truth.lengths is not None or len(np.unique(truth.targets)) < 2:
+        return ""
+    shares = np.bincount(truth.targets, minlength=len(truth.classes)) / len(truth.targets)
+    chances = probability_calibration.probabilities(answers.logits, temperature)
+    said = {"shares": np.broadcast_to(shares, chances.shape), NETWORK: chances}
+    costs = {
+        name: probability_calibration.brier(each, truth.targets) for name, each in said.items()
+    }
+    choice = choose(costs)
+    if choice.name == NETWORK or not math.isfinite(choice.error):
+        return ""
+    own, others = (f"{choice.costs[name]:.3f}" for name in (NETWORK, "shares"))
+    return (
+        "The network has failed here: within noise it says no more than how frequent the classes "
+        f"are (Brier score {own}, that of their shares {others})."
+    )
 
 
 # -- the verdict --------------------------------------------------------------------------------

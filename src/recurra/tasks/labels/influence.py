@@ -53,13 +53,19 @@ def influence(
 
 
 def recorded(
-    network: LabelNetwork, encoder: Encoder, inputs: Inputs, data: LabelData, said: Rows
+    network: LabelNetwork,
+    encoder: Encoder,
+    inputs: Inputs,
+    data: LabelData,
+    said: Rows,
+    answered: Rows | None = None,
 ) -> list[dict[str, Any]]:
     """Where the network looked in some examples of the test part, right ones and wrong ones.
 
     Args:
         inputs: all examples, encoded.
-        said: the class (N,) that was said of each row of the test part.
+        said: the class (N,) that the network says of each row of the test part.
+        answered: the class (N,) that is answered, where that is not by the network alone.
     """
     short = inputs.lengths[data.test] <= MOST_STEPS
     wrong = said != data.targets(data.test)
@@ -80,6 +86,7 @@ def recorded(
             "steps": encoder.steps(data.examples.inputs[row]),
             "shares": [round(float(share), 4) for share in each],
         }
+        | ({} if answered is None else {"answered": data.classes[answered[place]]})
         | _curve(data.examples.inputs[row])
         for row, place, each in zip(rows, places, shares, strict=True)
     ]

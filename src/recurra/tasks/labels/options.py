@@ -39,6 +39,13 @@ class LabelOptions(TrainingOptions):
     cell: str = option("gru", "Recurrent layers of what kind.", choices=("rnn", "gru", "lstm"))
     hidden: int | None = option(None, "Hidden units in a direction.", least=1, most=16384)
     layers: int | None = option(None, "Recurrent layers.", least=1, most=64)
+    convolutions: int | None = option(
+        None,
+        "Of numbers: convolutions before the recurrent layers, each of which halves the steps; "
+        "default: by how long the sequences are, none for short ones or --no-bidirectional.",
+        least=0,
+        most=12,
+    )
     embedding: int | None = option(None, "Size of a unit's vector.", least=1, most=16384)
     bidirectional: bool = option(True, "Read from both ends; a stream needs one direction.")
     pooling: str | None = option(None, "last, mean, max, attention, or several joined by +.")

@@ -22,6 +22,13 @@ GRID: Final = 8
 SHOWN: Final = 5
 """Confusions of more classes, and examples that it is most wrong about."""
 
+_MEANS: Final[dict[Metric, str]] = {
+    "accuracy": "how many of a hundred are answered right",
+    "macro_f1": "the F1 of each class, every class alike; F1 is high where most of what was called "
+    "so is so (precision) and most of what is so was found (recall)",
+    "span_f1": "how many of a hundred spans are found and named right to the word, weighed against "
+    "those that are none (F1: the harmonic mean of precision and recall)",
+}
 _FOUND: Final = {
     "repeats": "examples repeat another (they stay together in one part)",
     "conflicting": "examples are the same as one of another label",
@@ -61,12 +68,14 @@ def columns(report: dict[str, Any]) -> list[Column]:
     metrics: list[Metric] = ["accuracy", "macro_f1"]
     if report["data"]["spans"]:
         metrics = ["span_f1", "accuracy"]
-    return [estimated(NAMES[metric], metric, percent, 100) for metric in metrics]
+    return [estimated(NAMES[each], each, percent, 100, _MEANS[each]) for each in metrics]
 
 
 def verdicts(report: dict[str, Any]) -> list[str]:
     """The verdicts on the network, what is answered with, and what that is worth."""
     lines = shared.verdicts(report, macro_verdict="Each class alike")
+    if failure := report.get("failure"):
+        lines.append(failure)
     if chosen := report.get("chosen"):
         answer, line = report.get("answer"), chosen["sentence"]
         if answer and answer.get("advantage") and chosen["weight"] > 0:

@@ -57,6 +57,8 @@ def result(
         truth, answers, temperature, baselines, answer, chosen, name=data.name, part=part
     )
     found["data"]["found"] = dict(data.found)
+    if failure := evaluate.failure(truth, answers, temperature):
+        found["failure"] = failure
     if answer is not None:
         other = next(each for each in baselines if each.name == found["chosen"]["baseline"])
         gain = truth.advantage(truth.metric, answer.predicted, other.predicted)

@@ -7,8 +7,19 @@ from typing import Any, Final
 import numpy as np
 
 from recurra.bundle import CONFIG, REPORT, Run
+from recurra.console.text import printable
 from recurra.show.page import Section, Table, alone, macro
-from recurra.show.picture import BLUE, CHART, ORANGE, figure, font_for, svg, write
+from recurra.show.picture import (
+    BLUE,
+    CHART,
+    GREY,
+    ORANGE,
+    Picture,
+    figure,
+    svg,
+    titled,
+    write,
+)
 from recurra.tasks import contenders
 from recurra.tasks.labels import render
 from recurra.tasks.labels.report import ATTRIBUTION
@@ -20,86 +31,89 @@ CLASSES: Final = 30
 """Classes that a matrix is drawn of: the commonest."""
 
 
-def draw(run: Run) -> list[str]:
-    """Draw what the run has recorded; returns the names of the files."""
+def draw(run: Run) -> list[Picture]:
+    """Draw what the run has recorded."""
     if not run.has(REPORT):
         return []
-    report = run.read_json(REPORT)
-    names = []
-    if report["confusion"]:
-        names.append(_confusion(run, report))
+    report, found = run.read_json(REPORT), []
     if report["calibration"]:
-        names.append(_calibration(run, report["calibration"]))
-    return names + [alone(run, section) for section in sections(run)]
+        found.append(_calibration(run, report["calibration"]))
+    return found + [alone(run, section) for section in sections(run)]
 
 
-def _confusion(run: Run, report: dict[str, Any]) -> str:
-    """The share of each true class that was taken for each class."""
-    counts, classes = np.array(report["confusion"]), report["data"]["classes"]
-    shown = np.sort(np.argsort(-counts.sum(1), kind="stable")[:CLASSES])
-    part = counts[np.ix_(shown, shown)]
-    shares = part / np.maximum(counts[shown].sum(1, keepdims=True), 1)
-    side = max(3.5, 0.45 * len(shown) + 1.6)
-    drawn = figure(side + 0.8, side)
-    axes = drawn.add_subplot()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    names = [str(classes[k])[:20] for k in shown]
-    font = font_for(names)
-    ticks = names if font else [str(k) for k in shown]
-    for axis, place in ((axes.set_xticks, 90), (axes.set_yticks, 0)):
-        axis(range(len(shown)), ticks, rotation=place, fontfamily=font)
-    axes.set_xlabel("said" if font else "said (classes by number)")
-    axes.set_ylabel("true")
-    if len(shown) <= 12:
-        for (row, column), count in np.ndenumerate(part):
-            if count:
-                dark = shares[row, column] > 0.5
-                colour = "white" if dark else "black"
-                axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour)
-    drawn.colorbar(image, label="share of the true class", shrink=0.8)
-    return write(run, "figures/confusion.png", drawn)
-
-
-def _calibration(run: Run, found: dict[str, Any]) -> str:
+def _calibration(run: Run, found: dict[str, Any]) -> Picture:
     """How often it is right against how sure it is, bin by bin."""
     held = [k for k, count in enumerate(found["counts"]) if count]
     sure, right, count = (
         np.array([found[key][k] for k in held]) for key in ("confidences", "accuracies", "counts")
     )
-    drawn = figure(5.0, 5.0)
+    drawn = figure(CHART[0], 4.2)
     above, below = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], "--", color="grey", label="as sure as right")
+    above.plot([0, 1], [0, 1], "--", color=GREY, label="as sure as right")
     above.plot(sure, right, "o-", color=BLUE, label=f"gap {100 * found['error']:.1f} points")
-    above.set_ylabel("share that is right")
+    titled(above, "share that is right")
     above.set_ylim(0, 1.02)
     above.legend(frameon=False, loc="upper left")
     above.grid(alpha=0.3)
     below.bar(sure, count, width=0.04, color=ORANGE)
+    titled(below, "examples")
     below.set_xlabel("probability of its answer")
-    below.set_ylabel("examples")
     below.set_xlim(0, 1.02)
-    return write(run, "figures/calibration.png", drawn)
+    caption = (
+        "How often it is right where it is so sure: on the dashed line as often as it says, below "
+        "it less often."
+    )
+    label = "line chart of the share that is right by probability; bars: examples of each"
+    return write(run, "figures/calibration.svg", drawn, caption, label)
 
 
 def sections(run: Run) -> list[Section]:
-    """What the run's page says beside its pictures: examples, steps coloured by their share."""
+    """What the run's page says beside its pictures: confusions, steps coloured by their share."""
+    report = run.read_json(REPORT) if run.has(REPORT) else {}
+    found = []
+    if report.get("confusion"):
+        with run.intact(REPORT):
+            found.append(_confusion(report))
     if not run.has(ATTRIBUTION):
-        return []
+        return found
     channels = run.config()["data"]["channels"] if run.has(CONFIG) else []
     with run.intact(ATTRIBUTION):
         examples = run.read_json(ATTRIBUTION)
         if all("values" in each for each in examples):
-            names = _shown(channels)
-            drawn = [each | {"drawn": _curve(each, names)} for each in examples]
+            drawn = [each | {"drawn": _curve(each, channels)} for each in examples]
             body = macro("looked", "curves", drawn)
         else:
             body = macro("looked", "steps", [each | {"parts": _parts(each)} for each in examples])
     summary = (
         "The stronger the colour of a step, the larger its share in the score of the class that "
-        "was chosen (gradient times input). It says where a small change would matter, not what "
-        "it means."
+        "the network chose (gradient times input): where a small change would matter, not what it "
+        "means."
     )
-    return [Section("attribution", "Where it looked", summary, body)]
+    chosen = report.get("chosen")
+    if chosen and chosen["weight"] < 1:
+        part = (
+            f"{chosen['weight']:g} of the answer" if chosen["weight"] else "no part of the answer"
+        )
+        summary += f" The network is {part}."
+    return [*found, Section("attribution", "Where the network looked", summary, body)]
+
+
+def _confusion(report: dict[str, Any]) -> Section:
+    """How many of each true class were taken for each class."""
+    counts, classes = np.array(report["confusion"]), report["data"]["classes"]
+    shown = np.sort(np.argsort(-counts.sum(1), kind="stable")[:CLASSES])
+    part = counts[np.ix_(shown, shown)]
+    shares = part / np.maximum(counts[shown].sum(1, keepdims=True), 1)
+    rows = [
+        (classes[k], list(zip(*cells, strict=True)))
+        for k, cells in zip(shown, zip(part.tolist(), shares.tolist(), strict=True), strict=True)
+    ]
+    summary = (
+        "A row for each true class, a column for each that was answered, and how many: the fuller "
+        "a cell, the larger its share of the row. What is right is on the diagonal."
+    )
+    body = macro("looked", "confusion", [classes[k] for k in shown], rows)
+    return Section("confusion", "What it confuses", summary, body)
 
 
 def _parts(each: dict[str, Any]) -> list[tuple[str, float, float]]:
@@ -108,12 +122,6 @@ def _parts(each: dict[str, Any]) -> list[tuple[str, float, float]]:
     return [
         (k, share, share / largest) for k, share in zip(each["steps"], each["shares"], strict=True)
     ]
-
-
-def _shown(channels: list[str]) -> list[str]:
-    """Names of channels as a picture has them; their numbers where no font has the letters."""
-    names = [name.replace("$", r"\$")[:20] for name in channels]
-    return names if font_for(names) else [str(k) for k in range(1, len(names) + 1)]
 
 
 def _curve(each: dict[str, Any], channels: list[str]) -> str:
@@ -127,12 +135,12 @@ def _curve(each: dict[str, Any], channels: list[str]) -> str:
     if several:  # each on a scale of its own
         spread = values.std(1, keepdims=True)
         values = (values - values.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
-    drawn = figure(CHART[0], 1.9)
+    drawn = figure(CHART[0], 2.2)
     axes = drawn.add_subplot()
     steps = np.arange(1, len(shares) + 1)
-    for name, line in zip(channels[:CHANNELS], values[:CHANNELS], strict=True):
+    for line in values[:CHANNELS]:
         # A sequence of one step has no line.
-        axes.plot(steps, line, "-" if len(steps) > 1 else "o", linewidth=1.2, label=name)
+        axes.plot(steps, line, "-" if len(steps) > 1 else "o", linewidth=1.2)
     for line in axes.get_lines() if not several else ():
         line.set_color("#000000")
     low, high = axes.get_ylim()
@@ -146,9 +154,13 @@ def _curve(each: dict[str, Any], channels: list[str]) -> str:
         interpolation="nearest",
     )
     axes.set_xlabel("step")
-    axes.set_ylabel("standardised" if several else channels[0])
+    titled(axes, "each channel standardised" if several else channels[0])
     if 1 < len(values) <= CHANNELS:
-        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+        drawn.legend(
+            axes.get_lines(),
+            [printable(name)[:20].replace("$", r"\$") for name in channels],
+            loc="outside lower center", ncols=4, frameon=False, fontsize=9,
+        )  # fmt: skip
     return svg(drawn, f"{each['where']}: its values over the steps, and what share each step has")
 
 

@@ -81,8 +81,9 @@ def _judge(
     asked = [read.examples.inputs[row] for row in read.test]
     answered = evaluate.answered(model.answer, answers, temperature, asked)
     if not network.architecture.tagged:
-        said = answers.predicted
-        run.write_json(report.ATTRIBUTION, recorded(network, dataset.encoder, inputs, read, said))
+        theirs = None if answered is None else answered.predicted
+        traced = recorded(network, dataset.encoder, inputs, read, answers.predicted, theirs)
+        run.write_json(report.ATTRIBUTION, traced)
     chosen = model.answer.chosen
     report.write(run, read, answers, temperature, network.summary(), facts, answered, chosen)
 

@@ -15,13 +15,16 @@ from recurra.runtime.layers import log_softmax
 from recurra.runtime.pairs import ATTENTION, Ids, PairNetwork
 from recurra.runtime.state import Array
 from recurra.search.beam import Beam, beam
-from recurra.tasks.comparison import by_torch, tolerance
+from recurra.tasks.comparison import Change, by_torch, change, tolerance
 from recurra.tasks.pairs import data
 from recurra.tasks.pairs.estimator import PairModel
 from recurra.tasks.pairs.evaluate import ids_of
 
 PIECES: Final = 600
 """Pieces of both sides that are read each way."""
+
+ROUNDED: Final = 100
+"""Pairs on which rounded weights are compared with what they were."""
 
 _STRANGERS: Final = 3
 
@@ -56,6 +59,30 @@ def comparisons(model: PairModel, dataset: Any) -> list[Check]:
         by_torch(model, "log_probabilities"),
         allowed=tolerance(model),
     )
+
+
+def changed(before: PairModel, after: PairModel) -> Change | str:
+    """What pieces of the selection part cost, and what its sources are turned into."""
+    run = before.run
+    try:
+        read = data.INPUT.read_again(run, run.config()["data"])
+    except InputError as error:
+        return error.got
+    sides = ids_of(before._sources, before._targets, read.of(read.select[:ROUNDED]))
+    rows = [pair for pair in zip(*sides, strict=True) if len(pair[0])]
+    if not rows:
+        return "no pair of pieces"
+    sources, targets = zip(*rows, strict=True)
+    limits = before._limits(np.array([len(source) for source in sources]))
+    both = before.network, after.network
+    written = [[each[0] for each in _written(one, sources, limits)] for one in both]
+    alike = [
+        [np.array_equal(*pair) for pair in zip(*written, strict=True)],
+        [True] * len(sources),
+    ]
+    note = f"{len(sources):,} pairs of the selection part"
+    costs = [[-each for each in one.log_likelihood(sources, targets)] for one in both]
+    return change("nats a piece", note, costs, alike)
 
 
 def compare(

@@ -39,7 +39,7 @@ _NAMED: Final = 60
 class PairModel(Model[PairOptions, PairNetwork]):
     """A translator from one sequence to another: sentences, spellings, dates, answers.
 
-        model = PairModel(minutes=5).fit([("two dogs", "zwei Hunde"), ...])
+        model = PairModel(minutes=5).fit(pairs)  # [("two dogs", "zwei Hunde"), ...]
         model.translate(["a dog"])
 
     Options are those of PairOptions. A fitted model stands on the folder of its run; without `out`

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.cells import cell_len
 
 from recurra.console.text import WIDTH, fitted, percent
-from recurra.judge.translation import NAMES, Metric
+from recurra.judge.translation import MEANS, NAMES, Metric
 from recurra.tasks import contenders
 from recurra.tasks import summary as shared
 from recurra.tasks.contenders import Column, estimated
@@ -58,7 +58,9 @@ def figure(metric: Metric, value: float | None) -> str:
 def columns(report: dict[str, Any]) -> list[Column]:
     """What contenders are compared by."""
     return [
-        estimated(NAMES[each], each, partial(figure, each), 100 if each == "exact" else 1)
+        estimated(
+            NAMES[each], each, partial(figure, each), 100 if each == "exact" else 1, MEANS[each]
+        )
         for each in METRICS[report["metric"]]
     ]
 

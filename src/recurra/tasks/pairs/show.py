@@ -11,7 +11,17 @@ from recurra.bundle import REPORT, Run
 from recurra.console.text import fitted
 from recurra.judge.translation import NAMES
 from recurra.show.page import Section, Table, alone, macro
-from recurra.show.picture import BLUE, ORANGE, figure, fonts_for, write
+from recurra.show.picture import (
+    BLUE,
+    CHART,
+    GREY,
+    ORANGE,
+    Picture,
+    figure,
+    fonts_for,
+    titled,
+    write,
+)
 from recurra.tasks import contenders
 from recurra.tasks.pairs import render
 from recurra.tasks.pairs.attention_map import labels
@@ -25,22 +35,22 @@ LABEL: Final = 24
 """Columns of a piece beside a picture."""
 
 
-def draw(run: Run) -> list[str]:
-    """Draw what the run has recorded; returns the names of the files."""
-    names = []
+def draw(run: Run) -> list[Picture]:
+    """Draw what the run has recorded."""
+    found = []
     if run.has(ATTENTION):
         for number, (each, weights) in enumerate(attention(run), 1):
-            names.append(_attention(run, each, weights, f"{PICTURES}-{number}.png"))
+            found.append(_attention(run, each, weights, f"{PICTURES}-{number}.png"))
         # Browsers have letters and ways of joining them that no picture here has.
-        names += [alone(run, section) for section in sections(run)]
+        found += [alone(run, section) for section in sections(run)]
     if run.has(REPORT):
         report = run.read_json(REPORT)
         if len(report["lengths"]["rows"]) > 1:
-            names.append(_lengths(run, report))
-    return names
+            found.append(_lengths(run, report))
+    return found
 
 
-def _attention(run: Run, each: dict[str, Any], weights: NDArray[Any], name: str) -> str:
+def _attention(run: Run, each: dict[str, Any], weights: NDArray[Any], name: str) -> Picture:
     """A heat map: pieces read from left to right, pieces written downwards."""
     down, across = weights.shape
     read, written = (
@@ -76,29 +86,38 @@ def _drawn(label: str, missing: set[str]) -> str:
     ).replace("$", r"\$")
 
 
-def _lengths(run: Run, report: dict[str, Any]) -> str:
+def _lengths(run: Run, report: dict[str, Any]) -> Picture:
     """The figure that decides, and the exact ones, by length of the source."""
     rows, metric = report["lengths"]["rows"], METRICS[report["metric"]][0]
     places = np.arange(len(rows))
-    drawn = figure()
-    axes = drawn.add_subplot()
-    axes.plot(places, [row[metric] for row in rows], "o-", color=BLUE, label=NAMES[metric])
-    exact = [100 * row["exact"] for row in rows]
-    axes.plot(places, exact, "s--", color=ORANGE, markersize=4, label="exact, %")
+    drawn = figure(CHART[0], 4.2)
+    above, below = drawn.subplots(2, 1, sharex=True)
     whole = report["model"][metric]["estimate"]
-    named = f"{NAMES[metric]} of all, {whole:.1f}"
-    axes.axhline(whole, color=BLUE, alpha=0.35, linewidth=1, label=named)
+    panels = (
+        (above, [row[metric] for row in rows], BLUE, f"{NAMES[metric]}; of all {whole:.1f}", whole),
+        (below, [100 * row["exact"] for row in rows], ORANGE, "exact to the letter, %", None),
+    )
+    for axes, values, colour, title, line in panels:
+        axes.plot(places, values, "o-", color=colour)
+        if line is not None:
+            axes.axhline(line, color=GREY, linestyle=":", linewidth=1)
+        titled(axes, title)
+        axes.set_ylim(0, 102)
+        axes.grid(alpha=0.3)
     names = [
         f"{row['from']}" if row["from"] == row["to"] else f"{row['from']}-{row['to']}"
         for row in rows
     ]
     counts = [f"{name}\n({row['sentences']:,})" for name, row in zip(names, rows, strict=True)]
-    axes.set_xticks(places, counts)
-    axes.set_xlabel(f"{report['lengths']['unit']} in the source (sentences)")
-    axes.set_ylim(0, 102)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-    return write(run, "figures/lengths.png", drawn)
+    below.set_xticks(places, counts)
+    unit = report["lengths"]["unit"]
+    below.set_xlabel(f"{unit} in the source (sentences)")
+    caption = (
+        f"How good it is by how long the source is, in {unit}: higher is better; in brackets how "
+        "many sentences there are."
+    )
+    label = f"line charts of {NAMES[metric]} and of exact matches by {unit} in the source"
+    return write(run, "figures/lengths.svg", drawn, caption, label)
 
 
 def sections(run: Run) -> list[Section]:

@@ -8,16 +8,23 @@ from typing import Final
 import numpy as np
 
 from recurra.errors import InputError, MissingExtra
+from recurra.judge.forecasts import pinball
 from recurra.runtime.certificate import Check, close, equal, not_shown
 from recurra.runtime.series import SeriesNetwork, Step
 from recurra.runtime.state import Array
 from recurra.runtime.windows import Beside, Windows
-from recurra.tasks.comparison import by_torch, tolerance
+from recurra.tasks.comparison import Change, by_torch, change, tolerance
 from recurra.tasks.series import data as reading
 from recurra.tasks.series.estimator import SeriesModel
+from recurra.tasks.series.forecast import quantiles
+from recurra.tasks.series.forecasts import LEVELS
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.splits import origins
+from recurra.tasks.series.targets import Targets
 from recurra.tasks.series.windows import Reader
+
+ROUNDED: Final = 256
+"""Windows on which rounded weights are compared with what they were, at most."""
 
 LOOKED_AT: Final = 16
 """Windows that are read each way."""
@@ -45,6 +52,24 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
         by_torch(model, "quantiles"),
         allowed=tolerance(model),
     )
+
+
+def changed(before: SeriesModel, after: SeriesModel) -> Change | str:
+    """The quantile loss of forecasts of the selection part."""
+    config, a = before.run.config(), before.network.architecture
+    try:
+        read = reading.INPUT.read_again(before.run, config["data"])
+        read = reading.scaled_for(config["options"], read)
+        windows = origins(read, "select", most=ROUNDED)
+        truth = Targets.of(read, windows)
+    except (InputError, MissingExtra) as error:
+        return error.got
+    reader = Reader(read.panel, read.scale, context=a.context, horizon=a.horizon, turns=a.turns)
+    said = [quantiles(each.network, reader, windows) for each in (before, after)]
+    restored = [read.scale.restore(each, windows.series) for each in said]
+    costs = [[pinball(truth.actuals, each, LEVELS)] for each in restored]
+    note = f"{len(windows):,} windows of the selection part, over all levels"
+    return change("quantile loss", note, costs)
 
 
 def compare(

@@ -160,7 +160,9 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         past = self._asked(panel, scale, Origins(series, panel.lengths), steps)
         said, widths = self._parts.said(network, reader, ends, past)
         found = presented(network, reader, said, widths, ends, level=level, samples=samples)
-        return panel, replace(found, origins=panel.lengths).first(steps)
+        answer = self._parts.answer
+        by = NETWORK if past is None or answer is None else answer.name
+        return panel, replace(found, origins=panel.lengths, by=by).first(steps)
 
     def cross_validation(
         self,
@@ -313,6 +315,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         and the ends of the intervals, `recurra-lo-80` and so on. Of a model of several series that
         is a stream of them all, a forecast by the name of each:
 
+            stream = shops.stream()
             stream.push({"north": 21.5, "south": 3.0})["north"]
 
         Those not named stay where they are; an array has the values of all, in the order of `ids`.

@@ -29,9 +29,9 @@ def judge(
 ) -> dict[str, Any]:
     """Every figure of the forecasts and of the baselines beside them, as plain values.
 
-    All are free-running: H steps from an origin, from nothing but what was before it. Verdicts are
-    about the baseline that was best on the windows that chose an answer; without an answer about
-    the best one here.
+    All are free-running: H steps from an origin, from nothing but what was before it. "wrong" has
+    the windows that the answer is most wrong about. Verdicts are of the network, against the
+    baseline that was best on the windows that chose an answer; without an answer the best one here.
 
     Args:
         data: what the model was trained on.
@@ -43,6 +43,7 @@ def judge(
         DataError: shapes do not fit, or a forecast is not finite.
     """
     windows = Origins.of(test)
+    said = test if answered is None else answered[1]
     _check(data, test, baselines)
     truth = Targets.of(data, windows)
     others = [each.forecasts(data.scale, windows) for each in baselines]
@@ -65,11 +66,23 @@ def judge(
         ),
         "averaged": None,  # which runs have from before answers were chosen
         "better_on": None if best is None else _better_on(truth, test, others[best]),
-        "wrong": _wrong(data, truth, test, None if best is None else others[best]),
+        "wrong": _wrong(data, truth, said, _beside(answered, baselines, others, best)),
     }
     if answered is not None:
         found["answer"] = answered[0].facts() | truth.figures(answered[1], naive2)
     return found
+
+
+def _beside(
+    answered: tuple[Answer, Forecasts] | None,
+    baselines: Sequence[Baseline],
+    others: Sequence[Forecasts],
+    best: int | None,
+) -> Forecasts | None:
+    """What the baseline says that verdicts are about, unless the answer is nothing else."""
+    if best is None or (answered is not None and answered[0].name == baselines[best].name):
+        return None
+    return others[best]
 
 
 def _naive2(

@@ -11,6 +11,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.judge.answer import NETWORK
 from recurra.runtime.quantiles import LEVELS
 from recurra.tasks.series.panel import Counts
 
@@ -90,6 +91,7 @@ class Forecasts:
         quantiles: (W, H, Q) ascending, in real units; the median is the one in the middle.
         intervals: whose ends they are.
         paths: (W, H, N) sample paths, where they were asked for.
+        by: who says so, as it reads after "the".
     """
 
     series: Counts
@@ -97,6 +99,7 @@ class Forecasts:
     quantiles: NDArray[np.float64]
     intervals: Intervals = field(default_factory=lambda: INTERVALS)
     paths: NDArray[np.float64] | None = None
+    by: str = NETWORK
 
     @property
     def point(self) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ class Parts:
             past: the same windows as the answer reads them; None: the network answers.
         """
         widths, answer = self.widths.first(reader.horizon), self.answer
-        if past is None or answer is None or not answer.baseline:
+        if past is None or answer is None or not answer.parts:
             return quantiles(network, reader, windows), widths
         mine = None
         if answer.weight:

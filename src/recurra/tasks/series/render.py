@@ -29,6 +29,16 @@ COLUMNS: Final = {
     "crps": "CRPS",
     "owa": "OWA",
 }
+_MEANS: Final = {
+    "mae": "mean absolute error: how far off a forecast is on average, in the unit of the data",
+    "rmse": "root mean square error: the same, in which large errors weigh more",
+    "mase": "mean absolute scaled error: the MAE, where 1 is as good as saying, in the training "
+    "part, what came a season (or a step) before",
+    "smape": "symmetric mean absolute percentage error: 0 is exact, 200 the worst there is",
+    "crps": "continuous ranked probability score: how far off the whole distribution that was said "
+    "is, in the unit of the data; of a single number it is the MAE",
+    "owa": "overall weighted average: sMAPE and MASE beside those of Naive2, which has 1",
+}
 _FOUND: Final = {
     "gaps": "steps that no row stands for (masked)",
     "missing": "missing values (masked)",
@@ -79,12 +89,17 @@ def columns(report: dict[str, Any]) -> list[Column]:
     rows = [figures for _, figures in contenders.contenders(report)]
     keys = [key for key in COLUMNS if any(each[key] is not None for each in rows)]
     keys.sort(key=lambda key: key != report["metric"])
-    return [Column(COLUMNS[key], itemgetter(key), figure) for key in keys]
+    return [Column(COLUMNS[key], itemgetter(key), figure, meaning=_MEANS[key]) for key in keys]
+
+
+def whose(report: dict[str, Any]) -> str:
+    """Whose the figures of "model" are, before what they are of."""
+    return "The network's" if report.get("answer") else "Its"
 
 
 def verdicts(report: dict[str, Any]) -> list[str]:
     """What is answered with, the verdicts on the network, and what else there is to say of them."""
-    lines = shared.verdicts(report, interval_verdict="Its intervals")
+    lines = shared.verdicts(report, interval_verdict=f"{whose(report)} intervals")
     lines += [
         f"The {each['name']} had less than all of the data, and nothing is claimed against it: it "
         f"was {each['less']}."
@@ -101,7 +116,8 @@ def verdicts(report: dict[str, Any]) -> list[str]:
         lines.append(shared.averaged(mean, worth, figure))
     if found := report.get("better_on"):
         lines.append(
-            f"Its error is the smaller one on {found['series']:,} of {found['of']:,} series."
+            f"{whose(report)} error is the smaller one on {found['series']:,} of "
+            f"{found['of']:,} series."
         )
     return lines
 
@@ -111,9 +127,8 @@ def coverage(report: dict[str, Any]) -> str:
     found = report["model"]["intervals"]
     last, first = report["model"]["thirds"][-1], report["model"]["thirds"][0]
     held = [_share(each["coverage"]) for each in found.values()]
-    whose = "The network's" if report.get("answer") else "Its"
     sentence = (
-        f"{whose} intervals of {_listed([*found])} % held {_listed(held)} % of what came"
+        f"{whose(report)} intervals of {_listed([*found])} % held {_listed(held)} % of what came"
         f"{'' if first is last else '; '}"
     ).replace(" %", f"{_JOINED}%")
     if first is last:
@@ -183,7 +198,11 @@ def _wrong(report: dict[str, Any]) -> Iterator[str]:
     shown = report["wrong"][:SHOWN]
     if not shown:
         return
-    yield f"Most wrong about ({NAMES[metric]}; the best baseline's beside it):"
+    answer = report.get("answer")
+    beside = not answer or any(each["baseline"] is not None for each in shown)
+    who = "The answer is most" if answer else "Most"
+    other = "; the best baseline's beside it" if beside else ""
+    yield f"{who} wrong about ({NAMES[metric]}{other}):"
     for each in shown:
         other = "" if each["baseline"] is None else f" ({figure(each['baseline'])})"
         tail = f"{each['from']} to {each['to']}: {figure(each[metric])}{other}"

@@ -67,7 +67,7 @@ def result(
     part = "the test part" + (f" ({name_of(data.test_files)})" if data.test_files else "")
     found = examined(data, test, baselines, answered=answered, part=part)
     found["data"]["found"] = dict(data.found)
-    found["below_zero"] = _below_zero(data, test)
+    found["below_zero"] = _below_zero(data, test if answered is None else answered[1])
     found["calibrated"] = calibrated
     found["teacher_forced"] = teacher_forced
     return found
@@ -140,7 +140,7 @@ def write(
         data, test, answered, baselines, calibrated=calibrated, teacher_forced=teacher_forced
     )
     found |= stored_baselines.left_out(run) | {"training": training}
-    run.write_arrays(SCORED, *scored(data, test, baselines, found))
+    run.write_arrays(SCORED, *scored(data, test, answered, baselines, found))
     about = found["data"]
     season = f"a season of {about['period']:,} steps" if about["period"] > 1 else "no season"
     card.write(
@@ -161,9 +161,10 @@ def _card(report: dict[str, Any]) -> list[str]:
     """What the model card says of a report."""
     about = report["data"]
     series = f"{about['series']:,} series" if about["series"] > 1 else "one series"
+    answers = report.get("answer") or report["model"]
     intervals = (
         (f"{size} %", percent(each["coverage"]), render.figure(each["width"]))
-        for size, each in report["model"]["intervals"].items()
+        for size, each in answers["intervals"].items()
     )
     return [
         *render.verdicts(report),
@@ -182,25 +183,37 @@ def _card(report: dict[str, Any]) -> list[str]:
 
 
 def scored(
-    data: SeriesData, test: Forecasts, baselines: Sequence[Baseline], report: dict[str, Any]
+    data: SeriesData,
+    network: Forecasts,
+    answered: tuple[Answer, Forecasts] | None,
+    baselines: Sequence[Baseline],
+    report: dict[str, Any],
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """What pictures of the test part are made from: arrays, and what they are of."""
-    panel, windows = data.panel, Origins.of(test)
-    pictured = _pictured(Targets.of(data, windows), test)
+    """What pictures of the test part are made from: arrays, and what they are of.
+
+    "quantiles" are what is answered, by "answer" of the facts, or the network's where that is null.
+    Beside them stand the medians of "network" and of "baseline", which the verdict is about, where
+    they are not the answer itself.
+    """
+    answer, said = (None, network) if answered is None else answered
+    panel, windows = data.panel, Origins.of(said)
+    pictured = _pictured(Targets.of(data, windows), said)
     rows = np.arange(len(windows))
-    if test.quantiles.nbytes > _MOST:
-        rows = np.flatnonzero(np.isin(test.series, pictured))
+    if said.quantiles.nbytes > _MOST:
+        rows = np.flatnonzero(np.isin(said.series, pictured))
     arrays: dict[str, NDArray[Any]] = {
-        "series": test.series[rows],
-        "origins": test.origins[rows],
-        "quantiles": test.quantiles[rows],
+        "series": said.series[rows],
+        "origins": said.origins[rows],
+        "quantiles": said.quantiles[rows],
     }
-    best = None
-    if report["verdict"] is not None:
-        best = report["verdict"]["baseline"]
+    if answer is not None and answer.baseline:
+        arrays["network"] = network.point[rows]
+    best = None if report["verdict"] is None else report["verdict"]["baseline"]
+    if best is not None and (answer is None or answer.name != best):
         arrays["baseline"] = next(each for each in baselines if each.name == best).point[rows]
-    values, facts = _before(panel, test, pictured, data.period)
-    return arrays | values, facts | {"target": report["data"]["target"], "baseline": best}
+    values, facts = _before(panel, said, pictured, data.period)
+    facts |= {"target": report["data"]["target"], "baseline": best}
+    return arrays | values, facts | {"answer": None if answer is None else answer.name}
 
 
 def write_ahead(run: Run, panel: Panel, found: Forecasts, *, target: str, period: int) -> None:
@@ -213,7 +226,8 @@ def write_ahead(run: Run, panel: Panel, found: Forecasts, *, target: str, period
         "quantiles": found.quantiles[rows],
     }
     values, facts = _before(panel, found, pictured, period)
-    run.write_arrays(AHEAD, arrays | values, facts | {"target": target, "baseline": None})
+    facts |= {"target": target, "baseline": None, "answer": found.by}
+    run.write_arrays(AHEAD, arrays | values, facts)
 
 
 def _before(

@@ -12,8 +12,19 @@ from numpy.typing import NDArray
 
 from recurra.bundle import REPORT, Run
 from recurra.codecs.frequency import Frequency
+from recurra.judge.answer import NETWORK
 from recurra.show.page import Section, Table
-from recurra.show.picture import BLUE, GREEN, ORANGE, figure, font_for, write
+from recurra.show.picture import (
+    BLUE,
+    CHART,
+    GREEN,
+    GREY,
+    ORANGE,
+    Picture,
+    figure,
+    titled,
+    write,
+)
 from recurra.tasks import contenders
 from recurra.tasks.series import render
 from recurra.tasks.series.baselines.measured import NAIVE, SEASONAL
@@ -23,8 +34,7 @@ from recurra.tasks.series.targets import NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-GREY: Final = "#555555"
+    from matplotlib.figure import Figure
 
 BARS: Final = 60
 """Lags up to which each has a bar."""
@@ -33,23 +43,25 @@ WINDOWS: Final = 8
 """Windows of a backtest, one behind the other."""
 
 _MEDIAN: Final = LEVELS.index(0.5)
-_TINTS: Final = {95: "#d9e9f4", 80: "#aacfe8", 50: "#6caed9"}
+_SHADES: Final = {95: 0.15, 80: 0.25, 50: 0.4}  # one upon the other
+_BANDS: Final = "in bands that should hold 50, 80 and 95 % of what comes"
 
 
-def draw(run: Run) -> list[str]:
-    """Draw what the run has recorded; returns the names of the files."""
-    names: list[str] = []
-    if run.has(REPORT):
-        report = run.read_json(REPORT)
+def draw(run: Run) -> list[Picture]:
+    """Draw what the run has recorded."""
+    found: list[Picture] = []
+    report = run.read_json(REPORT) if run.has(REPORT) else None
+    if report is not None:
         if run.has(SCORED):
             recorded = _Recorded.of(run, SCORED)
-            names += [_forecast(run, recorded), _backtest(run, recorded)]
-        names.append(_horizon(run, report))
+            found += [_forecast(run, recorded), _backtest(run, recorded)]
+        found += [_horizon(run, report), _coverage(run, report)]
     if run.has(AHEAD):
-        names.append(_forecast(run, _Recorded.of(run, AHEAD), "ahead"))
+        found.append(_ahead(run))
     if run.has(INFLUENCE):
-        names.append(_influence(run, run.read_json(INFLUENCE)))
-    return names
+        used = report is None or (report.get("answer") or {}).get("weight", 1)
+        found.append(_influence(run, run.read_json(INFLUENCE), used=bool(used)))
+    return found
 
 
 def sections(run: Run) -> list[Section]:  # noqa: ARG001
@@ -64,7 +76,7 @@ def ahead(path: str | PathLike[str]) -> Path:
         MissingExtra: matplotlib is not installed.
     """
     run = Run.open(path, task="series")
-    return run.path / _forecast(run, _Recorded.of(run, AHEAD), "ahead")
+    return run.path / _ahead(run).name
 
 
 @final
@@ -100,23 +112,57 @@ class _Recorded:
         return self.when(place, steps), values[first - begin : end - begin]
 
     @property
+    def who(self) -> str:
+        """Whose the forecasts are, as tables call it."""
+        return "the answer" if self.facts.get("answer") else "this model"
+
+    @property
+    def whose(self) -> str:
+        """The same in full, for a sentence."""
+        name = self.facts.get("answer")
+        return f"the {name}, which answers here," if name else "this model"
+
+    @property
     def horizon(self) -> int:
         return int(self.arrays["quantiles"].shape[1])
+
+    def others(self) -> str:
+        """What is drawn beside it, in half a sentence."""
+        named = {
+            NETWORK: f"the {NETWORK} (green)",
+            "baseline": f"{self.facts['baseline']} (orange)",
+        }
+        found = [name for key, name in named.items() if key in self.arrays]
+        return f"; beside it {' and '.join(found)}" if found else ""
 
 
 # -- forecasts ----------------------------------------------------------------------------------
 
 
-def _forecast(run: Run, recorded: _Recorded, name: str = "forecast") -> str:
-    """The last window of each pictured series: what came before, what was said, what came.
+def _ahead(run: Run) -> Picture:
+    """What has been asked for last: steps that nobody has seen."""
+    recorded = _Recorded.of(run, AHEAD)
+    caption = (
+        f"What {recorded.whose} says of the {recorded.horizon:,} steps to come (blue), {_BANDS}."
+    )
+    return _panels(run, recorded, "ahead", caption)
 
-    What has not come yet is not drawn.
-    """
+
+def _forecast(run: Run, recorded: _Recorded) -> Picture:
+    """The last window of each pictured series: what came before, what was said, what came."""
+    caption = (
+        f"The last forecast of the test part: what {recorded.whose} said (blue), {_BANDS}, and "
+        f"what came{recorded.others()}."
+    )
+    return _panels(run, recorded, "forecast", caption)
+
+
+def _panels(run: Run, recorded: _Recorded, name: str, caption: str) -> Picture:
+    """The last window of each pictured series; what has not come yet is not drawn."""
     count, horizon = len(recorded.facts["pictured"]), recorded.horizon
     # One below the other: side by side they cannot be read on a phone.
-    drawn = figure(7.6, 4.0 if count == 1 else 3.0 * count)
+    drawn = figure(CHART[0], 3.2 if count == 1 else 0.6 + 2.2 * count)
     panels = drawn.subplots(count, 1, squeeze=False).ravel()
-    font = font_for(map(str, recorded.facts["ids"]))
     for place, axes in enumerate(panels):
         window = int(recorded.windows(place)[-1])
         origin = int(recorded.arrays["origins"][window])
@@ -124,22 +170,16 @@ def _forecast(run: Run, recorded: _Recorded, name: str = "forecast") -> str:
         began = origin - recorded.facts["context"]
         datetimes, values = recorded.values(place, began, origin + horizon)
         axes.plot(datetimes, values, color="black", linewidth=1.2, label="what came")
-        if "baseline" in recorded.arrays:
-            ahead = recorded.when(place, np.arange(origin, origin + horizon))
-            line = recorded.arrays["baseline"][window]
-            axes.plot(*_dotted(ahead, line), color=ORANGE, label=recorded.facts["baseline"])
         _begun(axes, recorded, place, origin)
-        if count > 1:
-            title = str(recorded.facts["ids"][place]) if font else f"series {place + 1}"
-            axes.set_title(title[:40], fontsize=9, fontfamily=font)
-        _dated(axes, recorded)
+        _dated(axes, recorded, place)
     handles, labels = panels[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    return write(run, f"figures/{name}.png", drawn)
+    drawn.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    label = f"line chart of {count:,} series: the past, and forecasts of {horizon:,} steps"
+    return write(run, f"figures/{name}.svg", drawn, caption, label)
 
 
-def _backtest(run: Run, recorded: _Recorded) -> str:
-    """The last windows of the first pictured series, one behind the other, without overlap."""
+def _backtest(run: Run, recorded: _Recorded) -> Picture:
+    """The last windows of a pictured series, one behind the other, without overlap."""
     place = len(recorded.facts["pictured"]) // 2
     chosen: list[int] = []
     for window in reversed(recorded.windows(place).tolist()):
@@ -147,53 +187,50 @@ def _backtest(run: Run, recorded: _Recorded) -> str:
         if not chosen or origin + recorded.horizon <= recorded.arrays["origins"][chosen[-1]]:
             chosen.append(window)
     chosen = chosen[:WINDOWS][::-1]
-    drawn = figure(10.0, 4.0)
+    drawn = figure(CHART[0], 3.2)
     axes = drawn.add_subplot()
-    horizon, first = recorded.horizon, int(recorded.arrays["origins"][chosen[0]])
+    first = int(recorded.arrays["origins"][chosen[0]])
     for number, window in enumerate(chosen):
-        origin = int(recorded.arrays["origins"][window])
-        ahead = recorded.when(place, np.arange(origin, origin + horizon))
         _fan(axes, recorded, place, window, named=number == 0)
-        if "baseline" in recorded.arrays:
-            label = recorded.facts["baseline"] if number == 0 else None
-            line = recorded.arrays["baseline"][window]
-            axes.plot(*_dotted(ahead, line), color=ORANGE, label=label)
-        _begun(axes, recorded, place, origin)
-    last = int(recorded.arrays["origins"][chosen[-1]]) + horizon
-    axes.plot(
-        *recorded.values(place, first - horizon, last),
-        color="black",
-        linewidth=1.2,
-        label="what came",
+        _begun(axes, recorded, place, int(recorded.arrays["origins"][window]))
+    last = int(recorded.arrays["origins"][chosen[-1]]) + recorded.horizon
+    datetimes, values = recorded.values(place, first - recorded.horizon, last)
+    axes.plot(datetimes, values, color="black", linewidth=1.2, label="what came")
+    _dated(axes, recorded, place)
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    caption = (
+        "Forecasts of the test part one behind the other: each was made at its upright line, "
+        "without what came after."
     )
-    if len(recorded.facts["pictured"]) > 1:
-        names = list(map(str, recorded.facts["ids"]))
-        font = font_for(names)
-        axes.set_title(names[place][:60] if font else "", fontsize=9, fontfamily=font)
-    _dated(axes, recorded)
-    drawn.legend(loc="outside lower center", ncols=6, frameon=False, fontsize=8)
-    return write(run, "figures/backtest.png", drawn)
+    if len(chosen) == 1:
+        caption = "The test part has one window: a forecast, made without what came after its line."
+    label = f"line chart: {len(chosen):,} forecasts of {recorded.horizon:,} steps, and what came"
+    return write(run, "figures/backtest.svg", drawn, caption, label)
 
 
 def _fan(axes: Axes, recorded: _Recorded, place: int, window: int, *, named: bool = True) -> None:
-    """A forecast with its intervals; a single step as bars."""
+    """A forecast with its intervals, and others beside it; a single step as bars and points."""
     origin = int(recorded.arrays["origins"][window])
     ahead = recorded.when(place, np.arange(origin, origin + recorded.horizon))
     said = recorded.arrays["quantiles"][window]
     single = recorded.horizon == 1
-    for size, tint in _TINTS.items():
+    for size, alpha in _SHADES.items():
         low, high = (said[:, end] for end in INTERVALS[size])
-        label = f"{size} %" if named else ""
+        look: dict[str, Any] = {"color": BLUE, "alpha": alpha, "label": f"{size} %" * named}
         if single:
-            axes.vlines(ahead, low, high, color=tint, linewidth=8, label=label)
+            axes.vlines(ahead, low, high, linewidth=8, **look)
         else:
-            axes.fill_between(ahead, low, high, color=tint, linewidth=0, label=label)
-    style, label = "o" if single else "-", "forecast" if named else ""
-    axes.plot(ahead, said[:, _MEDIAN], style, color=BLUE, linewidth=1.6, markersize=4, label=label)
-
-
-def _dotted(ahead: NDArray[Any], line: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], str]:
-    return ahead, line, "x" if len(line) == 1 else "--"
+            axes.fill_between(ahead, low, high, linewidth=0, **look)
+    lines = [(recorded.who, said[:, _MEDIAN], BLUE, "o" if single else "-")]
+    beside = (NETWORK, f"the {NETWORK}", GREEN, ":"), ("baseline", None, ORANGE, "--")
+    for key, name, colour, style in beside:
+        if key in recorded.arrays:
+            label = name or str(recorded.facts[key])
+            lines.append((label, recorded.arrays[key][window], colour, "x" if single else style))
+    for label, line, colour, style in lines:
+        axes.plot(
+            ahead, line, style, color=colour, linewidth=1.6, markersize=4, label=label * named
+        )
 
 
 def _begun(axes: Axes, recorded: _Recorded, place: int, origin: int) -> None:
@@ -203,10 +240,13 @@ def _begun(axes: Axes, recorded: _Recorded, place: int, origin: int) -> None:
         axes.axvline(moment, color=GREY, linewidth=0.7, alpha=0.7)
 
 
-def _dated(axes: Axes, recorded: _Recorded) -> None:
-    """Dates as short as they can be said; numbers of steps where there are none."""
+def _dated(axes: Axes, recorded: _Recorded, place: int) -> None:
+    """Dates as short as they can be said; numbers of steps where there are none.
+
+    Above stands what it is of: the series, where there are several, and the target.
+    """
     if recorded.frequency.unit == "step":
-        axes.set_xlabel("step", fontsize=9)
+        axes.set_xlabel("step")
     else:
         from matplotlib import dates
 
@@ -214,76 +254,106 @@ def _dated(axes: Axes, recorded: _Recorded) -> None:
         written: Any = dates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(written)
-    target = str(recorded.facts["target"])
-    font = font_for([target])
-    if font:
-        axes.set_ylabel(target[:40], fontsize=9, fontfamily=font)
+    several = len(recorded.facts["pictured"]) > 1
+    names = [recorded.facts["ids"][place]] if several else []
+    titled(axes, ": ".join(map(str, filter(None, [*names, recorded.facts["target"]]))))
     axes.grid(alpha=0.3)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=9)
 
 
 # -- by horizon ---------------------------------------------------------------------------------
 
 
-def _horizon(run: Run, report: dict[str, Any]) -> str:
-    """The error and the coverage of the intervals at each step ahead."""
-    metric, horizon = report["metric"], report["data"]["horizon"]
-    steps = np.arange(1, horizon + 1)
-    style = "o-" if horizon <= 40 else "-"
-    drawn = figure(7.6, 6.4)
-    above, below = drawn.subplots(2, 1)  # side by side they cannot be read on a phone
-    lines = [("this model", report["model"], BLUE, style)]
-    best = report["verdict"]["baseline"] if report["verdict"] else None
+def _horizon(run: Run, report: dict[str, Any]) -> Picture:
+    """The error at each step ahead, of whom a user might ask for."""
+    metric = report["metric"]
+    answer, best = report.get("answer"), (report["verdict"] or {}).get("baseline")
+    lines = [("this model", report["model"], BLUE, "o-")]
+    if answer:
+        lines = [("the answer", answer, BLUE, "o-")]
+        if answer["weight"] < 1:
+            lines.append((f"the {NETWORK}", report["model"], GREEN, "^:"))
+        if not answer["weight"] and answer["baseline"] == best:
+            best = None  # the answer itself
     names = [each["name"] for each in report["baselines"]]
     naive = SEASONAL if SEASONAL in names else NAIVE
     for each in report["baselines"]:
         if each["name"] == best:
-            lines.append((each["name"], each, ORANGE, style.replace("o", "s")))
-        elif each["name"] == naive:
-            lines.append((each["name"], each, GREY, style.replace("o-", "x--")))
-    for name, figures, colour, line in lines:
-        found = np.array(figures["steps"][metric], np.float64)
-        above.plot(steps, found, line, color=colour, markersize=3, label=name)
-    above.set_ylabel(NAMES[metric])
-    above.set_xlim(0.4, horizon + 0.6)
-    below.set_xlim(above.get_xlim())
-    above.set_ylim(0, 1.05 * above.get_ylim()[1])
-    colours = {"50": GREEN, "80": BLUE, "95": ORANGE}
-    markers = {"50": "o", "80": "s", "95": "^"}
-    for size, colour in colours.items():
-        found = 100 * np.array(report["model"]["steps"]["coverage"][size], np.float64)
-        line = style.replace("o", markers[size])
-        below.plot(steps, found, line, color=colour, markersize=3, label=f"interval of {size} %")
-        below.axhline(float(size), color=colour, linestyle=":", linewidth=1)
-    below.set_ylabel("holds, % (dotted: what it promises)")
-    below.set_ylim(0, 102)
-    for axes in (above, below):
-        axes.set_xlabel("steps ahead")
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8)
-        _whole(axes)
-    return write(run, "figures/horizon.png", drawn)
+            lines.append((each["name"], each, ORANGE, "s-"))
+        elif each["name"] == naive and not (answer and answer["name"] == naive):
+            lines.append((each["name"], each, GREY, "x--"))
+    drawn, axes = _ahead_axes(report, NAMES[metric])
+    for name, figures, colour, style in lines:
+        _by_step(axes, figures["steps"][metric], style, colour, name)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+    drawn.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    caption = (
+        f"How far off forecasts are ({NAMES[metric]}, lower is better) from the first step ahead "
+        "to the last."
+    )
+    label = f"line chart: {NAMES[metric]} by step ahead of {', '.join(line[0] for line in lines)}"
+    return write(run, "figures/horizon.svg", drawn, caption, label)
 
 
-def _influence(run: Run, found: dict[str, Any]) -> str:
-    """How much each step of the past matters to the forecasts."""
+def _coverage(run: Run, report: dict[str, Any]) -> Picture:
+    """How often the intervals hold at each step ahead."""
+    answer = report.get("answer")
+    drawn, axes = _ahead_axes(report, "held, %")
+    found = (answer or report["model"])["steps"]["coverage"]
+    for size, colour, style in (("50", GREEN, "o-"), ("80", BLUE, "s-"), ("95", ORANGE, "^-")):
+        shares = 100 * np.array(found[size], np.float64)
+        _by_step(axes, shares, style, colour, f"{size} %")
+        axes.axhline(float(size), color=colour, linestyle=":", linewidth=1)
+    axes.set_ylim(0, 102)
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    whose = "the answer's" if answer else "its"
+    caption = (
+        f"How much of what came lay within {whose} intervals at each step ahead; dotted is what "
+        "each promises."
+    )
+    label = f"line chart: share of what came within {whose} intervals of 50, 80 and 95 % by step"
+    return write(run, "figures/coverage.svg", drawn, caption, label)
+
+
+def _ahead_axes(report: dict[str, Any], title: str) -> tuple[Figure, Axes]:
+    """A panel over the steps ahead."""
+    drawn = figure(CHART[0], 3.2)
+    axes = drawn.add_subplot()
+    axes.set_xlim(0.4, report["data"]["horizon"] + 0.6)
+    axes.set_xlabel("steps ahead")
+    titled(axes, title)
+    axes.grid(alpha=0.3)
+    _whole(axes)
+    return drawn, axes
+
+
+def _by_step(axes: Axes, values: Any, style: str, colour: str, label: str) -> None:
+    """A line over the steps ahead; of very many steps without points."""
+    found = np.array(values, np.float64)
+    style = style if len(found) <= 40 else style[1:]
+    axes.plot(np.arange(1, len(found) + 1), found, style, color=colour, markersize=3, label=label)
+
+
+def _influence(run: Run, found: dict[str, Any], *, used: bool) -> Picture:
+    """How much each step of the past matters to the network's forecasts."""
     lags, shares = np.array(found["lags"]), 100 * np.array(found["shares"], np.float64)
-    drawn = figure(7.6, 3.6)
+    drawn = figure(*CHART)
     axes = drawn.add_subplot()
     if len(lags) <= BARS:
         axes.bar(lags, shares, width=0.8, color=BLUE)
     else:
         axes.plot(lags, shares, color=BLUE, linewidth=1.2)
-        axes.fill_between(lags, shares, color=_TINTS[80], linewidth=0)
+        axes.fill_between(lags, shares, color=BLUE, alpha=0.3, linewidth=0)
     axes.set_xlim(lags.max() + 0.6, lags.min() - 0.6)  # the past is on the left
-    axes.set_xlabel("lag: steps back, 1 the last step before the forecast")
+    axes.set_xlabel("steps back, 1 the last before the forecast")
     _whole(axes)
-    axes.set_ylabel("share of the influence, %")
+    titled(axes, "share of the influence, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3, axis="y")
-    if found.get("note"):
-        axes.set_title(str(found["note"]), fontsize=9)
-    return write(run, "figures/influence.png", drawn)
+    note = f" ({found['note']})" if found.get("note") else ""
+    without = "" if used else "; it has no part in the answer"
+    caption = f"Which steps of the past move the network's forecasts{note}{without}."
+    return write(run, "figures/influence.svg", drawn, caption, "bars: influence of each lag")
 
 
 def _whole(axes: Axes) -> None:

@@ -26,7 +26,7 @@ from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
 from recurra.tasks import stored_baselines
 from recurra.tasks.series import config, data, leakage, report
-from recurra.tasks.series.answer import chosen
+from recurra.tasks.series.answer_choice import chosen
 from recurra.tasks.series.baselines import measured
 from recurra.tasks.series.baselines.measured import Baseline, series_baselines
 from recurra.tasks.series.context import write_context
@@ -142,11 +142,11 @@ def _judge(
         if answer is not None:
             answer.write(run)
             own = of_test
-            if answer.baseline:
+            if answer.parts:
                 said = answer.of_test(read, of_test, baselines)
                 own = restored(in_use, read.scale, answer.widths, said, test)
             answered = answer, own
-            if answer.baseline:
+            if answer.parts:
                 write_context(run, read, int(read.panel.lengths.max()))
     model.load_parts(run)
     summary, sentence = network.summary(), widths.summary()

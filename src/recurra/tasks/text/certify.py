@@ -13,13 +13,16 @@ from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_tor
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.state import Array, State
 from recurra.runtime.text import TextNetwork
-from recurra.tasks.comparison import by_torch, tolerance
+from recurra.tasks.comparison import Change, by_torch, change, tolerance
 from recurra.tasks.text import stored
 from recurra.tasks.text.data import TextData
 from recurra.tasks.text.estimator import TextModel
 
 TOKENS: Final = 400
 """Tokens that are read each way."""
+
+ROUNDED: Final = 10_000
+"""Tokens of the selection part on which rounded weights are compared with what they were."""
 
 _ROWS: Final = 3
 
@@ -36,6 +39,32 @@ def comparisons(model: TextModel, data: TextData | None) -> list[Check]:
         return [not_shown("whole, chunks, steps, strangers, pool, torch", error.got)]
     trained = by_torch(model, "log_probabilities")
     return compare(model.network, ids, trained, allowed=tolerance(model))
+
+
+def changed(before: TextModel, after: TextModel) -> Change | str:
+    """What tokens of the selection part cost, and which are the likeliest; or why nobody knows."""
+    try:
+        ids = stored.read_again(before.run).select[: ROUNDED + 1].astype(np.int64)
+    except InputError as error:
+        return error.got
+    costs, decided = zip(*(_costs(each, ids) for each in (before, after)), strict=True)
+    note = f"{len(ids) - 1:,} tokens of the selection part"
+    return change("nats a token", note, costs, [each[0] for each in decided])
+
+
+def _costs(model: TextModel, ids: Ids) -> tuple[list[Array], list[Array]]:
+    """What each of ids (N,) but the first costs, and the likeliest in its place."""
+    costs, likeliest, state = [], [], None
+    for start in range(0, len(ids) - 1, TOKENS):
+        inputs = ids[None, start : min(start + TOKENS, len(ids) - 1)]
+        hidden, state = model.network.read(inputs, state)
+        targets = ids[None, start + 1 : start + 1 + inputs.shape[1]]
+        costs.append(
+            model.network.hidden_nll(hidden, targets.astype(np.int64), model._unknown_rate)[0]
+        )
+        flat = [each.reshape(-1, each.shape[-1]) for each in hidden]
+        likeliest.append(model.network.scores(flat).argmax(1))
+    return costs, [np.concatenate(likeliest)]
 
 
 def compare(

@@ -40,7 +40,8 @@ class TextModel(Model[TextOptions, TextNetwork]):
     """A text model: reads characters, bytes, subwords or words, says what comes next.
 
         model = TextModel(minutes=5).fit("corpus.txt", out="runs/mine")
-        for piece in model.generate("Once "): print(piece, end="")
+        for piece in model.generate("Once "):
+            print(piece, end="")
 
     Options are those of TextOptions. A fitted model stands on the folder of its run; without
     `out` that folder is a temporary one, and `save` copies it to a place of its own.
@@ -67,7 +68,7 @@ class TextModel(Model[TextOptions, TextNetwork]):
         """Train on the text of files, or on one in memory.
 
             TextModel(minutes=5).fit("corpus.txt")
-            TextModel(minutes=5).fit(text=["a document", "another one"])
+            TextModel(minutes=5).fit(text=documents)  # a text, or a list of them
 
         Ctrl-C ends it early, keeps what was learnt, and raises KeyboardInterrupt; `resume` goes on.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,32 @@ from recurra.tasks import contenders
 from recurra.tasks import summary as shared
 from recurra.tasks.contenders import Column
 from recurra.tasks.text import anomaly, evaluate
-from recurra.tasks.text.baselines import Baseline
+from recurra.tasks.text.baselines import XZ, Baseline
 
 
 def baselines_summary(found: Sequence[Baseline], unit: str) -> str:
-    """The baselines in one line; `unit` is what they are in."""
-    return ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
+    """The baselines in one line, the first in words too; `unit` is what they are in."""
+    line = ", ".join(f"{b.name} {b.nats:.3f}" for b in found) + f" {unit}"
+    if not found:
+        return line
+    return f"{line}; the first wavers between about {_choices(found[0].nats)} {_counted(unit)}"
+
+
+def _counted(unit: str) -> str:
+    return unit.removeprefix("nats a ") + "s"
+
+
+def in_words(report: dict[str, Any]) -> str:
+    """What the nats of model and baselines mean, and what it means where xz has the fewest."""
+    unit, column = evaluate.beside(report["model"]["unit"]), columns(report)[0]
+    nats = {each["name"]: float(each["nats"]) for each in report["baselines"]}
+    own = float(column.value(report["model"]) or 0.0)
+    others = [f"the {name} between {_choices(nats[name])}" for name in list(nats)[:2]]
+    first = f"{column.cell(report['model'])} {unit}: this model wavers between about {_choices(own)}"
+    said = ", ".join([f"{first} {_counted(unit)}", *others]) + "."
+    if XZ in nats and nats[XZ] < min([own, *(nats[name] for name in nats if name != XZ)]):
+        said += " Where xz has the fewest, the text repeats long passages, which xz looks up."
+    return said
 
 
 def columns(report: dict[str, Any]) -> list[Column]:
@@ -30,9 +51,27 @@ def columns(report: dict[str, Any]) -> list[Column]:
         return found
 
     return [
-        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format)
-        for key in ("nats", "bits")
+        Column(unit.replace("nats", key), partial(value, key), "{:.4f}".format, meaning=meaning)
+        for key, meaning in (
+            ("nats", _wavering(report, unit.removeprefix("nats a "), partial(value, "nats"))),
+            ("bits", "the same in bits; one is 0.693 nats, as bits count doublings"),
+        )
     ]
+
+
+def _wavering(report: dict[str, Any], what: str, value: Callable[[dict[str, Any]], float]) -> str:
+    """What nats are, by the figures of the report."""
+    own = value(report["model"])
+    said = f"at {own:.2f} it wavers between about {_choices(own)} {what}s that are equally likely"
+    if report["baselines"]:
+        best = min(report["baselines"], key=value)
+        said += f", the {best['name']} at {value(best):.2f} between {_choices(value(best))}"
+    return f"how surprising each {what} is on average: {said}"
+
+
+def _choices(nats: float) -> str:
+    """Of how many equally likely things one costs so many nats."""
+    return f"{math.exp(nats):.2g}" if nats < 4.6 else f"{math.exp(min(nats, 700)):,.0f}"
 
 
 def others(model: dict[str, Any]) -> str:
@@ -82,7 +121,7 @@ def summary(report: dict[str, Any]) -> str:
         report,
         count,
         contenders.lines(report, columns(report)),
-        list(filter(None, [others(model)])),
+        list(filter(None, [in_words(report), others(model)])),
         list(filter(None, [copied_summary(report)])),
         shared.verdicts(report),
         [lines_summary(report["lines"])] if report.get("lines") else [],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recurra.bundle import HISTORY, REPORT, Run
 from recurra.console.text import percent
 from recurra.show.page import Section, Table, macro, printed
-from recurra.show.picture import BLUE, CHART, ORANGE, figure, svg
+from recurra.show.picture import BLUE, CHART, ORANGE, Picture, figure, svg, titled
 from recurra.tasks import contenders
 from recurra.tasks.text import render
 from recurra.tasks.text.traces import INSIDE
@@ -44,7 +44,7 @@ class Cell:
     title: str
 
 
-def draw(run: Run) -> list[str]:  # noqa: ARG001
+def draw(run: Run) -> list[Picture]:  # noqa: ARG001
     """No files: all that is drawn is in the page's sections."""
     return []
 
@@ -249,7 +249,7 @@ def _context(arrays: dict[str, NDArray[Any]], whole: float) -> Section:
     axes.set_xticks(steps, [f"{step:,}" for step in steps])
     axes.minorticks_off()
     axes.set_xlabel("tokens read since the state was reset")
-    axes.set_ylabel("loss, nats a token")
+    titled(axes, "loss, nats a token")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     label = "loss against tokens of carried state"
@@ -271,8 +271,8 @@ def _gradient(norms: NDArray[Any]) -> Section:
     back = np.arange(1, len(norms) + 1)
     axes.plot(back, np.where(norms > 0, norms, np.nan), color=BLUE, linewidth=1.6)
     axes.set_yscale("log")
-    axes.set_xlabel("tokens back, 1 the last one before the token predicted")
-    axes.set_ylabel("norm of the gradient")
+    axes.set_xlabel("tokens back, 1 the last before the predicted one")
+    titled(axes, "norm of the gradient")
     axes.grid(alpha=0.3)
     label = "gradient by distance"
     return Section(

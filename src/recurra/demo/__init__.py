@@ -1,0 +1,1 @@
+"""Five minutes with recurra: a demo of each task, on data that needs no download."""

@@ -1,0 +1,7 @@
+#include "vec_avx2.h"
+
+#include "int8.h"
+
+namespace recurra {
+const Int8Kernels* const int8_avxvnni = &kInt8;
+}  // namespace recurra
