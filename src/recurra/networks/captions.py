@@ -31,7 +31,7 @@ class Taught:
     Args:
         scores: (N, V) of what follows each of the inputs.
         looked: (B, T, S) the weights of its last look, before each piece.
-        shown: log-odds (N, D) that each place shows each piece of the detector.
+        shown: log-odds (N, D) that each place shows each piece of the detector, by early features.
     """
 
     scores: Tensor
@@ -46,14 +46,14 @@ class CaptionNetwork(Network):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = a = architecture
-        self.encoder = PictureEncoder(a.channels, a.stages, a.pools)
+        self.encoder = PictureEncoder(a.channels, a.stages, a.pools, a.early)
         features = a.stages[-1]
         if a.reading == "grid":
             self.inner = nn.Linear(features, a.hidden)
             self.down = nn.Parameter(torch.empty(a.rows, a.hidden))
             self.across = nn.Parameter(torch.empty(a.columns, a.hidden))
             if a.detected:
-                self.detector = nn.Linear(features, a.detected)
+                self.detector = nn.Linear(a.stages[a.early], a.detected)
         else:
             self.inner = nn.Linear(a.rows * features, a.hidden)
             self.reader: Recurrent[Any] = BY_NAME[a.cell](
@@ -113,18 +113,18 @@ class CaptionNetwork(Network):
         return outputs.map(self._drop), vector
 
     def _grid(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Ragged, Tensor]:
-        """Features of real places (N, F), what is looked at of them (N, H), its mean (B, H)."""
-        x, grids = self.encoder(pictures, sizes)
+        """Early features of places (N, F), what is looked at of them (N, H), its mean (B, H)."""
+        early, x, grids = self.encoder.both(pictures, sizes)
         rows, columns = x.shape[1:3]
         lengths = grids.prod(1)
         places = torch.arange(rows * columns)
         real = (places // columns < grids[:, :1]) & (places % columns < grids[:, 1:])
-        features = Ragged(x.flatten(1, 2)[real.to(x.device)], lengths)
+        seen, features = (each.flatten(1, 2)[real.to(x.device)] for each in (early, x))
         where = (self.down[:rows, None] + self.across[:columns]).flatten(0, 1)
         owners, places = (each.to(x.device) for each in real.nonzero(as_tuple=True))
-        values = self._drop(F.relu(self.inner(features.values) + where[places]))
+        values = self._drop(F.relu(self.inner(features) + where[places]))
         sums = values.new_zeros(len(lengths), values.shape[1]).index_add(0, owners, values)
-        return features, Ragged(values, lengths), sums / lengths[:, None].to(sums)
+        return Ragged(seen, lengths), Ragged(values, lengths), sums / lengths[:, None].to(sums)
 
     def frames(self, pictures: Tensor, sizes: Tensor) -> Ragged:
         """What each column says, of ctc: log-probabilities (N, V)."""
@@ -139,10 +139,10 @@ class CaptionNetwork(Network):
 
     def taught(self, pictures: Tensor, sizes: Tensor, inputs: Ragged) -> Taught:
         """As `forward`, of a grid with a detector, with what `Taught` tells."""
-        features, outputs, vector = self._grid(pictures, sizes)
+        early, outputs, vector = self._grid(pictures, sizes)
         scores, looked = self.decoder.looking(inputs, self.decoder.memory(outputs), vector)
         assert looked is not None
-        return Taught(scores, looked, features.map(self.detector))
+        return Taught(scores, looked, early.map(self.detector))
 
     def _drop(self, x: Tensor) -> Tensor:
         share = self.architecture.dropout

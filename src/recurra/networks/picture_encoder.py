@@ -68,9 +68,10 @@ class PictureEncoder(nn.Module):
     """Stages one after the other; see `recurra.runtime.convolution.PictureEncoder`."""
 
     def __init__(
-        self, channels: int, stages: Sequence[int], pools: Sequence[Sequence[int]]
+        self, channels: int, stages: Sequence[int], pools: Sequence[Sequence[int]], early: int = 0
     ) -> None:
         super().__init__()
+        self.early = early
         inputs = [channels, *stages]
         self.stages = nn.ModuleList(
             Stage(*each) for each in zip(inputs[:-1], stages, pools, strict=True)
@@ -78,10 +79,15 @@ class PictureEncoder(nn.Module):
 
     def forward(self, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, H, W, C) of sizes (B, 2) -> features (B, H', W', F), and their sizes."""
-        x = x.permute(0, 3, 1, 2)  # as it lies in memory: channels last, which oneDNN likes best
-        for stage in self.stages:
+        return self.both(x, sizes)[1:]
+
+    def both(self, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, with the features of stage `early` before them."""
+        x = early = x.permute(0, 3, 1, 2)  # as it lies in memory: oneDNN likes channels last best
+        for number, stage in enumerate(self.stages):
             x, sizes = stage(x, sizes)
-        return x.permute(0, 2, 3, 1), sizes
+            early = x if number == self.early else early
+        return early.permute(0, 2, 3, 1), x.permute(0, 2, 3, 1), sizes
 
 
 def full(sizes: Tensor, x: Tensor) -> bool:

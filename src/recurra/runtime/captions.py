@@ -105,6 +105,11 @@ class Architecture:
         return int(self.form["channels"])
 
     @property
+    def early(self) -> int:
+        """The first stage that is as coarse as the grid: its places see the least around them."""
+        return max((n for n, pool in enumerate(self.pools) if prod(pool) > 1), default=0)
+
+    @property
     def depth(self) -> int:
         """Recurrent layers that read the columns."""
         return self.layers if self.reading == "ctc" else 1
@@ -149,7 +154,7 @@ class CaptionNetwork(Network[Architecture]):
             self.across = weights.take("across", a.columns, a.hidden)
             if a.detected:
                 # Of use in training alone.
-                weights.take("detector.weight", a.detected, features)
+                weights.take("detector.weight", a.detected, a.stages[a.early])
                 weights.take("detector.bias", a.detected)
         else:
             self.inner = linear(weights, "inner", a.hidden, a.rows * features)

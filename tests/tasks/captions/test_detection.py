@@ -12,9 +12,11 @@ import toy_captions
 from recurra.codecs.pictures import PictureForm
 from recurra.codecs.tokenizer import BEGIN, END
 from recurra.core.ragged import Ragged
+from recurra.data.batches import Batches
 from recurra.networks.captions import Taught
 from recurra.tasks.captions.augment import augmented
 from recurra.tasks.captions.detection import Detection
+from recurra.tasks.captions.training_task import Captions
 
 IDS = [np.array([BEGIN, *row, END]) for row in ([5, 3, 6], [5, 4], [5, 3, 7], [5, 4, 4])]
 
@@ -75,3 +77,15 @@ def test_the_loss_of_a_picture_does_not_depend_on_its_company() -> None:
 def test_augmented_pictures_lie_as_convolutions_like_them() -> None:
     x = torch.randn(3, 16, 24, 3)
     assert augmented(x, np.random.default_rng(0)).is_contiguous()
+
+
+def test_a_batch_of_equal_pictures_does_not_tell_how_long_its_texts_are() -> None:
+    ids = [np.arange(3 + row % 5) for row in range(200)]
+    pictures = [np.zeros((16, 24, 3), np.uint8)] * 200
+    form = PictureForm(3, 16, 24, mean=0.4, deviation=0.3)
+    captions = Captions(form, pictures, ids, np.arange(200), (4, 4))
+    batches = Batches(np.arange(200), captions.shapes, size=20, seed=0)
+    assert all(
+        len({len(ids[row]) for row in batches.read(0, number).tolist()}) > 2
+        for number in range(batches.count)
+    )

@@ -1,7 +1,8 @@
 """Where in a picture each piece of its captions is seen: what a decoder is taught to look at.
 
 A decoder that learns by its own loss alone looks at the background, which tells nothing and does
-not disturb it, and so never sees what it should name (docs/tried.md).
+not disturb it, and so never sees what it should name. Places are asked by features that see little
+around them: by later ones the place beside a thing shows it as well (docs/tried.md).
 """
 
 from __future__ import annotations

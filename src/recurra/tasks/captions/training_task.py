@@ -48,13 +48,14 @@ class Captions:
     multiple: tuple[int, int]
 
     @cached_property
-    def lengths(self) -> Rows:
-        """Keys (N,) by which texts are sorted so that their pictures are alike in size."""
+    def shapes(self) -> Rows:
+        """Keys (N,) by which texts are sorted so that their pictures are alike in size.
+
+        Not by their own lengths: normalized by a batch whose texts are equally long, a picture
+        would tell in training how much is to be said of it, and of no picture after that.
+        """
         shapes = np.array([each.shape[:2] for each in self.pictures])[self.owner]
-        down = -(-shapes[:, 0] // self.multiple[0])
-        found: Rows = (down * (1 << 20) + shapes[:, 1]) * (1 << 12) + np.minimum(
-            [len(each) for each in self.ids], (1 << 12) - 1
-        )
+        found: Rows = -(-shapes[:, 0] // self.multiple[0]) * (1 << 20) + shapes[:, 1]
         return found
 
     def numbers(self, rows: Rows) -> tuple[Tensor, Tensor]:
@@ -101,7 +102,7 @@ class CaptionTrainingTask(Epochs):
         self.detection = detection
         self.device = next(network.parameters()).device
         self.ceiling = 40.0 + 4.0 * log(network.architecture.targets)
-        self.batches = Batches(learn, captions.lengths[learn], size=batch, seed=seed)
+        self.batches = Batches(learn, captions.shapes[learn], size=batch, seed=seed)
 
     @property
     def steps_an_epoch(self) -> float:
@@ -135,7 +136,7 @@ class CaptionTrainingTask(Epochs):
         assert isinstance(network, CaptionNetwork)
         training, total = network.training, LossSum()
         network.eval()
-        order = self.held[np.argsort(self.captions.lengths[self.held], kind="stable")]
+        order = self.held[np.argsort(self.captions.shapes[self.held], kind="stable")]
         with torch.inference_mode():
             for start in range(0, len(order), AT_ONCE):
                 rows = order[start : start + AT_ONCE]
