@@ -115,7 +115,7 @@ def test_narrow_weights_stay_narrow(fitted: TextModel, tmp_path: Path, way: Copy
 def test_other_weights_are_refused(trained: Path) -> None:
     with pytest.raises(OptionError, match="weights='int4'") as caught:
         TextModel.load(trained, weights="int4")
-    assert caught.value.expected == "float32 or bfloat16"
+    assert caught.value.expected == "one of float32, bfloat16, int8"
 
 
 def test_options_are_read_and_set_by_name() -> None:

@@ -191,7 +191,7 @@ def test_units_are_explained_and_settings_are_folded(run: Run) -> None:
     best = min(report["baselines"], key=lambda each: float(each["nats"]))
     assert f"the {best['name']} at {best['nats']:.2f} between" in reader.said
     assert run.config()["training"]["torch"] in reader.folded
-    assert "wavers" not in reader.folded
+    assert "it wavers" not in reader.folded
 
 
 def test_what_a_run_lacks_is_said(run: Run) -> None:

@@ -26,16 +26,16 @@ UNSEEN: Final = -2.0
 @final
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """What a decoder said of B grids, and what is known of where it looked.
+    """What a decoder said of B grids, and what is known of where it looks.
 
     Args:
         scores: (N, V) of what follows each of the inputs.
-        looked: (B, T, S) the weights of its last look, before each piece.
+        attention: (B, T, S) the weights of its last look, before each piece.
         shown: log-odds (N, D) that each place shows each piece of the detector, by early features.
     """
 
     scores: Tensor
-    looked: Tensor
+    attention: Tensor
     shown: Ragged
 
 
@@ -100,7 +100,7 @@ class CaptionNetwork(Network):
         return f"{len(a.stages)} convolutions, {reads[a.reading]}, {weights:,} weights"
 
     def read(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Tensor]:
-        """Pictures (B, H, W, C) of sizes (B, 2) -> what is looked at (N, H), a vector (B, H)."""
+        """Pictures (B, H, W, C) of sizes (B, 2) -> what is attention at (N, H), a vector (B, H)."""
         a = self.architecture
         if a.reading == "grid":
             return self._grid(pictures, sizes)[1:]
@@ -113,7 +113,7 @@ class CaptionNetwork(Network):
         return outputs.map(self._drop), vector
 
     def _grid(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Ragged, Tensor]:
-        """Early features of places (N, F), what is looked at of them (N, H), its mean (B, H)."""
+        """Early features of places (N, F), what is attention at of them (N, H), its mean (B, H)."""
         early, x, grids = self.encoder.both(pictures, sizes)
         rows, columns = x.shape[1:3]
         lengths = grids.prod(1)
@@ -140,9 +140,9 @@ class CaptionNetwork(Network):
     def taught(self, pictures: Tensor, sizes: Tensor, inputs: Ragged) -> Taught:
         """As `forward`, of a grid with a detector, with what `Taught` tells."""
         early, outputs, vector = self._grid(pictures, sizes)
-        scores, looked = self.decoder.looking(inputs, self.decoder.memory(outputs), vector)
-        assert looked is not None
-        return Taught(scores, looked, early.map(self.detector))
+        scores, attention = self.decoder.looking(inputs, self.decoder.memory(outputs), vector)
+        assert attention is not None
+        return Taught(scores, attention, early.map(self.detector))
 
     def _drop(self, x: Tensor) -> Tensor:
         share = self.architecture.dropout

@@ -85,7 +85,7 @@ def quantize(
 ) -> Quantized:
     """Write a run beside another, of which it is a copy with weights in int8.
 
-        recurra.quantize("runs/mine").path                  # runs/mine-int8
+        recurra.quantize("runs/bard").path                  # runs/bard-int8
 
     Each row of a matrix is rounded to whole numbers from -127 to 127 of its own scale. In use
     inputs and states are rounded in the same way, each row by itself. What it can be used for is

@@ -130,11 +130,12 @@ def test_what_there_is_to_see_is_drawn(run: Path, call: Recurra) -> None:
     assert done.code == 0, done.err
     files = [Path(line) for line in done.out.splitlines()]
     names = [file.name for file in files]
-    assert names[:2] == ["report.html", "curves.png"]
-    assert {"attention-1.png", "attention.html", "lengths.png"} <= set(names)
+    assert names[:2] == ["report.html", "curves.svg"]
+    assert {"attention-1.png", "attention.html", "lengths.svg"} <= set(names)
     for file in files:
         content = file.read_bytes()
-        assert content.startswith(b"\x89PNG" if file.suffix == ".png" else b"<!doctype html>")
+        begins = {".png": b"\x89PNG", ".svg": b"<?xml", ".html": b"<!doctype html>"}
+        assert content.startswith(begins[file.suffix])
     page = (run / "figures" / "attention.html").read_text()
     assert page.count("<table>") == len([name for name in names if name.startswith("attention-")])
     assert "http" not in page

@@ -87,6 +87,6 @@ class Detection:
         unknown = F.binary_cross_entropy_with_logits(best, there, reduction="sum")
         # (B, S, T): whether each place shows what is said at each step.
         seen = shown.sigmoid().gather(2, column[:, None].expand(-1, shown.shape[1], -1))
-        chance = (taught.looked.float() * seen.mT).sum(-1)
+        chance = (taught.attention.float() * seen.mT).sum(-1)
         missed = -(chance + _LEAST).log()[known].sum() / known.sum().clamp(min=1)
         return _WEIGHT * unknown / (len(best) * self.nats) + missed
