@@ -33,7 +33,9 @@ def in_words(report: dict[str, Any]) -> str:
     nats = {each["name"]: float(each["nats"]) for each in report["baselines"]}
     own = float(column.value(report["model"]) or 0.0)
     others = [f"the {name} between {_choices(nats[name])}" for name in list(nats)[:2]]
-    first = f"{column.cell(report['model'])} {unit}: this model wavers between about {_choices(own)}"
+    first = (
+        f"{column.cell(report['model'])} {unit}: this model wavers between about {_choices(own)}"
+    )
     said = ", ".join([f"{first} {_counted(unit)}", *others]) + "."
     if XZ in nats and nats[XZ] < min([own, *(nats[name] for name in nats if name != XZ)]):
         said += " Where xz has the fewest, the text repeats long passages, which xz looks up."
