@@ -152,7 +152,7 @@ class CaptionNetwork(Network):
         # What is shown is learnt from pictures and words alone: else it would learn of them what
         # comes with what, and not say what it sees where a thing is of another colour than ever.
         sure = F.softplus(shown.padded().detach().float())
-        raised = Ragged.from_padded(torch.bmm(looked.float(), sure), inputs.lengths).values
+        raised = Ragged.from_padded(torch.bmm(looked.float(), sure), inputs.lengths).values.float()
         return Taught(scores.float().index_add(1, self.pieces, raised), looked, shown)
 
     def _drop(self, x: Tensor) -> Tensor:
