@@ -84,7 +84,7 @@ def architecture(reading: str, **other: Any) -> Architecture:
         "attention": "general",
         "feeding": "up",
         "dropout": 0.0,
-        "detected": 5 if grid else 0,
+        "detected": [3, 4, 5, 6, 7] if grid else [],
     }
     return Architecture(**sizes | other)
 

@@ -43,6 +43,8 @@ class Taught:
 class CaptionNetwork(Network):
     """What reads pictures, and says what is there; see `recurra.runtime.captions.READINGS`."""
 
+    pieces: Tensor
+
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = a = architecture
@@ -53,7 +55,9 @@ class CaptionNetwork(Network):
             self.down = nn.Parameter(torch.empty(a.rows, a.hidden))
             self.across = nn.Parameter(torch.empty(a.columns, a.hidden))
             if a.detected:
-                self.detector = nn.Linear(a.stages[a.early], a.detected)
+                self.detector = nn.Linear(a.stages[a.early], len(a.detected))
+                pieces = torch.tensor(a.detected)
+                self.register_buffer("pieces", pieces, persistent=False)
         else:
             self.inner = nn.Linear(a.rows * features, a.hidden)
             self.reader: Recurrent[Any] = BY_NAME[a.cell](
@@ -133,6 +137,8 @@ class CaptionNetwork(Network):
 
     def forward(self, pictures: Tensor, sizes: Tensor, inputs: Ragged) -> Tensor:
         """Scores (N, V) of what follows each of the inputs (N,), a row a picture, the truth fed."""
+        if self.architecture.detected:
+            return self.taught(pictures, sizes, inputs).scores
         outputs, vector = self.read(pictures, sizes)
         scores: Tensor = self.decoder(inputs, self.decoder.memory(outputs), vector)
         return scores
@@ -142,7 +148,14 @@ class CaptionNetwork(Network):
         early, outputs, vector = self._grid(pictures, sizes)
         scores, attention = self.decoder.looking(inputs, self.decoder.memory(outputs), vector)
         assert attention is not None
-        return Taught(scores, attention, early.map(self.detector))
+        shown = early.map(self.detector)
+        # What is shown is learnt from pictures and words alone: else it would learn of them what
+        # comes with what, and not say what it sees where a thing is of another colour than ever.
+        sure = F.softplus(shown.padded().detach().float())
+        raised = Ragged.from_padded(torch.bmm(attention.float(), sure), inputs.lengths)
+        return Taught(
+            scores.float().index_add(1, self.pieces, raised.values.float()), attention, shown
+        )
 
     def _drop(self, x: Tensor) -> Tensor:
         share = self.architecture.dropout

@@ -53,8 +53,8 @@ class Architecture:
             `recurra.runtime.decoder.DecoderSizes`. hidden is that of the columns too, a half for
             each direction. With ctc there is no decoder, and layers are those of the columns.
         dropout: share dropped in training.
-        detected: pieces that places of a grid are asked for in training, and only there, so that
-            the decoder learns where to look.
+        detected: pieces that each place of a grid says whether it shows them, which the decoder is
+            taught to look for, and more likely to say where it looks at them.
     """
 
     form: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Architecture:
     attention: str
     feeding: str
     dropout: float
-    detected: int = 0
+    detected: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         check_sizes(self)
@@ -80,6 +80,14 @@ class Architecture:
         if self.reading != "grid" and self.hidden % 2:
             raise OptionError(
                 f"--hidden {self.hidden}", expected="an even number: a half for each direction"
+            )
+        if self.detected and (self.reading != "grid" or self.feeding != "up"):
+            raise OptionError("detected pieces", expected="them of a grid, and no input feeding")
+        if len(set(self.detected)) < len(self.detected) or max(self.detected, default=0) >= (
+            self.targets
+        ):
+            raise OptionError(
+                f"detected {self.detected}", expected=f"different pieces below {self.targets}"
             )
         # Neither pools nor pictures have weights; grids do.
         pools = self.pools
@@ -146,16 +154,14 @@ class CaptionNetwork(Network[Architecture]):
 
     def _take(self, weights: Weights) -> None:
         a = self.architecture
-        self.encoder = PictureEncoder(weights, "encoder.", a.channels, a.stages, a.pools)
+        self.encoder = PictureEncoder(weights, "encoder.", a.channels, a.stages, a.pools, a.early)
         features = a.stages[-1]
         if a.reading == "grid":
             self.inner = linear(weights, "inner", a.hidden, features)
             self.down = weights.take("down", a.rows, a.hidden)
             self.across = weights.take("across", a.columns, a.hidden)
             if a.detected:
-                # Of use in training alone.
-                weights.take("detector.weight", a.detected, a.stages[a.early])
-                weights.take("detector.bias", a.detected)
+                self.detector = linear(weights, "detector", len(a.detected), a.stages[a.early])
         else:
             self.inner = linear(weights, "inner", a.hidden, a.rows * features)
             self.reader = Recurrent(
@@ -170,7 +176,7 @@ class CaptionNetwork(Network[Architecture]):
         if a.reading == "ctc":
             self.head = linear(weights, "head", a.targets, a.hidden)
         else:
-            one = Decoder(a, weights, "decoder.", "")
+            one = Decoder(a, weights, "decoder.", "", a.detected)
             self.ensemble = Ensemble([one], weights, self.threads)
 
     @property
@@ -187,13 +193,13 @@ class CaptionNetwork(Network[Architecture]):
 
     def encode(self, pictures: Array, sizes: Sizes) -> Encoded:
         """Read pictures (B, H, W, C) of sizes (B, 2), for `decoder`."""
-        decoder = self.ensemble.members[0]
+        decoder, shown = self.ensemble.members[0], None
         if self.architecture.reading == "grid":
-            values, lengths = self._grid(pictures, sizes)
+            values, lengths, shown = self._grid(pictures, sizes)
             vector = values.sum(1) / np.maximum(lengths, 1)[:, None].astype(np.float32)
         else:
             values, lengths, vector = self._columns(pictures, sizes)
-        return Encoded((decoder.reading(values, vector, self.threads),), lengths)
+        return Encoded((decoder.reading(values, vector, self.threads, shown),), lengths)
 
     def decoder(self, encoded: Encoded) -> EnsembleDecoder:
         """What writes the captions of these pictures, step by step."""
@@ -225,19 +231,23 @@ class CaptionNetwork(Network[Architecture]):
         read = self.encode(pictures, sizes)
         return self.ensemble.log_likelihood(lambda rows: read.select(owners[rows]), targets)
 
-    def _grid(self, pictures: Array, sizes: Sizes) -> tuple[Array, Ids]:
-        """What places hold, (B, S, H), row after row of each picture, and how many these are."""
-        x, grids = self.encoder(pictures, sizes, self.threads)
+    def _grid(self, pictures: Array, sizes: Sizes) -> tuple[Array, Ids, Array | None]:
+        """What places hold, (B, S, H), row after row of each picture, and how many these are.
+
+        With them what they show of detected pieces, (B, S, K): the more, the surer.
+        """
+        early, x, grids = self.encoder.both(pictures, sizes, self.threads)
         batch, rows, columns, features = x.shape
         flat = self.inner(x.reshape(-1, features), threads=self.threads)
         x = flat.reshape(batch, rows, columns, -1)
         x += self.down[:rows, None] + self.across[:columns]
         np.maximum(x, 0.0, out=x)
-        lengths = grids.prod(1)
-        values = np.zeros((batch, int(lengths.max(initial=1)), x.shape[3]), np.float32)
-        for row, (height, width) in enumerate(grids.tolist()):
-            values[row, : height * width] = x[row, :height, :width].reshape(-1, x.shape[3])
-        return values, lengths
+        if not self.architecture.detected:
+            return _in_rows(x, grids), grids.prod(1), None
+        flat = self.detector(early.reshape(-1, early.shape[3]), threads=self.threads)
+        np.logaddexp(flat, 0.0, out=flat)
+        shown = flat.reshape(batch, rows, columns, -1)
+        return _in_rows(x, grids), grids.prod(1), _in_rows(shown, grids)
 
     def _columns(self, pictures: Array, sizes: Sizes) -> tuple[Array, Ids, Array]:
         """What columns hold, (B, S, H), how many there are, and the reader's last state (B, H)."""
@@ -252,3 +262,11 @@ class CaptionNetwork(Network[Architecture]):
         )
         ways = self.reader.names[-2:]
         return values, lengths, np.concatenate([last[hidden] for hidden, _ in ways], 1)
+
+
+def _in_rows(x: Array, grids: Sizes) -> Array:
+    """Places (B, H, W, F) of grids (B, 2), row after row, (B, S, F); zeros after the last."""
+    values = np.zeros((len(x), int(grids.prod(1).max(initial=1)), x.shape[3]), np.float32)
+    for row, (height, width) in enumerate(grids.tolist()):
+        values[row, : height * width] = x[row, :height, :width].reshape(-1, x.shape[3])
+    return values

@@ -36,6 +36,7 @@ class PictureEncoder:
         channels: of pictures, 1 or 3.
         stages: features after each stage.
         pools: rows and columns (p, q) of each stage's pools.
+        early: the stage whose features `both` gives too.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class PictureEncoder:
         channels: int,
         stages: Sequence[int],
         pools: Sequence[Sequence[int]],
+        early: int = 0,
     ) -> None:
+        self.early = early
         self.pools = [(int(p), int(q)) for p, q in pools]
         self.convolutions: list[native.Linear] = []
         self.affine: list[tuple[Array, Array]] = []
@@ -69,15 +72,21 @@ class PictureEncoder:
 
     def __call__(self, x: Array, sizes: Sizes, threads: int) -> tuple[Array, Sizes]:
         """Pictures (B, H, W, C) of sizes (B, 2) -> features (B, H', W', F), and their sizes."""
+        return self.both(x, sizes, threads)[1:]
+
+    def both(self, x: Array, sizes: Sizes, threads: int) -> tuple[Array, Array, Sizes]:
+        """The same, with the features of stage `early` before them."""
+        early = x
         stages = zip(self.convolutions, self.affine, self.pools, strict=True)
-        for convolution, (scale, shift), pool in stages:
+        for number, (convolution, (scale, shift), pool) in enumerate(stages):
             x = _convolved(x, convolution, pool, threads)
             x *= scale
             x += shift
             np.maximum(x, 0.0, out=x)
             sizes = -(-sizes // np.array(pool))
             _clear(x, sizes)
-        return x, sizes
+            early = x if number == self.early else early
+        return early, x, sizes
 
 
 def _convolved(x: Array, convolution: native.Linear, pool: tuple[int, int], threads: int) -> Array:

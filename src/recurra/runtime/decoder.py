@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, final
 
@@ -73,17 +73,21 @@ class Reading:
     """What one decoder looks at of B sources.
 
     values (B, S, H), what is looked at; keys and again (B, S, A), what the first look compares with
-    and the second; vector (B, H), what its first state follows from.
+    and the second; vector (B, H), what its first state follows from; last (B, S, H + K), what the
+    last look finds: values, and beside them what each step shows of K pieces.
     """
 
     values: Array
     keys: Array
     again: Array
     vector: Array
+    last: Array
 
     def select(self, rows: Ids) -> Reading:
         """The sources named by indices (K,), which may repeat."""
-        return Reading(self.values[rows], self.keys[rows], self.again[rows], self.vector[rows])
+        values = self.values[rows]
+        last = values if self.last is self.values else self.last[rows]
+        return Reading(values, self.keys[rows], self.again[rows], self.vector[rows], last)
 
 
 @final
@@ -95,17 +99,30 @@ class Decoder:
         weights: holds them, after `prefix`, as `recurra.networks.decoder.Decoder` names them.
         prefix: of the weights' names.
         name: of the arrays of its state.
+        shown: K pieces whose scores are raised by what was shown of them where it looked.
 
     Raises:
         BundleError: vectors under two names that differ.
     """
 
-    def __init__(self, sizes: DecoderSizes, weights: Weights, prefix: str, name: str) -> None:
+    def __init__(
+        self,
+        sizes: DecoderSizes,
+        weights: Weights,
+        prefix: str,
+        name: str,
+        shown: Sequence[int] = (),
+    ) -> None:
         self.sizes = a = sizes
         looks = a.attention != "none"
         below = a.layers if a.feeding == "input" or not looks else 1
         self.vectors = weights.matrix(f"{prefix}vectors.weight", a.targets, a.embedding)
         self.bias = weights.take(f"{prefix}bias", a.targets)
+        self.compared = self.vectors
+        if shown:
+            places = np.zeros((a.targets, len(shown)), np.float32)
+            places[list(shown), np.arange(len(shown))] = 1.0
+            self.compared = np.concatenate([self.vectors, places], 1)
         beside = 0 if a.feeding == "up" and looks else a.hidden if not looks else a.embedding
         self.lower = Recurrent(
             weights,
@@ -135,14 +152,21 @@ class Decoder:
         self.bridge = linear(weights, f"{prefix}bridge", a.layers * a.hidden, a.hidden)
         self.output = linear(weights, f"{prefix}output", a.embedding, 2 * a.hidden)
 
-    def reading(self, values: Array, vector: Array, threads: int) -> Reading:
-        """What it looks at, of what was read: values (B, S, H), and the vector of each (B, H)."""
+    def reading(
+        self, values: Array, vector: Array, threads: int, shown: Array | None = None
+    ) -> Reading:
+        """What it looks at, of what was read: values (B, S, H), and the vector of each (B, H).
+
+        Args:
+            shown: (B, S, K) what each step shows of its pieces, where it has such.
+        """
         keys = again = values
         if self.attention is not None:
             keys = self.attention.keys(values, threads)
         if self.last is not None:
             again = self.last.keys(values, threads)
-        return Reading(values, keys, again, vector)
+        last = values if shown is None else np.concatenate([values, shown], 2)
+        return Reading(values, keys, again, vector, last)
 
     def begin(self, encoded: Reading, owners: Ids, threads: int) -> dict[str, Array]:
         """The state before the first step of rows of sources `owners` (R,)."""
@@ -169,7 +193,7 @@ class Decoder:
         owners: Ids,
         threads: int,
     ) -> tuple[Array, Array | None]:
-        """One step of R rows: what the vocabulary is compared with, (R, E), and where it looked."""
+        """One step of R rows: what pieces are compared with, (R, E + K), and where it looked."""
         x, context = self.vectors, None
         rows: Ids | None = tokens
         if self.fed:
@@ -194,7 +218,7 @@ class Decoder:
     def read(
         self, inputs: Ids, counts: Ids, encoded: Reading, lengths: Ids, owners: Ids, threads: int
     ) -> Array:
-        """All steps of known inputs (N,), `counts` (B,) of each source: as `step`, (N, E)."""
+        """All steps of known inputs (N,), `counts` (B,) of each source: as `step`, (N, E + K)."""
         first = self.begin(encoded, np.arange(len(counts)), threads)
         x, context = self.vectors, None
         rows: Ids | None = inputs
@@ -228,18 +252,20 @@ class Decoder:
         owners: Ids,
         threads: int,
     ) -> tuple[Array, Array | None]:
-        """What the layers over `shown` (R, H) find, (R, E), and where they looked last."""
+        """What the layers over `shown` (R, H) find, (R, E + K), and where they looked last."""
         attention = None
         if self.attention is not None:
+            values = encoded.last if self.last is None else encoded.values
             context, attention = self.attention(
-                shown, encoded.keys, encoded.values, lengths, owners, threads
+                shown, encoded.keys, values, lengths, owners, threads
             )
         assert context is not None
         if self.last is not None:
             shown = upper(np.concatenate([shown, context], 1))
             context, attention = self.last(
-                shown, encoded.again, encoded.values, lengths, owners, threads
+                shown, encoded.again, encoded.last, lengths, owners, threads
             )
+        context, raised = context[:, : self.sizes.hidden], context[:, self.sizes.hidden :]
         found = self.output(np.concatenate([shown, context], 1), threads=threads)
         np.tanh(found, out=found)
-        return found, attention
+        return (np.concatenate([found, raised], 1) if raised.size else found), attention

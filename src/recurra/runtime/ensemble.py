@@ -62,14 +62,18 @@ class Ensemble:
         count = len(self.members)
         # The mean of scores, which is the geometric mean of probabilities made to sum to one, is
         # one product with what all members found side by side.
-        vectors = np.concatenate([member.vectors for member in self.members], 1)
+        vectors = np.concatenate([member.compared for member in self.members], 1)
         bias = self.members[0].bias.copy()
         for member in self.members[1:]:
             bias += member.bias
         if count > 1:
             vectors /= np.float32(count)
             bias /= np.float32(count)
-        self.head = native.Linear(vectors, bias, weights=weights.kept_of(vectors))
+        kept = weights.kept_of(vectors)
+        if kept == "int8" and vectors.shape[1] > sum(each.vectors.shape[1] for each in members):
+            # What is shown can be far more than what is found, and steps of int8 are equal.
+            kept = "float32"
+        self.head = native.Linear(vectors, bias, weights=kept)
 
     def decoder(self, encoded: Encoded) -> EnsembleDecoder:
         """What writes the targets of these sources, step by step."""

@@ -23,11 +23,11 @@ IDS = [np.array([BEGIN, *row, END]) for row in ([5, 3, 6], [5, 4], [5, 3, 7], [5
 
 def test_what_every_caption_has_is_not_looked_for() -> None:
     detection = Detection.of(IDS, 9)
-    assert detection.count == 4
+    assert detection.pieces == [3, 4, 6, 7]
     assert detection.columns.tolist() == [-1, -1, -1, 0, 1, -1, 2, 3, -1]
     quarter = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
     assert detection.nats == pytest.approx(2 * math.log(2) + 2 * quarter)
-    assert Detection.of(IDS[:1], 9).count == 0
+    assert Detection.of(IDS[:1], 9).pieces == []
 
 
 def taught(shown: list[list[list[float]]], looked: list[list[list[float]]]) -> Taught:

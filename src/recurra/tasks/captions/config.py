@@ -232,7 +232,7 @@ def _plan_of(
         attention=options.attention or "general",
         feeding="up",
         dropout=size.dropout,
-        detected=dataset.detection.count if reading == "grid" else 0,
+        detected=dataset.detection.pieces if reading == "grid" else [],
     )
     batches = max(1, len(dataset.texts_of(data.learn)) // size.batch)
     settings = {

@@ -61,9 +61,10 @@ class Detection:
         return cls(columns, float(nats[chosen].sum()))
 
     @property
-    def count(self) -> int:
-        """How many they are."""
-        return int(self.columns.max(initial=-1)) + 1
+    def pieces(self) -> list[int]:
+        """Their ids."""
+        found: list[int] = np.flatnonzero(self.columns >= 0).tolist()
+        return found
 
     def loss(self, taught: Taught, answers: Ragged) -> Tensor:
         """What is still unknown of which pieces are there, and of where the decoder has to look.
