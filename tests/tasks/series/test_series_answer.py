@@ -141,6 +141,17 @@ def test_of_few_windows_all_that_are_near_the_best_are_answered_with() -> None:
     assert answer.name in answer.sentence()
 
 
+def test_windows_that_overlap_are_no_ground_for_weights() -> None:
+    data = cut(panel_of([seasonal(110, 12, seed=0)], MONTHLY), 24, 12, select=24, test=24)
+    found, test = Choosing.of(data), windows(data, "test", 24)
+    others = [baseline(data, found.windows, test, 0.3, 1, SEASONAL)]
+    said = forecasts(data, found.windows, 0.3, 7).quantiles
+    answer = chosen(data, found, data.scale.scale(said, found.windows.series), others)
+    assert found.rolled
+    assert answer is not None
+    assert answer.choice.name != POOLED
+
+
 def test_weights_follow_from_errors() -> None:
     assert weighed({"a": 1.0, "b": 1.0, "c": 2.0}) == {"a": 0.5, "b": 0.5}
     assert weighed({"a": 1.0, "b": 1.5})["b"] == pytest.approx(1 / (1 + 1.5**4))

@@ -26,7 +26,7 @@ POWER: Final = 4
 FAR: Final = 2.0
 """Times the error of the best, from which on a method weighs nothing."""
 
-_FOLDS: Final = 4  # groups of windows from which on the weight of the mean is chosen
+_FOLDS: Final = 4  # groups of windows from which on weights are chosen
 _MEDIAN: Final = LEVELS.index(0.5)
 
 
@@ -40,8 +40,8 @@ def chosen(
 
     Costs are errors of medians in the unit of the verdict. What the mean of two weighs is chosen
     on windows other than those that it is compared on. Where so few windows choose that these had
-    to be rolled, nothing is: then the answer is the mean of all that are not far behind the best,
-    each weighted by its cost.
+    to be rolled, and they do not overlap, nothing is: then the answer is the mean of all that are
+    not far behind the best, each weighted by its cost. Of fewer still such weights are noise.
 
     Args:
         network: (V, H, Q), scaled and corrected, of the windows that choose; NaN of those that it
@@ -78,7 +78,7 @@ def chosen(
         return one, data.scale.scale(real, windows.series).astype(np.float64)
 
     parts: list[tuple[Baseline, float]] = []
-    if choosing.rolled:
+    if choosing.rolled and len(np.unique(groups)) >= _FOLDS:
         single = {name: cost for name, cost in every.items() if name != classical.COMBINED}
         weights = weighed({name: float(cost.mean()) for name, cost in single.items()})
         weight = weights.pop(NETWORK, 0.0)
