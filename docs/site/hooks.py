@@ -26,7 +26,7 @@ BESIDE: Final = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md"} 
 """Pages that are files of the root."""
 
 REFERENCE: Final = {
-    "Train and load": "train load resume Callback",
+    "Train and load": "train load resume quantize Callback",
     "TextModel": "TextModel",
     "LabelModel": "LabelModel",
     "SeriesModel": "SeriesModel",
