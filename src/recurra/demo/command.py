@@ -49,7 +49,9 @@ class Growing(Callback):
     def begins(self, plan: Plan, step: int) -> None:  # noqa: ARG002
         """Show that it has begun."""
         self._plan = plan
-        head = f"wavers between so many {self._among}" if self._among else "error of a forecast"
+        head = (
+            f"wavers between so many {self._among}" if self._among else "loss: less is better"
+        )
         self._print(f"{'time':>6}  {head}")
         self._status.start()
 
@@ -136,7 +138,9 @@ def run(name: str, *, out: Path | None, overwrite: bool, **options: Any) -> None
     report = model.report
     # Who gave the answers above, where that was chosen; the verdict is on the network.
     found = [report.get(key) or {} for key in ("chosen", "answer", "verdict")]
-    said = [each["sentence"] for each in found if "sentence" in each]
+    *chose, said_of_it = [each["sentence"] for each in found if "sentence" in each] or [""]
+    whose = f"The network: {said_of_it[:1].lower()}{said_of_it[1:]}" if chose else said_of_it
+    said = [*chose, whose]
     say(f"In the field's words: {' '.join(said)}", "")
     if page:
         say(f"Its page, to open in a browser: {draw(path)[0]}")
