@@ -49,9 +49,7 @@ class Growing(Callback):
     def begins(self, plan: Plan, step: int) -> None:  # noqa: ARG002
         """Show that it has begun."""
         self._plan = plan
-        head = (
-            f"wavers between so many {self._among}" if self._among else "loss: less is better"
-        )
+        head = f"wavers between so many {self._among}" if self._among else "loss: less is better"
         self._print(f"{'time':>6}  {head}")
         self._status.start()
 
