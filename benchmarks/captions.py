@@ -128,7 +128,9 @@ def looked(drawn: Sequence[Drawn], said: Sequence[Any]) -> float:
         _, rows, columns = ours.attention.shape
         height, width = one.image.shape[:2]
         for shown in one.shown:
-            weights = ours.attention[one.words(shown)[-1]]
+            # Commas are pieces of their own, with attention of their own.
+            commas = one.text.count(",", 0, shown.span[1])
+            weights = ours.attention[one.words(shown)[-1] + commas]
             row, column = np.unravel_index(int(weights.argmax()), weights.shape)
             x, y = (column + 0.5) * width / columns, (row + 0.5) * height / rows
             left, top, end, bottom = shown.box
