@@ -2,23 +2,11 @@
 //
 // A sum runs over k in ascending order in one tile, whatever the number of rows beside it.
 #pragma once
+#include "amx.h"
 #include "bfloat.h"
 
 namespace recurra {
 namespace {
-
-// While one lives, this thread's tiles are eight of 16 lines of 64 bytes.
-class Engine {
- public:
-  Engine() {
-    alignas(64) std::uint8_t config[64] = {1};
-    for (int t = 0; t < 8; ++t) config[16 + 2 * t] = 64, config[48 + t] = kSide;
-    _tile_loadconfig(config);
-  }
-  ~Engine() { _tile_release(); }
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
-};
 
 // M tiles of rows by N strips: C in tiles 0 to 3. `a_next` is between a's tiles along k, `from` the sums so far, whose
 // rows lie `from_stride` bytes apart (0: one row for all of them), or null.
@@ -84,25 +72,7 @@ inline void bfloat_product(int rows, const Bfloat* a, std::ptrdiff_t a_stride, i
     tile_block<M, N>(a + row * a_stride, a_bytes, down, kTileDepth, packed + strip * apart, apart, lines,
                      add ? to : bias + strip * kSide, add ? c_stride * 4 : 0, to, c_stride);
   };
-  struct Two { enum { m = 2, n = 2 }; };
-  struct Tall { enum { m = 2, n = 1 }; };
-  struct Four { enum { m = 1, n = 4 }; };
-  struct Flat { enum { m = 1, n = 2 }; };
-  struct One { enum { m = 1, n = 1 }; };
-  int strip = 0;
-  if (rows <= kSide) {
-    for (; strip + 4 <= strips; strip += 4) block(Four{}, 0, strip);
-  }
-  for (; strip < strips; strip += 2) {
-    const bool both = strip + 2 <= strips;
-    for (int row = 0; row < rows; row += 2 * kSide) {
-      if (rows - row > kSide) {
-        both ? block(Two{}, row, strip) : block(Tall{}, row, strip);
-      } else {
-        both ? block(Flat{}, row, strip) : block(One{}, row, strip);
-      }
-    }
-  }
+  in_blocks(rows, strips, block);
 }
 
 // Rows of a block of sums: what is packed of both sides stays in the second cache.

@@ -1,12 +1,15 @@
 // Products of int8 by AMX: tiles of 16 rows by 16 columns, 64 k at once. A few rows come by dots, which is faster;
 // sums are whole numbers, so that it is the same.
 #pragma once
+#include <optional>
+
+#include "amx.h"
 #include "int8.h"
 
 namespace recurra {
 namespace {
 
-constexpr int kTileRows = 16, kFewest = 5;
+constexpr int kFewest = 5;
 
 // M tiles of rows by N strips, whose sums go to `sums`, 16 N a row.
 template <int M, int N>
@@ -66,25 +69,7 @@ inline void int8_tiled(const Int8Rows& a, int rows, const char* packed, std::siz
   const auto block = [&](auto shape, int row, int strip) {
     int8_tile_block<decltype(shape)::m, decltype(shape)::n>(a, row, rows, packed + strip * beside, beside, c, strip * 16, n, bias);
   };
-  struct Two { enum { m = 2, n = 2 }; };
-  struct Tall { enum { m = 2, n = 1 }; };
-  struct Four4 { enum { m = 1, n = 4 }; };
-  struct Flat { enum { m = 1, n = 2 }; };
-  struct One { enum { m = 1, n = 1 }; };
-  int strip = 0;
-  if (rows <= kTileRows) {
-    for (; strip + 4 <= strips; strip += 4) block(Four4{}, 0, strip);
-  }
-  for (; strip < strips; strip += 2) {
-    const bool both = strip + 2 <= strips;
-    for (int row = 0; row < rows; row += 2 * kTileRows) {
-      if (rows - row > kTileRows) {
-        both ? block(Two{}, row, strip) : block(Tall{}, row, strip);
-      } else {
-        both ? block(Flat{}, row, strip) : block(One{}, row, strip);
-      }
-    }
-  }
+  in_blocks(rows, strips, block);
 }
 
 inline void int8_product(int rows, const float* const* a, int depth, const void* packed, int n, float* const* c, const float* bias) {
@@ -94,14 +79,9 @@ inline void int8_product(int rows, const float* const* a, int depth, const void*
     if (count < kFewest || most < 2 * kTileRows) return int8_multiply(in, count, b, beside, columns, to, add);
     int8_tiled(in, count, b, beside, columns, to, add);
   };
-  const bool tiles = rows >= kFewest;
-  if (tiles) {
-    alignas(64) std::uint8_t config[64] = {1};
-    for (int t = 0; t < 8; ++t) config[16 + 2 * t] = 64, config[48 + t] = kTileRows;
-    _tile_loadconfig(config);
-  }
+  std::optional<Engine> engine;
+  if (rows >= kFewest) engine.emplace();
   int8_product_by(multiply, rows, a, depth, packed, n, c, bias);
-  if (tiles) _tile_release();
 }
 constexpr Int8Kernels kInt8 = {int8_size, int8_pack, int8_column, int8_product};
 
