@@ -57,12 +57,7 @@ class PictureEncoder:
             weight = weights.matrix(f"{stage}weight", features, channels, 3, 3)
             flat = np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).reshape(features, -1)
             self.convolutions.append(native.Linear(flat, weights=weights.kept_of(flat)))
-            mean, variance, scale, shift = (
-                weights.take(f"{stage}norm.{name}", features)
-                for name in ("mean", "variance", "weight", "bias")
-            )
-            scale = scale / np.sqrt(variance + np.float32(EPSILON))
-            self.affine.append((scale, shift - mean * scale))
+            self.affine.append(normalization(weights, f"{stage}norm.", features))
             channels = features
 
     @property
@@ -87,6 +82,15 @@ class PictureEncoder:
             _clear(x, sizes)
             early = x if number == self.early else early
         return early, x, sizes
+
+
+def normalization(weights: Weights, prefix: str, features: int) -> tuple[Array, Array]:
+    """A batch normalization in use: what features are multiplied by, and what is added."""
+    mean, variance, scale, shift = (
+        weights.take(f"{prefix}{name}", features) for name in ("mean", "variance", "weight", "bias")
+    )
+    scale = scale / np.sqrt(variance + np.float32(EPSILON))
+    return scale, shift - mean * scale
 
 
 def _convolved(x: Array, convolution: native.Linear, pool: tuple[int, int], threads: int) -> Array:

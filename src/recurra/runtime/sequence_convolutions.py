@@ -10,7 +10,7 @@ import numpy as np
 from recurra import native
 from recurra.codecs.ngrams import positions, starts
 from recurra.native import folds
-from recurra.runtime.convolution import EPSILON
+from recurra.runtime.convolution import normalization
 from recurra.runtime.ragged import Rows
 from recurra.runtime.state import Array
 from recurra.runtime.weights import Weights
@@ -72,14 +72,14 @@ class SequenceConvolutions:
     """
 
     def __init__(self, weights: Weights, sizes: Sizes, *, prefix: str) -> None:
-        self.first = _affine(weights, f"{prefix}norm.", VIEWS * sizes.channels)
+        self.first = normalization(weights, f"{prefix}norm.", VIEWS * sizes.channels)
         self.stages: list[tuple[native.Linear, tuple[Array, Array], int]] = []
         for number, (inputs, outputs, reach) in enumerate(sizes.stages):
             name = f"{prefix}stages.{number}."
-            weight = weights.take(f"{name}weight", outputs, inputs, 1, reach)[:, :, 0]
+            weight = weights.matrix(f"{name}weight", outputs, inputs, 1, reach)[:, :, 0]
             flat = np.ascontiguousarray(weight.transpose(0, 2, 1)).reshape(outputs, -1)
-            product = native.Linear(flat, weights=weights.kept)
-            self.stages.append((product, _affine(weights, f"{name}norm.", outputs), reach))
+            product = native.Linear(flat, weights=weights.kept_of(flat))
+            self.stages.append((product, normalization(weights, f"{name}norm.", outputs), reach))
 
     def __call__(self, x: Array, lengths: Rows, *, threads: int = 1) -> tuple[Array, Rows]:
         """Values (N, C) of rows end to end -> features (N', F), and the lengths (B,) of these."""
@@ -94,15 +94,6 @@ class SequenceConvolutions:
             x += shift
             np.maximum(x, 0.0, out=x)
         return x, lengths
-
-
-def _affine(weights: Weights, prefix: str, features: int) -> tuple[Array, Array]:
-    """A batch normalization in use: what features are multiplied by, and what is added."""
-    mean, variance, scale, shift = (
-        weights.take(f"{prefix}{name}", features) for name in ("mean", "variance", "weight", "bias")
-    )
-    scale = scale / np.sqrt(variance + np.float32(EPSILON))
-    return scale, shift - mean * scale
 
 
 def _views(x: Array, lengths: Rows, threads: int) -> Array:
