@@ -104,7 +104,7 @@ class CaptionNetwork(Network):
         return f"{len(a.stages)} convolutions, {reads[a.reading]}, {weights:,} weights"
 
     def read(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Tensor]:
-        """Pictures (B, H, W, C) of sizes (B, 2) -> what is attention at (N, H), a vector (B, H)."""
+        """Pictures (B, H, W, C) of sizes (B, 2) -> what is looked at (N, H), a vector (B, H)."""
         a = self.architecture
         if a.reading == "grid":
             return self._grid(pictures, sizes)[1:]
@@ -117,7 +117,7 @@ class CaptionNetwork(Network):
         return outputs.map(self._drop), vector
 
     def _grid(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Ragged, Tensor]:
-        """Early features of places (N, F), what is attention at of them (N, H), its mean (B, H)."""
+        """Early features of places (N, F), what is looked at of them (N, H), its mean (B, H)."""
         early, x, grids = self.encoder.both(pictures, sizes)
         rows, columns = x.shape[1:3]
         lengths = grids.prod(1)

@@ -122,10 +122,7 @@ class CaptionTrainingTask(Epochs):
         if not network.architecture.detected:
             nats, count = nats_of(network, x, sizes, texts)
             return Loss((nats / count,), LossSum(nats.item(), count), after)
-        inputs, answers = (
-            part.map(lambda ids: ids.to(x.device))
-            for part in (texts.without(last=1), texts.without(first=1))
-        )
+        inputs, answers = _shifted(texts, x.device)
         taught = network.taught(x, sizes, inputs)
         nats = F.cross_entropy(taught.scores.float(), answers.values, reduction="sum")
         mean = nats / len(answers.values) + self.detection.loss(taught, answers)
@@ -175,7 +172,15 @@ def nats_of(network: CaptionNetwork, x: Tensor, sizes: Tensor, texts: Ragged) ->
             zero_infinity=True,  # of a text that its picture is too narrow for
         )
         return nats, count
-    inputs = texts.without(last=1)
-    answers = texts.without(first=1).values.to(x.device)
-    scores = network(x, sizes, inputs.map(lambda ids: ids.to(x.device)))
-    return F.cross_entropy(scores.float(), answers, reduction="sum"), count
+    inputs, answers = _shifted(texts, x.device)
+    scores = network(x, sizes, inputs)
+    return F.cross_entropy(scores.float(), answers.values, reduction="sum"), count
+
+
+def _shifted(texts: Ragged, device: torch.device) -> tuple[Ragged, Ragged]:
+    """What a decoder is given of texts, and what follows each of that."""
+    inputs, answers = (
+        part.map(lambda ids: ids.to(device))
+        for part in (texts.without(last=1), texts.without(first=1))
+    )
+    return inputs, answers
