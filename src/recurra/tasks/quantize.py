@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from recurra.bundle import CARD, CONFIG, WEIGHTS, Arrays, Run
-from recurra.errors import BundleError
+from recurra.errors import BundleError, InputError
 from recurra.runtime.certificate import CERTIFICATE, Certificate
 from recurra.runtime.weights import quantized
 from recurra.tasks.comparison import Change
@@ -37,14 +37,8 @@ class Quantized:
 
     def to_json(self) -> dict[str, Any]:
         """It as plain values."""
-        known = isinstance(self.change, Change)
-        return {
-            "run": str(self.path),
-            "bytes": {"before": self.bytes_before, "after": self.bytes_after},
-            "change": self.change.to_json() if isinstance(self.change, Change) else None,
-            "not_shown": None if known else self.change,
-            "certificate": self.certificate.to_json(),
-        }
+        held = _held(self.bytes_before, self.bytes_after, self.change)
+        return {"run": str(self.path), **held, "certificate": self.certificate.to_json()}
 
     def summary(self) -> str:
         """It as people read it."""
@@ -55,6 +49,16 @@ class Quantized:
                 f"run: {self.path}",
             ]
         )
+
+
+def _held(before: int, after: int, change: Change | str) -> dict[str, Any]:
+    """Sizes and figures before and after, as plain values."""
+    known = isinstance(change, Change)
+    return {
+        "bytes": {"before": before, "after": after},
+        "change": change.to_json() if isinstance(change, Change) else None,
+        "not_shown": None if known else change,
+    }
 
 
 def said(before: int, after: int, change: Change | str) -> list[str]:
@@ -110,19 +114,16 @@ def quantize(
     before: Model[Any, Any] = load(run.path)
     rounded: Model[Any, Any] = load(run.path, weights="int8")
     arrays, facts = run.read_arrays(WEIGHTS)
-    change = before.task.part("certify").changed(before, rounded)
+    change: Change | str
+    try:
+        change = before.task.part("certify").changed(before, rounded)
+    except InputError as error:  # of its own data, which may be gone
+        change = error.got
     new = Run.create(target, overwrite=overwrite, reading=[run.path / CONFIG])
     try:
         _copy(run, new, quantized(arrays, rounded.network.matrices), facts)
         sizes = [(each.path / WEIGHTS).stat().st_size for each in (run, new)]
-        known = isinstance(change, Change)
-        held = {
-            "from": run.name,
-            "weights": "int8",
-            "bytes": dict(zip(("before", "after"), sizes, strict=True)),
-            "change": change.to_json() if isinstance(change, Change) else None,
-            "not_shown": None if known else change,
-        }
+        held = {"from": run.name, "weights": "int8", **_held(sizes[0], sizes[1], change)}
         new.write_json(QUANTIZED, held)
         if new.has(CARD):
             lines = "\n".join(f"- {line}" for line in lines_of(new)[1:])

@@ -58,13 +58,9 @@ def comparisons(model: CaptionModel, dataset: Any) -> list[Check]:
     )
 
 
-def changed(before: CaptionModel, after: CaptionModel) -> Change | str:
+def changed(before: CaptionModel, after: CaptionModel) -> Change:
     """What captions of the test part cost, and what is said of its pictures."""
-    run = before.run
-    try:
-        read = data.INPUT.read_again(run, run.config()["data"])
-    except InputError as error:
-        return error.got
+    read = data.INPUT.read_again(before.run, before.run.config()["data"])
     captioned = read.of(read.test[:ROUNDED])
     pictures = [before.form.scaled(each) for each in captioned.pictures]
     texts = [each[0] for each in captioned.references()]

@@ -51,12 +51,9 @@ def comparisons(model: LabelModel, data: EncodedDataset | None) -> list[Check]:
     return compare(model.network, inputs, by_torch(model, "scores"), allowed=tolerance(model))
 
 
-def changed(before: LabelModel, after: LabelModel) -> Change | str:
-    """What labels of the test part cost, and which are given; or why nobody knows."""
-    try:
-        read = reading.INPUT.read_again(before.run, before.run.config()["data"])
-    except (InputError, MissingExtra) as error:
-        return error.got
+def changed(before: LabelModel, after: LabelModel) -> Change:
+    """What labels of the test part cost, and which are given."""
+    read = reading.INPUT.read_again(before.run, before.run.config()["data"])
     some = read.test[:ROUNDED]
     inputs = before._encoder.encode([read.examples.inputs[k] for k in some])
     truth = Targets.of(read.examples, some, read.classes).targets

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs.tokenizer import BEGIN, END, RESERVED
-from recurra.errors import InputError
+from recurra.errors import DataError, InputError
 from recurra.runtime.certificate import BY_TORCH, Check, equal, likeliest_as_torch, not_shown
 from recurra.runtime.layers import log_softmax
 from recurra.runtime.pairs import ATTENTION, Ids, PairNetwork
@@ -61,17 +61,13 @@ def comparisons(model: PairModel, dataset: Any) -> list[Check]:
     )
 
 
-def changed(before: PairModel, after: PairModel) -> Change | str:
+def changed(before: PairModel, after: PairModel) -> Change:
     """What pieces of the selection part cost, and what its sources are turned into."""
-    run = before.run
-    try:
-        read = data.INPUT.read_again(run, run.config()["data"])
-    except InputError as error:
-        return error.got
+    read = data.INPUT.read_again(before.run, before.run.config()["data"])
     sides = ids_of(before._sources, before._targets, read.of(read.select[:ROUNDED]))
     rows = [pair for pair in zip(*sides, strict=True) if len(pair[0])]
     if not rows:
-        return "no pair of pieces"
+        raise DataError("no pair of pieces", expected="pairs that are written in known pieces")
     sources, targets = zip(*rows, strict=True)
     limits = before._limits(np.array([len(source) for source in sources]))
     both = before.network, after.network

@@ -18,10 +18,10 @@ from recurra.tasks.series import data as reading
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import LEVELS
+from recurra.tasks.series.loading import reader_of
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.splits import origins
 from recurra.tasks.series.targets import Targets
-from recurra.tasks.series.windows import Reader
 
 ROUNDED: Final = 256
 """Windows on which rounded weights are compared with what they were, at most."""
@@ -35,7 +35,7 @@ Trained = Callable[[Windows], Array]
 
 def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
     """The comparisons of a model, on the test part of what it was trained on."""
-    config, a = model.run.config(), model.network.architecture
+    config = model.run.config()
     try:
         read = data
         if read is None:
@@ -44,7 +44,7 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
         windows = origins(read, "test")
     except (InputError, MissingExtra) as error:
         return [not_shown("alone, among strangers, step by step, torch", error.got)]
-    reader = Reader(read.panel, read.scale, context=a.context, horizon=a.horizon, turns=a.turns)
+    reader = reader_of(model.network, read.panel, read.scale)
     some = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
     return compare(
         model.network,
@@ -54,17 +54,14 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
     )
 
 
-def changed(before: SeriesModel, after: SeriesModel) -> Change | str:
+def changed(before: SeriesModel, after: SeriesModel) -> Change:
     """The quantile loss of forecasts of the selection part."""
-    config, a = before.run.config(), before.network.architecture
-    try:
-        read = reading.INPUT.read_again(before.run, config["data"])
-        read = reading.scaled_for(config["options"], read)
-        windows = origins(read, "select", most=ROUNDED)
-        truth = Targets.of(read, windows)
-    except (InputError, MissingExtra) as error:
-        return error.got
-    reader = Reader(read.panel, read.scale, context=a.context, horizon=a.horizon, turns=a.turns)
+    config = before.run.config()
+    read = reading.INPUT.read_again(before.run, config["data"])
+    read = reading.scaled_for(config["options"], read)
+    windows = origins(read, "select", most=ROUNDED)
+    truth = Targets.of(read, windows)
+    reader = reader_of(before.network, read.panel, read.scale)
     said = [quantiles(each.network, reader, windows) for each in (before, after)]
     restored = [read.scale.restore(each, windows.series) for each in said]
     costs = [[pinball(truth.actuals, each, LEVELS)] for each in restored]

@@ -41,12 +41,9 @@ def comparisons(model: TextModel, data: TextData | None) -> list[Check]:
     return compare(model.network, ids, trained, allowed=tolerance(model))
 
 
-def changed(before: TextModel, after: TextModel) -> Change | str:
-    """What tokens of the selection part cost, and which are the likeliest; or why nobody knows."""
-    try:
-        ids = stored.read_again(before.run).select[: ROUNDED + 1].astype(np.int64)
-    except InputError as error:
-        return error.got
+def changed(before: TextModel, after: TextModel) -> Change:
+    """What tokens of the selection part cost, and which are the likeliest."""
+    ids = stored.read_again(before.run).select[: ROUNDED + 1].astype(np.int64)
     costs, decided = zip(*(_costs(each, ids) for each in (before, after)), strict=True)
     note = f"{len(ids) - 1:,} tokens of the selection part"
     return change("nats a token", note, costs, [each[0] for each in decided])
