@@ -15,6 +15,7 @@ from recurra.console import guard
 from recurra.console.text import WIDTH, filled, fitted
 from recurra.demo.demos import DEMOS
 from recurra.errors import MissingExtra
+from recurra.judge.verdict import on_network
 from recurra.tasks import TASKS, command
 from recurra.tasks.show import draw
 from recurra.tasks.task import INSTALL
@@ -136,10 +137,9 @@ def run(name: str, *, out: Path | None, overwrite: bool, **options: Any) -> None
     report = model.report
     # Who gave the answers above, where that was chosen; the verdict is on the network.
     found = [report.get(key) or {} for key in ("chosen", "answer", "verdict")]
-    *chose, said_of_it = [each["sentence"] for each in found if "sentence" in each] or [""]
-    whose = f"The network: {said_of_it[:1].lower()}{said_of_it[1:]}" if chose else said_of_it
-    said = [*chose, whose]
-    say(f"In the field's words: {' '.join(said)}", "")
+    *chose, judged = [each["sentence"] for each in found if "sentence" in each] or [""]
+    said = " ".join([*chose, on_network(judged) if chose else judged])
+    say(f"In the field's words: {said}", "")
     if page:
         say(f"Its page, to open in a browser: {draw(path)[0]}")
     say("Next:", *(f"    {each.replace('RUN', str(path))}" for each in demo.then))

@@ -101,6 +101,11 @@ def verdict(
     )
 
 
+def on_network(sentence: str) -> str:
+    """A verdict's sentence where something else than the network may answer: whose it is."""
+    return f"The network: {sentence[:1].lower()}{sentence[1:]}"
+
+
 def _decimals(advantage: float, width: float, *ends: float) -> int:
     """Enough to show two digits of the width, and that no end is 0 unless it is."""
     scale = max(width, abs(advantage) / 100)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from recurra.bundle import CONFIG, REPORT, Run
 from recurra.console.text import printable
 from recurra.errors import MissingExtra
+from recurra.judge.verdict import on_network
 from recurra.show.picture import Picture, inline
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _judged(report: dict[str, Any]) -> dict[str, Any]:
         tone = {True: "better", False: "worse", None: "unsure"}[verdict["better"]]
         sentence = str(verdict["sentence"])
         if found["answer"]:  # which verdicts are not about
-            sentence = f"The network: {sentence[:1].lower()}{sentence[1:]}"
+            sentence = on_network(sentence)
         found |= {"verdict": sentence, "tone": tone}
     return found
 

@@ -145,9 +145,8 @@ def _judge(
             if answer.parts:
                 said = answer.of_test(read, of_test, baselines)
                 own = restored(in_use, read.scale, answer.widths, said, test)
-            answered = answer, own
-            if answer.parts:
                 write_context(run, read, int(read.panel.lengths.max()))
+            answered = answer, own
     model.load_parts(run)
     summary, sentence = network.summary(), widths.summary()
     report.write(run, read, of_test, answered, summary, facts, calibrated=sentence)
