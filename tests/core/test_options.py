@@ -64,7 +64,9 @@ def test_evaluation_is_deterministic_and_draws_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_draws_anew_at_each_call(kind: str, name: str) -> None:
     layer, x = made(kind, 4, 4, 2, **{name: 0.4}), noise(3, 6, 4)
-    assert not torch.equal(layer(x)[0], layer(x)[0])
+    with torch.random.fork_rng():
+        torch.manual_seed(5)  # two masks of so few units are the same once in 2,500 times
+        assert not torch.equal(layer(x)[0], layer(x)[0])
     assert torch.equal(seeded(layer, x)[0], seeded(layer, x)[0])
 
 
