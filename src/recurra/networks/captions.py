@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -15,7 +16,7 @@ from recurra.core.layers import BY_NAME, Recurrent
 from recurra.core.ragged import Ragged
 from recurra.networks.decoder import Decoder, in_float
 from recurra.networks.network import Network
-from recurra.networks.picture_encoder import PictureEncoder
+from recurra.networks.picture_encoder import PictureEncoder, coarser
 from recurra.runtime import captions as runtime
 from recurra.runtime.captions import Architecture
 
@@ -31,12 +32,18 @@ class Taught:
     Args:
         scores: (N, V) of what follows each of the inputs.
         attention: (B, T, S) the weights of its last look, before each piece.
-        shown: log-odds (N, D) that each place shows each piece of the detector, by early features.
+        shown: log-odds (N, D) that each place shows each piece that is detected, by the features of
+            each early stage.
     """
 
     scores: Tensor
     attention: Tensor
-    shown: Ragged
+    shown: Sequence[Ragged]
+
+    @staticmethod
+    def surest(shown: Sequence[Ragged]) -> Tensor:
+        """What the surest of these says, (B, S, D)."""
+        return torch.stack([each.padded().float() for each in shown]).amax(0)
 
 
 @final
@@ -48,14 +55,16 @@ class CaptionNetwork(Network):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = a = architecture
-        self.encoder = PictureEncoder(a.channels, a.stages, a.pools, a.early)
+        self.encoder = PictureEncoder(a.channels, a.stages, a.pools)
         features = a.stages[-1]
         if a.reading == "grid":
             self.inner = nn.Linear(features, a.hidden)
             self.down = nn.Parameter(torch.empty(a.rows, a.hidden))
             self.across = nn.Parameter(torch.empty(a.columns, a.hidden))
             if a.detected:
-                self.detector = nn.Linear(a.stages[a.early], len(a.detected))
+                self.detectors = nn.ModuleList(
+                    nn.Linear(a.stages[stage], len(a.detected)) for stage in a.early
+                )
                 pieces = torch.tensor(a.detected)
                 self.register_buffer("pieces", pieces, persistent=False)
         else:
@@ -89,7 +98,9 @@ class CaptionNetwork(Network):
             nn.init.normal_(self.down, std=0.1)
             nn.init.normal_(self.across, std=0.1)
             if self.architecture.detected:
-                nn.init.constant_(self.detector.bias, UNSEEN)
+                for detector in self.detectors:
+                    assert isinstance(detector, nn.Linear)
+                    nn.init.constant_(detector.bias, UNSEEN)
 
     def summary(self) -> str:
         """Its layers and its size in a few words."""
@@ -116,19 +127,23 @@ class CaptionNetwork(Network):
         vector = last.hidden[:, -2:].flatten(1)
         return outputs.map(self._drop), vector
 
-    def _grid(self, pictures: Tensor, sizes: Tensor) -> tuple[Ragged, Ragged, Tensor]:
+    def _grid(self, pictures: Tensor, sizes: Tensor) -> tuple[list[Ragged], Ragged, Tensor]:
         """Early features of places (N, F), what is looked at of them (N, H), its mean (B, H)."""
-        early, x, grids = self.encoder.both(pictures, sizes)
+        every, grids = self.encoder.every(pictures, sizes)
+        x = every[-1]
         rows, columns = x.shape[1:3]
         lengths = grids.prod(1)
         places = torch.arange(rows * columns)
         real = (places // columns < grids[:, :1]) & (places % columns < grids[:, 1:])
-        seen, features = (each.flatten(1, 2)[real.to(x.device)] for each in (early, x))
+        real = real.to(x.device)
+        seen = [coarser(every[n], rows, columns).flatten(1, 2) for n in self.architecture.early]
+        features = x.flatten(1, 2)[real]
         where = (self.down[:rows, None] + self.across[:columns]).flatten(0, 1)
-        owners, places = (each.to(x.device) for each in real.nonzero(as_tuple=True))
+        owners, places = real.nonzero(as_tuple=True)
         values = self._drop(F.relu(self.inner(features) + where[places]))
         sums = values.new_zeros(len(lengths), values.shape[1]).index_add(0, owners, values)
-        return Ragged(seen, lengths), Ragged(values, lengths), sums / lengths[:, None].to(sums)
+        early = [Ragged(each[real], lengths) for each in seen]
+        return early, Ragged(values, lengths), sums / lengths[:, None].to(sums)
 
     def frames(self, pictures: Tensor, sizes: Tensor) -> Ragged:
         """What each column says, of ctc: log-probabilities (N, V)."""
@@ -148,10 +163,10 @@ class CaptionNetwork(Network):
         early, outputs, vector = self._grid(pictures, sizes)
         scores, attention = self.decoder.looking(inputs, self.decoder.memory(outputs), vector)
         assert attention is not None
-        shown = early.map(self.detector)
+        shown = [each.map(detector) for each, detector in zip(early, self.detectors, strict=True)]
         # What is shown is learnt from pictures and words alone: else it would learn of them what
         # comes with what, and not say what it sees where a thing is of another colour than ever.
-        sure = F.softplus(shown.padded().detach().float())
+        sure = F.softplus(Taught.surest(shown).detach())
         raised = Ragged.from_padded(torch.bmm(attention.float(), sure), inputs.lengths)
         return Taught(
             scores.float().index_add(1, self.pieces, raised.values.float()), attention, shown

@@ -68,10 +68,9 @@ class PictureEncoder(nn.Module):
     """Stages one after the other; see `recurra.runtime.convolution.PictureEncoder`."""
 
     def __init__(
-        self, channels: int, stages: Sequence[int], pools: Sequence[Sequence[int]], early: int = 0
+        self, channels: int, stages: Sequence[int], pools: Sequence[Sequence[int]]
     ) -> None:
         super().__init__()
-        self.early = early
         inputs = [channels, *stages]
         self.stages = nn.ModuleList(
             Stage(*each) for each in zip(inputs[:-1], stages, pools, strict=True)
@@ -79,15 +78,25 @@ class PictureEncoder(nn.Module):
 
     def forward(self, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, H, W, C) of sizes (B, 2) -> features (B, H', W', F), and their sizes."""
-        return self.both(x, sizes)[1:]
+        every, sizes = self.every(x, sizes)
+        return every[-1], sizes
 
-    def both(self, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `forward`, with the features of stage `early` before them."""
-        x = early = x.permute(0, 3, 1, 2)  # as it lies in memory: oneDNN likes channels last best
-        for number, stage in enumerate(self.stages):
+    def every(self, x: Tensor, sizes: Tensor) -> tuple[list[Tensor], Tensor]:
+        """As `forward`, the features of every stage."""
+        x, found = x.permute(0, 3, 1, 2), []  # as it lies in memory: oneDNN likes channels last
+        for stage in self.stages:
             x, sizes = stage(x, sizes)
-            early = x if number == self.early else early
-        return early.permute(0, 2, 3, 1), x.permute(0, 2, 3, 1), sizes
+            found.append(x.permute(0, 2, 3, 1))
+        return found, sizes
+
+
+def coarser(x: Tensor, rows: int, columns: int) -> Tensor:
+    """Features (B, H, W, F) as a grid of so many rows and columns: the greatest of each place."""
+    _, height, width, _ = x.shape
+    if (height, width) == (rows, columns):
+        return x
+    pool = (height // rows, width // columns)
+    return F.max_pool2d(x.permute(0, 3, 1, 2), pool).permute(0, 2, 3, 1)
 
 
 def full(sizes: Tensor, x: Tensor) -> bool:

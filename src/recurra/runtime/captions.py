@@ -12,7 +12,7 @@ import numpy as np
 from recurra.codecs.pictures import PictureForm
 from recurra.codecs.tokenizer import BEGIN
 from recurra.errors import OptionError
-from recurra.runtime.convolution import PictureEncoder, Sizes
+from recurra.runtime.convolution import PictureEncoder, Sizes, coarser
 from recurra.runtime.decoder import Decoder, Ids, check_sizes
 from recurra.runtime.ensemble import ATTENTION, Encoded, Ensemble, EnsembleDecoder, Nats
 from recurra.runtime.layers import Recurrent, linear, log_softmax
@@ -113,9 +113,15 @@ class Architecture:
         return int(self.form["channels"])
 
     @property
-    def early(self) -> int:
-        """The first stage that is as coarse as the grid: its places see the least around them."""
-        return max((n for n, pool in enumerate(self.pools) if prod(pool) > 1), default=0)
+    def early(self) -> list[int]:
+        """The stages whose features tell what a place shows.
+
+        The first sees hardly more than a colour, whatever the form it is of: a detector that sees
+        the form too misses a colour that it has never seen in that form (docs/tried.md). The first
+        that is as coarse as the grid sees forms, and the least around them.
+        """
+        pooled = [n for n, pool in enumerate(self.pools) if prod(pool) > 1]
+        return sorted({0, *pooled[-1:]})
 
     @property
     def depth(self) -> int:
@@ -154,14 +160,17 @@ class CaptionNetwork(Network[Architecture]):
 
     def _take(self, weights: Weights) -> None:
         a = self.architecture
-        self.encoder = PictureEncoder(weights, "encoder.", a.channels, a.stages, a.pools, a.early)
+        self.encoder = PictureEncoder(weights, "encoder.", a.channels, a.stages, a.pools)
         features = a.stages[-1]
         if a.reading == "grid":
             self.inner = linear(weights, "inner", a.hidden, features)
             self.down = weights.take("down", a.rows, a.hidden)
             self.across = weights.take("across", a.columns, a.hidden)
             if a.detected:
-                self.detector = linear(weights, "detector", len(a.detected), a.stages[a.early])
+                self.detectors = [
+                    linear(weights, f"detectors.{number}", len(a.detected), a.stages[stage])
+                    for number, stage in enumerate(a.early)
+                ]
         else:
             self.inner = linear(weights, "inner", a.hidden, a.rows * features)
             self.reader = Recurrent(
@@ -236,7 +245,8 @@ class CaptionNetwork(Network[Architecture]):
 
         With them what they show of detected pieces, (B, S, K): the more, the surer.
         """
-        early, x, grids = self.encoder.both(pictures, sizes, self.threads)
+        every, grids = self.encoder.every(pictures, sizes, self.threads)
+        x = every[-1]
         batch, rows, columns, features = x.shape
         flat = self.inner(x.reshape(-1, features), threads=self.threads)
         x = flat.reshape(batch, rows, columns, -1)
@@ -244,9 +254,13 @@ class CaptionNetwork(Network[Architecture]):
         np.maximum(x, 0.0, out=x)
         if not self.architecture.detected:
             return _in_rows(x, grids), grids.prod(1), None
-        flat = self.detector(early.reshape(-1, early.shape[3]), threads=self.threads)
-        np.logaddexp(flat, 0.0, out=flat)
-        shown = flat.reshape(batch, rows, columns, -1)
+        surest = np.full((batch * rows * columns, 1), -np.inf, np.float32)
+        for stage, detector in zip(self.architecture.early, self.detectors, strict=True):
+            seen = coarser(every[stage], rows, columns)
+            flat = detector(seen.reshape(-1, seen.shape[3]), threads=self.threads)
+            surest = np.maximum(surest, flat)
+        np.logaddexp(surest, 0.0, out=surest)
+        shown = surest.reshape(batch, rows, columns, -1)
         return _in_rows(x, grids), grids.prod(1), _in_rows(shown, grids)
 
     def _columns(self, pictures: Array, sizes: Sizes) -> tuple[Array, Ids, Array]:

@@ -36,7 +36,6 @@ class PictureEncoder:
         channels: of pictures, 1 or 3.
         stages: features after each stage.
         pools: rows and columns (p, q) of each stage's pools.
-        early: the stage whose features `both` gives too.
     """
 
     def __init__(
@@ -46,9 +45,7 @@ class PictureEncoder:
         channels: int,
         stages: Sequence[int],
         pools: Sequence[Sequence[int]],
-        early: int = 0,
     ) -> None:
-        self.early = early
         self.pools = [(int(p), int(q)) for p, q in pools]
         self.convolutions: list[native.Linear] = []
         self.affine: list[tuple[Array, Array]] = []
@@ -67,21 +64,30 @@ class PictureEncoder:
 
     def __call__(self, x: Array, sizes: Sizes, threads: int) -> tuple[Array, Sizes]:
         """Pictures (B, H, W, C) of sizes (B, 2) -> features (B, H', W', F), and their sizes."""
-        return self.both(x, sizes, threads)[1:]
+        every, sizes = self.every(x, sizes, threads)
+        return every[-1], sizes
 
-    def both(self, x: Array, sizes: Sizes, threads: int) -> tuple[Array, Array, Sizes]:
-        """The same, with the features of stage `early` before them."""
-        early = x
+    def every(self, x: Array, sizes: Sizes, threads: int) -> tuple[list[Array], Sizes]:
+        """The same, the features of every stage."""
+        found = []
         stages = zip(self.convolutions, self.affine, self.pools, strict=True)
-        for number, (convolution, (scale, shift), pool) in enumerate(stages):
+        for convolution, (scale, shift), pool in stages:
             x = _convolved(x, convolution, pool, threads)
             x *= scale
             x += shift
             np.maximum(x, 0.0, out=x)
             sizes = -(-sizes // np.array(pool))
             _clear(x, sizes)
-            early = x if number == self.early else early
-        return early, x, sizes
+            found.append(x)
+        return found, sizes
+
+
+def coarser(x: Array, rows: int, columns: int) -> Array:
+    """Features (B, H, W, F) as a grid of so many rows and columns: the greatest of each place."""
+    batch, height, width, features = x.shape
+    pools = x.reshape(batch, rows, height // rows, columns, width // columns, features)
+    found: Array = pools.max(axis=(2, 4))
+    return found
 
 
 def normalization(weights: Weights, prefix: str, features: int) -> tuple[Array, Array]:

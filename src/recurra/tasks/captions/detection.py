@@ -71,9 +71,10 @@ class Detection:
 
         The first: each piece of a caption is seen at one place of its picture at least, and no
         other piece anywhere, as by the detectors of words of Fang et al. 2015 (arXiv:1411.4952);
-        the share of what it costs without a picture. The second: the chance that the place that was
-        looked at shows the piece that was said, in nats, over all places that it may have been, as
-        where attention is a hidden choice (Wu et al. 2018, arXiv:1808.10024).
+        the share of what it costs without a picture, for each early stage. The second: the chance
+        that the place that was looked at shows the piece that was said, in nats, over all places
+        that it may have been, as where attention is a hidden choice (Wu et al. 2018,
+        arXiv:1808.10024).
 
         Args:
             answers: ids (N,) of what follows each input.
@@ -82,12 +83,15 @@ class Detection:
         asked = Ragged(columns, answers.lengths).padded(-1)
         known = asked >= 0
         column = asked.clamp(min=0)
-        shown, real = taught.shown.padded().float(), taught.shown.mask().to(columns.device)
-        best = shown.masked_fill(~real[..., None], -torch.inf).amax(1)
-        there = torch.zeros_like(best).scatter_reduce(1, column, known.to(best), "amax")
-        unknown = F.binary_cross_entropy_with_logits(best, there, reduction="sum")
+        unknown = taught.scores.new_zeros(())
+        for each in taught.shown:
+            real = each.mask().to(columns.device)[..., None]
+            best = each.padded().float().masked_fill(~real, -torch.inf).amax(1)
+            there = torch.zeros_like(best).scatter_reduce(1, column, known.to(best), "amax")
+            unknown = unknown + F.binary_cross_entropy_with_logits(best, there, reduction="sum")
         # (B, S, T): whether each place shows what is said at each step.
+        shown = Taught.surest(taught.shown)
         seen = shown.sigmoid().gather(2, column[:, None].expand(-1, shown.shape[1], -1))
         chance = (taught.attention.float() * seen.mT).sum(-1)
         missed = -(chance + _LEAST).log()[known].sum() / known.sum().clamp(min=1)
-        return _WEIGHT * unknown / (len(best) * self.nats) + missed
+        return _WEIGHT * unknown / (answers.batch * self.nats) + missed
