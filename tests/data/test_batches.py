@@ -105,3 +105,16 @@ def test_a_batch_that_there_is_not_is_refused() -> None:
     for number in (-1, batches.count, 10**6):
         with pytest.raises(BundleError, match="of a pass of 2"):
             batches.read(0, number)
+
+
+@given(counts, sizes, seeds)
+def test_rising_batches_begin_with_the_shortest_once(count: int, size: int, seed: int) -> None:
+    lengths = np.random.default_rng(count).integers(1, 200, count)
+    plain, rising = (
+        Batches(np.arange(count), lengths, size=size, seed=seed, rising=each)
+        for each in (False, True)
+    )
+    first = lengths[np.concatenate(epoch(rising, 0))]
+    assert (np.diff(first) >= 0).all()
+    for one, other in zip(epoch(plain, 1), epoch(rising, 1), strict=True):
+        np.testing.assert_array_equal(one, other)

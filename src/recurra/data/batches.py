@@ -28,17 +28,26 @@ class Batches:
         lengths: (N,) of these rows.
         size: rows of a batch.
         together: the share of all batches that a stretch has; by default sixteen at most.
+        rising: whether the first epoch goes from the shortest to the longest: an alignment is
+            found sooner in short examples (Amodei et al. 2016, arXiv:1512.02595).
     """
 
     def __init__(
-        self, rows: Rows, lengths: Rows, *, size: int, seed: int, together: float | None = None
+        self,
+        rows: Rows,
+        lengths: Rows,
+        *,
+        size: int,
+        seed: int,
+        together: float | None = None,
+        rising: bool = False,
     ) -> None:
         self.rows, self.lengths, self.seed = rows, lengths, seed
         self.size = min(size, len(rows))
         self.count = len(rows) // self.size
         share = min(TOGETHER, self.count // 4) if together is None else int(together * self.count)
         self._stretch = max(1, share) * self.size
-        self._epoch, self._order = -1, rows
+        self._rising, self._epoch, self._order = rising, -1, rows
 
     def read(self, epoch: int, number: int) -> Rows:
         """The rows (size,) of a batch, number 0 .. count - 1, in order of length.
@@ -60,6 +69,9 @@ class Batches:
     def _shuffled(self, epoch: int) -> Rows:
         draw = np.random.default_rng((self.seed, epoch))
         order = draw.permutation(len(self.rows))[: self.count * self.size]
+        if self._rising and epoch == 0:
+            sorted_rows: Rows = self.rows[order[np.argsort(self.lengths[order], kind="stable")]]
+            return sorted_rows.reshape(self.count, self.size)
         for start in range(0, len(order), self._stretch):
             part = order[start : start + self._stretch]
             order[start : start + self._stretch] = part[

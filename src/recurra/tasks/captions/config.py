@@ -76,10 +76,14 @@ class Size:
 
 STRIP: Final = Size((16, 48, 128), 128, 1, 64, 0.1, 16, 8_000, 60, Rates(0.02, 2e-3))
 TALL: Final = Size((16, 32, 64, 128), 128, 1, 64, 0.1, 32, 8_000, 60, Rates(0.02, 2e-3))
+LARGE: Final = Size((16, 48, 96, 160), 192, 1, 64, 0.1, 16, 8_000, 60, Rates(0.02, 2e-3))
 GRID: Final = Size((16, 32, 64, 96, 96), 128, 2, 64, 0.1, 32, 12_000, 60, Rates(0.02, 2e-3))
 
 _TALL: Final = 40
 """Rows of pixels from which on a strip has a convolution more."""
+
+_MANY: Final = 200
+"""Pieces from which on, as of Korean and Chinese, a strip has more features and units."""
 
 
 @final
@@ -209,14 +213,14 @@ def _plan_of(
     else:
         height = options.height or strip_height(float(np.median(shapes[:, 0])))
         form = PictureForm.learn(pictures, height=height, width=None)
-        size = overridden(TALL if height >= _TALL else STRIP, options)
+        size = overridden(_strip(height, len(dataset.targets)), options)
         down = [2] * len(size.stages)
         across = _across(form, shapes, dataset) if reading == "ctc" else [2, 2]
         pools = _pools(down, across, len(size.stages))
     down, across = np.array(pools).prod(0).tolist()
     hidden = size.hidden
-    if options.hidden is None and len(dataset.targets) > 200:
-        hidden = max(hidden, 192)
+    if options.hidden is None and len(dataset.targets) > _MANY:
+        hidden = max(hidden, LARGE.hidden)
     architecture = Architecture(
         form=form.to_json(),
         stages=list(size.stages),
@@ -242,6 +246,13 @@ def _plan_of(
         "metric": metric,
     }
     return ModelPlan(architecture.to_json(), settings, size.rates, patience=REPORTS)
+
+
+def _strip(height: int, pieces: int) -> Size:
+    """The sizes of what reads strips of so many rows of pixels, written with so many pieces."""
+    if pieces > _MANY:
+        return LARGE
+    return TALL if height >= _TALL else STRIP
 
 
 def strip_height(median: float) -> int:

@@ -102,7 +102,8 @@ class CaptionTrainingTask(Epochs):
         self.detection = detection
         self.device = next(network.parameters()).device
         self.ceiling = 40.0 + 4.0 * log(network.architecture.targets)
-        self.batches = Batches(learn, captions.shapes[learn], size=batch, seed=seed)
+        rising = network.architecture.reading == "ctc"
+        self.batches = Batches(learn, captions.shapes[learn], size=batch, seed=seed, rising=rising)
 
     @property
     def steps_an_epoch(self) -> float:
