@@ -34,26 +34,6 @@ def verdicts(report: Mapping[str, Any], **others: str) -> list[str]:
     return lines + contenders.left_out(report)
 
 
-def averaged(mean: Mapping[str, Any], worth: str, shown: Callable[[float], str]) -> str:
-    """What the mean of model and baseline is worth, in a sentence.
-
-    Args:
-        mean: "baseline", "weight" of this model, "advantage" over the baseline alone.
-        worth: its figure, and by how much that is off "the baseline alone".
-        shown: an end of the interval of this, as it is read.
-    """
-    weight, other = mean["weight"], mean["baseline"]
-    if weight in (0.0, 1.0):
-        one = "this model" if weight else f"the {other}"
-        return f"Averaging the two does not help: where it was weighed, all went to {one}."
-    low, high = (mean["advantage"][end] for end in ("low", "high"))
-    interval = "" if low is None else f" (95 % interval {shown(low)} to {shown(high)})"
-    return (
-        f"Averaged with it ({weight:g} of this model, {1 - weight:g} of the {other}, as the part "
-        f"that chooses weighs them): {worth} the baseline alone{interval}."
-    )
-
-
 def chosen(training: Mapping[str, Any], shown: Callable[[Any, float], str]) -> list[str]:
     """What chose the weights of a model that writes, in a sentence, where something did.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import toy_captions
 from recurra.codecs.pictures import PictureForm
@@ -89,3 +91,26 @@ def test_a_batch_of_equal_pictures_does_not_tell_how_long_its_texts_are() -> Non
         len({len(ids[row]) for row in batches.read(0, number).tolist()}) > 2
         for number in range(batches.count)
     )
+
+
+def test_a_step_in_bfloat16_learns_what_one_in_float32_does() -> None:
+    """Of a grid: convolutions, detectors, attention and recurrence under autocast."""
+    detection = Detection(np.array([-1, -1, -1, 0, 1, 2, 3, 4, -1]), 3.0)
+    texts = [torch.tensor([BEGIN, 3, 8, 5, END]), torch.tensor([BEGIN, 4, 6, END])] * 4
+    ids = Ragged.from_list(texts)
+    found = []
+    for bfloat16 in (False, True):
+        network = copy.deepcopy(toy_captions.network("grid")).train()
+        form = PictureForm.from_json(network.architecture.form)
+        x, sizes = map(torch.from_numpy, form.numbers(toy_captions.pictures(8), (4, 4)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            said = network.taught(x, sizes, ids.without(last=1))
+            answers = ids.without(first=1)
+            nats = functional.cross_entropy(said.scores.float(), answers.values)
+            loss = nats + detection.loss(said, answers)
+        loss.backward()
+        gradients = torch.cat([each.grad.flatten() for each in network.parameters()])
+        found.append((loss.item(), gradients))
+    (exact, true), (near, ours) = found
+    assert near == pytest.approx(exact, rel=0.02)
+    assert functional.cosine_similarity(ours, true, dim=0).item() > 0.99

@@ -90,11 +90,6 @@ def verdicts(report: dict[str, Any]) -> list[str]:
                 f"alone{interval}."
             )
         lines.append(line)
-    if mean := report.get("averaged"):  # of runs before 0.9, whose network answers alone
-        first = columns(report)[0]
-        gain = f"{100 * mean['advantage']['estimate']:+.1f} points against"
-        worth = f"{first.cell(mean)} {first.name}, {gain}"
-        lines.append(shared.averaged(mean, worth, lambda end: f"{100 * end:.1f}"))
     return lines
 
 

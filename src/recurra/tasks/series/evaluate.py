@@ -64,7 +64,6 @@ def judge(
         "interval_verdict": _against(
             truth, truth.interval_metric, test, baselines, others, closest
         ),
-        "averaged": None,  # which runs have from before answers were chosen
         "better_on": None if best is None else _better_on(truth, test, others[best]),
         "wrong": _wrong(data, truth, said, _beside(answered, baselines, others, best)),
     }

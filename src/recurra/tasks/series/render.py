@@ -109,11 +109,6 @@ def verdicts(report: dict[str, Any]) -> list[str]:
     if answer := report.get("answer"):
         lines[0] = lines[0].replace("Verdict: ", "Verdict on the network: ", 1)
         lines.insert(0, f"{answer['sentence']} {_held(answer)}")
-    if mean := report.get("averaged"):  # of runs from before answers were chosen
-        gain, metric = mean["advantage"]["estimate"], report["metric"]
-        side = "lower" if gain >= 0 else "higher"
-        worth = f"{NAMES[metric]} {figure(mean[metric])}, {figure(abs(gain))} {side} than"
-        lines.append(shared.averaged(mean, worth, figure))
     if found := report.get("better_on"):
         lines.append(
             f"{whose(report)} error is the smaller one on {found['series']:,} of "
