@@ -108,7 +108,7 @@ def test_a_step_in_bfloat16_learns_what_one_in_float32_does() -> None:
             answers = ids.without(first=1)
             nats = functional.cross_entropy(said.scores.float(), answers.values)
             loss = nats + detection.loss(said, answers)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         gradients = [each.grad for each in network.parameters() if each.grad is not None]
         found.append((loss.item(), torch.cat([each.flatten() for each in gradients])))
     (exact, true), (near, ours) = found
