@@ -116,15 +116,15 @@ def _of_report(*names: str) -> Callable[[Path, dict[str, Any]], dict[str, float]
 
 def _every_window(run: Path, _: dict[str, Any]) -> dict[str, float]:
     """Errors of all windows of the test part, on the scale of the training part."""
-    from recurra.tasks.series import config
     from recurra.tasks.series import data as series_data
     from recurra.tasks.series.estimator import SeriesModel
     from recurra.tasks.series.forecast import forecasts
+    from recurra.tasks.series.windows import Reader
 
     model = SeriesModel.load(run)
     read = series_data.INPUT.read_again(model.run, model.run.config()["data"])
     windows = series_data.origins(read, "test", stride=1)
-    reader = config.reader(model.network, read)
+    reader = Reader.of(model.network.architecture, read.panel, read.scale)
     found = forecasts(model.network, reader, read.scale, model.widths, windows)
     spread = np.array(
         [read.panel.of(k)[: read.train_ends[k]].std() for k in range(len(read.panel))]

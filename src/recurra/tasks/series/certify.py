@@ -18,10 +18,10 @@ from recurra.tasks.series import data as reading
 from recurra.tasks.series.estimator import SeriesModel
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import LEVELS
-from recurra.tasks.series.loading import reader_of
 from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.splits import origins
 from recurra.tasks.series.targets import Targets
+from recurra.tasks.series.windows import Reader
 
 ROUNDED: Final = 256
 """Windows on which rounded weights are compared with what they were, at most."""
@@ -44,7 +44,7 @@ def comparisons(model: SeriesModel, data: SeriesData | None) -> list[Check]:
         windows = origins(read, "test")
     except (InputError, MissingExtra) as error:
         return [not_shown("alone, among strangers, step by step, torch", error.got)]
-    reader = reader_of(model.network, read.panel, read.scale)
+    reader = Reader.of(model.network.architecture, read.panel, read.scale)
     some = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
     return compare(
         model.network,
@@ -61,7 +61,7 @@ def changed(before: SeriesModel, after: SeriesModel) -> Change:
     read = reading.scaled_for(config["options"], read)
     windows = origins(read, "select", most=ROUNDED)
     truth = Targets.of(read, windows)
-    reader = reader_of(before.network, read.panel, read.scale)
+    reader = Reader.of(before.network.architecture, read.panel, read.scale)
     said = [quantiles(each.network, reader, windows) for each in (before, after)]
     restored = [read.scale.restore(each, windows.series) for each in said]
     costs = [[pinball(truth.actuals, each, LEVELS)] for each in restored]

@@ -215,12 +215,6 @@ def segments(data: SeriesData) -> list[int]:
     return [asked, period] if period < asked <= LONGEST else [period]
 
 
-def reader(network: SeriesNetwork | runtime.SeriesNetwork, data: SeriesData) -> Reader:
-    """Windows of the training's series, as this network reads them."""
-    a = network.architecture
-    return Reader(data.panel, data.scale, context=a.context, horizon=a.horizon, turns=a.turns)
-
-
 def training_task(
     network: SeriesNetwork, data: SeriesData, settings: dict[str, Any]
 ) -> SeriesTrainingTask:
@@ -231,7 +225,7 @@ def training_task(
         stops = choosing.stops
     return SeriesTrainingTask(
         network,
-        reader(network, data),
+        Reader.of(network.architecture, data.panel, data.scale),
         data.train_ends,
         data.select_ends,
         chosen,
@@ -273,7 +267,8 @@ def rolled(
         task = training_task(network, known, settings)
         share = seconds / len(choosing.parts)
         tried(task, network, plan.rates, precision, seconds=share, most=most)
-        said = quantiles(network.in_use(), reader(network, known), some)
+        reader = Reader.of(network.architecture, known.panel, known.scale)
+        said = quantiles(network.in_use(), reader, some)
         real = known.scale.restore(said, some.series)
         found[rows] = data.scale.scale(real, some.series)
     return found
@@ -284,7 +279,7 @@ def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
     a = network.architecture
     if a.kind != "autoregressive":
         return network
-    read, windows = reader(network, data), pieces(data, a.context)
+    read, windows = Reader.of(network.architecture, data.panel, data.scale), pieces(data, a.context)
     device = next(network.parameters()).device
     values, there = (
         torch.from_numpy(each).to(device) for each in read.targets(windows, data.train_ends)
@@ -312,7 +307,7 @@ def seconds_to_judge(network: runtime.SeriesNetwork, data: SeriesData) -> float:
     """How long the report is going to take: forecasts, from a piece of them, and their figures."""
     choosing, test = judged(data)
     held = choosing.windows
-    read = reader(network, data)
+    read = Reader.of(network.architecture, data.panel, data.scale)
 
     def taken(count: int) -> float:
         start = time.perf_counter()

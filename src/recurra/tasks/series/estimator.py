@@ -24,7 +24,7 @@ from recurra.tasks.series.context import check_known, tail
 from recurra.tasks.series.forecast import forecasts, presented, restored
 from recurra.tasks.series.forecasts import Forecasts, Origins
 from recurra.tasks.series.intervals import Widths
-from recurra.tasks.series.loading import Asked, Parts, reader_of
+from recurra.tasks.series.loading import Asked, Parts
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import Panel, SeriesData
 from recurra.tasks.series.scale import Scale
@@ -32,6 +32,7 @@ from recurra.tasks.series.splits import JUDGED, origins
 from recurra.tasks.series.stream import PanelStreamed, SeriesPooled, SeriesStreamed, Values
 from recurra.tasks.series.tables import Columns, columns_of, frame_kind, like
 from recurra.tasks.series.task import SERIES
+from recurra.tasks.series.windows import Reader
 
 if TYPE_CHECKING:
     from recurra.training.callbacks import Callback
@@ -155,7 +156,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         scale = self._parts.scale_of(panel, panel.lengths, network)
         # Nothing before the context is read by the network.
         last = tail(panel, network.architecture.context)
-        reader, series = reader_of(network, last, scale, steps), np.arange(len(last))
+        reader, series = Reader.of(network.architecture, last, scale, steps), np.arange(len(last))
         ends = Origins(series, last.lengths)
         past = self._asked(panel, scale, Origins(series, panel.lengths), steps)
         said, widths = self._parts.said(network, reader, ends, past)
@@ -215,7 +216,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
         begins = unseen(panel, self._parts.context, self._parts.reports, context, steps)
         windows = rolling(panel, begins, steps, n_windows, step_size)
         scale = self._parts.scale_of(panel, begins, self.network)
-        reader = reader_of(self.network, panel, scale, steps)
+        reader = Reader.of(self.network.architecture, panel, scale, steps)
         past = self._asked(panel, scale, windows, steps)
         said, widths = self._parts.said(self.network, reader, windows, past)
         return panel, presented(self.network, reader, said, widths, windows, level=level).first(
@@ -278,7 +279,7 @@ class SeriesModel(Model[SeriesOptions, SeriesNetwork]):
                 fix="give data that go on after those of the training, or other series",
             )
         scale = parts.scale_of(panel, begins, network)
-        reader = reader_of(network, panel, scale)
+        reader = Reader.of(network.architecture, panel, scale)
         read = SeriesData(
             name="other data",
             files=(),

@@ -18,7 +18,6 @@ from recurra.errors import TrainingError
 from recurra.networks.autoregressive import Autoregressive
 from recurra.networks.series import SeriesNetwork
 from recurra.networks.windows import Windows
-from recurra.tasks.series.config import reader
 from recurra.tasks.series.forecast import quantiles
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts, Panel, SeriesData
@@ -96,13 +95,13 @@ def _future(data: SeriesData, network: SeriesNetwork, windows: Origins) -> int:
     chosen = np.unique(np.linspace(0, len(windows) - 1, LOOKED_AT).astype(np.int64))
     shaken = _shaken(network)
     in_use = shaken.in_use()
-    as_it_is = reader(shaken, data)
+    as_it_is = Reader.of(shaken.architecture, data.panel, data.scale)
     for place in chosen:
         one = windows.rows(np.array([place]))
         series = int(one.series[0])
         cut = data.panel.lengths.copy()
         cut[series] = one.origins[0]
-        changed = reader(shaken, replace(data, panel=_changed(data.panel, cut)))
+        changed = Reader.of(shaken.architecture, _changed(data.panel, cut), data.scale)
         before, after = (quantiles(in_use, each, one) for each in (as_it_is, changed))
         learnt, other = (_learnt(shaken, each, one, data) for each in (as_it_is, changed))
         if not (np.array_equal(before, after) and torch.equal(learnt, other)):

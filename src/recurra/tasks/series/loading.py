@@ -116,9 +116,3 @@ class Parts:
 
 Asked = tuple[Past, Origins]
 """Windows of a panel, and all that is known of it before them."""
-
-
-def reader_of(network: SeriesNetwork, panel: Panel, scale: Scale, horizon: int = 1) -> Reader:
-    """Windows of a panel, of the network's horizon or a longer one."""
-    a = network.architecture
-    return Reader(panel, scale, context=a.context, horizon=max(a.horizon, horizon), turns=a.turns)

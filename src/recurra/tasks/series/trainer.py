@@ -41,6 +41,7 @@ from recurra.tasks.series.panel import SeriesData
 from recurra.tasks.series.reading.form import Form
 from recurra.tasks.series.splits import CHOOSING, origins
 from recurra.tasks.series.training_task import SeriesTrainingTask
+from recurra.tasks.series.windows import Reader
 from recurra.tasks.training import Training
 from recurra.training import checkpoint
 from recurra.training.callbacks import Callback
@@ -116,7 +117,7 @@ def _judge(
 ) -> None:
     """Correct the intervals, forecast the test part, write the report."""
     run, in_use, (choosing, test) = model.run, model.network, config.judged(read)
-    reader, held = config.reader(in_use, read), choosing.windows
+    reader, held = Reader.of(in_use.architecture, read.panel, read.scale), choosing.windows
     if choosing.rolled and not run.has(BEFORE):
         held = origins(read, "select", most=CHOOSING)
     # Once the selection part is trained on, what is said of it is too good and too sure: for

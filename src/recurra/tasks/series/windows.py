@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.codecs import calendar
+from recurra.runtime.series import Architecture
 from recurra.runtime.windows import Windows
 from recurra.tasks.series.forecasts import Origins
 from recurra.tasks.series.panel import Counts, Panel
@@ -58,6 +59,12 @@ class Reader:
         steps = np.arange(self._first, last + 1)
         self._calendar = calendar.features(panel.frequency, steps, turns)
         self._names = np.array([_key(name) for name in panel.ids], np.uint64)
+
+    @classmethod
+    def of(cls, sizes: Architecture, panel: Panel, scale: Scale, horizon: int = 1) -> Reader:
+        """As a network of these sizes reads a panel, of its horizon or a longer one."""
+        horizon = max(sizes.horizon, horizon)
+        return cls(panel, scale, context=sizes.context, horizon=horizon, turns=sizes.turns)
 
     def windows(self, origins: Origins) -> Windows:
         """The windows (B,) from these origins."""
