@@ -35,6 +35,9 @@ _MOST_RATE: Final = 1e15
 
 _BLOCK: Final = 256
 
+_ROWS: Final = 128
+"""Distributions whose quantiles are sought at a time: their nodes fit into a cache."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -67,32 +70,46 @@ class StudentT:
         """Quantiles (R, Q) at levels between 0 and 1, to about eight digits.
 
         With x = sqrt(nu) tan(angle) the density is cos(angle)^(nu - 1), smooth on a finite range:
-        Newton's method on its Gauss-Legendre integral, which rises to the root from below.
+        Halley's method on its Gauss-Legendre integral.
         """
-        # Each array whole: what is spread over rows by a stride of 0 may be rounded otherwise.
-        wide, every = (1, len(levels)), self.degrees.tolist()
-        nu = np.tile(np.array(every, np.float64)[:, None], wide)
-        norm = np.tile(np.array([_gamma_ratio(n) for n in every])[:, None], wide)
-        norm /= math.sqrt(math.pi)
-        side = np.tile(np.array(levels) - 0.5, (len(nu), 1))
-        wanted = np.abs(side)
-        angle, moving = np.zeros(side.shape), np.ones(side.shape, bool)
-        for _ in range(_NEWTON):
-            area = np.zeros_like(angle)
-            # One node after the other: a sum along an axis may be added up in any order.
-            for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
-                area += weight * np.exp((nu - 1) * np.log(np.cos(angle * ((node + 1) / 2))))
-            area *= norm * angle / 2
-            step = (wanted - area) / (norm * np.exp((nu - 1) * np.log(np.cos(angle))))
-            # A row stops by itself, however long others take.
-            angle = np.where(moving, np.clip(angle + step, 0.0, math.pi / 2 - 1e-9), angle)
-            moving &= np.abs(step) >= 1e-12
-            if not moving.any():
-                break
-        found = np.sqrt(nu) * np.tan(angle) * np.sign(side)
-        drawn = self.location.astype(np.float64)[:, None] + self.scale[:, None] * found
+        degrees = self.degrees.astype(np.float64)
+        blocks = range(0, len(degrees), _ROWS)
+        found = [_student_quantiles(degrees[start : start + _ROWS], levels) for start in blocks]
+        away = np.concatenate([np.zeros((0, len(levels))), *found])
+        drawn = self.location.astype(np.float64)[:, None] + self.scale[:, None] * away
         quantiles: Array = drawn.astype(self.location.dtype)
         return quantiles
+
+
+def _student_quantiles(degrees: Array, levels: Sequence[float]) -> Array:
+    """Those (R, Q) of location 0 and scale 1."""
+    # Each array whole: what is spread over rows by a stride of 0 may be rounded otherwise.
+    wide = (1, len(levels))
+    nu = np.tile(degrees[:, None], wide)
+    norm = np.tile(np.array([_gamma_ratio(n) for n in degrees.tolist()])[:, None], wide)
+    norm /= math.sqrt(math.pi)
+    side = np.tile(np.array(levels) - 0.5, (len(nu), 1))
+    wanted = np.abs(side)
+    angle, moving = np.zeros(side.shape), np.ones(side.shape, bool)
+    nodes = np.tile(((_NODES + 1) / 2)[:, None, None], (1, *side.shape))
+    power = np.tile(nu - 1, (len(nodes), 1, 1))
+    for _ in range(_NEWTON):
+        heights = np.exp(power * np.log(np.cos(angle * nodes)))
+        area = np.zeros_like(angle)
+        # One node after the other: a sum along an axis may be added up in any order.
+        for weight, height in zip(_WEIGHTS.tolist(), heights, strict=True):
+            area += weight * height
+        area *= norm * angle / 2
+        step = (wanted - area) / (norm * np.exp((nu - 1) * np.log(np.cos(angle))))
+        # Halley's third order, as the density's slope is known: -(nu - 1) tan(angle) times it.
+        step /= np.maximum(1 - step * (nu - 1) * np.tan(angle) / 2, 0.5)
+        # A row stops by itself, however long others take.
+        angle = np.where(moving, np.clip(angle + step, 0.0, math.pi / 2 - 1e-9), angle)
+        moving &= np.abs(step) >= 1e-12
+        if not moving.any():
+            break
+    found: Array = np.sqrt(nu) * np.tan(angle) * np.sign(side)
+    return found
 
 
 @final
