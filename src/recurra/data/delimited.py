@@ -8,7 +8,7 @@ import math
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Final, Literal
 
@@ -81,6 +81,15 @@ def head_rows(text: str, delimiter: str) -> list[list[str]]:
     except csv.Error:  # which is told when all of it is read
         return rows
     return rows if len(head) == len(text) else rows[:-1]
+
+
+def fields_of(line: str, delimiter: str = ",") -> list[str]:
+    """The fields of one line; all of it where it is not the one row of a table."""
+    with _any_length(), suppress(csv.Error):
+        rows = list(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter))
+        if len(rows) < 2:  # carriage returns end rows too
+            return rows[0] if rows else []
+    return [line]
 
 
 def _quoted(text: str, name: str, delimiter: str, header: bool) -> Rows:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recurra.data import decimals
 from recurra.data.columns import MISSING, WIDEST, Column, Fields, Places, Texts
 from recurra.data.decimals import Mark
-from recurra.data.delimited import HEAD, delimiter_of, head_rows
+from recurra.data.delimited import HEAD, delimiter_of, fields_of, head_rows
 from recurra.data.encodings import BOM, foreign
 from recurra.data.files import bytes_of, decoded, with_newlines
 from recurra.data.first_lines import is_number, names_columns, unsure
@@ -320,7 +320,7 @@ def _head(data: bytes, path: Path, header: bool | None, known: Collection[str]) 
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
-    return [each.strip() for each in next(csv.reader([line], delimiter=delimiter), [])]
+    return [each.strip() for each in fields_of(line, delimiter)]
 
 
 def _nth_line(data: bytes, number: int) -> int:

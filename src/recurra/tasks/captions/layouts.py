@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from recurra.codecs.pictures import SUFFIXES
+from recurra.data.delimited import fields_of
 from recurra.data.files import bytes_of, decoded, lined
 from recurra.data.source_locations import Places, composed
 from recurra.data.tables import TABLE_SUFFIXES, Table, read_table
@@ -244,7 +244,8 @@ def _of_flickr(file: Path) -> Described:
             )
         # Commas stand in captions too; what has quotes around it has its quotes doubled.
         if separator == "," and text.startswith('"') and text.endswith('"') and len(text) > 1:
-            text = next(csv.reader([text]), [text])[0]
+            unquoted = fields_of(text)
+            text = unquoted[0] if len(unquoted) == 1 else text
         names.append(re.sub(r"#[0-9]+$", "", name.strip()))
         texts.append(text)
         numbers.append(number)
