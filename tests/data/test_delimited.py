@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recurra.data.delimited import HEAD, Rows, delimiter_of, read_csv, read_tsv
+from recurra.data.delimited import HEAD, Rows, delimiter_of, fields_of, read_csv, read_tsv
 from recurra.errors import DataError
 
 TEXT = st.text(st.sampled_from('ab"\t,;\n\r é\u2028\x1c'), max_size=8)
@@ -195,3 +195,17 @@ def test_any_text_is_rows_or_an_error(text: str) -> None:
 )
 def test_what_stands_between_fields(text: str, delimiter: str) -> None:
     assert delimiter_of(text) == delimiter
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('a,"b, ""c"""', ["a", 'b, "c"']),
+        ("", []),
+        ("\r\rM\r", ["\r\rM\r"]),
+        ("a\rb,c", ["a\rb,c"]),
+        (f"a,{'b' * 200_000}", ["a", "b" * 200_000]),
+    ],
+)
+def test_fields_of_a_line_and_what_is_none(line: str, found: list[str]) -> None:
+    assert fields_of(line) == found

@@ -73,6 +73,8 @@ def test_rows_of_several_lines_are_found(tmp_path: Path) -> None:
         ("", "empty"),
         ("a,b\n", "no rows"),
         ("# nothing\n", "no rows"),
+        ("\r\r-\r\rM\r\n", "no rows"),
+        ("a,b\r1,2\r\n3,4\n", "line 3: 2 fields"),
         (b"a,b\n1,\xff\n", "line 2"),
         ("a,é\n1,2\n".encode("latin-1"), "line 1"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),

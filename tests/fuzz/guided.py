@@ -1,6 +1,6 @@
 """Inputs that grow towards code not seen yet: readers and the bundle, by libFuzzer.
 
-    pip install atheris
+    pip install . atheris    # not --editable: modules found by its hooks are not instrumented
     PYTHONPATH=tests python -m fuzz.guided readers -max_total_time=3600
 
 What comes after the target are libFuzzer's own options. It ends at the first fault, and leaves the
