@@ -130,10 +130,13 @@ def ctc_beam(
                 # Said again right away it is the same token still: only after a blank another one.
                 before = silent if token == last else total
                 if before > NEVER:
-                    _put(after, (*prefix, token), NEVER, before + log_p)
+                    longer, ends = (*prefix, token), before + log_p
+                    known = after.get(longer)
+                    after[longer] = (known[0], _added(known[1], ends)) if known else (NEVER, ends)
         if len(after) > width:
-            best = sorted(after.items(), key=lambda each: (-_added(*each[1]), each[0]))
-            after = dict(best[:width])
+            scored = [(-_added(*ends), prefix) for prefix, ends in after.items()]
+            scored.sort()
+            after = {prefix: after[prefix] for _, prefix in scored[:width]}
         beam = after
     found = [Written(prefix, _added(*ends)) for prefix, ends in beam.items()]
     return sorted(found, key=lambda each: (-each.log_probability, each.tokens))[:n_best]
