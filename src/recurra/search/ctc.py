@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,18 +123,23 @@ def ctc_beam(
         quiet = float(now[blank])
         after: dict[tuple[int, ...], tuple[float, float]] = {}
         for prefix, (silent, spoken) in beam.items():
+            again = spoken + float(now[prefix[-1]]) if prefix else NEVER
+            after[prefix] = (_added(silent, spoken) + quiet, again)
+        # What is said by none of these and less likely than all of them is not kept.
+        least = min(_added(*ends) for ends in after.values()) if len(after) == width else NEVER
+        for prefix, (silent, spoken) in beam.items():
             total = _added(silent, spoken)
             last = prefix[-1] if prefix else -1
-            _put(after, prefix, total + quiet, spoken + float(now[last]) if prefix else NEVER)
             for token, log_p in tokens:
                 # Said again right away it is the same token still: only after a blank another one.
                 before = silent if token == last else total
-                if before > NEVER:
-                    longer, ends = (*prefix, token), before + log_p
-                    known = after.get(longer)
-                    after[longer] = (known[0], _added(known[1], ends)) if known else (NEVER, ends)
+                ends, longer = before + log_p, (*prefix, token)
+                if before == NEVER or (ends < least and longer not in beam):
+                    continue
+                known = after.get(longer)
+                after[longer] = (known[0], _added(known[1], ends)) if known else (NEVER, ends)
         if len(after) > width:
-            scored = [(-_added(*ends), prefix) for prefix, ends in after.items()]
+            scored = [(-_added(*both), prefix) for prefix, both in after.items()]
             scored.sort()
             after = {prefix: after[prefix] for _, prefix in scored[:width]}
         beam = after
@@ -146,15 +151,3 @@ def _added(one: float, other: float) -> float:
     """The logarithm of the sum of two probabilities, of their logarithms."""
     high, low = (one, other) if one >= other else (other, one)
     return high if low == NEVER else high + math.log1p(math.exp(low - high))
-
-
-def _put(
-    into: dict[tuple[int, ...], tuple[float, float]],
-    prefix: tuple[int, ...],
-    silent: float,
-    spoken: float,
-) -> None:
-    known: Any = into.get(prefix)
-    if known is not None:
-        silent, spoken = _added(known[0], silent), _added(known[1], spoken)
-    into[prefix] = (silent, spoken)
