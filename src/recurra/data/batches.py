@@ -69,13 +69,11 @@ class Batches:
     def _shuffled(self, epoch: int) -> Rows:
         draw = np.random.default_rng((self.seed, epoch))
         order = draw.permutation(len(self.rows))[: self.count * self.size]
-        if self._rising and epoch == 0:
-            sorted_rows: Rows = self.rows[order[np.argsort(self.lengths[order], kind="stable")]]
-            return sorted_rows.reshape(self.count, self.size)
-        for start in range(0, len(order), self._stretch):
-            part = order[start : start + self._stretch]
-            order[start : start + self._stretch] = part[
-                np.argsort(self.lengths[part], kind="stable")
-            ]
-        found: Rows = self.rows[draw.permutation(order.reshape(self.count, self.size), axis=0)]
+        rising = self._rising and epoch == 0
+        stretch = len(order) if rising else self._stretch
+        for start in range(0, len(order), stretch):
+            part = order[start : start + stretch]
+            order[start : start + stretch] = part[np.argsort(self.lengths[part], kind="stable")]
+        batches = order.reshape(self.count, self.size)
+        found: Rows = self.rows[batches if rising else draw.permutation(batches, axis=0)]
         return found

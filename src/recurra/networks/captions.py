@@ -34,16 +34,13 @@ class Taught:
         attention: (B, T, S) the weights of its last look, before each piece.
         shown: log-odds (N, D) that each place shows each piece that is detected, by the features of
             each early stage.
+        surest: (B, S, D) those of the stage that is the surest.
     """
 
     scores: Tensor
     attention: Tensor
     shown: Sequence[Ragged]
-
-    @staticmethod
-    def surest(shown: Sequence[Ragged]) -> Tensor:
-        """What the surest of these says, (B, S, D)."""
-        return torch.stack([each.padded().float() for each in shown]).amax(0)
+    surest: Tensor
 
 
 @final
@@ -166,11 +163,11 @@ class CaptionNetwork(Network):
         shown = [each.map(detector) for each, detector in zip(early, self.detectors, strict=True)]
         # What is shown is learnt from pictures and words alone: else it would learn of them what
         # comes with what, and not say what it sees where a thing is of another colour than ever.
-        sure = F.softplus(Taught.surest(shown).detach())
+        surest = torch.stack([each.padded().float() for each in shown]).amax(0)
+        sure = F.softplus(surest.detach())
         raised = Ragged.from_padded(torch.bmm(attention.float(), sure), inputs.lengths)
-        return Taught(
-            scores.float().index_add(1, self.pieces, raised.values.float()), attention, shown
-        )
+        scores = scores.float().index_add(1, self.pieces, raised.values.float())
+        return Taught(scores, attention, shown, surest)
 
     def _drop(self, x: Tensor) -> Tensor:
         share = self.architecture.dropout

@@ -28,7 +28,7 @@ SHARP: Final = 8.0
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 
-_NEWTON: Final = 60
+_HALLEY: Final = 60
 
 _MOST_RATE: Final = 1e15
 """Of counts that are drawn: beyond it NumPy's generator has no room for their spread."""
@@ -93,7 +93,7 @@ def _student_quantiles(degrees: Array, levels: Sequence[float]) -> Array:
     angle, moving = np.zeros(side.shape), np.ones(side.shape, bool)
     nodes = np.tile(((_NODES + 1) / 2)[:, None, None], (1, *side.shape))
     power = np.tile(nu - 1, (len(nodes), 1, 1))
-    for _ in range(_NEWTON):
+    for _ in range(_HALLEY):
         heights = np.exp(power * np.log(np.cos(angle * nodes)))
         area = np.zeros_like(angle)
         # One node after the other: a sum along an axis may be added up in any order.

@@ -121,18 +121,18 @@ def ctc_beam(
     for now, some in zip(frames, candidates, strict=True):
         tokens = [(v, float(now[v])) for v in np.flatnonzero(some).tolist() if v not in never]
         quiet = float(now[blank])
-        after: dict[tuple[int, ...], tuple[float, float]] = {}
-        for prefix, (silent, spoken) in beam.items():
-            again = spoken + float(now[prefix[-1]]) if prefix else NEVER
-            after[prefix] = (_added(silent, spoken) + quiet, again)
+        totals = {prefix: _added(*ends) for prefix, ends in beam.items()}
+        after = {
+            prefix: (totals[prefix] + quiet, spoken + float(now[prefix[-1]]) if prefix else NEVER)
+            for prefix, (_, spoken) in beam.items()
+        }
         # What is said by none of these and less likely than all of them is not kept.
         least = min(_added(*ends) for ends in after.values()) if len(after) == width else NEVER
-        for prefix, (silent, spoken) in beam.items():
-            total = _added(silent, spoken)
+        for prefix, (silent, _) in beam.items():
             last = prefix[-1] if prefix else -1
             for token, log_p in tokens:
                 # Said again right away it is the same token still: only after a blank another one.
-                before = silent if token == last else total
+                before = silent if token == last else totals[prefix]
                 ends, longer = before + log_p, (*prefix, token)
                 if before == NEVER or (ends < least and longer not in beam):
                     continue

@@ -35,7 +35,8 @@ def test_what_every_caption_has_is_not_looked_for() -> None:
 def taught(shown: list[list[list[float]]], looked: list[list[list[float]]]) -> Taught:
     """Two pictures of two places and one, three steps; one detected piece more than is asked."""
     rows = [torch.tensor(each) for each in shown]
-    return Taught(torch.zeros(4, 9), torch.tensor(looked), [Ragged.from_list(rows)])
+    places = Ragged.from_list(rows)
+    return Taught(torch.zeros(4, 9), torch.tensor(looked), [places], places.padded())
 
 
 def test_it_costs_what_the_place_that_is_looked_at_does_not_show() -> None:

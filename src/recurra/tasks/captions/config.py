@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 from typing import Any, Final, final
@@ -83,7 +83,7 @@ _TALL: Final = 40
 """Rows of pixels from which on a strip has a convolution more."""
 
 _MANY: Final = 200
-"""Pieces from which on, as of Korean and Chinese, a strip has more features and units."""
+"""Pieces from which on, as of Korean and Chinese, strips have more features, and all more units."""
 
 
 @final
@@ -208,7 +208,7 @@ def _plan_of(
         height = options.height or min(BOX, int(shapes[:, 0].max()))
         width = options.width or min(BOX, int(shapes[:, 1].max()))
         form = PictureForm.learn(pictures, height=height, width=width)
-        size = overridden(GRID, options)
+        size = overridden(_grid(len(dataset.targets)), options)
         pools = _pools([2, 2, 2], [2, 2, 2], len(size.stages))
     else:
         height = options.height or strip_height(float(np.median(shapes[:, 0])))
@@ -218,9 +218,6 @@ def _plan_of(
         across = _across(form, shapes, dataset) if reading == "ctc" else [2, 2]
         pools = _pools(down, across, len(size.stages))
     down, across = np.array(pools).prod(0).tolist()
-    hidden = size.hidden
-    if options.hidden is None and len(dataset.targets) > _MANY:
-        hidden = max(hidden, LARGE.hidden)
     architecture = Architecture(
         form=form.to_json(),
         stages=list(size.stages),
@@ -231,7 +228,7 @@ def _plan_of(
         targets=len(dataset.targets),
         cell=options.cell,
         embedding=size.embedding,
-        hidden=hidden,
+        hidden=size.hidden,
         layers=size.layers,
         attention=options.attention or "general",
         feeding="up",
@@ -246,6 +243,11 @@ def _plan_of(
         "metric": metric,
     }
     return ModelPlan(architecture.to_json(), settings, size.rates, patience=REPORTS)
+
+
+def _grid(pieces: int) -> Size:
+    """The sizes of what looks at places, and writes with so many pieces."""
+    return replace(GRID, hidden=LARGE.hidden) if pieces > _MANY else GRID
 
 
 def _strip(height: int, pieces: int) -> Size:

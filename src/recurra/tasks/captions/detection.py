@@ -90,8 +90,8 @@ class Detection:
             there = torch.zeros_like(best).scatter_reduce(1, column, known.to(best), "amax")
             unknown = unknown + F.binary_cross_entropy_with_logits(best, there, reduction="sum")
         # (B, S, T): whether each place shows what is said at each step.
-        shown = Taught.surest(taught.shown)
-        seen = shown.sigmoid().gather(2, column[:, None].expand(-1, shown.shape[1], -1))
+        surest = taught.surest
+        seen = surest.sigmoid().gather(2, column[:, None].expand(-1, surest.shape[1], -1))
         chance = (taught.attention.float() * seen.mT).sum(-1)
         missed = -(chance + _LEAST).log()[known].sum() / known.sum().clamp(min=1)
         return _WEIGHT * unknown / (answers.batch * self.nats) + missed

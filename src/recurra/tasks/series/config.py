@@ -279,7 +279,7 @@ def settled(network: SeriesNetwork, data: SeriesData) -> SeriesNetwork:
     a = network.architecture
     if a.kind != "autoregressive":
         return network
-    read, windows = Reader.of(network.architecture, data.panel, data.scale), pieces(data, a.context)
+    read, windows = Reader.of(a, data.panel, data.scale), pieces(data, a.context)
     device = next(network.parameters()).device
     values, there = (
         torch.from_numpy(each).to(device) for each in read.targets(windows, data.train_ends)
