@@ -126,6 +126,38 @@ def test_texts_come_once_and_the_likeliest_first() -> None:
     assert worth == sorted(worth, reverse=True)
 
 
+def in_plain_words(rows: NDArray[np.float32], width: int) -> dict[tuple[int, ...], float]:
+    """Prefix beam search, all that may be said tried: probabilities, the likeliest first."""
+    beam: dict[tuple[int, ...], NDArray[np.float64]] = {(): np.array([1.0, 0.0])}
+    for now in np.exp(rows.astype(np.float64)):
+        after: dict[tuple[int, ...], NDArray[np.float64]] = {}
+        for prefix, (silent, spoken) in beam.items():
+            for token, p in enumerate(now.tolist()):
+                again = bool(prefix) and token == prefix[-1]
+                if token == BLANK or again:
+                    ends = [(silent + spoken) * p, 0.0] if token == BLANK else [0.0, spoken * p]
+                    after[prefix] = after.get(prefix, np.zeros(2)) + np.array(ends)
+                if token != BLANK:
+                    longer = (*prefix, token)
+                    said = (silent if again else silent + spoken) * p
+                    after[longer] = after.get(longer, np.zeros(2)) + np.array([0.0, said])
+        order = sorted(after, key=lambda prefix: -after[prefix].sum())
+        beam = {prefix: after[prefix] for prefix in order[:width]}
+    return {prefix: float(ends.sum()) for prefix, ends in beam.items()}
+
+
+@given(st.integers(0, 10_000), st.integers(1, 25), st.integers(2, 5), st.floats(0.2, 1.0))
+def test_what_is_left_out_early_would_not_have_been_kept(
+    seed: int, steps: int, width: int, sharp: float
+) -> None:
+    rows = frames(seed, steps, 6, sharp)
+    found = ctc_beam(rows, width, width, blank=BLANK)
+    plain = in_plain_words(rows, width)
+    assert [each.tokens for each in found] == list(plain)
+    probabilities = [np.exp(each.log_probability) for each in found]
+    assert probabilities == pytest.approx(list(plain.values()), rel=1e-6)
+
+
 def test_tokens_are_laid_where_they_are_likeliest() -> None:
     sure = np.full((9, 4), -20.0, np.float32)
     path = [1, 2, 2, 1, 2, 3, 3, 1, 1]
